@@ -1,0 +1,46 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** What is known of a request on its whole way, across services. */
+export interface RequestContext {
+  /** The trace id that answers and logs carry. */
+  requestId: string;
+  /** Whose data the request may see; a valid NATS token. */
+  tenant: string;
+  /** Who asks: `anonymous`, an agent, a key's name, or `system` for background work. */
+  actor: string;
+  /** When the answer is not awaited any more, in epoch milliseconds; undefined without a limit. */
+  deadline?: number;
+  /** Fires when the caller went away or the deadline passed. */
+  signal?: AbortSignal;
+  /** The key that makes a repeat of this write safe; empty or undefined without one. */
+  idempotencyKey?: string;
+}
+
+const storage = new AsyncLocalStorage<RequestContext>();
+
+/** The context of the running request. Throws outside of one: background work must enter one with `inContext`. */
+export function currentContext(): RequestContext {
+  const context = storage.getStore();
+  if (!context) throw new Error('no request context: enter one with inContext()');
+  return context;
+}
+
+/** The context of the running request, or undefined outside of one. */
+export function maybeContext(): RequestContext | undefined {
+  return storage.getStore();
+}
+
+/** Runs `work` with `context` as the current one. */
+export function inContext<T>(context: RequestContext, work: () => T): T {
+  return storage.run(context, work);
+}
+
+/** The tenant of the running request. */
+export function currentTenant(): string {
+  return currentContext().tenant;
+}
+
+/** The context of background work for a tenant, such as an event's consumer. */
+export function systemContext(tenant: string, requestId: string): RequestContext {
+  return { tenant, requestId, actor: 'system' };
+}

@@ -1,0 +1,42 @@
+/** What an armed failpoint does. `run` may delay, throw, or end the process. */
+export type Failure = () => void | Promise<void>;
+
+const armed = new Map<string, Failure>();
+let any = false;
+
+/** A place where a test can make the system fail. Costs one comparison while nothing is armed. */
+export function failpoint(name: string): void | Promise<void> {
+  if (any) return armed.get(name)?.();
+}
+
+/** Arms a failpoint; the disposable disarms it. */
+export function arm(name: string, failure: Failure): Disposable {
+  armed.set(name, failure);
+  any = true;
+  return { [Symbol.dispose]: () => disarm(name) };
+}
+
+function disarm(name: string): void {
+  armed.delete(name);
+  any = armed.size > 0;
+}
+
+/**
+ * Arms what AUTOSESSION_FAILPOINTS says: `name=crash`, `name=error` or `name=delay:MS`, separated by commas, each with an
+ * optional `@n` for the n-th pass only. Throws on anything else. `crash` is SIGKILL to this process.
+ */
+export function armFromText(text: string): void {
+  for (const part of text.split(',').map((s) => s.trim()).filter(Boolean)) {
+    const match = /^([\w.:-]+)=(crash|error|delay:(\d+))(?:@(\d+))?$/.exec(part);
+    if (!match) throw new Error(`AUTOSESSION_FAILPOINTS: "${part}" is not name=crash|error|delay:MS[@n]`);
+    const [, name = '', what = '', ms, nth] = match;
+    let passes = 0;
+    arm(name, async () => {
+      passes += 1;
+      if (nth && passes !== Number(nth)) return;
+      if (what === 'crash') process.kill(process.pid, 'SIGKILL');
+      if (what === 'error') throw new Error(`failpoint ${name}`);
+      if (ms) await new Promise((resolve) => setTimeout(resolve, Number(ms)));
+    });
+  }
+}

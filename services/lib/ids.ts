@@ -1,0 +1,17 @@
+import { monotonicFactory } from 'ulid';
+import type { Clock } from './clock.ts';
+
+/** What an id names; it is the id's prefix. */
+export type IdKind = 'ses' | 'tsk' | 'hnd' | 'rem' | 'aud' | 'evt' | 'acc' | 'shp' | 'cnv' | 'req' | 'lea';
+
+/** Where ids come from, so that tests can foretell them. */
+export interface Ids {
+  /** A new id such as `ses_01jd…`: a lower-case ULID behind the prefix, so ids of one process sort by age. */
+  next(kind: IdKind): string;
+}
+
+/** ULIDs from the clock and the machine's randomness. */
+export function ulidIds(clock: Clock): Ids {
+  const ulid = monotonicFactory();
+  return { next: (kind) => `${kind}_${ulid(clock.now()).toLowerCase()}` };
+}
