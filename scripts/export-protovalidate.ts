@@ -4,7 +4,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import {
   type DescriptorProto,
   type EnumDescriptorProto,
-  Edition,
   type FieldDescriptorProto,
   FieldDescriptorProto_Label as Label,
   FieldDescriptorProto_Type as Type,
@@ -55,9 +54,8 @@ function printMessage(desc: DescriptorProto, pad = ''): string {
   return `${pad}message ${desc.name} {\n${body}${pad}}\n`;
 }
 
-let text = file.edition && file.edition !== Edition.EDITION_UNKNOWN && !file.syntax.startsWith('proto')
-  ? 'edition = "2023";\n'
-  : `syntax = "${file.syntax || 'proto2'}";\n`;
+let text = `syntax = "${file.syntax || 'proto2'}";
+`;
 text += `package ${file.package};\n`;
 for (const path of file.dependency) text += `import "${path}";\n`;
 for (const desc of file.messageType) text += printMessage(desc);

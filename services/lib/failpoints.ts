@@ -26,7 +26,10 @@ function disarm(name: string): void {
  * optional `@n` for the n-th pass only. Throws on anything else. `crash` is SIGKILL to this process.
  */
 export function armFromText(text: string): void {
-  for (const part of text.split(',').map((s) => s.trim()).filter(Boolean)) {
+  for (const part of text
+    .split(',')
+    .map((s) => s.trim())
+    .filter(Boolean)) {
     const match = /^([\w.:-]+)=(crash|error|delay:(\d+))(?:@(\d+))?$/.exec(part);
     if (!match) throw new Error(`AUTOSESSION_FAILPOINTS: "${part}" is not name=crash|error|delay:MS[@n]`);
     const [, name = '', what = '', ms, nth] = match;

@@ -37,7 +37,7 @@ export declare type Event = Message<"autosession.event.v1.Event"> & {
   source: Source;
 
   /**
-   * The session; for messages_stored the conversation.
+   * The session.
    *
    * @generated from field: string session_id = 3;
    */
@@ -116,17 +116,9 @@ export declare type Event = Message<"autosession.event.v1.Event"> & {
     case: "taskChanged";
   } | {
     /**
-     * Messages were stored and wait to be judged. Internal: streams do not show it.
-     *
-     * @generated from field: autosession.event.v1.MessagesStored messages_stored = 23;
-     */
-    value: MessagesStored;
-    case: "messagesStored";
-  } | {
-    /**
      * A batch brought new messages.
      *
-     * @generated from field: autosession.event.v1.MessagesReceived messages_received = 24;
+     * @generated from field: autosession.event.v1.MessagesReceived messages_received = 23;
      */
     value: MessagesReceived;
     case: "messagesReceived";
@@ -134,7 +126,7 @@ export declare type Event = Message<"autosession.event.v1.Event"> & {
     /**
      * A handover waits for a human.
      *
-     * @generated from field: autosession.event.v1.HandoverQueued handover_queued = 25;
+     * @generated from field: autosession.event.v1.HandoverQueued handover_queued = 24;
      */
     value: HandoverQueued;
     case: "handoverQueued";
@@ -142,7 +134,7 @@ export declare type Event = Message<"autosession.event.v1.Event"> & {
     /**
      * A reminder arose.
      *
-     * @generated from field: autosession.event.v1.ReminderRaised reminder_raised = 26;
+     * @generated from field: autosession.event.v1.ReminderRaised reminder_raised = 25;
      */
     value: ReminderRaised;
     case: "reminderRaised";
@@ -326,33 +318,6 @@ export declare type TaskChanged = Message<"autosession.event.v1.TaskChanged"> & 
  * Use `create(TaskChangedSchema)` to create a new message.
  */
 export declare const TaskChangedSchema: GenMessage<TaskChanged>;
-
-/**
- * MessagesStored says that messages wait to be judged.
- *
- * @generated from message autosession.event.v1.MessagesStored
- */
-export declare type MessagesStored = Message<"autosession.event.v1.MessagesStored"> & {
-  /**
-   * The conversation.
-   *
-   * @generated from field: string conversation_id = 1;
-   */
-  conversationId: string;
-
-  /**
-   * The messages.
-   *
-   * @generated from field: repeated string message_ids = 2;
-   */
-  messageIds: string[];
-};
-
-/**
- * Describes the message autosession.event.v1.MessagesStored.
- * Use `create(MessagesStoredSchema)` to create a new message.
- */
-export declare const MessagesStoredSchema: GenMessage<MessagesStored>;
 
 /**
  * MessagesReceived says that a batch brought new messages.

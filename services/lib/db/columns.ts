@@ -1,0 +1,63 @@
+import type { Dialect } from './database.ts';
+
+/** Column types and table options by dialect, for migrations. */
+export interface Columns {
+  readonly dialect: Dialect;
+  /** An id of ours or a word of a closed list: ASCII, at most 64 characters, compared byte by byte. */
+  readonly id: string;
+  /** A caller's id or name of at most `length` characters, compared by code point, so 'A' is not 'a'. */
+  key(length: number): string;
+  /** Text up to 16 MiB. */
+  readonly text: string;
+  /** A time in UTC, to the millisecond: see time.ts. */
+  readonly time: string;
+  /** A whole number of 32 bits. */
+  readonly int: string;
+  /** A whole number of 64 bits. */
+  readonly bigint: string;
+  /** A primary key that the database counts up; never shown outside of a service. */
+  readonly counter: string;
+  /** 0 or 1. */
+  readonly bool: string;
+  /** Bytes up to 16 MiB. */
+  readonly blob: string;
+  /** What follows the closing parenthesis of CREATE TABLE. */
+  readonly table: string;
+  /** A stored column that the database computes; `type` is one of the above. */
+  generated(type: string, expression: string): string;
+}
+
+const mysql: Columns = {
+  dialect: 'mysql',
+  id: 'VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin',
+  key: (length) => `VARCHAR(${length}) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
+  text: 'MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
+  time: 'DATETIME(3)',
+  int: 'INT',
+  bigint: 'BIGINT',
+  counter: 'BIGINT PRIMARY KEY AUTO_INCREMENT',
+  bool: 'TINYINT',
+  blob: 'MEDIUMBLOB',
+  table: 'ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin',
+  generated: (type, expression) => `${type} GENERATED ALWAYS AS (${expression}) STORED`,
+};
+
+const sqlite: Columns = {
+  dialect: 'sqlite',
+  id: 'TEXT',
+  key: () => 'TEXT',
+  text: 'TEXT',
+  time: 'TEXT',
+  int: 'INTEGER',
+  bigint: 'INTEGER',
+  counter: 'INTEGER PRIMARY KEY AUTOINCREMENT',
+  bool: 'INTEGER',
+  blob: 'BLOB',
+  table: '',
+  generated: (type, expression) => `${type} GENERATED ALWAYS AS (${expression}) STORED`,
+};
+
+/** The column types of a dialect. */
+export function columnsOf(dialect: Dialect): Columns {
+  return dialect === 'mysql' ? mysql : sqlite;
+}

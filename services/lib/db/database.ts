@@ -1,0 +1,134 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Kysely } from 'kysely';
+import { maybeContext } from '../context.ts';
+import { ErrorReason, refuse } from '../errors/refuse.ts';
+import { failpoint } from '../failpoints.ts';
+
+export type Dialect = 'mysql' | 'sqlite';
+
+/** Kysely over some service's tables, inside or outside a transaction. */
+// biome-ignore lint/suspicious/noExplicitAny: every store names its own tables
+export type Executor<T = any> = Kysely<T>;
+
+/** A lock that the whole installation knows by name; it ends with its holder's connection or process. */
+export interface NamedLock extends AsyncDisposable {
+  /** Whether it is still held; false after the connection that carried it was lost. */
+  held(): Promise<boolean>;
+}
+
+/** What a SQL dialect brings. */
+export interface Backend {
+  readonly dialect: Dialect;
+  // biome-ignore lint/suspicious/noExplicitAny: the tables are the stores' business
+  readonly kysely: Kysely<any>;
+  /** Takes the lock, or returns undefined when somebody else holds it. Does not wait. */
+  tryLock(name: string): Promise<NamedLock | undefined>;
+  /** Whether the statement failed on a unique index. */
+  isDuplicateKey(error: unknown): boolean;
+  /** Whether the whole transaction may be tried again: a deadlock, a lock wait or a snapshot that moved. */
+  isRetryable(error: unknown): boolean;
+  /** Whether the server is not there (any more). */
+  isUnavailable(error: unknown): boolean;
+  close(): Promise<void>;
+}
+
+interface OpenTransaction {
+  afterCommit: (() => void)[];
+}
+
+const openTransaction = new AsyncLocalStorage<OpenTransaction | undefined>();
+const ATTEMPTS = 8;
+
+/** Throws inside a transaction: nothing may be waited for there but the database. */
+export function assertNoTransaction(what: string): void {
+  if (openTransaction.getStore()) throw new Error(`${what} inside a database transaction`);
+}
+
+/** Runs `work` outside of the transaction that is open here, for work that outlives it. */
+export function outsideTransaction<T>(work: () => T): T {
+  return openTransaction.run(undefined, work);
+}
+
+/** The one way to the SQL database, over either dialect. */
+export class Database {
+  readonly backend: Backend;
+
+  constructor(backend: Backend) {
+    this.backend = backend;
+  }
+
+  get dialect(): Dialect {
+    return this.backend.dialect;
+  }
+
+  /** Single statements, each committed by itself. Throws inside a transaction, where it would wait for itself. */
+  of<T>(): Kysely<T> {
+    assertNoTransaction('a statement of its own');
+    return this.backend.kysely as Kysely<T>;
+  }
+
+  /**
+   * Runs `work` in one transaction (READ COMMITTED, or SQLite's immediate one) and returns its result after the commit.
+   * Deadlocks and lock waits run `work` again as a whole, so it must have no effect but its statements. A server that is
+   * not there becomes SERVICE_UNAVAILABLE. `label` names the failpoints `db.before-commit:label` and
+   * `db.after-commit:label`.
+   */
+  async transaction<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>): Promise<R> {
+    assertNoTransaction('a second transaction');
+    const state: OpenTransaction = { afterCommit: [] };
+    const result = await this.#attempt(label, work, state);
+    for (const hook of state.afterCommit) hook();
+    await failpoint(`db.after-commit:${label}`);
+    return result;
+  }
+
+  async #attempt<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>, state: OpenTransaction): Promise<R> {
+    for (let attempt = 1; ; attempt++) {
+      state.afterCommit.length = 0;
+      maybeContext()?.signal?.throwIfAborted();
+      try {
+        return await openTransaction.run(state, () =>
+          this.backend.kysely.transaction().execute(async (tx) => {
+            const result = await work(tx as unknown as Executor<T>);
+            await failpoint(`db.before-commit:${label}`);
+            return result;
+          }),
+        );
+      } catch (error) {
+        if (attempt < ATTEMPTS && this.backend.isRetryable(error)) {
+          await new Promise((resolve) => setTimeout(resolve, Math.random() * 5 * 2 ** attempt));
+          continue;
+        }
+        throw this.translate(error);
+      }
+    }
+  }
+
+  /** The error to show for a failed statement: SERVICE_UNAVAILABLE when the server is not there or too busy. */
+  translate(error: unknown): unknown {
+    if (this.backend.isUnavailable(error) || this.backend.isRetryable(error))
+      return refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the database does not answer', {}, error);
+    return error;
+  }
+
+  /** Whether the statement failed on a unique index. The transaction it was in must be rolled back before going on. */
+  isDuplicateKey(error: unknown): boolean {
+    return this.backend.isDuplicateKey(error);
+  }
+
+  tryLock(name: string): Promise<NamedLock | undefined> {
+    assertNoTransaction('taking a named lock');
+    return this.backend.tryLock(name);
+  }
+
+  close(): Promise<void> {
+    return this.backend.close();
+  }
+}
+
+/** Runs `hook` after the commit of the transaction that is open here; it must not throw. Not at all after a rollback. */
+export function afterCommit(hook: () => void): void {
+  const state = openTransaction.getStore();
+  if (!state) throw new Error('afterCommit outside a transaction');
+  state.afterCommit.push(() => outsideTransaction(hook));
+}

@@ -1,0 +1,37 @@
+import { type Logger as Pino, pino } from 'pino';
+import { maybeContext } from './context.ts';
+
+export type Logger = Pino;
+
+/**
+ * JSON lines on standard output. Every line carries the request id and the tenant of the request that it belongs to.
+ * Never log message contents, tokens, keys or URLs with passwords.
+ */
+export function createLogger(level: string, destination?: { write(line: string): void }): Logger {
+  const options = {
+    level,
+    base: undefined,
+    timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+    messageKey: 'message',
+    mixin: () => {
+      const context = maybeContext();
+      return context ? { request_id: context.requestId, tenant: context.tenant } : {};
+    },
+  };
+  return destination ? pino(options, destination) : pino(options);
+}
+
+/** One state change or key operation, with the keys that people search for. */
+export interface StateChange {
+  event: string;
+  session_id: string;
+  session_name?: string;
+  reason?: string;
+  status: string;
+}
+
+/** Logs a state change or key operation as one line. */
+export function logChange(logger: Logger, change: StateChange): void {
+  logger.info(change, `${change.event} ${change.session_id}`);
+}

@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import type { Database, NamedLock } from './db/database.ts';
+import { outsideTransaction } from './db/database.ts';
+import type { Logger } from './log.ts';
+
+/** Work that a process does again and again in the background. */
+export interface LoopOptions {
+  readonly name: string;
+  /** The pause between two rounds; `wake` ends it early. */
+  readonly everyMs: number;
+  /** One round. True means: there is more, go on at once. A throw is logged, and the next round comes after the pause. */
+  run(signal: AbortSignal): Promise<boolean | undefined>;
+  readonly logger: Logger;
+}
+
+/** A running loop; disposing it waits for the round that is under way. */
+export interface Loop extends AsyncDisposable {
+  /** Ends the current pause. */
+  wake(): void;
+}
+
+/** Starts a loop; its first round begins at once. */
+export function startLoop({ name, everyMs, run, logger }: LoopOptions): Loop {
+  const stop = new AbortController();
+  let wakePending = false;
+  let endPause = () => {};
+  const pause = () =>
+    new Promise<void>((resolve) => {
+      if (wakePending || stop.signal.aborted) return resolve();
+      const timer = setTimeout(resolve, everyMs);
+      endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  const running = outsideTransaction(async () => {
+    while (!stop.signal.aborted) {
+      wakePending = false;
+      let more: boolean | undefined = false;
+      try {
+        more = await run(stop.signal);
+      } catch (error) {
+        if (!stop.signal.aborted) logger.warn({ event: 'loop_failed', loop: name, err: error }, `${name} failed`);
+      }
+      if (!more) await pause();
+    }
+  });
+  const wake = () => {
+    wakePending = true;
+    endPause();
+  };
+  return {
+    wake,
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      wake();
+      await running;
+    },
+  };
+}
+
+const RECHECK_MS = 5_000;
+
+/**
+ * A loop that runs in one process of the installation at a time: the one that holds the named lock. The lock is rechecked
+ * every 5 s, so two leaders may overlap that long after a lost connection; rounds must bear that.
+ */
+export function startLeaderLoop(db: Database, lockName: string, options: LoopOptions): Loop {
+  let lock: NamedLock | undefined;
+  let checkedAt = 0;
+  const lead = async (): Promise<boolean> => {
+    if (lock && Date.now() - checkedAt < RECHECK_MS) return true;
+    if (lock && !(await lock.held())) {
+      await lock[Symbol.asyncDispose]();
+      lock = undefined;
+    }
+    lock ??= await db.tryLock(lockName);
+    checkedAt = Date.now();
+    return lock !== undefined;
+  };
+  const loop = startLoop({
+    ...options,
+    run: async (signal) => ((await lead()) ? options.run(signal) : undefined),
+  });
+  return {
+    wake: loop.wake,
+    [Symbol.asyncDispose]: async () => {
+      await loop[Symbol.asyncDispose]();
+      await lock?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A request id for background work. */
+export function backgroundRequestId(name: string): string {
+  return `${name}-${randomBytes(6).toString('hex')}`;
+}

@@ -1,0 +1,59 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const LATENCY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** What `/metrics` shows. Labels are words of closed lists, never ids. */
+export interface Metrics {
+  readonly registry: Registry;
+  /** Seconds per RPC, by service, method and code. */
+  readonly rpcSeconds: Histogram<'service' | 'method' | 'code'>;
+  /** Seconds per REST request, by route and status. */
+  readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
+  /** Events published by the relay, by source. */
+  readonly published: Counter<'source'>;
+  /** Outbox rows that wait to be published, and the age of the oldest in seconds. */
+  readonly outboxDepth: Gauge;
+  readonly outboxAgeSeconds: Gauge;
+  /** Events handled, by consumer and outcome (done, repeated, retried, parked). */
+  readonly consumed: Counter<'consumer' | 'outcome'>;
+  /** Events that are parked, by consumer. */
+  readonly parked: Gauge<'consumer'>;
+  /** Task transitions, by change. */
+  readonly tasks: Counter<'change'>;
+  /** Session transitions, by command. */
+  readonly sessions: Counter<'command'>;
+  /** Messages taken in, by verdict. */
+  readonly messages: Counter<'verdict'>;
+  /** Reminder deliveries, by channel and outcome. */
+  readonly reminders: Counter<'channel' | 'outcome'>;
+  /** Open event streams. */
+  readonly streams: Gauge;
+}
+
+/** Metrics of one process in a registry of their own. `defaults` adds those of Node itself. */
+export function createMetrics(defaults = true): Metrics {
+  const registry = new Registry();
+  if (defaults) collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Counter<L>({ name: `autosession_${name}`, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
+    new Gauge<L>({ name: `autosession_${name}`, help, labelNames, registers });
+  const seconds = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Histogram<L>({ name: `autosession_${name}`, help, labelNames, buckets: LATENCY_SECONDS, registers });
+  return {
+    registry,
+    rpcSeconds: seconds('rpc_seconds', 'Seconds per RPC', ['service', 'method', 'code']),
+    httpSeconds: seconds('http_seconds', 'Seconds per REST request', ['method', 'route', 'status']),
+    published: counter('events_published_total', 'Events published by the relay', ['source']),
+    outboxDepth: gauge('outbox_depth', 'Outbox rows that wait to be published'),
+    outboxAgeSeconds: gauge('outbox_age_seconds', 'Age of the oldest outbox row that waits'),
+    consumed: counter('events_consumed_total', 'Events handled', ['consumer', 'outcome']),
+    parked: gauge('events_parked', 'Events that are parked', ['consumer']),
+    tasks: counter('task_changes_total', 'Task transitions', ['change']),
+    sessions: counter('session_changes_total', 'Session transitions', ['command']),
+    messages: counter('messages_total', 'Messages taken in', ['verdict']),
+    reminders: counter('reminders_total', 'Reminder deliveries', ['channel', 'outcome']),
+    streams: gauge('event_streams', 'Open event streams'),
+  };
+}

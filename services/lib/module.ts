@@ -1,0 +1,64 @@
+import type { DescService } from '@bufbuild/protobuf';
+import type { Client, ConnectRouter } from '@connectrpc/connect';
+import type { Event } from '../../gen/autosession/event/v1/event_pb.js';
+import type { EventLog } from './bus/event-log.ts';
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { Database } from './db/database.ts';
+import type { Migrations } from './db/migrate.ts';
+import type { Ids } from './ids.ts';
+import type { Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { Outbox } from './outbox/outbox.ts';
+import type { TaskQueue } from './queue/task-queue.ts';
+
+/** What every module is given. */
+export interface Deps {
+  readonly config: Config;
+  readonly db: Database;
+  readonly outbox: Outbox;
+  readonly log: EventLog;
+  readonly queue: TaskQueue;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Finds services, wherever they run. */
+export interface Directory {
+  /**
+   * A client of the service: in this process when it runs here, over the network otherwise. The request context (tenant,
+   * request id, deadline, actor) goes along. Calling it inside a database transaction throws.
+   */
+  client<S extends DescService>(service: S): Client<S>;
+}
+
+/**
+ * What a module does on an event. It may see an event twice, and must then lead to the same state. It runs in the system's
+ * context of the event's tenant. A throw is tried again and then parks the session's events for this consumer.
+ */
+export type EventHandler = (event: Event) => Promise<void>;
+
+/** A running module. */
+export interface RunningModule extends AsyncDisposable {
+  /** Registers the module's RPCs. */
+  routes(router: ConnectRouter): void;
+  /** What it does on which events, by payload name (`sessionCreated`, …); absent when it consumes none. */
+  readonly consumes?: Readonly<Partial<Record<NonNullable<Event['payload']['case']>, EventHandler>>>;
+  /** Starts its background loops; called once every module of the process has its routes. */
+  begin?(): void;
+}
+
+/** A service as a part of a process. */
+export interface Module {
+  /** session, task-dispatch, message-analysis, handover, gateway. */
+  readonly name: string;
+  /** The services that it provides. */
+  readonly provides: readonly DescService[];
+  /** The services that it calls. */
+  readonly uses: readonly DescService[];
+  /** Its tables. */
+  readonly migrations?: Migrations;
+  start(deps: Deps, directory: Directory): Promise<RunningModule>;
+}

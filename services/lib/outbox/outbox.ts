@@ -1,0 +1,179 @@
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { EventSchema, Source } from '../../../gen/autosession/event/v1/event_pb.js';
+import type { Clock } from '../clock.ts';
+import { afterCommit, type Executor } from '../db/database.ts';
+import type { Migrations } from '../db/migrate.ts';
+import { sqlTime } from '../db/time.ts';
+import type { Ids } from '../ids.ts';
+
+export interface OutboxRow {
+  position: number;
+  event_id: string;
+  tenant: string;
+  source: string;
+  session_id: string;
+  source_seq: number;
+  type: string;
+  payload: Uint8Array;
+  created_at: string;
+  /** NULL until the log has it. */
+  published_at: string | null;
+  attempts: number;
+  /** Set while the record is parked: the relay tries it, and what is behind it in its session, again after this time. */
+  retry_at: string | null;
+  last_error: string | null;
+}
+
+export interface OutboxTables {
+  outbox: OutboxRow;
+  event_sequence: { tenant: string; source: string; session_id: string; last_seq: number; updated_at: string };
+}
+
+export const outboxMigrations: Migrations = {
+  owner: 'outbox',
+  steps: [
+    {
+      name: '001_outbox',
+      statements: (c) => [
+        `CREATE TABLE outbox (
+          position ${c.counter},
+          event_id ${c.id} NOT NULL,
+          tenant ${c.id} NOT NULL,
+          source ${c.id} NOT NULL,
+          session_id ${c.id} NOT NULL,
+          source_seq ${c.int} NOT NULL,
+          type ${c.id} NOT NULL,
+          payload ${c.blob} NOT NULL,
+          created_at ${c.time} NOT NULL,
+          published_at ${c.time} NULL,
+          attempts ${c.int} NOT NULL DEFAULT 0,
+          retry_at ${c.time} NULL,
+          last_error ${c.text} NULL
+        ) ${c.table}`,
+        'CREATE UNIQUE INDEX outbox_event ON outbox (event_id)',
+        'CREATE UNIQUE INDEX outbox_order ON outbox (tenant, session_id, source, source_seq)',
+        'CREATE INDEX outbox_unpublished ON outbox (published_at, position)',
+        `CREATE TABLE event_sequence (
+          tenant ${c.id} NOT NULL,
+          source ${c.id} NOT NULL,
+          session_id ${c.id} NOT NULL,
+          last_seq ${c.int} NOT NULL,
+          updated_at ${c.time} NOT NULL,
+          PRIMARY KEY (tenant, source, session_id)
+        ) ${c.table}`,
+        'CREATE INDEX event_sequence_age ON event_sequence (updated_at)',
+      ],
+    },
+  ],
+};
+
+/** How the outbox names the sources. */
+export const sourceNames: Record<Source, string> = {
+  [Source.UNSPECIFIED]: 'none',
+  [Source.SESSION]: 'session',
+  [Source.TASK_DISPATCH]: 'task-dispatch',
+  [Source.MESSAGE_ANALYSIS]: 'message-analysis',
+  [Source.HANDOVER]: 'handover',
+};
+
+/** An event to emit. `eventId` and `occurredAt` are filled in when absent; `sourceSeq` is the emitter's to count. */
+export type EventInit = MessageInitShape<typeof EventSchema> & { source: Source; sessionId: string; sourceSeq: number };
+
+/** Writes events beside the change that they tell of; the relay takes them from there. */
+export class Outbox {
+  readonly #clock: Clock;
+  readonly #ids: Ids;
+  readonly #wakes = new Set<() => void>();
+
+  constructor(clock: Clock, ids: Ids) {
+    this.#clock = clock;
+    this.#ids = ids;
+  }
+
+  /**
+   * Adds the events to the transaction, in one insert. Every `sourceSeq` must have been taken under the session's row lock
+   * (or by `takeSequence`). The relay is woken after the commit.
+   */
+  async emit(tx: Executor, tenant: string, events: readonly EventInit[]): Promise<void> {
+    if (events.length === 0) return;
+    const now = this.#clock.now();
+    const rows = events.map((init) => this.#row(init, tenant, now));
+    await (tx as Executor<OutboxTables>)
+      .insertInto('outbox')
+      .values(rows as never)
+      .execute();
+    afterCommit(() => this.wake());
+  }
+
+  #row(init: EventInit, tenant: string, now: number) {
+    const event = create(EventSchema, init);
+    event.eventId ||= this.#ids.next('evt');
+    event.occurredAt ??= timestampFromMs(now);
+    if (!event.payload.case || event.sourceSeq < 1) throw new Error('an event needs a payload and a source_seq');
+    return {
+      event_id: event.eventId,
+      tenant,
+      source: sourceNames[event.source],
+      session_id: event.sessionId,
+      source_seq: event.sourceSeq,
+      type: typeName(event.payload.case),
+      payload: Buffer.from(toBinary(EventSchema, event)),
+      created_at: sqlTime(now),
+    };
+  }
+
+  /**
+   * Takes the next `count` event numbers of (source, session) and returns the first, holding that row's lock until the
+   * transaction ends. For sources that have no row of their own per session; the others count in their row.
+   */
+  async takeSequence(tx: Executor, tenant: string, source: Source, sessionId: string, count = 1): Promise<number> {
+    const tables = tx as Executor<OutboxTables>;
+    const key = { tenant, source: sourceNames[source], session_id: sessionId };
+    const updated_at = sqlTime(this.#clock.now());
+    const where = tables
+      .updateTable('event_sequence')
+      .set((eb) => ({ last_seq: eb('last_seq', '+', count), updated_at }))
+      .where('tenant', '=', key.tenant)
+      .where('source', '=', key.source)
+      .where('session_id', '=', key.session_id);
+    const result = await where.executeTakeFirst();
+    if (result.numUpdatedRows === 0n) {
+      // A racing first emitter fails on the primary key; the caller's transaction is then run again.
+      await tables
+        .insertInto('event_sequence')
+        .values({ ...key, last_seq: count, updated_at })
+        .execute();
+      return 1;
+    }
+    return (await this.lastSequence(tx, tenant, source, sessionId)) - count + 1;
+  }
+
+  /** The last number that `takeSequence` gave out for (source, session); 0 if none. */
+  async lastSequence(tx: Executor, tenant: string, source: Source, sessionId: string): Promise<number> {
+    const row = await (tx as Executor<OutboxTables>)
+      .selectFrom('event_sequence')
+      .select('last_seq')
+      .where('tenant', '=', tenant)
+      .where('source', '=', sourceNames[source])
+      .where('session_id', '=', sessionId)
+      .executeTakeFirst();
+    return row?.last_seq ?? 0;
+  }
+
+  /** Calls `hook` after every commit that emitted something in this process. */
+  onCommit(hook: () => void): Disposable {
+    this.#wakes.add(hook);
+    return { [Symbol.dispose]: () => void this.#wakes.delete(hook) };
+  }
+
+  /** Wakes the relay. */
+  wake(): void {
+    for (const hook of this.#wakes) hook();
+  }
+}
+
+/** `sessionCreated` as the log names it: `session_created`. */
+export function typeName(payloadCase: string): string {
+  return payloadCase.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
