@@ -32,11 +32,11 @@ export interface Config {
 }
 
 export interface RedisConfig {
-  readonly host: string;
-  readonly port: number;
-  readonly password?: string;
-  readonly db: number;
+  /** `redis://:password@host:6379/0`. */
+  readonly url: string;
+  /** How often a start tries to reach it before it gives up. */
   readonly maxRetries: number;
+  /** Between two tries to reconnect. */
   readonly retryDelayMs: number;
 }
 

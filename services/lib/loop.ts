@@ -60,6 +60,8 @@ export function startLoop({ name, everyMs, run, logger }: LoopOptions): Loop {
 }
 
 const RECHECK_MS = 5_000;
+/** Wakes come with every commit; those who do not lead must not ask for the lock each time. */
+const ASK_EVERY_MS = 500;
 
 /**
  * A loop that runs in one process of the installation at a time: the one that holds the named lock. The lock is rechecked
@@ -67,9 +69,9 @@ const RECHECK_MS = 5_000;
  */
 export function startLeaderLoop(db: Database, lockName: string, options: LoopOptions): Loop {
   let lock: NamedLock | undefined;
-  let checkedAt = 0;
+  let checkedAt = Number.NEGATIVE_INFINITY;
   const lead = async (): Promise<boolean> => {
-    if (lock && Date.now() - checkedAt < RECHECK_MS) return true;
+    if (Date.now() - checkedAt < (lock ? RECHECK_MS : ASK_EVERY_MS)) return lock !== undefined;
     if (lock && !(await lock.held())) {
       await lock[Symbol.asyncDispose]();
       lock = undefined;

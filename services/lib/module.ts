@@ -1,5 +1,6 @@
 import type { DescService } from '@bufbuild/protobuf';
 import type { Client, ConnectRouter } from '@connectrpc/connect';
+import type { FastifyInstance } from 'fastify';
 import type { Event } from '../../gen/autosession/event/v1/event_pb.js';
 import type { EventLog } from './bus/event-log.ts';
 import type { Clock } from './clock.ts';
@@ -7,6 +8,7 @@ import type { Config } from './config.ts';
 import type { Database } from './db/database.ts';
 import type { Migrations } from './db/migrate.ts';
 import type { Ids } from './ids.ts';
+import type { Authenticate } from './interceptors/context.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Outbox } from './outbox/outbox.ts';
@@ -23,6 +25,10 @@ export interface Deps {
   readonly ids: Ids;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Tells who a caller of REST is; RPC ports ask it by themselves. */
+  readonly authenticate: Authenticate;
+  /** Fires when the process begins to stop: long polls and streams end then. */
+  readonly stopping: AbortSignal;
 }
 
 /** Finds services, wherever they run. */
@@ -44,6 +50,8 @@ export type EventHandler = (event: Event) => Promise<void>;
 export interface RunningModule extends AsyncDisposable {
   /** Registers the module's RPCs. */
   routes(router: ConnectRouter): void;
+  /** Adds the module's own routes to the HTTP port. */
+  http?(app: FastifyInstance): void | Promise<void>;
   /** What it does on which events, by payload name (`sessionCreated`, …); absent when it consumes none. */
   readonly consumes?: Readonly<Partial<Record<NonNullable<Event['payload']['case']>, EventHandler>>>;
   /** Starts its background loops; called once every module of the process has its routes. */

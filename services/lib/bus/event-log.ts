@@ -21,7 +21,7 @@ export interface LoggedEvent extends LogRecord {
 
 /** Where a log begins and ends. */
 export interface LogBounds {
-  /** Changes when the log is a new one: created anew, wiped, or restored to an earlier state. */
+  /** Changes when the log is a new one: created anew, wiped, or renewed after it was restored to an earlier state. */
   readonly incarnation: string;
   /** The position before the first record that is still kept. */
   readonly before: bigint;
@@ -30,27 +30,62 @@ export interface LogBounds {
 }
 
 /**
- * The log that carries events from the relay to consumers and streams. The relay alone appends. Kept for 72 hours. The
- * adapters heal by themselves: a lost connection is waited out, a log that is gone is made anew (with a new incarnation).
+ * Why a record was not appended: the log `refused` it, it was `held` back behind a refused one of its session, or the log
+ * was `lost` on the way, which says nothing about the record: it may even be in the log.
+ */
+export class NotAppended extends Error {
+  readonly why: 'refused' | 'held' | 'lost';
+
+  constructor(why: NotAppended['why'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.why = why;
+  }
+}
+
+/** The position of a record that is durable now, or why it is not. */
+export type Appended = bigint | NotAppended;
+
+/** The log is another one than the reader or writer began with, or does not reach back to where it was. Begin again. */
+export class LogChanged extends Error {}
+
+/**
+ * The relay's way into one log. It never reaches another one: as soon as the log may have been replaced or restored (it was
+ * made anew, the connection was lost), everything fails for good and a new writer has to be had. So what its owner found
+ * out about the log stays true of whatever it appends.
+ */
+export interface LogWriter {
+  readonly incarnation: string;
+  /** Where the log begins and ends now. Throws when the writer has ended. */
+  bounds(): Promise<LogBounds>;
+  /**
+   * Appends the records, pipelined across sessions, in order within one: a record is sent when the one before it in its
+   * session is durable. Returns when everything has an answer, in the order of `records`. An eventId that was appended
+   * lately may be dropped by the log, as a success; consumers drop repeats anyway.
+   */
+  append(records: readonly LogRecord[]): Promise<Appended[]>;
+  /** Throws the log away; an empty one of another incarnation takes its place. Ends the writer. */
+  renew(): Promise<void>;
+}
+
+/**
+ * The log that carries events from the relay to consumers and streams. Kept for 72 hours. The adapters heal by themselves:
+ * a lost connection is made again, a log that is gone is made anew (with a new incarnation).
  */
 export interface EventLog extends AsyncDisposable {
   /** For people: `NATS JetStream`, `SQL`. */
   readonly name: string;
   /** Where the log begins and ends now. Throws when it cannot be reached. */
   bounds(): Promise<LogBounds>;
-  /**
-   * Appends the records, pipelined, in order; returns after everything has an answer: per record undefined when it is
-   * durable, else the error. Of one session nothing is sent behind a record that failed. An eventId that was appended
-   * lately may be dropped by the log; consumers drop repeats anyway.
-   */
-  append(records: readonly LogRecord[]): Promise<(Error | undefined)[]>;
+  /** A way to append to the log as it is now; for the relay alone. Throws when the log cannot be reached. */
+  writer(): Promise<LogWriter>;
   /** At most `limit` records behind `after`, in order. Empty at the end. Throws when the log cannot be reached. */
   read(after: bigint, limit: number): Promise<LoggedEvent[]>;
   /**
    * The records behind `after` in order, without gaps, in batches, and then those to come, until the signal aborts (the
-   * iterator then ends). Throws when the log was made anew or cannot go on from `after`; call bounds() and begin again.
+   * iterator then ends). Throws LogChanged when the log was made anew, is not `incarnation` (when given), or cannot go on
+   * from `after` without a gap; call bounds() and begin again.
    */
-  tail(after: bigint, signal: AbortSignal): AsyncIterable<LoggedEvent[]>;
+  tail(after: bigint, signal: AbortSignal, incarnation?: string): AsyncIterable<LoggedEvent[]>;
   /** Removes what is older than this time; for logs that do not do so by themselves. */
   trim(before: number): Promise<void>;
   /** Whether the log answers now. */

@@ -3,7 +3,7 @@ import type { Dialect } from './database.ts';
 /** Column types and table options by dialect, for migrations. */
 export interface Columns {
   readonly dialect: Dialect;
-  /** An id of ours or a word of a closed list: ASCII, at most 64 characters, compared byte by byte. */
+  /** An id of ours or a word of a closed list, at most 64 characters, compared by code point. */
   readonly id: string;
   /** A caller's id or name of at most `length` characters, compared by code point, so 'A' is not 'a'. */
   key(length: number): string;
@@ -29,7 +29,8 @@ export interface Columns {
 
 const mysql: Columns = {
   dialect: 'mysql',
-  id: 'VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin',
+  // not ascii: comparing such a column with a caller's '会话' is an error, not an empty result
+  id: 'VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
   key: (length) => `VARCHAR(${length}) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
   text: 'MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
   time: 'DATETIME(3)',

@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Kysely } from 'kysely';
+import { Kysely, type Dialect as KyselyDialect } from 'kysely';
 import { maybeContext } from '../context.ts';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import { failpoint } from '../failpoints.ts';
+import { ATTEMPTS, retryPause, singleStatements } from './single-statements.ts';
 
 export type Dialect = 'mysql' | 'sqlite';
 
@@ -19,8 +20,8 @@ export interface NamedLock extends AsyncDisposable {
 /** What a SQL dialect brings. */
 export interface Backend {
   readonly dialect: Dialect;
-  // biome-ignore lint/suspicious/noExplicitAny: the tables are the stores' business
-  readonly kysely: Kysely<any>;
+  /** How Kysely reaches it; every driver that it creates shares the same connections. */
+  readonly kyselyDialect: KyselyDialect;
   /** Takes the lock, or returns undefined when somebody else holds it. Does not wait. */
   tryLock(name: string): Promise<NamedLock | undefined>;
   /** Whether the statement failed on a unique index. */
@@ -37,7 +38,6 @@ interface OpenTransaction {
 }
 
 const openTransaction = new AsyncLocalStorage<OpenTransaction | undefined>();
-const ATTEMPTS = 8;
 
 /** Throws inside a transaction: nothing may be waited for there but the database. */
 export function assertNoTransaction(what: string): void {
@@ -52,25 +52,35 @@ export function outsideTransaction<T>(work: () => T): T {
 /** The one way to the SQL database, over either dialect. */
 export class Database {
   readonly backend: Backend;
+  // biome-ignore lint/suspicious/noExplicitAny: the tables are the stores' business
+  readonly #transactions: Kysely<any>;
+  // biome-ignore lint/suspicious/noExplicitAny: the tables are the stores' business
+  readonly #statements: Kysely<any>;
 
   constructor(backend: Backend) {
     this.backend = backend;
+    this.#transactions = new Kysely({ dialect: backend.kyselyDialect });
+    this.#statements = new Kysely({ dialect: singleStatements(this) });
   }
 
   get dialect(): Dialect {
     return this.backend.dialect;
   }
 
-  /** Single statements, each committed by itself. Throws inside a transaction, where it would wait for itself. */
+  /**
+   * Single statements, each committed by itself and run again after a deadlock. A server that is not there becomes
+   * SERVICE_UNAVAILABLE. Throws inside a transaction, where it would wait for itself.
+   */
   of<T>(): Kysely<T> {
     assertNoTransaction('a statement of its own');
-    return this.backend.kysely as Kysely<T>;
+    return this.#statements as Kysely<T>;
   }
 
   /**
    * Runs `work` in one transaction (READ COMMITTED, or SQLite's immediate one) and returns its result after the commit.
    * Deadlocks and lock waits run `work` again as a whole, so it must have no effect but its statements. A server that is
-   * not there becomes SERVICE_UNAVAILABLE. `label` names the failpoints `db.before-commit:label` and
+   * not there becomes SERVICE_UNAVAILABLE; when that happens at the commit nobody knows whether it took place, and it is
+   * never run again here: the caller's repeat finds out. `label` names the failpoints `db.before-commit:label` and
    * `db.after-commit:label`.
    */
   async transaction<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>): Promise<R> {
@@ -88,7 +98,7 @@ export class Database {
       maybeContext()?.signal?.throwIfAborted();
       try {
         return await openTransaction.run(state, () =>
-          this.backend.kysely.transaction().execute(async (tx) => {
+          this.#transactions.transaction().execute(async (tx) => {
             const result = await work(tx as unknown as Executor<T>);
             await failpoint(`db.before-commit:${label}`);
             return result;
@@ -96,7 +106,7 @@ export class Database {
         );
       } catch (error) {
         if (attempt < ATTEMPTS && this.backend.isRetryable(error)) {
-          await new Promise((resolve) => setTimeout(resolve, Math.random() * 5 * 2 ** attempt));
+          await retryPause(attempt);
           continue;
         }
         throw this.translate(error);
@@ -116,9 +126,14 @@ export class Database {
     return this.backend.isDuplicateKey(error);
   }
 
-  tryLock(name: string): Promise<NamedLock | undefined> {
+  /** Takes the named lock, or returns undefined when somebody else holds it. Does not wait. */
+  async tryLock(name: string): Promise<NamedLock | undefined> {
     assertNoTransaction('taking a named lock');
-    return this.backend.tryLock(name);
+    try {
+      return await this.backend.tryLock(name);
+    } catch (error) {
+      throw this.translate(error);
+    }
   }
 
   close(): Promise<void> {

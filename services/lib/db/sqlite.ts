@@ -5,7 +5,6 @@ import {
   CompiledQuery,
   type DatabaseConnection,
   type Driver,
-  Kysely,
   type QueryResult,
   SqliteAdapter,
   SqliteIntrospector,
@@ -27,24 +26,22 @@ export function sqliteBackend(dataDir: string): Backend {
   const database = new DatabaseSync(inMemory ? ':memory:' : join(dataDir, 'auto-session.db'));
   // FULL: a commit that was answered survives a power cut, not only the end of the process.
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
-  const kysely = new Kysely<unknown>({
-    dialect: {
-      createAdapter: () => new SqliteAdapter(),
-      createDriver: () => new NodeSqliteDriver(database),
-      createIntrospector: (db) => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
-    },
-  });
+  const driver = new NodeSqliteDriver(database);
   const locks = new Set<string>();
   return {
     dialect: 'sqlite',
-    kysely,
+    kyselyDialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver: () => driver,
+      createIntrospector: (db) => new SqliteIntrospector(db),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
     tryLock: async (name) => takeLock(locks, name),
     isDuplicateKey: (error) => DUPLICATE.includes(errorCode(error)),
     isRetryable: () => false,
     isUnavailable: () => false,
     close: async () => {
-      await kysely.destroy();
+      await driver.destroy();
       folderLock?.close();
     },
   };
@@ -109,7 +106,8 @@ class NodeSqliteDriver implements Driver {
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('ROLLBACK'));
+    // a full disk ends the transaction by itself, and then ROLLBACK would hide that error behind its own
+    if (this.#database.isTransaction) await connection.executeQuery(CompiledQuery.raw('ROLLBACK'));
   }
 
   async releaseConnection(): Promise<void> {

@@ -1,0 +1,137 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Dialogue } from './dialogues.ts';
+import { uploadWindow } from './receiver.ts';
+import type { Data, Rest } from './rest.ts';
+import type { ShopWindow } from './shop-window.ts';
+
+/** What is done to a dialogue on its way: where a human types, and whether he gives the word back. */
+export interface Plan {
+  readonly dialogue: Dialogue;
+  /** The index of the account's line that a human types instead of the bot; undefined for none. */
+  readonly humanAt?: number;
+  /** Whether the human gives the word back afterwards. */
+  readonly givesBack: boolean;
+}
+
+/** What became of a dialogue. */
+export interface Outcome {
+  readonly plan: Plan;
+  readonly sessionId: string;
+  /** Lines that the bot sent, lines that a human typed, answers of the shop. */
+  sent: number;
+  typed: number;
+  replied: number;
+  handedOver: boolean;
+  /** What differs from the plan; empty when all went as injected. */
+  readonly problems: string[];
+}
+
+const WAIT_MS = 120_000;
+
+/** Plays one dialogue to its end: upstream's tasks, the shop's answers, the human's typing, and the receiver's uploads. */
+export class Conversation {
+  readonly #rest: Rest;
+  readonly #window: ShopWindow;
+  readonly #outcome: Outcome;
+  #botSpeaks = true;
+
+  private constructor(rest: Rest, window: ShopWindow, outcome: Outcome) {
+    this.#rest = rest;
+    this.#window = window;
+    this.#outcome = outcome;
+  }
+
+  /** Creates the session, as upstream does, plays the dialogue, and closes the session. */
+  static async play(rest: Rest, window: ShopWindow, plan: Plan): Promise<Outcome> {
+    const [first] = plan.dialogue.lines;
+    const created = await rest.post('/api/sessions/create', {
+      account_id: window.accountId,
+      shop_id: window.shopId,
+      shop_name: window.shopName,
+      task_type: 'auto_bargain',
+      external_task_id: `demo-${window.shopId}`,
+      send_content: first?.text,
+    });
+    const outcome: Outcome = {
+      plan,
+      sessionId: created.session_id,
+      sent: 0,
+      typed: 0,
+      replied: 0,
+      handedOver: false,
+      problems: [],
+    };
+    const conversation = new Conversation(rest, window, outcome);
+    await conversation.#playLines();
+    await conversation.#check();
+    await rest.post(`/api/sessions/${outcome.sessionId}/close`, { outcome: 'completed', reason: 'dialogue over' });
+    return outcome;
+  }
+
+  async #playLines(): Promise<void> {
+    const { dialogue, humanAt, givesBack } = this.#outcome.plan;
+    for (const [index, { side, text }] of dialogue.lines.entries()) {
+      if (side === 'shop') await this.#shopAnswers(text);
+      else if (index === humanAt) await this.#humanTypes(text, givesBack);
+      else if (this.#botSpeaks) await this.#botSends(text, index);
+      else await this.#humanTypes(text, false);
+    }
+  }
+
+  async #shopAnswers(text: string): Promise<void> {
+    this.#window.type('shop', text);
+    await this.#upload();
+    this.#outcome.replied += 1;
+  }
+
+  /** Upstream asks for it (the first line came with the session), some sender types it, the receiver sees it. */
+  async #botSends(text: string, index: number): Promise<void> {
+    const { sessionId } = this.#outcome;
+    if (index > 0)
+      await this.#rest.post(`/api/sessions/${sessionId}/tasks`, {
+        external_task_id: `line-${index}`,
+        send_content: text,
+      });
+    const until = Date.now() + WAIT_MS;
+    while (this.#window.visible().length <= index) {
+      if (Date.now() > until) throw new Error(`nobody sent line ${index} of session ${sessionId}`);
+      await delay(5);
+    }
+    this.#outcome.sent += 1;
+    await this.#upload();
+  }
+
+  async #humanTypes(text: string, givesBack: boolean): Promise<void> {
+    this.#window.type('account', text);
+    this.#outcome.typed += 1;
+    this.#botSpeaks = false;
+    const batch = await this.#upload();
+    if (batch.status !== 'manual_live')
+      this.#outcome.problems.push(`missed: a human typed and the status is ${batch.status}`);
+    if (!givesBack) return;
+    await this.#rest.post(`/api/sessions/${this.#outcome.sessionId}/release`, { agent_id: 'agent_01' });
+    this.#botSpeaks = true;
+  }
+
+  async #upload(): Promise<Data> {
+    const batch = await uploadWindow(this.#rest, this.#window);
+    if (batch.status === 'manual_live') this.#outcome.handedOver = true;
+    if (batch.status === 'manual_live' && this.#botSpeaks)
+      this.#outcome.problems.push('false alarm: handed over although nobody typed');
+    if (batch.errors.length > 0) this.#outcome.problems.push(`the batch has errors: ${JSON.stringify(batch.errors)}`);
+    return batch;
+  }
+
+  /** Every line of the dialogue is stored once, in order, and the session is where the plan leaves it. */
+  async #check(): Promise<void> {
+    const { sessionId, problems, plan } = this.#outcome;
+    const { messages } = await this.#rest.get(`/api/sessions/${sessionId}/messages?limit=200`);
+    const stored = messages.map((message: { content: string }) => message.content);
+    const said = plan.dialogue.lines.map((line) => line.text);
+    if (JSON.stringify(stored) !== JSON.stringify(said))
+      problems.push(`${stored.length} messages are stored, ${said.length} were said, or their order differs`);
+    const { status } = await this.#rest.get(`/api/sessions/${sessionId}/status`);
+    const expected = this.#botSpeaks ? 'bot_active' : 'manual_live';
+    if (status !== expected) problems.push(`the status is ${status} instead of ${expected}`);
+  }
+}

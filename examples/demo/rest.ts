@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+
+// biome-ignore lint/suspicious/noExplicitAny: a REST client of its own knows no generated types
+export type Data = any;
+
+/** A refusal of the server, as its envelope says it. */
+export class Refused extends Error {
+  readonly status: number;
+  readonly code: string;
+  constructor(status: number, code: string, text: string) {
+    super(`${status} ${code}: ${text}`);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const PATIENCE_MS = 60_000;
+const RETRY_MS = 200;
+
+/**
+ * Speaks REST as a careful client: what got no answer, or 503, is repeated under the same Idempotency-Key, so a server that
+ * is killed and started again costs time and nothing else.
+ */
+export class Rest {
+  readonly baseUrl: string;
+  #repeats = 0;
+
+  constructor(baseUrl: string) {
+    this.baseUrl = baseUrl;
+  }
+
+  /** How many requests had to be repeated. */
+  get repeats(): number {
+    return this.#repeats;
+  }
+
+  /** The answer's data. Throws Refused for every other answer than a success. */
+  async get(path: string, headers: Record<string, string> = {}): Promise<Data> {
+    return this.#data(await this.#send('GET', path, undefined, headers));
+  }
+
+  /** The same for a write. */
+  async post(path: string, body: object = {}): Promise<Data> {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
+    return this.#data(await this.#send('POST', path, JSON.stringify(body), headers));
+  }
+
+  /** The data of an answer that is allowed to say "nothing". */
+  async poll(path: string): Promise<Data> {
+    return (await this.#send('GET', path, undefined, {})).body.data;
+  }
+
+  #data({ status, body }: { status: number; body: Data }): Data {
+    if (status === 200 && body.success) return body.data;
+    throw new Refused(status, body.error_code, body.detail);
+  }
+
+  async #send(method: string, path: string, body: string | undefined, headers: Record<string, string>) {
+    const until = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const outcome = await this.#once(method, path, body, headers);
+      if (outcome && outcome.status !== 503 && outcome.status !== 504) return outcome;
+      if (Date.now() > until) throw new Error(`${method} ${path}: no answer in ${PATIENCE_MS / 1_000} s`);
+      this.#repeats += 1;
+      await delay(RETRY_MS);
+    }
+  }
+
+  async #once(method: string, path: string, body: string | undefined, headers: Record<string, string>) {
+    try {
+      const response = await fetch(`${this.baseUrl}${path}`, { method, body, headers });
+      return { status: response.status, body: (await response.json()) as Data };
+    } catch {
+      return undefined; // no answer: the server is down, or went down on the way
+    }
+  }
+}

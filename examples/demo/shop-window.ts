@@ -1,0 +1,38 @@
+/** A message as a receiver reads it from the screen. */
+export interface ScreenMessage {
+  readonly id: string;
+  readonly nick: string;
+  readonly content: string;
+  readonly time: string;
+}
+
+/** The chat window of one shop on the marketplace's page: what bot, human and shop type all lands here. */
+export class ShopWindow {
+  readonly shopName: string;
+  readonly shopId: string;
+  readonly accountId: string;
+  readonly #messages: ScreenMessage[] = [];
+
+  constructor(parties: { shopName: string; shopId: string; accountId: string }) {
+    this.shopName = parties.shopName;
+    this.shopId = parties.shopId;
+    this.accountId = parties.accountId;
+  }
+
+  /** Shows what somebody typed. */
+  type(side: 'account' | 'shop', content: string): ScreenMessage {
+    const message = {
+      id: `${this.shopId}-${this.#messages.length + 1}`,
+      nick: side === 'account' ? this.accountId : this.shopName,
+      content,
+      time: new Date().toISOString(),
+    };
+    this.#messages.push(message);
+    return message;
+  }
+
+  /** All that the window shows: what a receiver uploads each time. */
+  visible(): readonly ScreenMessage[] {
+    return [...this.#messages];
+  }
+}

@@ -1,0 +1,37 @@
+// npm run check: formatting and lint, types, the contracts, and whether gen/ is what proto/ says.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import './export-protovalidate.ts';
+import { run } from './run.ts';
+
+const checks: [string, () => Promise<number>][] = [
+  ['format and lint', () => run('biome', ['ci', '--error-on-warnings', '.'])],
+  ['types', () => run('tsc', ['-p', '.'])],
+  ['contracts: lint', () => run('buf', ['lint'])],
+  ['contracts: format', () => run('buf', ['format', '--diff', '--exit-code', 'proto'])],
+  ['contracts: breaking changes', () => run('buf', ['breaking', 'proto', '--against', 'proto/baseline.binpb'])],
+  ['generated code is up to date', generatedIsCurrent],
+];
+
+async function generatedIsCurrent(): Promise<number> {
+  const fresh = mkdtempSync(join(tmpdir(), 'auto-session-gen-'));
+  try {
+    const generated = await run('node', ['scripts/gen.ts', '--output', fresh]);
+    return generated || (await run('diff', ['-r', 'gen', join(fresh, 'gen')]));
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+const failed: string[] = [];
+for (const [name, check] of checks) {
+  process.stdout.write(`- ${name}\n`);
+  if ((await check()) !== 0) failed.push(name);
+}
+if (failed.length > 0) {
+  process.stderr.write(`\nNot clean: ${failed.join(', ')}\n`);
+  process.exitCode = 1;
+} else {
+  process.stdout.write('\nClean.\n');
+}

@@ -1,0 +1,72 @@
+import { type Check, groupBy } from './check.ts';
+
+interface Tables {
+  receipts: {
+    tenant: string;
+    task_id: string;
+    fence: number;
+    account_key: string;
+    shop_key: string;
+    matched_message_id: string | null;
+  };
+  tasks: {
+    tenant: string;
+    task_id: string;
+    status: string;
+    attempt: number;
+    lease_fence: number;
+    fetched_fence: number;
+  };
+}
+
+export const taskChecks: Check[] = [
+  {
+    claim: 'a task’s content was handed out once per attempt, under a fence of its own',
+    violations: async ({ db }) => {
+      const kysely = db.of<Tables>();
+      const tasks = await kysely.selectFrom('tasks').selectAll().execute();
+      const receipts = groupBy(
+        await kysely.selectFrom('receipts').selectAll().execute(),
+        (r) => `${r.tenant} ${r.task_id}`,
+      );
+      return tasks.flatMap((task) => {
+        const fences = (receipts.get(`${task.tenant} ${task.task_id}`) ?? []).map((receipt) => receipt.fence);
+        if (new Set(fences).size !== fences.length)
+          return [`${task.task_id}: a fence was used twice (${fences.join(', ')})`];
+        if (fences.some((fence) => fence > task.lease_fence)) return [`${task.task_id}: a receipt above its fence`];
+        const fetched = Math.max(0, ...fences);
+        return fetched === Number(task.fetched_fence)
+          ? []
+          : [`${task.task_id}: fetched ${task.fetched_fence}, receipts say ${fetched}`];
+      });
+    },
+  },
+  {
+    claim: 'one message explains one receipt',
+    violations: async ({ db }) => {
+      const rows = await db
+        .of<Tables>()
+        .selectFrom('receipts')
+        .selectAll()
+        .where('matched_message_id', 'is not', null)
+        .execute();
+      return [...groupBy(rows, (r) => `${r.tenant} ${r.account_key} ${r.shop_key} ${r.matched_message_id}`)]
+        .filter(([, same]) => same.length > 1)
+        .map(([message, same]) => `${message} explains ${same.map((r) => r.task_id).join(', ')}`);
+    },
+  },
+  {
+    claim: 'what is sent or unknown has a receipt',
+    violations: async ({ db }) => {
+      const rows = await db
+        .of<Tables>()
+        .selectFrom('tasks as t')
+        .leftJoin('receipts as r', (on) => on.onRef('r.tenant', '=', 't.tenant').onRef('r.task_id', '=', 't.task_id'))
+        .select(['t.task_id', 't.status'])
+        .where('t.status', 'in', ['sent', 'unknown'])
+        .where('r.task_id', 'is', null)
+        .execute();
+      return rows.map((row) => `${row.task_id} is ${row.status} without a receipt`);
+    },
+  },
+];

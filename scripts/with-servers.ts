@@ -1,0 +1,18 @@
+// npm run with-servers -- COMMAND…: runs the command with private MariaDB, Redis and NATS in its environment, and stops them
+// with it. For trying the real servers on one machine; nothing of it outlives the command.
+import { mariadb, nats, redis } from '../test/servers.ts';
+import { run } from './run.ts';
+
+const [command, ...args] = process.argv.slice(2);
+if (!command) throw new Error('usage: npm run with-servers -- COMMAND [ARGUMENT…]');
+const code = await (async () => {
+  await using database = await mariadb();
+  await using queue = await redis();
+  await using events = await nats();
+  return run(command, args, {
+    MYSQL_URL: await database.createDatabase(),
+    REDIS_URL: queue.url,
+    NATS_URL: events.url,
+  });
+})();
+process.exitCode = code;

@@ -1,0 +1,40 @@
+import type { WatchEventsRequest } from '../../../gen/autosession/event/v1/event_service_pb.js';
+import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import { isFrameType } from '../sse/frame.ts';
+import { frameTypes } from '../sse/frames.ts';
+import type { StreamEvent } from './stream-event.ts';
+
+/** Decides whether a stream shows an event. */
+export type EventFilter = (candidate: StreamEvent) => boolean;
+
+/**
+ * The types that a request names, in a list, with commas, or both; empty means all. Throws INVALID_ARGUMENT on a type that
+ * there is none of.
+ */
+export function typesOf(types: readonly string[]): Set<string> {
+  const names = types.flatMap((part) => part.split(',')).map((name) => name.trim());
+  const wanted = new Set(names.filter(Boolean));
+  for (const name of wanted) {
+    if (!isFrameType(name))
+      throw refuse(ErrorReason.INVALID_ARGUMENT, `types: there is no type ${name}`, { field: 'types' });
+  }
+  return wanted;
+}
+
+/** The filter of a request; `sessionId` is the session that it names. An event of another tenant never passes. */
+export function eventFilter(
+  request: Pick<WatchEventsRequest, 'types' | 'accountId' | 'shopId'>,
+  tenant: string,
+  sessionId: string | undefined,
+): EventFilter {
+  const { accountId, shopId } = request;
+  const types = typesOf(request.types);
+  return (candidate) => {
+    const { event } = candidate;
+    if (candidate.tenant !== tenant) return false;
+    if (sessionId !== undefined && event.sessionId !== sessionId) return false;
+    if (accountId && event.accountId !== accountId) return false;
+    if (shopId && event.shopId !== shopId) return false;
+    return types.size === 0 || frameTypes(event).some((type) => types.has(type));
+  };
+}

@@ -1,0 +1,140 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  HeartbeatSchema,
+  ResyncSchema,
+  type WatchEventsResponse,
+  WatchEventsResponseSchema,
+} from '../../../gen/autosession/event/v1/event_service_pb.js';
+import type { LogBounds } from '../../lib/bus/event-log.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import type { Directory } from '../../lib/module.ts';
+import { type Cursor, readCursor, writeCursor } from './cursor.ts';
+import type { EventFilter } from './filter.ts';
+import { type EventHub, type Page, reaches } from './hub.ts';
+import { Repeats } from './repeats.ts';
+import { sessionSnapshot } from './snapshot.ts';
+
+const PAGE = 256;
+const PACE: StreamPace = { heartbeatMs: 15_000 };
+
+export interface StreamPace {
+  /** After this long without a word, a heartbeat. */
+  readonly heartbeatMs: number;
+}
+
+export interface WatchOptions {
+  readonly hub: EventHub;
+  readonly directory: Directory;
+  readonly clock: Clock;
+  readonly filter: EventFilter;
+  /** The one session that is watched; undefined for a wider stream. */
+  readonly sessionId: string | undefined;
+  /** Fires when the client is gone. */
+  readonly gone: AbortSignal;
+  /** Fires when the process stops. */
+  readonly stopping: AbortSignal;
+  readonly pace?: StreamPace;
+}
+
+/**
+ * One stream: a cursor that moves along the log, through the hub's memory where that covers it and the log itself where it
+ * does not. Since there is one cursor, live events and replayed ones cannot overlap or leave a gap.
+ */
+export class Watch {
+  readonly #options: WatchOptions;
+  readonly #pace: StreamPace;
+  readonly #end: AbortSignal;
+  readonly #repeats = new Repeats();
+  #cursor: Cursor = { incarnation: '', position: 0n };
+  /** Whether it has caught up once: if it then falls out of the hub's memory, its client reads too slowly. */
+  #live = false;
+  #spokenAt = 0;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    this.#pace = options.pace ?? PACE;
+    this.#end = AbortSignal.any([options.gone, options.stopping]);
+  }
+
+  /** The responses, from now or from a cursor. Ends when the client is gone; throws SERVICE_UNAVAILABLE at the stop. */
+  async *from(cursor: string): AsyncGenerator<WatchEventsResponse> {
+    yield await this.#begin(cursor);
+    while (!this.#end.aborted) {
+      const page = await this.#next();
+      if (page) yield* this.#shown(page);
+      else yield await this.#resync(await this.#options.hub.bounds());
+      if (this.#silentMs() >= this.#pace.heartbeatMs) yield this.#heartbeat();
+      const rest = this.#pace.heartbeatMs - this.#silentMs();
+      await this.#options.hub.wait(this.#cursor, Math.max(0, rest), this.#end);
+    }
+    if (!this.#options.gone.aborted)
+      throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the server stops; go on from the last cursor');
+  }
+
+  /** Takes the stream's first place. What is told after this response was received comes behind it. */
+  async #begin(text: string): Promise<WatchEventsResponse> {
+    const given = text ? readCursor(text) : undefined;
+    const bounds = await this.#options.hub.bounds();
+    if (given && !reaches(bounds, given)) return this.#resync(bounds);
+    this.#cursor = given ?? endOf(bounds);
+    return this.#heartbeat();
+  }
+
+  /** What comes next; undefined when it is not known any more. */
+  async #next(): Promise<Page | undefined> {
+    const { hub } = this.#options;
+    const recent = hub.recent(this.#cursor, PAGE);
+    if (recent) {
+      this.#live = true;
+      return recent;
+    }
+    const stored = await hub.stored(this.#cursor, PAGE);
+    if (stored && stored.events.length === PAGE && this.#live)
+      throw refuse(ErrorReason.RATE_LIMITED, 'the stream was read too slowly; go on from its last cursor');
+    return stored;
+  }
+
+  *#shown({ events, upTo }: Page): Generator<WatchEventsResponse> {
+    const { incarnation } = this.#cursor;
+    for (const candidate of events) {
+      this.#cursor = { incarnation, position: candidate.position };
+      if (!this.#options.filter(candidate) || this.#repeats.seen(candidate.event)) continue;
+      yield this.#response({ case: 'event', value: candidate.event });
+    }
+    this.#cursor = { incarnation, position: upTo };
+  }
+
+  /**
+   * Goes to the log's end. The end is taken before the snapshot, so everything behind it that the snapshot does not reflect
+   * is still to come, and what it does reflect is known by its number.
+   */
+  async #resync(bounds: LogBounds): Promise<WatchEventsResponse> {
+    const { directory, sessionId } = this.#options;
+    this.#cursor = endOf(bounds);
+    this.#live = false;
+    if (sessionId === undefined) return this.#response({ case: 'resync', value: create(ResyncSchema) });
+    const snapshot = await sessionSnapshot(directory, sessionId);
+    for (const { source, sourceSeq } of snapshot.heads) this.#repeats.skip(source, sessionId, sourceSeq);
+    return this.#response({ case: 'resync', value: snapshot });
+  }
+
+  #heartbeat(): WatchEventsResponse {
+    const time = timestampFromMs(this.#options.clock.now());
+    return this.#response({ case: 'heartbeat', value: create(HeartbeatSchema, { time }) });
+  }
+
+  #response(kind: WatchEventsResponse['kind']): WatchEventsResponse {
+    this.#spokenAt = performance.now();
+    return create(WatchEventsResponseSchema, { cursor: writeCursor(this.#cursor), kind });
+  }
+
+  #silentMs(): number {
+    return performance.now() - this.#spokenAt;
+  }
+}
+
+function endOf({ incarnation, last }: LogBounds): Cursor {
+  return { incarnation, position: last };
+}

@@ -1,0 +1,100 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { create, type DescField, type DescMessage, type JsonObject, type Message } from '@bufbuild/protobuf';
+import { assign, type Convert, converterOf, invalid, type Place } from './convert.ts';
+import type { Route } from './routes.ts';
+
+/** What an HTTP request brings. */
+export interface RequestParts {
+  readonly path: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly body: JsonObject;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** Headers and other names under which a field may come as well. */
+interface Alias {
+  readonly header?: string;
+  readonly name?: string;
+  /** A reconnecting EventSource repeats its first URL: then only the header is new. */
+  readonly headerWins?: boolean;
+}
+
+const aliases: Readonly<Record<string, Alias>> = {
+  idempotency_key: { header: 'idempotency-key' },
+  lease_token: { header: 'x-lease-token' },
+  cursor: { header: 'last-event-id', name: 'last_event_id', headerWins: true },
+  page_size: { name: 'limit' },
+};
+
+/** Throws when a request has fields that cannot come over REST. */
+export function assertBindable(input: DescMessage, name: string): void {
+  for (const field of input.fields) {
+    if (field.oneof) throw new Error(`${name}: the choice ${field.oneof.name} cannot be bound`);
+    try {
+      converterOf(field);
+    } catch (error) {
+      throw new Error(`${name}: ${(error as Error).message}`);
+    }
+  }
+}
+
+/**
+ * Makes a route's request message from the HTTP request. `null` and empty query values count as absent, unknown fields are
+ * ignored. The returned function throws INVALID_ARGUMENT with the field's name.
+ */
+export function binderOf(route: Route, timezone: string): (parts: RequestParts) => Message {
+  const { input } = route.rpc;
+  const names = new Set(input.fields.map((field) => field.name));
+  const bindings = input.fields.map((field) => bindingOf(field, route, names));
+  return (parts) => {
+    const message = create(input);
+    for (const binding of bindings) {
+      const value = boundValue(binding, parts, timezone);
+      if (value !== undefined) assign(message, binding.field, value);
+    }
+    return message;
+  };
+}
+
+interface Binding {
+  readonly field: DescField;
+  readonly convert: Convert;
+  readonly hasBody: boolean;
+  readonly alias: Alias;
+}
+
+function bindingOf(field: DescField, route: Route, names: ReadonlySet<string>): Binding {
+  const alias = aliases[field.name] ?? {};
+  const name = alias.name && !names.has(alias.name) ? alias.name : undefined;
+  return { field, convert: converterOf(field), hasBody: route.hasBody, alias: { ...alias, name } };
+}
+
+/** The field's value, or undefined when nothing gives it. Two places may give it only if they agree. */
+function boundValue(binding: Binding, parts: RequestParts, timezone: string): unknown {
+  const { field, convert } = binding;
+  const values = given(binding, parts).map(({ raw, text }) => {
+    const place: Place = { field: field.name, text, timezone };
+    if (text && Array.isArray(raw) && field.fieldKind !== 'list') throw invalid(field.name, 'is given more than once');
+    return convert(raw, place);
+  });
+  const [first, ...others] = values;
+  if (!binding.alias.headerWins && others.some((other) => other !== first))
+    throw invalid(field.name, 'is given in two places that differ');
+  return first;
+}
+
+/** What gives the field, the strongest place first. */
+function given({ field, hasBody, alias }: Binding, { path, query, body, headers }: RequestParts) {
+  const own = hasBody ? body : query;
+  const sources = [
+    { raw: alias.header ? headers[alias.header] : undefined, text: true },
+    { raw: entry(path, field.name), text: true },
+    { raw: entry(own, field.name), text: !hasBody },
+    { raw: alias.name ? entry(own, alias.name) : undefined, text: !hasBody },
+  ];
+  return sources.filter(({ raw, text }) => raw !== undefined && raw !== null && !(text && raw === ''));
+}
+
+function entry(from: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(from, name) ? from[name] : undefined;
+}

@@ -1,0 +1,69 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+
+/** The largest body that REST takes. */
+export const BODY_BYTES = 1024 * 1024;
+
+/** Deeper bodies would pass the recursion limit of protobuf, where a level of JSON is up to three messages. */
+const MAX_DEPTH = 30;
+
+const JSON_TYPE = /^(?:application|text)\/(?:[\w.+-]+\+)?json$/i;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * The JSON object in a body; an empty body is `{}`, a missing media type is read as JSON. Throws UNSUPPORTED_MEDIA_TYPE, and
+ * MALFORMED_BODY for what is not JSON, no object, nested too deeply, or holds numbers and text that no JSON can carry on.
+ */
+export function parseBody(bytes: Uint8Array, contentType: string | undefined): JsonObject {
+  if (bytes.length === 0) return {};
+  assertJsonType(contentType);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(utf8.decode(bytes));
+  } catch {
+    throw malformed('the body is not JSON in UTF-8');
+  }
+  if (!isObject(parsed)) throw malformed('the body is not a JSON object');
+  inspect(parsed);
+  return parsed as JsonObject;
+}
+
+/** Whether a JSON value is an object. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function assertJsonType(contentType: string | undefined): void {
+  if (!contentType) return;
+  const [type = '', ...parameters] = contentType.split(';').map((part) => part.trim());
+  const charset = parameters.find((part) => /^charset=/i.test(part))?.replace(/^charset="?([^"]*)"?$/i, '$1');
+  if (JSON_TYPE.test(type) && (!charset || /^(utf-?8|us-ascii)$/i.test(charset))) return;
+  throw refuse(ErrorReason.UNSUPPORTED_MEDIA_TYPE, 'the body has to be application/json in UTF-8');
+}
+
+/** Walks the value without recursion; takes out `__proto__`, which no field is called. */
+function inspect(root: object): void {
+  let level: object[] = [root];
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) throw malformed(`the body is nested deeper than ${MAX_DEPTH}`);
+    level = level.flatMap(children);
+  }
+}
+
+function children(parent: object): object[] {
+  if (Object.hasOwn(parent, '__proto__')) Reflect.deleteProperty(parent, '__proto__');
+  if (!Array.isArray(parent)) for (const key of Object.keys(parent)) assertText(key);
+  return Object.values(parent).filter((value) => {
+    if (typeof value === 'string') assertText(value);
+    if (value === Infinity || value === -Infinity) throw malformed('a number in the body is out of range');
+    return typeof value === 'object' && value !== null;
+  });
+}
+
+function assertText(text: string): void {
+  if (!text.isWellFormed()) throw malformed('a text in the body has half of a surrogate pair');
+}
+
+function malformed(text: string) {
+  return refuse(ErrorReason.MALFORMED_BODY, text);
+}

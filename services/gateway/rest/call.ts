@@ -1,0 +1,64 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { Message } from '@bufbuild/protobuf';
+import { inContext, type RequestContext } from '../../lib/context.ts';
+import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import type { Identity } from '../../lib/interceptors/context.ts';
+import type { Directory } from '../../lib/module.ts';
+import type { Route } from './routes.ts';
+
+const DEADLINE_MS = 10_000;
+/** What a long poll has beside its own waiting. */
+const BEYOND_WAIT_MS = 5_000;
+
+/** A call on behalf of a REST request. */
+export interface Call {
+  readonly directory: Directory;
+  readonly route: Route;
+  readonly message: Message;
+  readonly identity: Identity;
+  readonly requestId: string;
+  /** Fires when the caller is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** Calls the route's RPC, with the time that a REST request has. */
+export function callUnary(call: Call): Promise<Message> {
+  const { waitSeconds = 0 } = call.message as Message & { waitSeconds?: number };
+  const patience = Math.max(DEADLINE_MS, waitSeconds * 1_000 + BEYOND_WAIT_MS);
+  return inContext(contextOf(call, Date.now() + patience), () => methodOf<Promise<Message>>(call)(call.message));
+}
+
+/** Calls the route's streaming RPC, without a limit in time. The stream ends when the caller goes away. */
+export function callStream(call: Call): AsyncIterable<Message> {
+  return inContext(contextOf(call), () => methodOf<AsyncIterable<Message>>(call)(call.message));
+}
+
+/** The context of the RPC and of what is said about it. */
+export function contextOf({ identity, requestId, signal }: Omit<Call, 'message'>, deadline?: number): RequestContext {
+  return { tenant: identity.tenant, actor: identity.actor, requestId, signal, deadline };
+}
+
+function methodOf<R>({ directory, route }: Call): (message: Message) => R {
+  const client = directory.client(route.rpc.parent) as unknown as Record<string, (message: Message) => R>;
+  const method = client[route.rpc.localName];
+  if (!method) throw refuse(ErrorReason.SERVICE_UNAVAILABLE, `${route.rpc.name} has no client`);
+  return method;
+}
+
+/** A signal that fires when the connection is lost before the answer was written. */
+export function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  return gone.signal;
+}
+
+/** The headers as `authenticate` reads them. */
+export function webHeaders(from: IncomingHttpHeaders): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(from)) {
+    for (const each of [value].flat()) if (each !== undefined) headers.append(name, each);
+  }
+  return headers;
+}

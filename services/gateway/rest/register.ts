@@ -1,0 +1,152 @@
+import type { IncomingMessage } from 'node:http';
+import type { DescService, JsonObject } from '@bufbuild/protobuf';
+import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../../lib/clock.ts';
+import type { Config } from '../../lib/config.ts';
+import { ErrorReason, errorInfo, refuse } from '../../lib/errors/refuse.ts';
+import type { Ids } from '../../lib/ids.ts';
+import type { Authenticate } from '../../lib/interceptors/context.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Metrics } from '../../lib/metrics.ts';
+import type { Directory } from '../../lib/module.ts';
+import { streamFrames } from '../sse/stream.ts';
+import { binderOf } from './bind.ts';
+import { BODY_BYTES, parseBody } from './body.ts';
+import { type Call, callUnary, goneSignal, webHeaders } from './call.ts';
+import { addPlainRoutes } from './custom.ts';
+import { languageOf } from './language.ts';
+import { problemOf, refusalOf } from './problem.ts';
+import { replyOf } from './reply.ts';
+import { requestIds } from './request-id.ts';
+import { type Route, routesOf } from './routes.ts';
+import { unroutedHandler } from './unrouted.ts';
+
+export interface RestOptions {
+  readonly directory: Directory;
+  /** The services whose `google.api.http` rules become routes. */
+  readonly services: readonly DescService[];
+  readonly config: Pick<Config, 'timezone' | 'legacyStatus'>;
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, 'httpSeconds'>;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly authenticate: Authenticate;
+  readonly version: string;
+}
+
+type RestApp = RestOptions & { readonly requestIdOf: (request: IncomingMessage) => string };
+
+/**
+ * Adds the REST routes, the event streams, and the answers to everything else to a Fastify instance that does not listen
+ * yet. Throws on rules that cannot be served. The instance needs `frameworkErrors` that lead to `app.errorHandler`, so that
+ * malformed paths get an envelope too.
+ */
+export async function registerRest(app: FastifyInstance, options: RestOptions): Promise<void> {
+  const rest: RestApp = { ...options, requestIdOf: requestIds(options.ids) };
+  const routes = routesOf(rest.services);
+  app.setErrorHandler((error, request, reply) => sendProblem(rest, error, request, reply));
+  await app.register(async (scope) => {
+    acceptJson(scope);
+    scope.addHook('onRequest', async (request, reply) => {
+      reply.headers({ 'x-request-id': rest.requestIdOf(request.raw), 'cache-control': 'no-store' });
+    });
+    observe(scope, routes, rest.metrics);
+    const paths: { method: string; url: string }[] = [];
+    scope.addHook('onRoute', ({ method, url }) => {
+      for (const each of [method].flat()) if (each !== 'HEAD') paths.push({ method: each, url });
+    });
+    addPlainRoutes(scope, rest);
+    for (const route of routes) addRoute(scope, route, rest);
+    scope.setNotFoundHandler(unroutedHandler(paths));
+  });
+}
+
+/** Bodies are read whole and judged by what is in them; a body without a media type is JSON. */
+function acceptJson(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser(
+    '*',
+    { parseAs: 'buffer', bodyLimit: BODY_BYTES },
+    async (request: FastifyRequest, body: Buffer) => parseBody(body, request.headers['content-type']),
+  );
+}
+
+/** Streams are not measured: how long they last says nothing. */
+function observe(
+  scope: FastifyInstance,
+  routes: readonly Route[],
+  { httpSeconds }: Pick<Metrics, 'httpSeconds'>,
+): void {
+  const streams = new Set(routes.filter(isStream).map(({ url }) => url));
+  scope.addHook('onResponse', async (request, reply) => {
+    const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
+    if (streams.has(route) && reply.statusCode === 200) return;
+    const labels = { method: request.method, route, status: String(reply.statusCode) };
+    httpSeconds.observe(labels, reply.elapsedTime / 1_000);
+  });
+}
+
+function addRoute(scope: FastifyInstance, route: Route, rest: RestApp): void {
+  const bind = binderOf(route, rest.config.timezone);
+  const headable = isSafe(route) && !isStream(route);
+  if (route.method === 'GET' && !headable) refuseHead(scope, route);
+  scope.route({
+    method: route.method,
+    url: route.url,
+    exposeHeadRoute: headable,
+    handler: async (request, reply) => {
+      const call: Call = {
+        directory: rest.directory,
+        route,
+        identity: await rest.authenticate(webHeaders(request.headers)),
+        message: bind({
+          path: request.params as Record<string, string>,
+          query: request.query as Record<string, unknown>,
+          body: (request.body ?? {}) as JsonObject,
+          headers: request.headers,
+        }),
+        requestId: rest.requestIdOf(request.raw),
+        signal: goneSignal(reply.raw),
+      };
+      if (isStream(route)) return streamFrames(call, reply, rest);
+      const language = languageOf(request.headers['accept-language']);
+      return replyOf(route, await callUnary(call), { requestId: call.requestId, language });
+    },
+  });
+}
+
+/** A HEAD that ran the RPC would claim a task, or never end; without a route of its own it would fall to a variable path. */
+function refuseHead(scope: FastifyInstance, { url }: Route): void {
+  scope.head(url, async () => {
+    throw refuse(ErrorReason.METHOD_NOT_ALLOWED, 'HEAD is not among GET', { allow: 'GET' });
+  });
+}
+
+function isStream(route: Route): boolean {
+  return route.rpc.methodKind === 'server_streaming';
+}
+
+/** Whether the RPC changes nothing, so that a HEAD may run it. */
+function isSafe(route: Route): boolean {
+  return route.rpc.idempotency === Idempotency.NO_SIDE_EFFECTS;
+}
+
+function sendProblem(rest: RestApp, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const error = refusalOf(thrown);
+  const requestId = rest.requestIdOf(request.raw);
+  if (errorInfo(error)?.reason === ErrorReason.INTERNAL && !errorInfo(thrown)) {
+    const line = { event: 'rest_failed', request_id: requestId, route: request.routeOptions.url, err: thrown };
+    rest.logger.error(line, 'a defect');
+  }
+  const language = languageOf(request.headers['accept-language']);
+  const { status, headers, body } = problemOf(error, {
+    requestId,
+    language,
+    legacyStatus: rest.config.legacyStatus,
+  });
+  return reply
+    .code(status)
+    .headers({ ...headers, 'x-request-id': requestId, 'cache-control': 'no-store' })
+    .send(body);
+}

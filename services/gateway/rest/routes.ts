@@ -1,0 +1,100 @@
+import {
+  type DescField,
+  type DescMethod,
+  type DescService,
+  getOption,
+  hasOption,
+  ScalarType,
+} from '@bufbuild/protobuf';
+import { internal } from '../../../gen/autosession/access/v1/access_pb.js';
+import { http } from '../../../gen/google/api/annotations_pb.js';
+import type { HttpRule } from '../../../gen/google/api/http_pb.js';
+import { assertBindable } from './bind.ts';
+
+export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
+
+/** One `google.api.http` rule of an RPC. */
+export interface Route {
+  readonly rpc: DescMethod;
+  readonly method: HttpMethod;
+  /** As in the rule: `/api/sessions/{session}/events`. */
+  readonly path: string;
+  /** As Fastify writes it: `/api/sessions/:session/events`. */
+  readonly url: string;
+  /** Whether the request comes in the body; else in the query. */
+  readonly hasBody: boolean;
+  /** The one field of the answer that is the data; undefined when all of it is. */
+  readonly responseField?: DescField;
+}
+
+const LITERAL = /^[a-z0-9][a-z0-9_.-]*$/i;
+const VARIABLE = /^\{([a-z][a-z0-9_]*)\}$/;
+
+/**
+ * The routes of the services' RPCs. Throws on a rule that this gateway does not speak (wildcards, verbs, partial bodies,
+ * nested variables, client streams) and on two rules for the same method and path shape.
+ */
+export function routesOf(services: readonly DescService[]): Route[] {
+  const routes = services.flatMap((service) => service.methods.flatMap(routesOfMethod));
+  const taken = new Map<string, Route>();
+  for (const route of routes) {
+    const shape = `${route.method} ${route.path.replace(/\{[^}]*\}/g, '{}')}`;
+    const other = taken.get(shape);
+    if (other) throw new Error(`${nameOf(other.rpc)} and ${nameOf(route.rpc)} clash: ${shape}`);
+    taken.set(shape, route);
+  }
+  return routes;
+}
+
+/** `SessionService/CreateSession`. */
+export function nameOf(rpc: DescMethod): string {
+  return `${rpc.parent.name}/${rpc.name}`;
+}
+
+function routesOfMethod(rpc: DescMethod): Route[] {
+  if (!hasOption(rpc, http)) return [];
+  const rule = getOption(rpc, http);
+  if (getOption(rpc, internal)) throw refusal(rpc, 'an internal RPC has a REST route');
+  if (rpc.methodKind !== 'unary' && rpc.methodKind !== 'server_streaming')
+    throw refusal(rpc, 'a client stream cannot have a REST route');
+  assertBindable(rpc.input, nameOf(rpc));
+  if (rule.additionalBindings.some((binding) => binding.additionalBindings.length > 0))
+    throw refusal(rpc, 'additional_bindings are nested');
+  return [rule, ...rule.additionalBindings].map((each) => routeOf(rpc, each));
+}
+
+function routeOf(rpc: DescMethod, rule: HttpRule): Route {
+  const { case: verb, value: path } = rule.pattern;
+  if (verb === undefined || verb === 'custom') throw refusal(rpc, 'the rule has no plain method');
+  if (rule.body !== '' && rule.body !== '*') throw refusal(rpc, `body "${rule.body}" is neither "*" nor absent`);
+  if (rule.body && (verb === 'get' || verb === 'delete')) throw refusal(rpc, `${verb} has a body`);
+  const method = verb.toUpperCase() as HttpMethod;
+  return { rpc, method, path, url: toUrl(rpc, path), hasBody: rule.body === '*', responseField: dataField(rpc, rule) };
+}
+
+function toUrl(rpc: DescMethod, path: string): string {
+  const segments = path.split('/').slice(1);
+  if (!path.startsWith('/') || segments.length === 0) throw refusal(rpc, `the path ${path} does not begin with /`);
+  return segments.map((segment) => `/${toSegment(rpc, segment)}`).join('');
+}
+
+function toSegment(rpc: DescMethod, segment: string): string {
+  if (LITERAL.test(segment)) return segment;
+  const name = VARIABLE.exec(segment)?.[1];
+  if (!name) throw refusal(rpc, `the path segment "${segment}" is neither a literal nor a {field}`);
+  const field = rpc.input.fields.find((each) => each.name === name);
+  if (field?.fieldKind !== 'scalar' || field.scalar !== ScalarType.STRING)
+    throw refusal(rpc, `{${name}} is not a string field of ${rpc.input.name}`);
+  return `:${name}`;
+}
+
+function dataField(rpc: DescMethod, rule: HttpRule): DescField | undefined {
+  if (!rule.responseBody) return undefined;
+  const field = rpc.output.fields.find((each) => each.name === rule.responseBody);
+  if (field?.fieldKind !== 'message') throw refusal(rpc, `response_body "${rule.responseBody}" is not a message field`);
+  return field;
+}
+
+function refusal(rpc: DescMethod, text: string): Error {
+  return new Error(`${nameOf(rpc)}: ${text}`);
+}

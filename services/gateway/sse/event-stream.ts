@@ -1,0 +1,60 @@
+import {
+  type Resync,
+  ResyncSchema,
+  type WatchEventsRequest,
+  type WatchEventsResponse,
+} from '../../../gen/autosession/event/v1/event_service_pb.js';
+import type { Clock } from '../../lib/clock.ts';
+import { typesOf } from '../events/filter.ts';
+import type { ErrorBody } from '../rest/problem.ts';
+import { render } from '../rest/render.ts';
+import type { Frame } from './frame.ts';
+import { framesOf } from './frames.ts';
+
+/** Opens every stream: a lost connection is tried again after 2 s. */
+export const STREAM_START = 'retry: 2000\n\n';
+
+/** How the responses of a WatchEvents call read as SSE. */
+export function eventWriter(
+  request: Pick<WatchEventsRequest, 'types'>,
+  clock: Clock,
+): (response: WatchEventsResponse) => string {
+  const types = typesOf(request.types);
+  return ({ cursor, kind }) => {
+    if (kind.case === 'event') return shown(framesOf(kind.value), types, cursor);
+    if (kind.case === 'resync') return frameText(resyncFrame(kind.value, clock.now()), cursor);
+    return heartbeatText(cursor);
+  };
+}
+
+/** The last frame of a stream that ends with an error. */
+export function errorText(body: ErrorBody): string {
+  return frameText({ ...body, type: 'error' });
+}
+
+/** Only the last frame of an event carries the cursor: a client that saw half of an event gets all of it again. */
+function shown(frames: readonly Frame[], types: ReadonlySet<string>, cursor: string): string {
+  const visible = frames.filter(({ type }) => types.size === 0 || types.has(type));
+  return visible.map((frame, index) => frameText(frame, index === visible.length - 1 ? cursor : undefined)).join('');
+}
+
+/** A comment; the cursor beside it lets a quiet stream be resumed without being an event. */
+function heartbeatText(cursor: string): string {
+  return `: heartbeat\nid: ${cursor}\n\n`;
+}
+
+function resyncFrame(resync: Resync, now: number) {
+  const { session } = resync;
+  return {
+    type: 'resync',
+    session_id: session?.sessionId ?? null,
+    session_name: session?.sessionName ?? null,
+    version: session?.version ?? null,
+    timestamp: now / 1_000,
+    ...render(ResyncSchema, resync),
+  };
+}
+
+function frameText(frame: { readonly type: string }, id?: string): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${frame.type}\ndata: ${JSON.stringify(frame)}\n\n`;
+}

@@ -1,0 +1,56 @@
+import type { JsonValue } from '@bufbuild/protobuf';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { type Event, TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
+
+/** What one SSE frame carries; `type` is its name too. */
+export interface Frame {
+  readonly type: FrameType;
+  readonly [name: string]: JsonValue;
+}
+
+/** The frame of each change of a task. */
+export const taskTypes = {
+  [TaskChange.CREATED]: 'task_created',
+  [TaskChange.SENT]: 'task_sent',
+  [TaskChange.COMPLETED]: 'task_completed',
+  [TaskChange.FAILED]: 'task_failed',
+  [TaskChange.CANCELLED]: 'task_cancelled',
+  [TaskChange.UNKNOWN]: 'task_unknown',
+  [TaskChange.REQUEUED]: 'task_requeued',
+  [TaskChange.DEAD]: 'task_dead',
+  [TaskChange.UNSETTLED]: 'task_unsettled',
+} as const;
+
+/** The names that a stream can be filtered by. */
+const frameNames = [
+  'session_created',
+  'status_change',
+  'state_change',
+  'manual_message',
+  'intervention_detected',
+  ...Object.values(taskTypes),
+  'message_received',
+  'handover_queued',
+  'handover_assigned',
+  'reminder',
+  'resync',
+  'heartbeat',
+] as const;
+
+export type FrameType = (typeof frameNames)[number];
+
+/** Whether a stream can be filtered by this name. */
+export function isFrameType(name: string): name is FrameType {
+  return (frameNames as readonly string[]).includes(name);
+}
+
+/** What every frame says: what happened, where and when (Unix seconds). `version` is null when the session did not change. */
+export function headOf<T extends FrameType>(event: Event, type: T) {
+  return {
+    type,
+    session_id: event.sessionId,
+    session_name: event.sessionName || event.sessionId,
+    version: event.sessionVersion || null,
+    timestamp: event.occurredAt ? timestampMs(event.occurredAt) / 1_000 : null,
+  };
+}

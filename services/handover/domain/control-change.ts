@@ -1,0 +1,80 @@
+import { Control, HandoverReason, SessionState, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
+import type { SessionChanged, SessionCreated } from '../../../gen/autosession/event/v1/event_pb.js';
+import type { AgentRef, Session } from '../../../gen/autosession/session/v1/session_pb.js';
+import { wordOf } from './words.ts';
+
+/** One change of who may speak, or a pause, a resume or a close: what the audit keeps and handovers are made of. */
+export interface ControlChange {
+  /** The session's command; `open` for its opening. */
+  readonly action: string;
+  readonly actor: string;
+  readonly reason: string;
+  /** State and control, `active/bot_active`; empty before the opening. */
+  readonly stateBefore: string;
+  readonly stateAfter: string;
+  readonly before: Control;
+  readonly after: Control;
+  /** The session's owner_epoch after it. */
+  readonly epoch: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** The human who has the word afterwards, when he is known. */
+  readonly agent?: { readonly agentId: string; readonly agentName: string };
+  /** Whether a human types in the shop's own window afterwards. */
+  readonly external: boolean;
+  /** Why the session last left the bot. */
+  readonly cause: HandoverReason;
+  readonly severity: Severity;
+  readonly details: string;
+}
+
+/** The opening of a session as a change of control from nothing. */
+export function changeOfOpening(event: SessionCreated, session: Session, at: number): ControlChange {
+  const facts = { action: 'open', actor: event.actor, reason: '', stateBefore: '', before: Control.UNSPECIFIED };
+  return { ...facts, ...afterwards(session, at), ...causeOf('open', Control.UNSPECIFIED, session) };
+}
+
+/** What a session's change says for the audit; undefined when it moved neither the control nor a pause. */
+export function changeOfControl(event: SessionChanged, session: Session, at: number): ControlChange | undefined {
+  const before = event.previousStatus;
+  const moved = event.epochRaised || before !== session.status || ['pause', 'resume'].includes(event.command);
+  if (!moved) return undefined;
+  return {
+    action: event.command,
+    actor: event.actor,
+    reason: event.reason,
+    stateBefore: stateAndControl(event.previousState, before),
+    before,
+    ...afterwards(session, at),
+    ...causeOf(event.command, before, session),
+  };
+}
+
+/** `transferred/pending_manual`. */
+export function stateAndControl(state: SessionState, control: Control): string {
+  return `${wordOf(SessionState, state)}/${wordOf(Control, control)}`;
+}
+
+function afterwards(session: Session, at: number) {
+  return {
+    stateAfter: stateAndControl(session.state, session.status),
+    after: session.status,
+    epoch: session.ownerEpoch,
+    at,
+    agent: session.assignedAgent && named(session.assignedAgent),
+    external: session.attendantExternal,
+  };
+}
+
+function named({ agentId, agentName }: AgentRef) {
+  return { agentId, agentName };
+}
+
+/** An agent who takes the word straight from the bot escalates nothing: an older escalation is not his reason. */
+function causeOf(action: string, before: Control, session: Session) {
+  const { escalation } = session;
+  if (escalation && !(action === 'take_over' && before === Control.BOT_ACTIVE))
+    return { cause: escalation.reason, severity: escalation.severity, details: escalation.details };
+  const cause = session.attendantExternal ? HandoverReason.HUMAN_INTERVENTION : HandoverReason.MANUAL;
+  return { cause, severity: Severity.UNSPECIFIED, details: '' };
+}

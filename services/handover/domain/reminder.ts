@@ -1,0 +1,91 @@
+import { Control, SessionState, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
+import type { MessagesReceived } from '../../../gen/autosession/event/v1/event_pb.js';
+import { ReminderKind } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import type { ControlChange } from './control-change.ts';
+import { isManual } from './stretch.ts';
+
+/** A reminder that is to exist. (session, kind, epoch, minute) names it: a second one of the same name is the same one. */
+export interface ReminderFacts {
+  readonly kind: ReminderKind;
+  readonly epoch: number;
+  /** Minutes since the Unix epoch for new_messages; 0 for the other kinds. */
+  readonly minute: number;
+  readonly count: number;
+  readonly severity: Severity;
+  /** When it arose, in epoch milliseconds. */
+  readonly at: number;
+  /** Not to be delivered before, in epoch milliseconds. */
+  readonly dueAt: number;
+}
+
+/** What people are reminded of when the control changed like this; undefined when nobody has to know. */
+export function reminderOfChange(change: ControlChange, unattendedMessage: boolean): ReminderFacts | undefined {
+  const kind = kindOfChange(change, unattendedMessage);
+  if (kind === undefined) return undefined;
+  const severity = change.severity || usualSeverity[kind];
+  return { kind, epoch: change.epoch, minute: 0, count: 1, severity, at: change.at, dueAt: change.at };
+}
+
+function kindOfChange(change: ControlChange, unattendedMessage: boolean): ReminderKind | undefined {
+  const { before, after } = change;
+  if (after === Control.PENDING_MANUAL && before !== after)
+    return unattendedMessage ? ReminderKind.UNATTENDED_MESSAGE : ReminderKind.HANDOVER_WAITING;
+  if (after === Control.MANUAL_LIVE && change.external) return ReminderKind.HUMAN_INTERVENTION;
+  if (change.action === 'time_out' && before === Control.PENDING_MANUAL) return ReminderKind.NO_ANSWER;
+  return undefined;
+}
+
+/** The reminder of a task of which nobody has learnt for too long whether it was sent. */
+export function reminderOfTask(epoch: number, at: number): ReminderFacts {
+  const kind = ReminderKind.TASK_UNKNOWN;
+  return { kind, epoch, minute: 0, count: 1, severity: usualSeverity[kind], at, dueAt: at };
+}
+
+/** The reminder of new shop messages that are shown in `minute`. */
+export function reminderOfMessages(epoch: number, minute: number, count: number, at: number): ReminderFacts {
+  const kind = ReminderKind.NEW_MESSAGES;
+  return { kind, epoch, minute, count, severity: usualSeverity[kind], at, dueAt: Math.max(at, minute * MINUTE_MS) };
+}
+
+/** Whether a batch brought something that a human has to see: the shop wrote where the bot may not answer. */
+export function concernsHuman({ shopCount, status, state }: MessagesReceived): boolean {
+  return shopCount > 0 && (isManual(status) || state === SessionState.PAUSED);
+}
+
+const MINUTE_MS = 60_000;
+
+/** A reminder of new messages that exists. `out`: somebody may have read it, so that it says what it says. */
+export interface PlacedReminder {
+  readonly reminderId: string;
+  readonly minute: number;
+  readonly out: boolean;
+}
+
+/**
+ * Where messages of time `at` are told: in the reminder of their minute while that is not out (`grow`), else in that of the
+ * first later minute that is free or not out. So there is at most one reminder a minute, and no message goes untold.
+ * `later` are the reminders of that minute and later ones, in any order.
+ */
+export function placeMessages(at: number, later: readonly PlacedReminder[]): { minute: number; grow?: string } {
+  const byMinute = new Map(later.map((reminder) => [reminder.minute, reminder]));
+  for (let minute = Math.floor(at / MINUTE_MS); ; minute++) {
+    const reminder = byMinute.get(minute);
+    if (!reminder) return { minute };
+    if (!reminder.out) return { minute, grow: reminder.reminderId };
+  }
+}
+
+/** The minute that a time belongs to. */
+export function minuteOf(ms: number): number {
+  return Math.floor(ms / MINUTE_MS);
+}
+
+const usualSeverity: Record<ReminderKind, Severity> = {
+  [ReminderKind.UNSPECIFIED]: Severity.LOW,
+  [ReminderKind.HANDOVER_WAITING]: Severity.MEDIUM,
+  [ReminderKind.HUMAN_INTERVENTION]: Severity.LOW,
+  [ReminderKind.NEW_MESSAGES]: Severity.LOW,
+  [ReminderKind.NO_ANSWER]: Severity.HIGH,
+  [ReminderKind.TASK_UNKNOWN]: Severity.MEDIUM,
+  [ReminderKind.UNATTENDED_MESSAGE]: Severity.MEDIUM,
+};

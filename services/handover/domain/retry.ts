@@ -1,0 +1,29 @@
+/** How a channel did not deliver. */
+export interface Refusal {
+  /** Whether the receiver said no to this reminder, rather than being away or busy. */
+  readonly permanent: boolean;
+  /** How long the receiver asked to be left alone, in milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+/** A receiver that says no may be misconfigured for a while; after so many times it is believed. */
+export const MAX_REFUSALS = 6;
+
+const FIRST_MS = 1_000;
+const LONGEST_MS = 5 * 60_000;
+const LONGEST_ASKED_MS = 60 * 60_000;
+
+/**
+ * When to try again, in milliseconds from now, after `attempts` tries of which `refusals` met a no; undefined when it is
+ * not worth another try. A receiver that is away or busy is tried for ever.
+ */
+export function retryIn(refusal: Refusal, attempts: number, refusals: number): number | undefined {
+  if (refusal.permanent && refusals >= MAX_REFUSALS) return undefined;
+  const backoff = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempts - 1, 20));
+  return Math.max(backoff, pauseAsked(refusal));
+}
+
+/** How long to leave the receiver alone altogether, in milliseconds; 0 when it did not ask for it. */
+export function pauseAsked({ retryAfterMs = 0 }: Refusal): number {
+  return Math.min(retryAfterMs, LONGEST_ASKED_MS);
+}

@@ -1,0 +1,162 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { Control, HandoverReason, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
+import { type AuditEntry, AuditEntrySchema } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import { currentTenant } from '../../lib/context.ts';
+import type { Executor } from '../../lib/db/database.ts';
+import { msOf, sqlTime } from '../../lib/db/time.ts';
+import type { ControlChange } from '../domain/control-change.ts';
+import { enumOf, wordOf } from '../domain/words.ts';
+import { type Cursor, cut, type Page, pageOf } from './page.ts';
+import type { AuditRow, HandoverTables } from './tables.ts';
+
+/** What an entry is about. The event that told of it makes it unique. */
+export interface AuditKey {
+  readonly auditId: string;
+  readonly eventId: string;
+  readonly sessionId: string;
+}
+
+/** An operator's decision about a task. */
+export interface TaskDecision {
+  readonly action: string;
+  readonly actor: string;
+  readonly reason: string;
+  readonly before: string;
+  readonly after: string;
+  readonly epoch: number;
+  readonly taskId: string;
+  readonly at: number;
+}
+
+/** Whether the event has its entry: everything that it leads to was committed with it. */
+export async function isAudited(tx: Executor<HandoverTables>, eventId: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('audit_entries')
+    .select('audit_id')
+    .where('tenant', '=', currentTenant())
+    .where('source_event_id', '=', eventId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Adds the entry of a change of control. Fails on the unique index when the event has one. */
+export async function auditChange(tx: Executor<HandoverTables>, key: AuditKey, change: ControlChange): Promise<void> {
+  const row = {
+    ...columns(key, change.at),
+    actor: change.actor,
+    action: change.action,
+    reason: change.reason,
+    state_before: change.stateBefore,
+    state_after: change.stateAfter,
+    owner_epoch: change.epoch,
+    task_id: '',
+    agent_id: change.agent?.agentId ?? null,
+    agent_name: change.agent?.agentName ?? null,
+    attendant_external: Number(change.external),
+    handover_reason: wordOf(HandoverReason, change.cause),
+    severity: wordOf(Severity, change.severity),
+    details: change.details,
+  };
+  await tx.insertInto('audit_entries').values(row).execute();
+}
+
+/** Adds the entry of an operator's decision. Fails on the unique index when the event has one. */
+export async function auditDecision(
+  tx: Executor<HandoverTables>,
+  key: AuditKey,
+  decision: TaskDecision,
+): Promise<void> {
+  const row = {
+    ...columns(key, decision.at),
+    actor: decision.actor,
+    action: decision.action,
+    reason: decision.reason,
+    state_before: decision.before,
+    state_after: decision.after,
+    owner_epoch: decision.epoch,
+    task_id: decision.taskId,
+    agent_id: null,
+    agent_name: null,
+    attendant_external: 0,
+    handover_reason: wordOf(HandoverReason, HandoverReason.UNSPECIFIED),
+    severity: wordOf(Severity, Severity.UNSPECIFIED),
+    details: '',
+  };
+  await tx.insertInto('audit_entries').values(row).execute();
+}
+
+function columns({ auditId, eventId, sessionId }: AuditKey, at: number) {
+  const ids = { tenant: currentTenant(), audit_id: auditId, source_event_id: eventId, session_id: sessionId };
+  return { ...ids, created_at: sqlTime(at) };
+}
+
+/** The session's changes of control from `fromEpoch` on. */
+export async function changesFrom(
+  tx: Executor<HandoverTables>,
+  sessionId: string,
+  fromEpoch: number,
+): Promise<ControlChange[]> {
+  const rows = await tx
+    .selectFrom('audit_entries')
+    .selectAll()
+    .where('tenant', '=', currentTenant())
+    .where('session_id', '=', sessionId)
+    .where('owner_epoch', '>=', fromEpoch)
+    .where('task_id', '=', '')
+    .orderBy('owner_epoch')
+    .execute();
+  return rows.map(toChange);
+}
+
+function toChange(row: AuditRow): ControlChange {
+  return {
+    action: row.action,
+    actor: row.actor,
+    reason: row.reason,
+    stateBefore: row.state_before,
+    stateAfter: row.state_after,
+    before: controlIn(row.state_before),
+    after: controlIn(row.state_after),
+    epoch: row.owner_epoch,
+    at: msOf(row.created_at),
+    agent: row.agent_id === null ? undefined : { agentId: row.agent_id, agentName: row.agent_name ?? '' },
+    external: row.attendant_external === 1,
+    cause: enumOf(HandoverReason, row.handover_reason),
+    severity: enumOf(Severity, row.severity),
+    details: row.details,
+  };
+}
+
+/** The control of `active/bot_active`. */
+function controlIn(stateAndControl: string): Control {
+  return enumOf(Control, stateAndControl.split('/')[1] ?? 'unspecified');
+}
+
+/** A page of the audit, oldest first. */
+export async function listAuditEntries(
+  db: Executor<HandoverTables>,
+  filter: { sessionId: string },
+  limit: number,
+  after: Cursor | undefined,
+): Promise<Page<AuditEntry>> {
+  let query = db.selectFrom('audit_entries').selectAll().where('tenant', '=', currentTenant());
+  if (filter.sessionId) query = query.where('session_id', '=', filter.sessionId);
+  const rows = await pageOf(query, { id: 'audit_id', direction: 'asc' }, limit, after).execute();
+  return cut(rows, limit, (row) => row.audit_id, toEntry);
+}
+
+function toEntry(row: AuditRow): AuditEntry {
+  return create(AuditEntrySchema, {
+    auditId: row.audit_id,
+    sessionId: row.session_id,
+    actor: row.actor,
+    action: row.action,
+    reason: row.reason,
+    before: row.state_before,
+    after: row.state_after,
+    ownerEpoch: row.owner_epoch,
+    createdAt: timestampFromMs(msOf(row.created_at)),
+    taskId: row.task_id,
+  });
+}

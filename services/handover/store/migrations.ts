@@ -1,0 +1,118 @@
+import type { Migrations } from '../../lib/db/migrate.ts';
+
+/** The service's tables; tables.ts says what the columns mean. */
+export const handoverMigrations: Migrations = {
+  owner: 'handover',
+  steps: [
+    {
+      name: '001_handovers',
+      statements: (c) => [
+        `CREATE TABLE handovers (
+          tenant ${c.id} NOT NULL,
+          handover_id ${c.id} NOT NULL,
+          session_id ${c.id} NOT NULL,
+          session_name ${c.key(100)} NOT NULL,
+          owner_epoch ${c.int} NOT NULL,
+          state ${c.id} NOT NULL,
+          reason ${c.id} NOT NULL,
+          severity ${c.id} NOT NULL,
+          details ${c.text} NOT NULL,
+          agent_id ${c.key(100)} NULL,
+          agent_name ${c.text} NULL,
+          attendant_external ${c.bool} NOT NULL,
+          created_at ${c.time} NOT NULL,
+          taken_at ${c.time} NULL,
+          ended_at ${c.time} NULL,
+          end_reason ${c.text} NOT NULL,
+          version ${c.int} NOT NULL,
+          PRIMARY KEY (tenant, handover_id)
+        ) ${c.table}`,
+        'CREATE UNIQUE INDEX handovers_epoch ON handovers (tenant, session_id, owner_epoch)',
+        'CREATE INDEX handovers_age ON handovers (tenant, created_at, handover_id)',
+        'CREATE INDEX handovers_session ON handovers (tenant, session_id, created_at, handover_id)',
+        'CREATE INDEX handovers_state ON handovers (tenant, state, created_at, handover_id)',
+        'CREATE INDEX handovers_ended ON handovers (ended_at)',
+      ],
+    },
+    {
+      name: '002_audit_entries',
+      statements: (c) => [
+        `CREATE TABLE audit_entries (
+          tenant ${c.id} NOT NULL,
+          audit_id ${c.id} NOT NULL,
+          source_event_id ${c.id} NOT NULL,
+          session_id ${c.id} NOT NULL,
+          actor ${c.text} NOT NULL,
+          action ${c.id} NOT NULL,
+          reason ${c.text} NOT NULL,
+          state_before ${c.id} NOT NULL,
+          state_after ${c.id} NOT NULL,
+          owner_epoch ${c.int} NOT NULL,
+          task_id ${c.id} NOT NULL,
+          created_at ${c.time} NOT NULL,
+          agent_id ${c.key(100)} NULL,
+          agent_name ${c.text} NULL,
+          attendant_external ${c.bool} NOT NULL,
+          handover_reason ${c.id} NOT NULL,
+          severity ${c.id} NOT NULL,
+          details ${c.text} NOT NULL,
+          PRIMARY KEY (tenant, audit_id)
+        ) ${c.table}`,
+        'CREATE UNIQUE INDEX audit_entries_event ON audit_entries (tenant, source_event_id)',
+        'CREATE INDEX audit_entries_epoch ON audit_entries (tenant, session_id, owner_epoch)',
+        'CREATE INDEX audit_entries_session ON audit_entries (tenant, session_id, created_at, audit_id)',
+        'CREATE INDEX audit_entries_age ON audit_entries (tenant, created_at, audit_id)',
+      ],
+    },
+    {
+      name: '003_reminders',
+      statements: (c) => [
+        `CREATE TABLE reminders (
+          tenant ${c.id} NOT NULL,
+          reminder_id ${c.id} NOT NULL,
+          session_id ${c.id} NOT NULL,
+          session_name ${c.key(100)} NOT NULL,
+          account_id ${c.text} NOT NULL,
+          shop_name ${c.text} NOT NULL,
+          kind ${c.id} NOT NULL,
+          owner_epoch ${c.int} NOT NULL,
+          minute ${c.int} NOT NULL,
+          state ${c.id} NOT NULL,
+          severity ${c.id} NOT NULL,
+          count ${c.int} NOT NULL,
+          created_at ${c.time} NOT NULL,
+          out_at ${c.time} NULL,
+          settled_at ${c.time} NULL,
+          attempts ${c.int} NOT NULL,
+          last_error ${c.text} NOT NULL,
+          PRIMARY KEY (tenant, reminder_id)
+        ) ${c.table}`,
+        'CREATE UNIQUE INDEX reminders_name ON reminders (tenant, session_id, kind, owner_epoch, minute)',
+        'CREATE INDEX reminders_minute ON reminders (tenant, session_id, kind, minute)',
+        'CREATE INDEX reminders_age ON reminders (tenant, created_at, reminder_id)',
+        'CREATE INDEX reminders_session ON reminders (tenant, session_id, created_at, reminder_id)',
+        'CREATE INDEX reminders_state ON reminders (tenant, state, created_at, reminder_id)',
+        'CREATE INDEX reminders_settled ON reminders (settled_at)',
+        `CREATE TABLE reminder_deliveries (
+          tenant ${c.id} NOT NULL,
+          reminder_id ${c.id} NOT NULL,
+          channel ${c.key(300)} NOT NULL,
+          state ${c.id} NOT NULL,
+          attempts ${c.int} NOT NULL,
+          refusals ${c.int} NOT NULL,
+          next_try_at ${c.time} NOT NULL,
+          last_error ${c.text} NOT NULL,
+          PRIMARY KEY (tenant, reminder_id, channel)
+        ) ${c.table}`,
+        'CREATE INDEX reminder_deliveries_due ON reminder_deliveries (channel, state, next_try_at)',
+        `CREATE TABLE reminder_counted_events (
+          tenant ${c.id} NOT NULL,
+          event_id ${c.id} NOT NULL,
+          reminder_id ${c.id} NOT NULL,
+          PRIMARY KEY (tenant, event_id)
+        ) ${c.table}`,
+        'CREATE INDEX reminder_counted_events_reminder ON reminder_counted_events (tenant, reminder_id)',
+      ],
+    },
+  ],
+};

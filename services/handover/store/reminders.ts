@@ -1,0 +1,155 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { Severity } from '../../../gen/autosession/control/v1/control_pb.js';
+import {
+  type Reminder,
+  ReminderKind,
+  ReminderSchema,
+  ReminderState,
+} from '../../../gen/autosession/handover/v1/handover_pb.js';
+import { currentTenant } from '../../lib/context.ts';
+import type { Executor } from '../../lib/db/database.ts';
+import { msOf, sqlTime } from '../../lib/db/time.ts';
+import type { Parties } from '../domain/parties.ts';
+import type { PlacedReminder, ReminderFacts } from '../domain/reminder.ts';
+import { reminderText } from '../domain/reminder-text.ts';
+import { enumOf, wordOf } from '../domain/words.ts';
+import { type Cursor, cut, type Page, pageOf } from './page.ts';
+import type { HandoverTables, ReminderRow } from './tables.ts';
+
+/** Whether the reminder of this name exists. */
+export async function hasReminder(
+  tx: Executor<HandoverTables>,
+  sessionId: string,
+  { kind, epoch, minute }: Pick<ReminderFacts, 'kind' | 'epoch' | 'minute'>,
+): Promise<boolean> {
+  const row = await tx
+    .selectFrom('reminders')
+    .select('reminder_id')
+    .where('tenant', '=', currentTenant())
+    .where('session_id', '=', sessionId)
+    .where('kind', '=', wordOf(ReminderKind, kind))
+    .where('owner_epoch', '=', epoch)
+    .where('minute', '=', minute)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Adds a reminder and its delivery on every channel, and returns it. Fails on the unique index when it exists. */
+export async function addReminder(
+  tx: Executor<HandoverTables>,
+  session: Parties,
+  facts: ReminderFacts,
+  reminderId: string,
+  channels: readonly string[],
+): Promise<Reminder> {
+  const row: ReminderRow = {
+    tenant: currentTenant(),
+    reminder_id: reminderId,
+    session_id: session.sessionId,
+    session_name: session.sessionName,
+    account_id: session.accountId,
+    shop_name: session.shopName,
+    kind: wordOf(ReminderKind, facts.kind),
+    owner_epoch: facts.epoch,
+    minute: facts.minute,
+    state: wordOf(ReminderState, ReminderState.PENDING),
+    severity: wordOf(Severity, facts.severity),
+    count: facts.count,
+    created_at: sqlTime(facts.at),
+    out_at: null,
+    settled_at: null,
+    attempts: 0,
+    last_error: '',
+  };
+  await tx.insertInto('reminders').values(row).execute();
+  const { tenant, reminder_id } = row;
+  const first = { state: 'pending', attempts: 0, refusals: 0, next_try_at: sqlTime(facts.dueAt), last_error: '' };
+  await tx
+    .insertInto('reminder_deliveries')
+    .values(channels.map((channel) => ({ tenant, reminder_id, channel, ...first })))
+    .execute();
+  return toReminder(row);
+}
+
+/** The session's reminders of new messages of `minute` and later. */
+export async function messageReminders(
+  tx: Executor<HandoverTables>,
+  sessionId: string,
+  minute: number,
+): Promise<PlacedReminder[]> {
+  const rows = await tx
+    .selectFrom('reminders')
+    .select(['reminder_id', 'minute', 'out_at'])
+    .where('tenant', '=', currentTenant())
+    .where('session_id', '=', sessionId)
+    .where('kind', '=', wordOf(ReminderKind, ReminderKind.NEW_MESSAGES))
+    .where('minute', '>=', minute)
+    .execute();
+  return rows.map((row) => ({ reminderId: row.reminder_id, minute: row.minute, out: row.out_at !== null }));
+}
+
+/** Adds to the count of a reminder that is not out; false when it is out by now. */
+export async function growReminder(tx: Executor<HandoverTables>, reminderId: string, by: number): Promise<boolean> {
+  const result = await tx
+    .updateTable('reminders')
+    .set((eb) => ({ count: eb('count', '+', by) }))
+    .where('tenant', '=', currentTenant())
+    .where('reminder_id', '=', reminderId)
+    .where('out_at', 'is', null)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Whether the event's messages are counted. */
+export async function isCounted(tx: Executor<HandoverTables>, eventId: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('reminder_counted_events')
+    .select('reminder_id')
+    .where('tenant', '=', currentTenant())
+    .where('event_id', '=', eventId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Remembers that the reminder counts the event's messages. Fails on the primary key when one does. */
+export async function markCounted(tx: Executor<HandoverTables>, eventId: string, reminderId: string): Promise<void> {
+  const row = { tenant: currentTenant(), event_id: eventId, reminder_id: reminderId };
+  await tx.insertInto('reminder_counted_events').values(row).execute();
+}
+
+/** A page of reminders, newest first. */
+export async function listReminders(
+  db: Executor<HandoverTables>,
+  filter: { sessionId: string; state: ReminderState },
+  limit: number,
+  after: Cursor | undefined,
+): Promise<Page<Reminder>> {
+  let query = db.selectFrom('reminders').selectAll().where('tenant', '=', currentTenant());
+  if (filter.sessionId) query = query.where('session_id', '=', filter.sessionId);
+  if (filter.state) query = query.where('state', '=', wordOf(ReminderState, filter.state));
+  const rows = await pageOf(query, { id: 'reminder_id', direction: 'desc' }, limit, after).execute();
+  return cut(rows, limit, (row) => row.reminder_id, toReminder);
+}
+
+/** The reminder of a row, its text made of what the row says now. */
+export function toReminder(row: ReminderRow): Reminder {
+  const reminder = create(ReminderSchema, {
+    reminderId: row.reminder_id,
+    sessionId: row.session_id,
+    sessionName: row.session_name,
+    accountId: row.account_id,
+    shopName: row.shop_name,
+    kind: enumOf(ReminderKind, row.kind),
+    ownerEpoch: row.owner_epoch,
+    state: enumOf(ReminderState, row.state),
+    severity: enumOf(Severity, row.severity),
+    count: row.count,
+    createdAt: timestampFromMs(msOf(row.created_at)),
+    attempts: row.attempts,
+    lastError: row.last_error,
+  });
+  if (row.state === 'delivered' && row.settled_at) reminder.deliveredAt = timestampFromMs(msOf(row.settled_at));
+  reminder.text = reminderText(reminder);
+  return reminder;
+}

@@ -1,0 +1,257 @@
+import type { Clock } from '../clock.ts';
+import type { Database, Executor } from '../db/database.ts';
+import { sqlTime } from '../db/time.ts';
+import type { LoggedEvent, LogRecord } from './event-log.ts';
+import { sourceKey } from './session-key.ts';
+
+export interface ParkedRow {
+  parked_id: number;
+  consumer: string;
+  tenant: string;
+  session_id: string;
+  source: string;
+  source_seq: number;
+  event_id: string;
+  type: string;
+  payload: Uint8Array;
+  attempts: number;
+  retry_at: string;
+  last_error: string | null;
+}
+
+interface ConsumerTables {
+  consumer_offset: { consumer: string; incarnation: string; position: number };
+  consumer_progress: ProgressRow;
+  parked_event: ParkedRow;
+}
+
+interface ProgressRow {
+  consumer: string;
+  tenant: string;
+  session_id: string;
+  source: string;
+  last_seq: number;
+  updated_at: string;
+}
+
+/** A place in one incarnation of the log. */
+export interface Offset {
+  readonly incarnation: string;
+  readonly position: bigint;
+}
+
+/** An event to park, with how often it was tried and why it failed; 0 and null for those behind another one. */
+export interface Parked {
+  readonly event: LogRecord;
+  readonly attempts: number;
+  readonly retryAt: number;
+  readonly error: string | null;
+}
+
+/** What a consumer knows of the sessions of a batch. */
+export interface Known {
+  /** The last number that was handled, by `sourceKey`. */
+  readonly seen: Map<string, number>;
+  /** The last number that is parked, by `sourceKey`. */
+  readonly parked: Map<string, number>;
+}
+
+/** What a batch changed. */
+export interface BatchResult {
+  readonly from: Offset;
+  readonly to: bigint;
+  /** The last handled record by `sourceKey`. */
+  readonly handled: ReadonlyMap<string, LogRecord>;
+  readonly parked: readonly Parked[];
+}
+
+/** The statements of one consumer. */
+export class ConsumerStore {
+  readonly #db: Database;
+  readonly #clock: Clock;
+  readonly #consumer: string;
+
+  constructor(db: Database, clock: Clock, consumer: string) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#consumer = consumer;
+  }
+
+  async offset(): Promise<Offset | undefined> {
+    const row = await this.#db
+      .of<ConsumerTables>()
+      .selectFrom('consumer_offset')
+      .selectAll()
+      .where('consumer', '=', this.#consumer)
+      .executeTakeFirst();
+    return row && { incarnation: row.incarnation, position: BigInt(row.position) };
+  }
+
+  /** Puts the consumer somewhere else; what others have under way from where it was is not saved then. */
+  async moveTo({ incarnation, position }: Offset): Promise<void> {
+    const row = { consumer: this.#consumer, incarnation, position: Number(position) };
+    await this.#db.of<ConsumerTables>().replaceInto('consumer_offset').values(row).execute();
+  }
+
+  /** One statement for what was handled, one for what is parked, of all sessions of the batch. */
+  async known(batch: readonly LoggedEvent[]): Promise<Known> {
+    const tenants = [...new Set(batch.map(({ tenant }) => tenant))];
+    const sessions = [...new Set(batch.map(({ sessionId }) => sessionId))];
+    const tables = this.#db.of<ConsumerTables>();
+    const progress = await tables
+      .selectFrom('consumer_progress')
+      .select(['tenant', 'session_id', 'source', 'last_seq'])
+      .where('consumer', '=', this.#consumer)
+      .where('tenant', 'in', tenants)
+      .where('session_id', 'in', sessions)
+      .execute();
+    const parked = await tables
+      .selectFrom('parked_event')
+      .select((eb) => ['tenant', 'session_id', 'source', eb.fn.max('source_seq').as('last_seq')])
+      .where('consumer', '=', this.#consumer)
+      .where('tenant', 'in', tenants)
+      .where('session_id', 'in', sessions)
+      .groupBy(['tenant', 'session_id', 'source'])
+      .execute();
+    return { seen: bySource(progress), parked: bySource(parked) };
+  }
+
+  /** Saves a batch in one transaction. False, with nothing saved, when the consumer is not at `from` any more. */
+  save({ from, to, handled, parked }: BatchResult): Promise<boolean> {
+    return this.#db.transaction(`consumer.${this.#consumer}`, async (tx: Executor<ConsumerTables>) => {
+      const moved = await tx
+        .updateTable('consumer_offset')
+        .set({ position: Number(to) })
+        .where('consumer', '=', this.#consumer)
+        .where('incarnation', '=', from.incarnation)
+        .where('position', '=', Number(from.position))
+        .executeTakeFirst();
+      if (moved.numUpdatedRows === 0n) return false;
+      const rows = [...handled.values()].map((record) => this.#progressOf(record));
+      if (rows.length > 0) await tx.replaceInto('consumer_progress').values(rows).execute();
+      if (parked.length > 0)
+        await tx
+          .insertInto('parked_event')
+          .values(parked.map((row) => this.#parkedOf(row)) as never)
+          .execute();
+      return true;
+    });
+  }
+
+  /** Sessions with a parked event that is due, at most `limit`. */
+  dueSessions(limit: number): Promise<{ tenant: string; session_id: string }[]> {
+    return this.#db
+      .of<ConsumerTables>()
+      .selectFrom('parked_event')
+      .select(['tenant', 'session_id'])
+      .distinct()
+      .where('consumer', '=', this.#consumer)
+      .where('retry_at', '<=', sqlTime(this.#clock.now()))
+      .limit(limit)
+      .execute();
+  }
+
+  async parkedCount(): Promise<number> {
+    const row = await this.#db
+      .of<ConsumerTables>()
+      .selectFrom('parked_event')
+      .select((eb) => eb.fn.countAll().as('count'))
+      .where('consumer', '=', this.#consumer)
+      .executeTakeFirst();
+    return Number(row?.count ?? 0);
+  }
+
+  /** A session's parked events in the order in which they came. */
+  parkedOf(tenant: string, sessionId: string, limit: number): Promise<ParkedRow[]> {
+    return this.#db
+      .of<ConsumerTables>()
+      .selectFrom('parked_event')
+      .selectAll()
+      .where('consumer', '=', this.#consumer)
+      .where('tenant', '=', tenant)
+      .where('session_id', '=', sessionId)
+      .orderBy('parked_id')
+      .limit(limit)
+      .execute();
+  }
+
+  /** Takes a handled event out and counts it as seen. False when somebody else did. */
+  unpark(row: ParkedRow): Promise<boolean> {
+    return this.#db.transaction(`consumer.${this.#consumer}.unpark`, async (tx: Executor<ConsumerTables>) => {
+      const { numDeletedRows } = await tx
+        .deleteFrom('parked_event')
+        .where('parked_id', '=', row.parked_id)
+        .executeTakeFirst();
+      if (numDeletedRows === 0n) return false;
+      await tx
+        .replaceInto('consumer_progress')
+        .values(this.#progressOf(recordOf(row)))
+        .execute();
+      return true;
+    });
+  }
+
+  /** Has a session's parked events wait; `failure` tells of its first one. */
+  async postpone(row: ParkedRow, retryAt: number, failure?: { attempts: number; error: string }): Promise<void> {
+    const tables = this.#db.of<ConsumerTables>();
+    if (failure)
+      await tables
+        .updateTable('parked_event')
+        .set({ attempts: failure.attempts, last_error: failure.error })
+        .where('parked_id', '=', row.parked_id)
+        .execute();
+    await tables
+      .updateTable('parked_event')
+      .set({ retry_at: sqlTime(retryAt) })
+      .where('consumer', '=', this.#consumer)
+      .where('tenant', '=', row.tenant)
+      .where('session_id', '=', row.session_id)
+      .execute();
+  }
+
+  #progressOf(record: LogRecord): ProgressRow {
+    return {
+      consumer: this.#consumer,
+      tenant: record.tenant,
+      session_id: record.sessionId,
+      source: record.source,
+      last_seq: record.sourceSeq,
+      updated_at: sqlTime(this.#clock.now()),
+    };
+  }
+
+  #parkedOf({ event, attempts, retryAt, error }: Parked): Omit<ParkedRow, 'parked_id'> {
+    return {
+      consumer: this.#consumer,
+      tenant: event.tenant,
+      session_id: event.sessionId,
+      source: event.source,
+      source_seq: event.sourceSeq,
+      event_id: event.eventId,
+      type: event.type,
+      payload: Buffer.from(event.payload),
+      attempts,
+      retry_at: sqlTime(retryAt),
+      last_error: error,
+    };
+  }
+}
+
+/** The event of a parked row. */
+export function recordOf(row: ParkedRow): LogRecord {
+  return {
+    eventId: row.event_id,
+    tenant: row.tenant,
+    source: row.source,
+    sessionId: row.session_id,
+    sourceSeq: row.source_seq,
+    type: row.type,
+    payload: row.payload,
+  };
+}
+
+function bySource(rows: { tenant: string; session_id: string; source: string; last_seq: number }[]) {
+  return new Map(
+    rows.map((row) => [sourceKey({ ...row, sessionId: row.session_id }), Number(row.last_seq)] as [string, number]),
+  );
+}

@@ -1,0 +1,134 @@
+import { backoff, pause } from '../bell.ts';
+import type { Clock } from '../clock.ts';
+import type { Database } from '../db/database.ts';
+import { failpoint } from '../failpoints.ts';
+import type { Logger } from '../log.ts';
+import { startLeaderLoop } from '../loop.ts';
+import type { Metrics } from '../metrics.ts';
+import { handleBatch } from './consumer-batch.ts';
+import { parkedUntil, replayDue } from './consumer-replay.ts';
+import { ConsumerStore, type Offset } from './consumer-store.ts';
+import { Deliverer, type Handlers } from './deliver.ts';
+import { type EventLog, LogChanged, type LoggedEvent } from './event-log.ts';
+import { TailReader } from './tail-reader.ts';
+
+export { busMigrations } from './migrations.ts';
+
+export interface ConsumerOptions {
+  /** Of the module; its offset, its progress and its lock go by it. */
+  readonly name: string;
+  readonly handlers: Handlers;
+  readonly db: Database;
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+const BEFORE_LEADING_MS = 1_000;
+/** How long a round waits for a batch; between rounds the lock is checked and parked events are tried. */
+const ROUND_MS = 500;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5_000;
+
+/**
+ * Runs the handlers on the log's events: every event at least once, one session's in order, in one process of the
+ * installation at a time. What has been handled is saved per batch, so a crash repeats at most a batch. Disposing it waits
+ * for the handlers that run.
+ */
+export function startConsumer(options: ConsumerOptions): AsyncDisposable {
+  const rounds = new ConsumerRounds(options);
+  const loop = startLeaderLoop(options.db, `consumer:${options.name}`, {
+    name: `consumer ${options.name}`,
+    everyMs: BEFORE_LEADING_MS,
+    logger: options.logger,
+    run: (signal) => rounds.run(signal),
+  });
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await loop[Symbol.asyncDispose]();
+      await rounds.close();
+    },
+  };
+}
+
+class ConsumerRounds {
+  readonly #options: ConsumerOptions;
+  readonly #store: ConsumerStore;
+  readonly #deliverer: Deliverer;
+  #reading: { tail: TailReader; at: Offset } | undefined;
+  #failures = 0;
+  #replayedAt = 0;
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+    this.#store = new ConsumerStore(options.db, options.clock, options.name);
+    this.#deliverer = new Deliverer(options.name, options.handlers);
+  }
+
+  /** Tries what is parked and due, then handles the next batch, if one comes soon. */
+  async run(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#replay(signal);
+      this.#reading ??= await this.#open();
+      const batch = await this.#reading.tail.next(ROUND_MS, signal);
+      if (batch) await this.#handle(this.#reading.at, batch, signal);
+      this.#failures = 0;
+      return true;
+    } catch (error) {
+      await this.close();
+      this.#failures += 1;
+      await pause(backoff(this.#failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), signal);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const reading = this.#reading;
+    this.#reading = undefined;
+    await reading?.tail[Symbol.asyncDispose]();
+  }
+
+  async #replay(signal: AbortSignal): Promise<void> {
+    if (Date.now() - this.#replayedAt < ROUND_MS) return;
+    await replayDue({ ...this.#options, store: this.#store, deliverer: this.#deliverer }, signal);
+    this.#replayedAt = Date.now();
+  }
+
+  /** Goes on where the consumer was, or from the log's beginning when the log is another one or has gone on without it. */
+  async #open(): Promise<{ tail: TailReader; at: Offset }> {
+    const { log, logger, name } = this.#options;
+    const { incarnation, before, last } = await log.bounds();
+    const saved = await this.#store.offset();
+    const reaches = saved?.incarnation === incarnation && saved.position >= before && saved.position <= last;
+    const at = reaches ? saved : { incarnation, position: before };
+    if (!reaches) {
+      await this.#store.moveTo(at);
+      const position = saved && `${saved.incarnation} ${saved.position}`;
+      logger.info({ event: 'consumer_from_start', consumer: name, position }, `${name} reads the log from its start`);
+    }
+    return { at, tail: new TailReader(log, at.position, at.incarnation) };
+  }
+
+  async #handle(at: Offset, batch: readonly LoggedEvent[], signal: AbortSignal): Promise<void> {
+    const { name, clock } = this.#options;
+    await this.#assertAt(at);
+    const known = await this.#store.known(batch);
+    const deps = { ...this.#options, deliverer: this.#deliverer, retryAt: () => parkedUntil(clock, 1) };
+    const { handled, parked, complete } = await handleBatch(deps, batch, known, signal);
+    const to = complete ? (batch.at(-1)?.position ?? at.position) : at.position;
+    await failpoint(`consumer.before-ack:${name}`);
+    if (!(await this.#store.save({ from: at, to, handled, parked }))) throw this.#elsewhere();
+    if (this.#reading) this.#reading.at = { ...at, position: to };
+  }
+
+  /** A batch that waited while another process led is not handled any more. */
+  async #assertAt({ incarnation, position }: Offset): Promise<void> {
+    const saved = await this.#store.offset();
+    if (saved?.incarnation !== incarnation || saved.position !== position) throw this.#elsewhere();
+  }
+
+  #elsewhere(): Error {
+    return new LogChanged(`another process has moved the consumer ${this.#options.name}`);
+  }
+}

@@ -1,0 +1,61 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Database } from './database.ts';
+import { broken } from './probe.ts';
+
+/** See columns.ts. */
+const COLLATION = 'utf8mb4_bin';
+
+/** What only a MySQL or MariaDB server can have wrong: its version, the session's settings, engines and collations. */
+export async function probeMysqlServer(db: Database): Promise<void> {
+  const session = await readSession(db);
+  probeVersion(session.get('version') ?? '');
+  // MariaDB called it tx_isolation until 11.0
+  const isolation = session.get('transaction_isolation') ?? session.get('tx_isolation');
+  const zone = session.get('time_zone');
+  const client = session.get('character_set_client');
+  if (isolation !== 'READ-COMMITTED') throw broken(`transactions run at ${isolation}, not READ-COMMITTED`);
+  if (zone !== '+00:00') throw broken(`the session's time zone is ${zone}, not +00:00`);
+  if (client !== 'utf8mb4') throw broken(`the connection speaks ${client}, not utf8mb4`);
+  if (!session.get('sql_mode')?.includes('STRICT_TRANS_TABLES'))
+    throw broken('sql_mode is not strict: values would be cut silently');
+  if (session.get('autocommit') !== 'ON') throw broken('autocommit is off: single statements would not be committed');
+  await probeTables(db);
+}
+
+async function readSession(db: Database): Promise<Map<string, string>> {
+  const rows = await ask<{ Variable_name: string; Value: string }>(
+    db,
+    sql`SHOW SESSION VARIABLES WHERE Variable_name IN ('version', 'transaction_isolation', 'tx_isolation', 'time_zone',
+      'character_set_client', 'sql_mode', 'autocommit')`,
+  );
+  return new Map(rows.map((row) => [row.Variable_name, row.Value]));
+}
+
+function probeVersion(version: string): void {
+  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  const [needMajor, needMinor] = /mariadb/i.test(version) ? [10, 11] : [8, 0];
+  if (major < needMajor! || (major === needMajor && minor < needMinor!))
+    throw broken(`version ${version} is too old: MySQL 8.0 or MariaDB 10.11 at least`);
+}
+
+async function probeTables(db: Database): Promise<void> {
+  const tables = await ask<{ name: string; engine: string }>(
+    db,
+    sql`SELECT table_name AS name, engine AS engine FROM information_schema.tables
+      WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND engine <> 'InnoDB'`,
+  );
+  if (tables[0]) throw broken(`table ${tables[0].name} is ${tables[0].engine}, not InnoDB: it has no transactions`);
+  const columns = await ask<{ name: string; collation: string }>(
+    db,
+    sql`SELECT CONCAT(table_name, '.', column_name) AS name, collation_name AS collation FROM information_schema.columns
+      WHERE table_schema = DATABASE() AND collation_name IS NOT NULL AND collation_name <> ${COLLATION}`,
+  );
+  if (columns[0])
+    throw broken(
+      `column ${columns[0].name} is ${columns[0].collation}, not ${COLLATION}: names would be merged or cut`,
+    );
+}
+
+async function ask<Row>(db: Database, query: RawBuilder<unknown>): Promise<Row[]> {
+  return (await query.execute(db.of())).rows as Row[];
+}

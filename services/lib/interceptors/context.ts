@@ -1,0 +1,95 @@
+import { timingSafeEqual } from 'node:crypto';
+import { getOption } from '@bufbuild/protobuf';
+import type { Interceptor } from '@connectrpc/connect';
+import { internal } from '../../../gen/autosession/access/v1/access_pb.js';
+import { inContext, type RequestContext } from '../context.ts';
+import { ErrorReason, refuse } from '../errors/refuse.ts';
+import type { Ids } from '../ids.ts';
+
+/** Who a caller is. */
+export interface Identity {
+  /** Whose data he sees; letters, digits, `-` and `_`. */
+  readonly tenant: string;
+  /** How logs and the audit name him. */
+  readonly actor: string;
+}
+
+/** Tells who a caller is from the headers of his request; throws UNAUTHENTICATED. */
+export type Authenticate = (headers: Headers) => Identity | Promise<Identity>;
+
+/** Everybody is the default tenant: right as long as only this machine can reach the ports. */
+export const anonymous: Authenticate = () => ({ tenant: 'default', actor: 'anonymous' });
+
+/** The headers by which a service tells the next one for whom it calls. Believed only beside the installation's secret. */
+export const hop = {
+  secret: 'x-autosession-hop',
+  tenant: 'x-autosession-tenant',
+  actor: 'x-autosession-actor',
+  requestId: 'x-request-id',
+} as const;
+
+const REQUEST_ID = /^[\x21-\x7e]{1,100}$/;
+
+/** A caller's request id if it is usable, else a new one. */
+export function requestIdFrom(value: string | null | undefined, ids: Ids): string {
+  return value && REQUEST_ID.test(value) ? value : ids.next('req');
+}
+
+/**
+ * Enters the request's context: from the calling service when it proves to be one of ours, else from `authenticate`.
+ * Refuses internal RPCs to everybody else.
+ */
+export function contextInterceptor(options: { authenticate: Authenticate; hopSecret: string; ids: Ids }): Interceptor {
+  return (next) => async (request) => {
+    const { header } = request;
+    const trusted = isOurs(header.get(hop.secret), options.hopSecret);
+    if (!trusted && getOption(request.method, internal))
+      throw refuse(ErrorReason.PERMISSION_DENIED, `${request.method.name} is for the services themselves`);
+    const identity = trusted
+      ? { tenant: header.get(hop.tenant) ?? 'default', actor: decodeURIComponent(header.get(hop.actor) ?? 'system') }
+      : await options.authenticate(header);
+    const context: RequestContext = {
+      ...identity,
+      requestId: requestIdFrom(header.get(hop.requestId), options.ids),
+      signal: request.signal,
+      idempotencyKey: idempotencyKey(header, request.stream ? undefined : request.message),
+    };
+    const response = await inContext(context, () => next(request));
+    response.header.set('x-request-id', context.requestId);
+    if (!response.stream) return response;
+    return { ...response, message: iterateInContext(context, response.message) };
+  };
+}
+
+function isOurs(given: string | null, secret: string): boolean {
+  if (given === null || given.length !== secret.length) return false;
+  return timingSafeEqual(Buffer.from(given), Buffer.from(secret));
+}
+
+function idempotencyKey(header: Headers, message: object | undefined): string | undefined {
+  const fromHeader = header.get('idempotency-key') ?? '';
+  const fromField = (message as { idempotencyKey?: string } | undefined)?.idempotencyKey ?? '';
+  if (fromHeader && fromField && fromHeader !== fromField)
+    throw refuse(ErrorReason.INVALID_ARGUMENT, 'the header and the field idempotency_key differ', {
+      field: 'idempotency_key',
+    });
+  if (fromHeader.length > 100)
+    throw refuse(ErrorReason.INVALID_ARGUMENT, 'Idempotency-Key is longer than 100 characters', {
+      field: 'idempotency_key',
+    });
+  return fromField || fromHeader || undefined;
+}
+
+/** A stream's handler runs while its messages are pulled: every pull enters the context. */
+async function* iterateInContext<T>(context: RequestContext, messages: AsyncIterable<T>): AsyncIterable<T> {
+  const iterator = messages[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const { done, value } = await inContext(context, () => iterator.next());
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await inContext(context, () => iterator.return?.());
+  }
+}

@@ -1,0 +1,167 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import type { Config, RedisConfig, WebhookConfig } from './config.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Everything that is wrong with the environment, a sentence each. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** The process's environment over what `.env` in the working directory says. */
+export function readEnvironment(directory = process.cwd()): Env {
+  const file = `${directory}/.env`;
+  const fromFile = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
+  return { ...fromFile, ...process.env };
+}
+
+/** The configuration that the environment asks for; an empty value counts as unset. Throws ConfigError. */
+export function loadConfig(env: Env): Config {
+  const read = reader(env);
+  const config: Config = {
+    httpPort: read.integer('AUTOSESSION_HTTP_PORT', 8000, 0, 65535),
+    rpcPort: read.integer('AUTOSESSION_RPC_PORT', 50051, 0, 65535),
+    host: read.text('AUTOSESSION_HOST', '127.0.0.1'),
+    dataDir: read.text('AUTOSESSION_DATA_DIR', '.data'),
+    servers: servers(read),
+    logLevel: read.oneOf('LOG_LEVEL', 'info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    timezone: read.timezone('AUTOSESSION_TIMEZONE', 'Asia/Shanghai'),
+    maxInactiveMinutes: read.integer('AUTOSESSION_MAX_INACTIVE_MINUTES', 120, 1, 525_600),
+    idleAfterMinutes: read.integer('AUTOSESSION_IDLE_AFTER_MINUTES', 30, 1, 525_600),
+    leaseSeconds: read.integer('AUTOSESSION_LEASE_SECONDS', 120, 1, 3_600),
+    unknownPolicy: read.oneOf('AUTOSESSION_UNKNOWN_POLICY', 'hold', ['hold', 'resend', 'fail']),
+    unknownAfterMinutes: read.integer('AUTOSESSION_UNKNOWN_AFTER_MINUTES', 10, 1, 1_440),
+    strictLease: read.bool('AUTOSESSION_STRICT_LEASE', false),
+    legacyStatus: read.bool('AUTOSESSION_LEGACY_STATUS', false),
+    webhooks: webhooks(read),
+    botPrefix: read.text('AUTOSESSION_BOT_PREFIX', ''),
+    retentionDays: read.integer('AUTOSESSION_RETENTION_DAYS', 90, 0, 36_500),
+    cleanupIntervalSeconds: read.integer('CLEANUP_INTERVAL', 3_600, 1, 86_400),
+    failpoints: read.text('AUTOSESSION_FAILPOINTS', ''),
+  };
+  if (!isLoopback(config.host))
+    read.problem(
+      `AUTOSESSION_HOST is ${config.host}: without API keys only this machine may reach the ports; use 127.0.0.1, ::1 or localhost.`,
+    );
+  if (read.problems.length > 0) throw new ConfigError(read.problems);
+  return config;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** All of MySQL, Redis and NATS, or none of them: there is no mixture. */
+function servers(read: Reader): Config['servers'] {
+  const mysqlUrl = read.url('MYSQL_URL', ['mysql:'], 'mysql://user:password@host:3306/auto_session');
+  const redis = redisConfig(read);
+  const natsUrl = read.url('NATS_URL', ['nats:', 'tls:'], 'nats://host:4222');
+  const given = { MYSQL_URL: mysqlUrl, 'REDIS_URL or REDIS_HOST': redis, NATS_URL: natsUrl };
+  const missing = Object.entries(given).filter(([, value]) => value === undefined);
+  if (missing.length === 3) return undefined;
+  if (mysqlUrl && new URL(mysqlUrl).pathname.length < 2)
+    read.problem('MYSQL_URL names no database, as in mysql://user:password@host:3306/auto_session.');
+  if (mysqlUrl && redis && natsUrl) return { mysqlUrl, redis, natsUrl };
+  const names = missing.map(([name]) => name).join(' and ');
+  read.problem(
+    `${names} ${missing.length > 1 ? 'are' : 'is'} not set: give MySQL, Redis and NATS together, or none of them for the embedded default.`,
+  );
+  return undefined;
+}
+
+function redisConfig(read: Reader): RedisConfig | undefined {
+  const url = read.url('REDIS_URL', ['redis:', 'rediss:'], 'redis://:password@host:6379/0');
+  const host = read.text('REDIS_HOST', '');
+  const retries = {
+    maxRetries: read.integer('REDIS_MAX_RETRIES', 10, 0, 1_000),
+    retryDelayMs: read.integer('REDIS_RETRY_DELAY', 1, 0, 60) * 1_000,
+  };
+  if (url) return { url, ...retries };
+  if (!host) return undefined;
+  const target = new URL(`redis://${host.includes(':') ? `[${host}]` : host}`);
+  target.port = String(read.integer('REDIS_PORT', 6379, 1, 65_535));
+  target.password = read.text('REDIS_PASSWORD', '');
+  target.pathname = `/${read.integer('REDIS_DB', 0, 0, 1_000)}`;
+  return { url: target.href, ...retries };
+}
+
+function webhooks(read: Reader): WebhookConfig[] {
+  const text = read.text('AUTOSESSION_WEBHOOKS', '');
+  if (!text) return [];
+  const wrong = () => {
+    read.problem('AUTOSESSION_WEBHOOKS is not a list as in [{"url": "https://host/path", "secret": "…"}].');
+    return [];
+  };
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return wrong();
+  }
+  if (!Array.isArray(parsed) || !parsed.every(isWebhook)) return wrong();
+  return parsed.map(({ url, secret }) => ({ url, secret }));
+}
+
+function isWebhook(value: unknown): value is WebhookConfig {
+  const { url, secret } = (value ?? {}) as Partial<WebhookConfig>;
+  return (
+    typeof url === 'string' && URL.canParse(url) && /^https?:/.test(url) && typeof secret === 'string' && secret !== ''
+  );
+}
+
+type Reader = ReturnType<typeof reader>;
+
+/** Reads single values; what is wrong is collected, so that all of it is said at once. Values are never repeated in full. */
+function reader(env: Env) {
+  const problems: string[] = [];
+  const problem = (sentence: string) => void problems.push(sentence);
+  const text = (name: string, fallback: string) => env[name]?.trim() || fallback;
+  return {
+    problems,
+    problem,
+    text,
+    integer(name: string, fallback: number, min: number, max: number): number {
+      const value = text(name, String(fallback));
+      const number = Number(value);
+      if (/^-?\d+$/.test(value) && number >= min && number <= max) return number;
+      problem(`${name} is "${value}": it has to be a whole number from ${min} to ${max}.`);
+      return fallback;
+    },
+    bool(name: string, fallback: boolean): boolean {
+      const value = text(name, String(fallback)).toLowerCase();
+      if (['true', '1', 'yes', 'on'].includes(value)) return true;
+      if (['false', '0', 'no', 'off'].includes(value)) return false;
+      problem(`${name} is "${value}": it has to be true or false.`);
+      return fallback;
+    },
+    oneOf<const T extends string>(name: string, fallback: T, words: readonly T[]): T {
+      const value = text(name, fallback).toLowerCase();
+      if ((words as readonly string[]).includes(value)) return value as T;
+      problem(`${name} is "${value}": it has to be one of ${words.join(', ')}.`);
+      return fallback;
+    },
+    timezone(name: string, fallback: string): string {
+      const value = text(name, fallback);
+      try {
+        new Intl.DateTimeFormat('en', { timeZone: value });
+        return value;
+      } catch {
+        problem(`${name} is "${value}": it has to be a time zone such as Asia/Shanghai or UTC.`);
+        return fallback;
+      }
+    },
+    /** A URL; the sentence does not repeat it, since it may hold a password. */
+    url(name: string, protocols: readonly string[], example: string): string | undefined {
+      const value = text(name, '');
+      if (!value) return undefined;
+      if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value;
+      problem(`${name} is not a URL as in ${example}.`);
+      return undefined;
+    },
+  };
+}

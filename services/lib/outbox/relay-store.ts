@@ -1,0 +1,192 @@
+import type { Clock } from '../clock.ts';
+import type { Database, Executor } from '../db/database.ts';
+import { lockRow } from '../db/lock-row.ts';
+import { msOf, sqlTime } from '../db/time.ts';
+import type { OutboxRow, OutboxTables } from './outbox.ts';
+
+interface RelayTables extends OutboxTables {
+  /** The log that `published_at` speaks of, and how far it is known to reach. */
+  relay_state: { name: string; incarnation: string; last_position: number };
+}
+
+const NAME = 'relay';
+/** In place of an incarnation while rows are being made unpublished: no log is called so, nobody may mark. */
+const RESETTING = '';
+const RESET_BATCH = 1_000;
+
+/** What became of a batch. */
+export interface Outcome {
+  /** The log that it was appended to. */
+  readonly incarnation: string;
+  /** How far the log reaches now. */
+  readonly last: bigint;
+  readonly published: readonly OutboxRow[];
+  readonly refused: readonly { row: OutboxRow; retryAt: number; error: string }[];
+}
+
+/** The statements of the relay. */
+export class RelayStore {
+  readonly #db: Database;
+  readonly #clock: Clock;
+
+  constructor(db: Database, clock: Clock) {
+    this.#db = db;
+    this.#clock = clock;
+  }
+
+  /** What the relay last knew of the log; undefined before the first time. */
+  async state(): Promise<{ incarnation: string; last: bigint } | undefined> {
+    const row = await this.#db
+      .of<RelayTables>()
+      .selectFrom('relay_state')
+      .selectAll()
+      .where('name', '=', NAME)
+      .executeTakeFirst();
+    return row && { incarnation: row.incarnation, last: BigInt(row.last_position) };
+  }
+
+  /**
+   * Rows to publish now, oldest first, without those that are parked and those behind a parked one of their session. It has
+   * to be one statement: between two, another relay could park a row, and what is behind it would overtake it.
+   */
+  waiting(limit: number): Promise<OutboxRow[]> {
+    const parked = this.#db
+      .of<RelayTables>()
+      .selectFrom('outbox')
+      .select((eb) => ['tenant', 'session_id', eb.fn.min('position').as('first')])
+      .where('retry_at', '>', sqlTime(this.#clock.now()))
+      .where('published_at', 'is', null)
+      .groupBy(['tenant', 'session_id'])
+      .as('parked');
+    return this.#db
+      .of<RelayTables>()
+      .selectFrom('outbox')
+      .leftJoin(parked, (join) =>
+        join.onRef('parked.tenant', '=', 'outbox.tenant').onRef('parked.session_id', '=', 'outbox.session_id'),
+      )
+      .selectAll('outbox')
+      .where('outbox.published_at', 'is', null)
+      .where((eb) => eb.or([eb('parked.first', 'is', null), eb('outbox.position', '<', eb.ref('parked.first'))]))
+      .orderBy('outbox.position')
+      .limit(limit)
+      .execute();
+  }
+
+  /**
+   * Records what became of a batch, unless the relay has turned to another log since: then nothing is recorded, since all
+   * has to be published again. Returns whether it was.
+   */
+  settle({ incarnation, last, published, refused }: Outcome): Promise<boolean> {
+    return this.#db.transaction('relay.mark', async (tx: Executor<RelayTables>) => {
+      const query = tx.selectFrom('relay_state').selectAll().where('name', '=', NAME);
+      const state = await lockRow(query, this.#db.dialect).executeTakeFirst();
+      if (state?.incarnation !== incarnation) return false;
+      await this.#markPublished(tx, published);
+      for (const { row, retryAt, error } of refused) {
+        await tx
+          .updateTable('outbox')
+          .set({ attempts: row.attempts + 1, retry_at: sqlTime(retryAt), last_error: error })
+          .where('position', '=', row.position)
+          .where('published_at', 'is', null)
+          .execute();
+      }
+      if (last > BigInt(state.last_position))
+        await tx
+          .updateTable('relay_state')
+          .set({ last_position: Number(last) })
+          .where('name', '=', NAME)
+          .execute();
+      return true;
+    });
+  }
+
+  async #markPublished(tx: Executor<RelayTables>, rows: readonly OutboxRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    await tx
+      .updateTable('outbox')
+      .set({ published_at: sqlTime(this.#clock.now()), retry_at: null })
+      .where(
+        'position',
+        'in',
+        rows.map((row) => row.position),
+      )
+      .execute();
+  }
+
+  /**
+   * Turns to a log that has nothing of what was published: everything retained becomes unpublished, in paced batches, and
+   * only then is the log remembered. Until then no relay can mark, so a crash half-way begins it again. Returns whether it
+   * succeeded; another relay may have turned to some log meanwhile.
+   */
+  async turnTo(incarnation: string): Promise<boolean> {
+    await this.#beginReset();
+    for (let from = 0; ; ) {
+      const rows = await this.#db
+        .of<RelayTables>()
+        .selectFrom('outbox')
+        .select('position')
+        .where('position', '>', from)
+        .orderBy('position')
+        .limit(RESET_BATCH)
+        .execute();
+      const to = rows.at(-1)?.position;
+      if (to === undefined) break;
+      await this.#unpublish(from, to);
+      from = to;
+    }
+    const result = await this.#db
+      .of<RelayTables>()
+      .updateTable('relay_state')
+      .set({ incarnation, last_position: 0 })
+      .where('name', '=', NAME)
+      .where('incarnation', '=', RESETTING)
+      .executeTakeFirst();
+    return result.numUpdatedRows > 0n;
+  }
+
+  async #beginReset(): Promise<void> {
+    const fresh = { incarnation: RESETTING, last_position: 0 };
+    const tables = this.#db.of<RelayTables>();
+    if (await this.state()) {
+      await tables.updateTable('relay_state').set(fresh).where('name', '=', NAME).execute();
+      return;
+    }
+    try {
+      await tables
+        .insertInto('relay_state')
+        .values({ name: NAME, ...fresh })
+        .execute();
+    } catch (error) {
+      if (!this.#db.isDuplicateKey(error)) throw error; // another relay was first; then the end of the reset shows who wins
+    }
+  }
+
+  async #unpublish(from: number, to: number): Promise<void> {
+    await this.#db
+      .of<RelayTables>()
+      .updateTable('outbox')
+      .set({ published_at: null })
+      .where('position', '>', from)
+      .where('position', '<=', to)
+      .where('published_at', 'is not', null)
+      .execute();
+  }
+
+  /** How many rows wait, and for how many milliseconds the oldest has. */
+  async backlog(): Promise<{ depth: number; oldestMs: number }> {
+    const tables = this.#db.of<RelayTables>();
+    const { depth } = await tables
+      .selectFrom('outbox')
+      .select((eb) => eb.fn.countAll().as('depth'))
+      .where('published_at', 'is', null)
+      .executeTakeFirstOrThrow();
+    const oldest = await tables
+      .selectFrom('outbox')
+      .select('created_at')
+      .where('published_at', 'is', null)
+      .orderBy('position')
+      .limit(1)
+      .executeTakeFirst();
+    return { depth: Number(depth), oldestMs: oldest ? this.#clock.now() - msOf(oldest.created_at) : 0 };
+  }
+}

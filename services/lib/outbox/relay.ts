@@ -1,0 +1,203 @@
+import { backoff, pause } from '../bell.ts';
+import {
+  type Appended,
+  type EventLog,
+  LogChanged,
+  type LogRecord,
+  type LogWriter,
+  NotAppended,
+} from '../bus/event-log.ts';
+import type { Clock } from '../clock.ts';
+import type { Database } from '../db/database.ts';
+import { failpoint } from '../failpoints.ts';
+import type { Logger } from '../log.ts';
+import { type Loop, startLeaderLoop } from '../loop.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Outbox, OutboxRow } from './outbox.ts';
+import { type Outcome, RelayStore } from './relay-store.ts';
+
+const BATCH = 500;
+const POLL_MS = 500;
+const MEASURE_MS = 2_000;
+/** After an outage of the log, and after a refused record. */
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5_000;
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 300_000;
+
+export interface RelayOptions {
+  readonly db: Database;
+  readonly log: EventLog;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Carries the outbox to the log; disposing it waits for the batch that is under way. */
+export interface Relay extends AsyncDisposable {
+  /** Starts it. It works in one process of the installation at a time. */
+  begin(): void;
+  /** Has it look for rows now. */
+  wake(): void;
+}
+
+/**
+ * The relay: publishes outbox rows and marks them, in this order, so that a crash between the two publishes them again.
+ *
+ * Consumers drop what is numbered below what they have seen, so an event that overtook another one of its session would
+ * make that one lost. Therefore a row is sent only when every earlier row of its session is durable in this very log: the
+ * writer sends one of a session at a time, `waiting` leaves out what is behind a parked row, and marks count only for the
+ * log that they were made for. Two relays that overlap both keep to this, so together they can repeat, but not overtake.
+ */
+export function createRelay(options: RelayOptions): Relay {
+  const round = new RelayRound(options);
+  let loop: Loop | undefined;
+  let hook: Disposable | undefined;
+  const wake = () => loop?.wake();
+  return {
+    wake,
+    begin() {
+      loop ??= startLeaderLoop(options.db, 'relay', {
+        name: 'relay',
+        everyMs: POLL_MS,
+        logger: options.logger,
+        run: (signal) => round.run(signal),
+      });
+      hook ??= options.outbox.onCommit(wake);
+    },
+    async [Symbol.asyncDispose]() {
+      hook?.[Symbol.dispose]();
+      await loop?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+class RelayRound {
+  readonly #options: RelayOptions;
+  readonly #store: RelayStore;
+  #writer: LogWriter | undefined;
+  /** How far the log reached when it was last looked at. */
+  #reached = 0n;
+  #failures = 0;
+  #measuredAt = 0;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#store = new RelayStore(options.db, options.clock);
+  }
+
+  /** Publishes a batch. True when there may be more. */
+  async run(signal: AbortSignal): Promise<boolean> {
+    try {
+      const more = await this.#publish();
+      this.#failures = 0;
+      return more;
+    } catch (error) {
+      this.#writer = undefined;
+      this.#failures += 1;
+      await pause(backoff(this.#failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), signal);
+      throw error;
+    }
+  }
+
+  async #publish(): Promise<boolean> {
+    const writer = await this.#knownWriter();
+    if (!writer) return true;
+    const rows = await this.#store.waiting(BATCH);
+    await this.#measure();
+    if (rows.length === 0) return false;
+    await failpoint('relay.before-publish');
+    const results = await writer.append(rows.map(recordOf));
+    await failpoint('relay.after-publish');
+    const outcome = this.#judge(writer, rows, results);
+    const settled = await this.#store.settle(outcome);
+    await failpoint('relay.after-mark');
+    this.#reached = outcome.last;
+    this.#report(outcome);
+    const lost = results.find((result) => result instanceof NotAppended && result.why === 'lost');
+    if (lost) throw lost;
+    if (!settled) throw new LogChanged('another relay has turned to another log');
+    return rows.length === BATCH;
+  }
+
+  /** A writer to a log that holds everything that is marked as published; undefined when it has to be looked for again. */
+  async #knownWriter(): Promise<LogWriter | undefined> {
+    const known = this.#writer;
+    const writer = known ?? (await this.#options.log.writer());
+    const bounds = await writer.bounds();
+    if (!known || bounds.last < this.#reached) {
+      this.#writer = undefined;
+      if (!(await this.#agrees(writer, bounds.last))) return undefined;
+      this.#writer = writer;
+    }
+    this.#reached = bounds.last;
+    return writer;
+  }
+
+  async #agrees(writer: LogWriter, last: bigint): Promise<boolean> {
+    const { logger } = this.#options;
+    const state = await this.#store.state();
+    if (state?.incarnation === writer.incarnation) {
+      if (last >= state.last) return true;
+      logger.warn({ event: 'log_restored', last, known: state.last }, 'the event log went back: it is made anew');
+      await writer.renew();
+      return false;
+    }
+    if (state) logger.warn({ event: 'log_anew' }, 'the event log is a new one: what is retained is published again');
+    return this.#store.turnTo(writer.incarnation);
+  }
+
+  #judge(writer: LogWriter, rows: readonly OutboxRow[], results: readonly Appended[]): Outcome {
+    const published: OutboxRow[] = [];
+    const refused: { row: OutboxRow; retryAt: number; error: string }[] = [];
+    let last = this.#reached;
+    rows.forEach((row, index) => {
+      const result = results[index];
+      if (typeof result === 'bigint') {
+        published.push(row);
+        if (result > last) last = result;
+      } else if (result?.why === 'refused') {
+        const retryAt = this.#options.clock.now() + backoff(row.attempts + 1, FIRST_RETRY_MS, LONGEST_RETRY_MS);
+        refused.push({ row, retryAt, error: result.message });
+      }
+    });
+    return { incarnation: writer.incarnation, last, published, refused };
+  }
+
+  #report({ published, refused }: Outcome): void {
+    const { logger, metrics } = this.#options;
+    for (const { source } of published) metrics.published.inc({ source });
+    for (const { row, error } of refused)
+      logger.error(
+        {
+          event: 'event_refused',
+          event_id: row.event_id,
+          session_id: row.session_id,
+          attempts: row.attempts + 1,
+          error,
+        },
+        'the log refused an event; its session waits behind it',
+      );
+  }
+
+  async #measure(): Promise<void> {
+    if (Date.now() - this.#measuredAt < MEASURE_MS) return;
+    this.#measuredAt = Date.now();
+    const { depth, oldestMs } = await this.#store.backlog();
+    this.#options.metrics.outboxDepth.set(depth);
+    this.#options.metrics.outboxAgeSeconds.set(oldestMs / 1_000);
+  }
+}
+
+function recordOf(row: OutboxRow): LogRecord {
+  return {
+    eventId: row.event_id,
+    tenant: row.tenant,
+    source: row.source,
+    sessionId: row.session_id,
+    sourceSeq: row.source_seq,
+    type: row.type,
+    payload: row.payload,
+  };
+}

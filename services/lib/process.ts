@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto';
+import type { DescService } from '@bufbuild/protobuf';
+import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
+import { sql } from 'kysely';
+import { type Backends, openBackends } from './backends.ts';
+import { startConsumer } from './bus/consumer.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { Config } from './config.ts';
+import { migrate } from './db/migrate.ts';
+import { probeDatabase } from './db/probe.ts';
+import { localDirectory } from './directory.ts';
+import { armFromText } from './failpoints.ts';
+import { type Ids, ulidIds } from './ids.ts';
+import { type Authenticate, anonymous, contextInterceptor } from './interceptors/context.ts';
+import { observeInterceptor } from './interceptors/observe.ts';
+import { validateInterceptor } from './interceptors/validate.ts';
+import { createLogger, type Logger } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import type { Deps, Directory, Module, RunningModule } from './module.ts';
+import { Outbox } from './outbox/outbox.ts';
+import { createRelay } from './outbox/relay.ts';
+import { startRetention } from './retention.ts';
+import { healthRoutes } from './server/health.ts';
+import { listenHttp } from './server/http-server.ts';
+import { listenRpc } from './server/rpc-server.ts';
+
+/** Requests under way at the stop have this long; then they are cut. */
+const GRACE_MS = 8_000;
+
+/** What tests put in place of the real thing. */
+export interface Overrides {
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  readonly logger?: Logger;
+  readonly authenticate?: Authenticate;
+  readonly backends?: Backends;
+}
+
+/** A process that serves; disposing it stops it within 10 s. */
+export interface RunningProcess extends AsyncDisposable {
+  readonly httpPort: number;
+  readonly rpcPort: number;
+  /** What it runs on and how durable that is, in words. */
+  readonly description: string;
+  readonly deps: Deps;
+  readonly directory: Directory;
+}
+
+/**
+ * Starts the modules in this process: opens the backends, migrates and probes the database, opens the ports, starts the
+ * relay, the consumers and the loops. Throws, with everything closed again, when something cannot be had.
+ */
+export async function startProcess(
+  config: Config,
+  modules: readonly Module[],
+  overrides: Overrides = {},
+): Promise<RunningProcess> {
+  if (config.failpoints) armFromText(config.failpoints);
+  const stack = new AsyncDisposableStack();
+  try {
+    const stop = new AbortController();
+    const { deps, description } = await openDeps(config, modules, overrides, stop.signal, stack);
+    const { directory, running, routes, interceptors } = await startModules(deps, modules, overrides, stack);
+    startBackground(deps, modules, running, stack);
+    const services = modules.flatMap((module) => module.provides);
+    const ports = await listen(deps, { running, services, routes, interceptors }, stop.signal);
+    stack.defer(async () => {
+      stop.abort();
+      await Promise.all(ports.map((port) => port.close(GRACE_MS)));
+    });
+    const [http, rpc] = ports;
+    const closing = stack.move();
+    let closed: Promise<void> | undefined;
+    const dispose = () => {
+      closed ??= closing.disposeAsync();
+      return closed;
+    };
+    return { httpPort: http.port, rpcPort: rpc.port, description, deps, directory, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+async function openDeps(
+  config: Config,
+  modules: readonly Module[],
+  overrides: Overrides,
+  stopping: AbortSignal,
+  stack: AsyncDisposableStack,
+): Promise<{ deps: Deps; description: string }> {
+  const clock = overrides.clock ?? systemClock;
+  const ids = overrides.ids ?? ulidIds(clock);
+  const logger = overrides.logger ?? createLogger(config.logLevel);
+  const metrics: Metrics = createMetrics();
+  const backends = overrides.backends ?? (await openBackends(config, { clock, logger }));
+  stack.use(backends);
+  const { db, log, queue } = backends;
+  const ran = await migrate(db, [...backends.migrations, ...modules.flatMap((m) => m.migrations ?? [])], clock.now());
+  if (ran.length > 0) logger.info({ event: 'migrated', steps: ran }, `migrated: ${ran.join(', ')}`);
+  await probeDatabase(db);
+  const outbox = new Outbox(clock, ids);
+  const authenticate = overrides.authenticate ?? anonymous;
+  const deps: Deps = { config, db, outbox, log, queue, clock, ids, logger, metrics, authenticate, stopping };
+  return { deps, description: backends.description };
+}
+
+async function startModules(deps: Deps, modules: readonly Module[], overrides: Overrides, stack: AsyncDisposableStack) {
+  const hopSecret = randomBytes(24).toString('hex');
+  const interceptors: Interceptor[] = [
+    observeInterceptor(deps),
+    contextInterceptor({ authenticate: overrides.authenticate ?? anonymous, hopSecret, ids: deps.ids }),
+    validateInterceptor(),
+  ];
+  const running: RunningModule[] = [];
+  const routes = (router: ConnectRouter) => {
+    for (const module of running) module.routes(router);
+  };
+  const directory = localDirectory({ routes, interceptors, hopSecret });
+  for (const module of modules) running.push(stack.use(await module.start(deps, directory)));
+  return { directory, running, routes, interceptors };
+}
+
+function startBackground(
+  deps: Deps,
+  modules: readonly Module[],
+  running: readonly RunningModule[],
+  stack: AsyncDisposableStack,
+): void {
+  stack.use(startRetention({ ...deps, everyMs: deps.config.cleanupIntervalSeconds * 1_000 }));
+  running.forEach((module, index) => {
+    const name = modules[index]?.name;
+    if (module.consumes && name) stack.use(startConsumer({ ...deps, name, handlers: module.consumes }));
+    module.begin?.();
+  });
+  const relay = createRelay(deps);
+  relay.begin();
+  stack.use(relay);
+}
+
+async function listen(
+  deps: Deps,
+  what: {
+    running: readonly RunningModule[];
+    services: readonly DescService[];
+    routes: (router: ConnectRouter) => void;
+    interceptors: Interceptor[];
+  },
+  stopping: AbortSignal,
+) {
+  const { running, services, interceptors } = what;
+  const databaseAnswers = () =>
+    sql`SELECT 1`.execute(deps.db.of()).then(
+      () => true,
+      () => false,
+    );
+  const readiness = async () => {
+    const [database, eventLog, queue] = await Promise.all([databaseAnswers(), deps.log.ping(), deps.queue.ping()]);
+    return { database, event_log: eventLog, queue };
+  };
+  const health = healthRoutes(services, databaseAnswers, stopping);
+  const routes = (router: ConnectRouter) => {
+    health(router);
+    what.routes(router);
+  };
+  const { host, httpPort, rpcPort } = deps.config;
+  const addRoutes = async (app: Parameters<NonNullable<RunningModule['http']>>[0]) => {
+    for (const module of running) await module.http?.(app);
+  };
+  const http = await listenHttp({
+    routes,
+    interceptors,
+    addRoutes,
+    readiness,
+    metrics: deps.metrics,
+    host,
+    port: httpPort,
+    stopping,
+  });
+  const rpc = await listenRpc({
+    routes,
+    interceptors,
+    host,
+    port: rpcPort,
+    stopping,
+  }).catch(async (error) => {
+    await http.close(0);
+    throw error;
+  });
+  return [http, rpc] as const;
+}

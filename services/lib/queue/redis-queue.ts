@@ -1,0 +1,149 @@
+import type { Redis } from 'ioredis';
+import type { RedisConfig } from '../config.ts';
+import { assertNoTransaction } from '../db/database.ts';
+import { ErrorReason, refuse } from '../errors/refuse.ts';
+import type { Logger } from '../log.ts';
+import { PushWaiters } from './push-waiters.ts';
+import { connectFirst, logOutages, redisClient } from './redis-client.ts';
+import { PUSH, REMOVE, TAKE } from './redis-scripts.ts';
+import type { QueueFilter, QueueItem, TaskQueue } from './task-queue.ts';
+
+interface Scripts {
+  queuePush(base: string, channel: string, tenant: string, ...items: string[]): Promise<void>;
+  queueTake(base: string, lane: string, now: number, count: number, promote: number): Promise<string[]>;
+  queueRemove(base: string, ...ids: string[]): Promise<void>;
+}
+
+/** Above every time of creation in milliseconds until the year 2286; ranks up to 900 keep the sum exact. */
+const RANK_STEP = 1e13;
+const MAX_RANK = 900;
+const PROMOTE_AT_ONCE = 5_000;
+/** A script may take some thousand arguments; short ones keep the server free for others. */
+const ITEMS_PER_CALL = 500;
+
+/**
+ * The queue in Redis, shared by all processes. Throws a sentence when Redis cannot be reached at the start; later, while
+ * it is away, calls throw SERVICE_UNAVAILABLE at once and the connection is made again by itself. `keyPrefix` sets
+ * installations apart that share a server (default `autosession:`).
+ */
+export async function redisQueue(config: RedisConfig & { keyPrefix?: string }, logger: Logger): Promise<TaskQueue> {
+  const commands = redisClient(config);
+  const subscriber = redisClient(config);
+  try {
+    await connectFirst(commands, config);
+    await connectFirst(subscriber, config);
+  } catch (error) {
+    commands.disconnect();
+    throw error;
+  }
+  logOutages(commands, logger);
+  subscriber.on('error', () => {}); // the other connection tells of the same outage
+  return RedisQueue.open(commands, subscriber, config.keyPrefix ?? 'autosession:');
+}
+
+class RedisQueue implements TaskQueue {
+  readonly name = 'Redis';
+  readonly #redis: Redis & Scripts;
+  readonly #subscriber: Redis;
+  readonly #prefix: string;
+  readonly #waiters = new PushWaiters();
+
+  private constructor(commands: Redis, subscriber: Redis, prefix: string) {
+    commands.defineCommand('queuePush', { numberOfKeys: 1, lua: PUSH });
+    commands.defineCommand('queueTake', { numberOfKeys: 1, lua: TAKE });
+    commands.defineCommand('queueRemove', { numberOfKeys: 1, lua: REMOVE });
+    this.#redis = commands as Redis & Scripts;
+    this.#subscriber = subscriber;
+    this.#prefix = prefix;
+  }
+
+  static async open(commands: Redis, subscriber: Redis, prefix: string): Promise<RedisQueue> {
+    const queue = new RedisQueue(commands, subscriber, prefix);
+    subscriber.on('message', (_channel, tenant) => queue.#waiters.wake(tenant));
+    subscriber.on('ready', () => queue.#subscribe().catch(() => subscriber.disconnect(true)));
+    await queue.#subscribe();
+    return queue;
+  }
+
+  /** What was pushed while the subscription was down is told of by nobody: all look for themselves. */
+  async #subscribe(): Promise<void> {
+    await this.#subscriber.subscribe(this.#channel);
+    this.#waiters.wakeAll();
+  }
+
+  async push(items: readonly QueueItem[]): Promise<void> {
+    const tenants = Map.groupBy(items, (item) => item.tenant);
+    for (const [tenant, own] of tenants) {
+      for (let at = 0; at < own.length; at += ITEMS_PER_CALL) {
+        const values = own.slice(at, at + ITEMS_PER_CALL).flatMap(itemArguments);
+        await this.#call(() => this.#redis.queuePush(this.#base(tenant), this.#channel, tenant, ...values));
+      }
+    }
+  }
+
+  take(tenant: string, filter: QueueFilter, now: number, count: number): Promise<string[]> {
+    if (count < 1) return Promise.resolve([]);
+    return this.#call(() => this.#redis.queueTake(this.#base(tenant), laneOf(filter), now, count, PROMOTE_AT_ONCE));
+  }
+
+  async remove(tenant: string, taskIds: readonly string[]): Promise<void> {
+    for (let at = 0; at < taskIds.length; at += ITEMS_PER_CALL) {
+      const ids = taskIds.slice(at, at + ITEMS_PER_CALL);
+      await this.#call(() => this.#redis.queueRemove(this.#base(tenant), ...ids));
+    }
+  }
+
+  waitForPush(tenant: string, ms: number, signal?: AbortSignal): Promise<void> {
+    return this.#waiters.wait(tenant, ms, signal);
+  }
+
+  size(tenant: string): Promise<number> {
+    return this.#call(() => this.#redis.hlen(`${this.#base(tenant)}items`));
+  }
+
+  ping(): Promise<boolean> {
+    return this.#redis.ping().then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#waiters.wakeAll();
+    this.#subscriber.disconnect();
+    this.#redis.disconnect();
+  }
+
+  /** The braces keep a tenant's keys on one node of a Redis cluster. */
+  #base(tenant: string): string {
+    return `${this.#prefix}{${tenant}}:queue:`;
+  }
+
+  get #channel(): string {
+    return `${this.#prefix}queue:pushed`;
+  }
+
+  async #call<R>(command: () => Promise<R>): Promise<R> {
+    assertNoTransaction('a call to Redis');
+    try {
+      return await command();
+    } catch (error) {
+      throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the task queue does not answer', {}, error);
+    }
+  }
+}
+
+function itemArguments(item: QueueItem): string[] {
+  const score = Math.min(item.rank, MAX_RANK) * RANK_STEP + item.createdAt;
+  const { platform, accountId } = item;
+  const lanes = [laneOf({}), laneOf({ platform }), laneOf({ accountId }), laneOf({ platform, accountId })];
+  // the score as text: Lua would write it in 14 digits
+  return [item.taskId, String(item.readyAt), JSON.stringify({ score: String(score), lanes })];
+}
+
+/** The lengths keep names apart that contain colons. */
+function laneOf({ platform, accountId }: QueueFilter): string {
+  const part = (letter: string, name: string | undefined) =>
+    name === undefined ? '' : `:${letter}${name.length}:${name}`;
+  return `lane${part('p', platform)}${part('a', accountId)}`;
+}

@@ -1,0 +1,164 @@
+import type { Database, Executor } from '../db/database.ts';
+import type { Migrations } from '../db/migrate.ts';
+import { sqlTime } from '../db/time.ts';
+import { PushWaiters } from './push-waiters.ts';
+import type { QueueFilter, QueueItem, TaskQueue } from './task-queue.ts';
+
+interface QueueTables {
+  task_queue: {
+    tenant: string;
+    task_id: string;
+    task_rank: number;
+    ready_at: string;
+    created_at: string;
+    platform: string;
+    account_id: string;
+  };
+}
+
+export const queueMigrations: Migrations = {
+  owner: 'queue',
+  steps: [
+    {
+      name: '001_task_queue',
+      statements: (c) => [
+        `CREATE TABLE task_queue (
+          tenant ${c.id} NOT NULL,
+          task_id ${c.id} NOT NULL,
+          task_rank ${c.int} NOT NULL,
+          ready_at ${c.time} NOT NULL,
+          created_at ${c.time} NOT NULL,
+          platform ${c.key(128)} NOT NULL,
+          account_id ${c.key(256)} NOT NULL,
+          PRIMARY KEY (tenant, task_id)
+        ) ${c.table}`,
+        'CREATE INDEX task_queue_order ON task_queue (tenant, task_rank, created_at, task_id)',
+        'CREATE INDEX task_queue_account ON task_queue (tenant, account_id, task_rank, created_at, task_id)',
+        'CREATE INDEX task_queue_platform ON task_queue (tenant, platform, task_rank, created_at, task_id)',
+      ],
+    },
+  ],
+};
+
+/** How many items more than asked for a taker looks at: as many may be snatched from it by others. */
+const SPARE = 32;
+const ROWS_PER_INSERT = 200;
+
+/**
+ * The queue as a table of the database, for one process: pushes wake only those who wait in the same process. The order
+ * of a task's id is the order of its bytes.
+ */
+export function sqlQueue(db: Database): TaskQueue {
+  const waiters = new PushWaiters();
+  const rows = () => db.of<QueueTables>();
+  return {
+    name: 'SQL',
+    push: async (items) => {
+      if (items.length === 0) return;
+      await db.transaction('queue-push', (tx: Executor<QueueTables>) => replace(tx, items));
+      for (const tenant of new Set(items.map((item) => item.tenant))) waiters.wake(tenant);
+    },
+    take: (tenant, filter, now, count) => takeUntilSettled(db, tenant, filter, now, count),
+    remove: async (tenant, taskIds) => {
+      if (taskIds.length === 0) return;
+      await rows()
+        .deleteFrom('task_queue')
+        .where('tenant', '=', tenant)
+        .where('task_id', 'in', [...taskIds])
+        .execute();
+    },
+    waitForPush: (tenant, ms, signal) => waiters.wait(tenant, ms, signal),
+    size: async (tenant) => {
+      const count = rows()
+        .selectFrom('task_queue')
+        .select((eb) => eb.fn.countAll().as('held'));
+      return Number((await count.where('tenant', '=', tenant).executeTakeFirstOrThrow()).held);
+    },
+    ping: () =>
+      rows()
+        .selectFrom('task_queue')
+        .select('task_id')
+        .limit(1)
+        .execute()
+        .then(
+          () => true,
+          () => false,
+        ),
+    [Symbol.asyncDispose]: async () => waiters.wakeAll(),
+  };
+}
+
+/** Both dialects know REPLACE: what is there under the same primary key goes first. */
+async function replace(tx: Executor<QueueTables>, items: readonly QueueItem[]): Promise<void> {
+  const byId = new Map(items.map((item) => [`${item.tenant} ${item.taskId}`, item]));
+  // two pushes of the same items lock them in the same order
+  const values = [...byId.keys()].sort().map((key) => rowOf(byId.get(key)!));
+  for (let at = 0; at < values.length; at += ROWS_PER_INSERT)
+    await tx
+      .replaceInto('task_queue')
+      .values(values.slice(at, at + ROWS_PER_INSERT))
+      .execute();
+}
+
+function rowOf(item: QueueItem): QueueTables['task_queue'] {
+  return {
+    tenant: item.tenant,
+    task_id: item.taskId,
+    task_rank: item.rank,
+    ready_at: sqlTime(item.readyAt),
+    created_at: sqlTime(item.createdAt),
+    platform: item.platform,
+    account_id: item.accountId,
+  };
+}
+
+/** When others snatched all that a taker saw, they got on and it looks again; it gives up only when nothing is ready. */
+async function takeUntilSettled(db: Database, tenant: string, filter: QueueFilter, now: number, count: number) {
+  for (;;) {
+    const seen = count < 1 ? [] : await readyIds(db.of<QueueTables>(), tenant, filter, now, count + SPARE);
+    if (seen.length === 0) return [];
+    const taken = await db.transaction('queue-take', (tx: Executor<QueueTables>) =>
+      takeOut(tx, tenant, seen, now, count),
+    );
+    if (taken.length > 0) return taken;
+  }
+}
+
+async function readyIds(rows: Executor<QueueTables>, tenant: string, filter: QueueFilter, now: number, limit: number) {
+  const { platform, accountId } = filter;
+  const found = await rows
+    .selectFrom('task_queue')
+    .select('task_id')
+    .where('tenant', '=', tenant)
+    .where('ready_at', '<=', sqlTime(now))
+    .$if(platform !== undefined, (query) => query.where('platform', '=', platform!))
+    .$if(accountId !== undefined, (query) => query.where('account_id', '=', accountId!))
+    .orderBy('task_rank')
+    .orderBy('created_at')
+    .orderBy('task_id')
+    .limit(limit)
+    .execute();
+  return found.map((row) => row.task_id);
+}
+
+/**
+ * Deletes one by one, as far as it takes: whoever deletes a row has it. All takers go in the same order, so that they wait
+ * for each other's commit but never in a circle; SKIP LOCKED would hide rows that a sort had locked for nobody.
+ */
+async function takeOut(
+  tx: Executor<QueueTables>,
+  tenant: string,
+  ids: readonly string[],
+  now: number,
+  count: number,
+): Promise<string[]> {
+  const taken: string[] = [];
+  for (const id of ids) {
+    if (taken.length === count) break;
+    const query = tx.deleteFrom('task_queue').where('tenant', '=', tenant).where('task_id', '=', id);
+    // replaced in the meantime by one that is not ready yet: leave it
+    const { numDeletedRows } = await query.where('ready_at', '<=', sqlTime(now)).executeTakeFirst();
+    if (numDeletedRows === 1n) taken.push(id);
+  }
+  return taken;
+}

@@ -1,0 +1,67 @@
+import type { AddressInfo } from 'node:net';
+import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
+import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
+import { type FastifyInstance, fastify } from 'fastify';
+import type { Metrics } from '../metrics.ts';
+import { type ListeningServer, RPC_BODY_BYTES } from './rpc-server.ts';
+
+/** The largest body that REST takes. */
+export const REST_BODY_BYTES = 1024 * 1024;
+
+/** Names what answers now; a name with `false` does not. */
+export type Readiness = () => Promise<Record<string, boolean>>;
+
+/** REST and SSE as the modules add them, Connect and gRPC-Web for browsers, health and metrics; HTTP/1.1. */
+export async function listenHttp(options: {
+  routes: (router: ConnectRouter) => void;
+  interceptors: Interceptor[];
+  addRoutes: (app: FastifyInstance) => Promise<void>;
+  readiness: Readiness;
+  metrics: Metrics;
+  host: string;
+  port: number;
+  stopping: AbortSignal;
+}): Promise<ListeningServer> {
+  const app: FastifyInstance = fastify({
+    bodyLimit: REST_BODY_BYTES,
+    frameworkErrors: (error, request, reply) => app.errorHandler(error, request, reply),
+    routerOptions: { maxParamLength: 1_000 },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    keepAliveTimeout: 72_000,
+  });
+  await app.register(fastifyConnectPlugin, {
+    routes: options.routes,
+    interceptors: options.interceptors,
+    readMaxBytes: RPC_BODY_BYTES,
+    acceptCompression: [],
+    shutdownSignal: options.stopping,
+    grpc: false,
+  });
+  addHealth(app, options.readiness, options.stopping);
+  app.get('/metrics', async (_request, reply) => {
+    reply.type(options.metrics.registry.contentType);
+    return options.metrics.registry.metrics();
+  });
+  await options.addRoutes(app);
+  await app.listen({ host: options.host, port: options.port });
+  return { port: (app.server.address() as AddressInfo).port, close: (graceMs) => closeApp(app, graceMs) };
+}
+
+/** `/livez`: the process runs. `/readyz`: it can serve; the database decides, the rest is told. */
+function addHealth(app: FastifyInstance, readiness: Readiness, stopping: AbortSignal): void {
+  app.get('/livez', async () => ({ status: 'ok' }));
+  app.get('/readyz', async (_request, reply) => {
+    const checks = await readiness();
+    const ready = checks.database === true && !stopping.aborted;
+    const degraded = Object.values(checks).includes(false);
+    reply.code(ready ? 200 : 503);
+    return { status: !ready ? 'unavailable' : degraded ? 'degraded' : 'ok', checks };
+  });
+}
+
+async function closeApp(app: FastifyInstance, graceMs: number): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  await app.close();
+  clearTimeout(cut);
+}

@@ -1,0 +1,64 @@
+import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+
+/** The largest request that an RPC may carry: a full batch of messages of 16 KiB would not fit, as over REST. */
+export const RPC_BODY_BYTES = 4 * 1024 * 1024;
+
+/** A port that listens; disposing it finishes the requests that are under way. */
+export interface ListeningServer {
+  readonly port: number;
+  /** Takes no new requests, waits for those under way, and cuts what is left after `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** gRPC, gRPC-Web and Connect over HTTP/2 without TLS. */
+export async function listenRpc(options: {
+  routes: (router: ConnectRouter) => void;
+  interceptors: Interceptor[];
+  host: string;
+  port: number;
+  stopping: AbortSignal;
+}): Promise<ListeningServer> {
+  const { routes, interceptors, stopping } = options;
+  const handler = connectNodeAdapter({
+    routes,
+    interceptors,
+    readMaxBytes: RPC_BODY_BYTES,
+    acceptCompression: [],
+    shutdownSignal: stopping,
+  });
+  const server = createServer({ settings: { maxConcurrentStreams: 1_000 } }, handler);
+  const sessions = trackSessions(server);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: (graceMs) => closeServer(server, sessions, graceMs),
+  };
+}
+
+function trackSessions(server: Http2Server): Set<ServerHttp2Session> {
+  const sessions = new Set<ServerHttp2Session>();
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.on('close', () => sessions.delete(session));
+  });
+  return sessions;
+}
+
+/** `server.close()` alone would wait for idle sessions for ever. */
+async function closeServer(server: Http2Server, sessions: Set<ServerHttp2Session>, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  for (const session of sessions) session.close();
+  const cut = setTimeout(() => {
+    for (const session of sessions) session.destroy();
+  }, graceMs);
+  await closed;
+  clearTimeout(cut);
+}

@@ -1,0 +1,82 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
+import {
+  type ConversationMessage,
+  ConversationMessageSchema,
+} from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { type MessageToExplain, MessageToExplainSchema } from '../../../gen/autosession/task/v1/task_service_pb.js';
+import type { Pending, Receipt } from './pending.ts';
+
+/** Receipts that messages matched, by message id. */
+export type Receipts = ReadonlyMap<string, Receipt>;
+
+/** Those of the pending messages that the bot may have sent, for task-dispatch. */
+export function messagesToExplain(pending: readonly Pending[]): MessageToExplain[] {
+  return pending
+    .filter(({ role, unsure }) => unsure || role === MessageRole.ACCOUNT)
+    .map(({ messageId, content, time, receivedAt }) =>
+      create(MessageToExplainSchema, {
+        messageId,
+        content,
+        sentAt: timestampOf(time),
+        storedAt: timestampFromMs(receivedAt),
+      }),
+    );
+}
+
+/**
+ * The pending messages as the session service judges them. A matched message is the account's, whatever its nick said; what
+ * follows a matched receipt is told the receipt's session.
+ */
+export function conversationMessages(
+  pending: readonly Pending[],
+  receipts: Receipts,
+  botPrefix: string,
+): ConversationMessage[] {
+  const after = receiptsBefore(pending, receipts);
+  return pending.map((message, i) =>
+    create(ConversationMessageSchema, {
+      messageId: message.messageId,
+      seq: message.seq,
+      role: roleOf(message, receipts),
+      sentAt: timestampOf(message.time),
+      explained: receipts.has(message.messageId) || isPrefixed(message, botPrefix),
+      afterReceiptOfSession: after[i],
+      beforeKnown: message.knownReceivedAt !== undefined,
+      knownReceivedAt: timestampOf(message.knownReceivedAt),
+    }),
+  );
+}
+
+/** Whose a message is, now that the receipts are known. */
+export function roleOf({ messageId, role }: Pending, receipts: Receipts): MessageRole {
+  return receipts.has(messageId) ? MessageRole.ACCOUNT : role;
+}
+
+/** Whose nicks a matched receipt proves to be the account's. */
+export function matchedNicks(pending: readonly Pending[], receipts: Receipts): string[] {
+  const matched = pending.filter(({ messageId }) => receipts.has(messageId));
+  return [...new Set(matched.map(({ sender }) => sender))];
+}
+
+function isPrefixed({ role, content }: Pending, botPrefix: string): boolean {
+  return botPrefix !== '' && role === MessageRole.ACCOUNT && content.startsWith(botPrefix);
+}
+
+/** The session of the newest matched receipt at or before each message. */
+function receiptsBefore(pending: readonly Pending[], receipts: Receipts): string[] {
+  let current = '';
+  let lastKnown = '';
+  return pending.map(({ messageId, receiptBefore }) => {
+    // another known receipt than before stands between the two messages
+    if (receiptBefore !== lastKnown) current = receiptBefore || current;
+    lastKnown = receiptBefore;
+    current = receipts.get(messageId)?.sessionId ?? current;
+    return current;
+  });
+}
+
+function timestampOf(ms: number | undefined) {
+  return ms === undefined ? undefined : timestampFromMs(ms);
+}

@@ -1,0 +1,39 @@
+import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
+
+/** Whose side a nick is on. */
+export interface Side {
+  readonly role: MessageRole.ACCOUNT | MessageRole.SHOP;
+  /** Judged by what is left over, not by what is known: a matched receipt may still make it the account's. */
+  readonly unsure: boolean;
+}
+
+/** What is known of the two sides of a batch. */
+export interface KnownParties {
+  readonly platform: string;
+  readonly accountNicks: readonly string[];
+  readonly shopNames: readonly string[];
+}
+
+/** Marketplaces whose nicks tell an account by themselves. */
+const nickRules: Readonly<Record<string, (nick: string) => boolean>> = {
+  淘天: (nick) => nick.startsWith('t-') && nick.length > 2,
+};
+
+/**
+ * The side of every nick of a batch. A nick that nothing tells is the shop's when the account is known by another nick of
+ * the batch or its marketplace has a rule for accounts; else it is the account's, so that a human's typing is not missed.
+ */
+export function sidesOf(nicks: Iterable<string>, parties: KnownParties): Map<string, Side> {
+  const all = new Set(nicks);
+  const accounts = new Set(parties.accountNicks);
+  const rule = Object.hasOwn(nickRules, parties.platform) ? nickRules[parties.platform] : undefined;
+  const isAccount = (nick: string) => accounts.has(nick) || rule?.(nick) === true;
+  const isShop = (nick: string) => parties.shopNames.some((name) => nick === name || nick.startsWith(`${name}:`));
+  const leftOver = rule || [...all].some(isAccount) ? MessageRole.SHOP : MessageRole.ACCOUNT;
+  const side = (nick: string): Side => {
+    if (isAccount(nick)) return { role: MessageRole.ACCOUNT, unsure: false };
+    if (isShop(nick)) return { role: MessageRole.SHOP, unsure: false };
+    return { role: leftOver, unsure: true };
+  };
+  return new Map([...all].map((nick) => [nick, side(nick)]));
+}

@@ -1,0 +1,74 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Session } from '../../gen/autosession/session/v1/session_pb.js';
+import { ErrorReason, refuse } from '../lib/errors/refuse.ts';
+import { answerOf, type MessageDeps } from './deps.ts';
+import type { Pending } from './domain/pending.ts';
+import { conversationMessages, matchedNicks, messagesToExplain, type Receipts, roleOf } from './domain/requests.ts';
+import type { ConversationParties } from './store/conversation.ts';
+import type { Judged } from './store/settle.ts';
+
+/** Unsettled messages of one conversation, in order, with what their judges need. */
+export interface Case {
+  readonly parties: ConversationParties;
+  readonly pending: readonly Pending[];
+  readonly botPrefix: string;
+  /** The times of the oldest and the newest message that the batch shows; undefined when it carries none. */
+  readonly window?: { readonly oldest: number; readonly newest: number };
+  readonly maxInactiveMinutes?: number;
+}
+
+/** What the messages did. */
+export interface Judgement {
+  readonly messages: readonly Judged[];
+  /** The conversation's open session; undefined without one. */
+  readonly session?: Session;
+  /** What happened to sessions, in words. */
+  readonly operations: readonly string[];
+}
+
+/**
+ * Has the messages explained by receipts and applied to their session: when this returns, a human's intervention is in
+ * force. Both calls give a repeat the first answer. Throws SERVICE_UNAVAILABLE; nothing is settled then.
+ */
+export async function judge(deps: MessageDeps, what: Case): Promise<Judgement> {
+  const { parties, pending, botPrefix, maxInactiveMinutes } = what;
+  const receipts = await explain(deps, what);
+  const answer = await answerOf(
+    deps.sessions.applyMessages({
+      platform: parties.platform,
+      accountKey: parties.accountKey,
+      shopKey: parties.shopKey,
+      accountId: parties.accountId,
+      shopId: parties.shopId,
+      shopName: parties.shopName,
+      maxInactiveMinutes,
+      messages: conversationMessages(pending, receipts, botPrefix),
+      matchedNicks: matchedNicks(pending, receipts),
+    }),
+  );
+  const applied = new Map(answer.messages.map((message) => [message.messageId, message]));
+  const messages = pending.map((message): Judged => {
+    const { messageId, seq } = message;
+    const end = applied.get(messageId);
+    if (!end) throw refuse(ErrorReason.SERVICE_UNAVAILABLE, `the message ${messageId} was not judged`);
+    const { verdict, sessionId } = end;
+    return { messageId, seq, role: roleOf(message, receipts), verdict, sessionId, receipt: receipts.get(messageId) };
+  });
+  return { messages, session: answer.session, operations: answer.operations };
+}
+
+/** The receipts that the messages match. A window without candidates still proves what was not sent. */
+async function explain(deps: MessageDeps, { parties, pending, window }: Case): Promise<Receipts> {
+  const messages = messagesToExplain(pending);
+  if (messages.length === 0 && !window) return new Map();
+  const { explained } = await answerOf(
+    deps.tasks.explainMessages({
+      accountKey: parties.accountKey,
+      shopKey: parties.shopKey,
+      messages,
+      oldestAt: window && timestampFromMs(window.oldest),
+      newestAt: window && timestampFromMs(window.newest),
+    }),
+  );
+  return new Map(explained.map(({ messageId, taskId, sessionId }) => [messageId, { taskId, sessionId }]));
+}

@@ -1,0 +1,94 @@
+import type { IngestMessagesRequest } from '../../gen/autosession/message/v1/message_service_pb.js';
+import type { ResolvePartiesResponse } from '../../gen/autosession/session/v1/session_service_pb.js';
+import { currentTenant } from '../lib/context.ts';
+import { answerOf, type MessageDeps } from './deps.ts';
+import { type Side, sidesOf } from './domain/side.ts';
+import { type ConversationParties, UNKNOWN_ACCOUNT } from './store/conversation.ts';
+
+const DEFAULT_PLATFORM = '淘天';
+const REMEMBERED = 5_000;
+/** A prefix or a name that an operator sets counts after this time at the latest. */
+const FRESH_MS = 60_000;
+
+/** Who talks in a batch. */
+export interface Parties extends ConversationParties {
+  /** Empty for none. */
+  readonly botPrefix: string;
+  /** The side of every nick of the batch. */
+  readonly sides: ReadonlyMap<string, Side>;
+  /** Whether no rule found the account. */
+  readonly unresolved: boolean;
+}
+
+/** Answers of the directory that hold for every batch of the same parties, the least used forgotten first. */
+export class PartiesCache {
+  readonly #entries = new Map<string, { parties: Parties; until: number }>();
+
+  /** The remembered answer, while it is fresh. */
+  get(key: string, now: number): Parties | undefined {
+    const entry = this.#entries.get(key);
+    if (!entry) return undefined;
+    this.#entries.delete(key);
+    if (entry.until <= now) return undefined;
+    this.#entries.set(key, entry);
+    return entry.parties;
+  }
+
+  /** Remembers an answer. */
+  set(key: string, parties: Parties, now: number): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, { parties, until: now + FRESH_MS });
+    if (this.#entries.size <= REMEMBERED) return;
+    const [oldest] = this.#entries.keys();
+    if (oldest !== undefined) this.#entries.delete(oldest);
+  }
+}
+
+/** Finds out who talks in a batch, from memory when the answer cannot change. */
+export async function resolveParties(
+  deps: MessageDeps,
+  request: IngestMessagesRequest,
+  speakers: readonly string[],
+): Promise<Parties> {
+  const nicks = [...new Set(speakers)].sort();
+  const { shopName, shopId, accountId } = request;
+  const platform = request.platform || DEFAULT_PLATFORM;
+  const key = JSON.stringify([currentTenant(), platform, shopName, shopId, accountId, nicks]);
+  const now = deps.clock.now();
+  const known = deps.parties.get(key, now);
+  if (known) return known;
+  const answer = await answerOf(deps.sessions.resolveParties({ platform, shopName, shopId, accountId, nicks }));
+  const parties = partiesOf(answer, request, platform, nicks);
+  if (isLasting(answer, parties)) deps.parties.set(key, parties, now);
+  return parties;
+}
+
+function partiesOf(
+  answer: ResolvePartiesResponse,
+  { shopName, shopId, accountId }: IngestMessagesRequest,
+  platform: string,
+  nicks: readonly string[],
+): Parties {
+  const unresolved = answer.accountKey === UNKNOWN_ACCOUNT;
+  const ownNames = unresolved ? [] : [answer.accountId, accountId];
+  return {
+    platform,
+    accountKey: answer.accountKey,
+    accountId: answer.accountId,
+    shopKey: answer.shopKey,
+    shopId,
+    shopName,
+    botPrefix: answer.botPrefix,
+    unresolved,
+    sides: sidesOf(nicks, {
+      platform,
+      accountNicks: [...answer.accountNicks, ...ownNames.filter(Boolean)],
+      shopNames: [...answer.shopNicks, shopName],
+    }),
+  };
+}
+
+/** A nick whose side is only a guess may be learnt by the next receipt: such an answer is asked for anew. */
+function isLasting({ stable }: ResolvePartiesResponse, { sides, unresolved }: Parties): boolean {
+  return stable && !unresolved && [...sides.values()].every(({ unsure }) => !unsure);
+}

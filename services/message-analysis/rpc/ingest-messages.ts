@@ -1,0 +1,95 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+import { Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
+import {
+  type IngestMessagesRequest,
+  type IngestMessagesResponse,
+  MessageService,
+} from '../../../gen/autosession/message/v1/message_service_pb.js';
+import { currentTenant } from '../../lib/context.ts';
+import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import { once, type RecordAnswer } from '../../lib/idempotency.ts';
+import type { MessageDeps } from '../deps.ts';
+import { windowOf } from '../domain/batch-times.ts';
+import { type BoundMessage, bindBatch } from '../domain/bind.ts';
+import { type Judgement, judge } from '../judge.ts';
+import { type Parties, resolveParties } from '../parties.ts';
+import { type Ingested, reply } from '../reply.ts';
+import { settle } from '../settle.ts';
+import { ConversationGone } from '../store/add-messages.ts';
+import { addRevisions, unseenRevisions } from '../store/revisions.ts';
+import type { MessageTables } from '../store/tables.ts';
+import { type StoredBatch, storeBatch } from '../store-batch.ts';
+
+/** How often the last transaction is tried when another batch writes the same rows first. */
+const ATTEMPTS = 8;
+
+type Record = RecordAnswer<IngestMessagesResponse>;
+
+/** Bind, find out who talks, store, judge, settle, reply. */
+export const ingestMessages =
+  (deps: MessageDeps): ServiceImpl<typeof MessageService>['ingestMessages'] =>
+  (request) =>
+    once(deps, MessageService.method.ingestMessages, request, (record) => ingest(deps, request, record));
+
+async function ingest(
+  deps: MessageDeps,
+  request: IngestMessagesRequest,
+  record: Record,
+): Promise<IngestMessagesResponse> {
+  const { messages, rejected } = bindBatch(request.messages, deps.elementRules(deps.clock.now()));
+  if (messages.length === 0) return reply({ messages, rejected, conflicts: [], unresolved: false });
+  const speakers = messages.map(({ nick }) => nick);
+  const parties = await resolveParties(deps, request, speakers);
+  const batch = await storeBatch(deps, parties, messages);
+  const news = batch.pending.length > 0 || batch.claimed;
+  const judgement = news ? await judgeBatch(deps, request, parties, batch, messages) : undefined;
+  const { unresolved } = parties;
+  return finish(deps, batch, { messages, rejected, batch, judgement, conflicts: [], unresolved }, record);
+}
+
+function judgeBatch(
+  deps: MessageDeps,
+  { maxInactiveMinutes }: IngestMessagesRequest,
+  parties: Parties,
+  { pending }: StoredBatch,
+  messages: readonly BoundMessage[],
+): Promise<Judgement> {
+  const window = windowOf(messages.map(({ sentAt }) => sentAt));
+  return judge(deps, { parties, pending, botPrefix: parties.botPrefix, window, maxInactiveMinutes });
+}
+
+/** Settles what was judged, keeps what differs and records the answer, all or nothing; a batch without news writes nothing. */
+async function finish(
+  deps: MessageDeps,
+  { conversation, sorted }: StoredBatch,
+  ingested: Ingested,
+  record: Record,
+): Promise<IngestMessagesResponse> {
+  const tenant = currentTenant();
+  const key = { tenant, conversationId: conversation.conversationId };
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const conflicts = await unseenRevisions(deps.db.of<MessageTables>(), key, sorted.differing);
+    const answer = reply({ ...ingested, conflicts });
+    const { judgement } = ingested;
+    try {
+      if (judgement || conflicts.length > 0)
+        await deps.db.transaction<MessageTables, void>('settle-messages', async (tx) => {
+          if (judgement) await settle(deps, tx, tenant, conversation, judgement);
+          await addRevisions(tx, key, conflicts, deps.clock.now());
+          await record(tx, answer);
+        });
+      countSkipped(deps, answer);
+      return answer;
+    } catch (error) {
+      if (error instanceof ConversationGone) break;
+      if (!deps.db.isDuplicateKey(error)) throw error;
+    }
+  }
+  throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the conversation is being moved; a repeat is harmless');
+}
+
+/** Settled messages are counted where they are settled. */
+function countSkipped({ metrics }: MessageDeps, { messages }: IngestMessagesResponse): void {
+  for (const { verdict } of messages)
+    if (verdict >= Verdict.DUPLICATE) metrics.messages.inc({ verdict: Verdict[verdict].toLowerCase() });
+}

@@ -1,0 +1,86 @@
+import { Control, SessionState } from '../../gen/autosession/control/v1/control_pb.js';
+import { Source } from '../../gen/autosession/event/v1/event_pb.js';
+import { MessageRole, Verdict } from '../../gen/autosession/message/v1/message_pb.js';
+import type { Session } from '../../gen/autosession/session/v1/session_pb.js';
+import { afterCommit, type Executor } from '../lib/db/database.ts';
+import { logChange } from '../lib/log.ts';
+import type { EventInit } from '../lib/outbox/outbox.ts';
+import type { MessageDeps } from './deps.ts';
+import type { Judgement } from './judge.ts';
+import { type Conversation, sessionKnown } from './store/conversation.ts';
+import { type Judged, settleMessages } from './store/settle.ts';
+import type { MessageTables } from './store/tables.ts';
+
+const IDS_IN_EVENT = 100;
+
+/**
+ * Writes a judgement: every message of it that nobody settled before is settled here, once, and each session that got new
+ * ones has one event for them. Fails on a unique index when another batch emits a session's first event at the same time,
+ * and with ConversationGone when the conversation was merged away: roll back and try again.
+ */
+export async function settle(
+  deps: MessageDeps,
+  tx: Executor<MessageTables>,
+  tenant: string,
+  conversation: Conversation,
+  { messages, session }: Judgement,
+): Promise<void> {
+  const key = { tenant, conversationId: conversation.conversationId };
+  const news = { session: session && sessionKnown(session), before: conversation.session };
+  const settled = await settleMessages(tx, deps.db.dialect, key, messages, news);
+  const stored = settled.filter(({ verdict, sessionId }) => verdict === Verdict.STORED && sessionId !== '');
+  const events: EventInit[] = [];
+  for (const [sessionId, group] of Map.groupBy(stored, (message) => message.sessionId)) {
+    const sourceSeq = await deps.outbox.takeSequence(tx, tenant, Source.MESSAGE_ANALYSIS, sessionId);
+    events.push(messagesReceived(conversation, session, sessionId, group, sourceSeq));
+  }
+  await deps.outbox.emit(tx, tenant, events);
+  afterCommit(() => report(deps, settled, session));
+}
+
+/** Messages that join a session which is not the open one are late words of a closed one. */
+function messagesReceived(
+  conversation: Conversation,
+  open: Session | undefined,
+  sessionId: string,
+  messages: readonly Judged[],
+  sourceSeq: number,
+): EventInit {
+  const session = open?.sessionId === sessionId ? open : undefined;
+  const count = (role: MessageRole) => messages.filter((message) => message.role === role).length;
+  return {
+    source: Source.MESSAGE_ANALYSIS,
+    sessionId,
+    sourceSeq,
+    sessionName: session?.sessionName || sessionId,
+    accountId: session?.accountId || conversation.accountId,
+    shopId: session?.shopId || conversation.shopId,
+    payload: {
+      case: 'messagesReceived',
+      value: {
+        count: messages.length,
+        shopCount: count(MessageRole.SHOP),
+        accountCount: count(MessageRole.ACCOUNT),
+        lastSeq: Math.max(...messages.map(({ seq }) => seq)),
+        messageIds: messages.slice(0, IDS_IN_EVENT).map(({ messageId }) => messageId),
+        status: session?.status ?? Control.CLOSED,
+        state: session?.state ?? SessionState.UNSPECIFIED,
+        ownerEpoch: session?.ownerEpoch ?? 0,
+        shopName: session?.shopName || conversation.shopName,
+        conversationId: conversation.conversationId,
+      },
+    },
+  };
+}
+
+function report(deps: MessageDeps, settled: readonly Judged[], session: Session | undefined): void {
+  for (const { verdict } of settled) deps.metrics.messages.inc({ verdict: Verdict[verdict].toLowerCase() });
+  if (settled.length === 0 || !session) return;
+  logChange(deps.logger, {
+    event: 'messages_settled',
+    session_id: session.sessionId,
+    session_name: session.sessionName,
+    status: Control[session.status].toLowerCase(),
+    reason: `${settled.length} new`,
+  });
+}

@@ -1,0 +1,93 @@
+import { currentTenant } from '../lib/context.ts';
+import { ErrorReason, refuse } from '../lib/errors/refuse.ts';
+import type { MessageDeps } from './deps.ts';
+import type { BoundMessage } from './domain/bind.ts';
+import type { Pending } from './domain/pending.ts';
+import { type Sorted, sortOut } from './domain/sort-out.ts';
+import type { Parties } from './parties.ts';
+import { addMessages, ConversationGone } from './store/add-messages.ts';
+import { claimConversation } from './store/claim.ts';
+import type { Conversation } from './store/conversation.ts';
+import { type Lookup, lookUp } from './store/lookup.ts';
+import type { MessageTables } from './store/tables.ts';
+
+/** How often a batch looks again after another one was first. */
+const ATTEMPTS = 8;
+
+/** A batch of which every message is stored. */
+export interface StoredBatch {
+  readonly conversation: Conversation;
+  readonly sorted: Sorted;
+  /** What has to be judged, in the batch's order; empty when nothing is new. */
+  readonly pending: readonly Pending[];
+  /** Numbers of all the batch's messages, by id. */
+  readonly seqs: ReadonlyMap<string, number>;
+  /** Whether the conversation became the account's with this batch: its session has to follow. */
+  readonly claimed: boolean;
+}
+
+/**
+ * Looks the batch up in one statement and stores what is new as unsettled; nothing new means no transaction. What another
+ * batch stored meanwhile counts as stored. A conversation without account that holds messages of the batch becomes the
+ * account's first.
+ */
+export async function storeBatch(
+  deps: MessageDeps,
+  parties: Parties,
+  messages: readonly BoundMessage[],
+): Promise<StoredBatch> {
+  const ids = [...new Set(messages.map(({ id }) => id))];
+  let claimed = false;
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const found = await lookUp(deps.db.of<MessageTables>(), currentTenant(), parties, ids);
+    try {
+      if (!found.unclaimed) return { ...(await storeFresh(deps, parties, found, messages)), claimed };
+      await claim(deps, parties, found);
+      claimed = true;
+    } catch (error) {
+      if (!deps.db.isDuplicateKey(error) && !(error instanceof ConversationGone)) throw error;
+    }
+  }
+  throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the conversation is written to from too many sides');
+}
+
+async function claim(deps: MessageDeps, parties: Parties, { own, unclaimed }: Lookup): Promise<void> {
+  const tenant = currentTenant();
+  const from = unclaimed!.conversation.conversationId;
+  const to = own?.conversation.conversationId;
+  await deps.db.transaction<MessageTables, void>('claim-conversation', (tx) =>
+    claimConversation(tx, deps.db.dialect, { tenant, from, to, parties }),
+  );
+  deps.logger.info({ event: 'conversation_claimed', conversation_id: to ?? from }, 'the account was found');
+}
+
+async function storeFresh(
+  deps: MessageDeps,
+  parties: Parties,
+  { own }: Lookup,
+  messages: readonly BoundMessage[],
+): Promise<Omit<StoredBatch, 'claimed'>> {
+  const sorted = sortOut(messages, parties.sides, own?.messages ?? new Map());
+  const conversation = own?.conversation ?? { ...sidesOnly(parties), conversationId: deps.ids.next('cnv') };
+  const seqs = new Map(sorted.seqs);
+  if (sorted.fresh.length === 0) return { conversation, sorted, pending: placed(sorted, seqs, 0), seqs };
+  const now = deps.clock.now();
+  const target = { conversationId: conversation.conversationId, create: own ? undefined : conversation };
+  const tenant = currentTenant();
+  const firstSeq = await deps.db.transaction<MessageTables, number>('store-messages', (tx) =>
+    addMessages(tx, tenant, target, sorted.fresh, now),
+  );
+  sorted.fresh.forEach(({ messageId }, i) => void seqs.set(messageId, firstSeq + i));
+  return { conversation, sorted, pending: placed(sorted, seqs, now), seqs };
+}
+
+function sidesOnly({ platform, accountKey, accountId, shopKey, shopId, shopName }: Parties) {
+  return { platform, accountKey, accountId, shopKey, shopId, shopName };
+}
+
+/** The fresh messages with the numbers and the time that they were stored with, among the unsettled ones. */
+function placed({ order }: Sorted, seqs: ReadonlyMap<string, number>, now: number): Pending[] {
+  return order.map((message) =>
+    'receivedAt' in message ? message : { ...message, seq: seqs.get(message.messageId)!, receivedAt: now },
+  );
+}

@@ -1,0 +1,117 @@
+import { Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
+import type { Executor } from '../../lib/db/database.ts';
+import { sqlTime, sqlTimeOrNull } from '../../lib/db/time.ts';
+import type { NewMessage } from '../domain/sort-out.ts';
+import { chunks } from './chunks.ts';
+import type { ConversationParties } from './conversation.ts';
+import type { MessageRow, MessageTables } from './tables.ts';
+
+/** Where to add messages: a conversation that is there, or one to make under this id. */
+export interface Target {
+  readonly conversationId: string;
+  /** The parties of a new conversation; undefined when it is stored. */
+  readonly create?: ConversationParties;
+}
+
+/** The conversation is not there any more: it was merged into another one. */
+export class ConversationGone extends Error {}
+
+/**
+ * Stores messages as unsettled, with the conversation's next numbers in their order, and returns the number of the first.
+ * Fails on a unique index when another batch made the conversation or stored one of them first: roll back and look again.
+ */
+export async function addMessages(
+  tx: Executor<MessageTables>,
+  tenant: string,
+  target: Target,
+  messages: readonly NewMessage[],
+  now: number,
+): Promise<number> {
+  const firstSeq = await takeSeqs(tx, tenant, target, messages.length, now);
+  const rows = messages.map((message, i) => messageRow(tenant, target.conversationId, message, firstSeq + i, now));
+  for (const chunk of chunks(rows)) await tx.insertInto('messages').values(chunk).execute();
+  return firstSeq;
+}
+
+/** Holds the conversation's row from here to the end of the transaction, so that numbers have no gaps. */
+async function takeSeqs(
+  tx: Executor<MessageTables>,
+  tenant: string,
+  { conversationId, create }: Target,
+  count: number,
+  now: number,
+): Promise<number> {
+  if (create) {
+    await insertConversation(tx, tenant, conversationId, create, count, now);
+    return 1;
+  }
+  const updated = await tx
+    .updateTable('conversations')
+    .set((eb) => ({ last_seq: eb('last_seq', '+', count) }))
+    .where('tenant', '=', tenant)
+    .where('conversation_id', '=', conversationId)
+    .executeTakeFirst();
+  if (updated.numUpdatedRows === 0n) throw new ConversationGone();
+  const row = await tx
+    .selectFrom('conversations')
+    .select('last_seq')
+    .where('tenant', '=', tenant)
+    .where('conversation_id', '=', conversationId)
+    .executeTakeFirstOrThrow();
+  return row.last_seq - count + 1;
+}
+
+async function insertConversation(
+  tx: Executor<MessageTables>,
+  tenant: string,
+  conversationId: string,
+  parties: ConversationParties,
+  lastSeq: number,
+  now: number,
+): Promise<void> {
+  await tx
+    .insertInto('conversations')
+    .values({
+      tenant,
+      conversation_id: conversationId,
+      account_key: parties.accountKey,
+      shop_key: parties.shopKey,
+      platform: parties.platform,
+      account_id: parties.accountId,
+      shop_id: parties.shopId,
+      shop_name: parties.shopName,
+      last_seq: lastSeq,
+      created_at: sqlTime(now),
+      session_id: '',
+      session_opened_at: null,
+      session_version: 0,
+      session_state: 0,
+      session_status: 0,
+    })
+    .execute();
+}
+
+function messageRow(tenant: string, conversationId: string, message: NewMessage, seq: number, now: number): MessageRow {
+  return {
+    tenant,
+    conversation_id: conversationId,
+    message_id: message.messageId,
+    seq,
+    role: message.role,
+    unsure: message.unsure ? 1 : 0,
+    sender: message.sender,
+    content: message.content,
+    content_hash: message.contentHash,
+    type: message.type,
+    sent_at: sqlTimeOrNull(message.sentAt),
+    received_at: sqlTime(now),
+    order_at: sqlTime(message.time ?? now),
+    known_received_at: sqlTimeOrNull(message.knownReceivedAt),
+    receipt_before: message.receiptBefore,
+    settled: 0,
+    verdict: Verdict.UNSPECIFIED,
+    session_id: null,
+    task_id: null,
+    receipt_session_id: null,
+  };
+}

@@ -1,0 +1,128 @@
+import type { Database, Executor } from '../../lib/db/database.ts';
+import { lockRow } from '../../lib/db/lock-row.ts';
+import type { ConversationParties } from './conversation.ts';
+import type { MessageTables } from './tables.ts';
+
+type Tx = Executor<MessageTables>;
+
+/** The move of the shop's conversation without account to the account that was found for it. */
+export interface Claim {
+  readonly tenant: string;
+  /** The conversation without account. */
+  readonly from: string;
+  /** The account's conversation; undefined when it has none yet. */
+  readonly to?: string;
+  readonly parties: ConversationParties;
+}
+
+/**
+ * Gives the conversation without account to the account: it becomes the account's, or its messages join the account's
+ * behind what that one has, in their order; of a message that both hold the account's stays. Does nothing when the
+ * conversation is gone. Fails on a unique index when the account got a conversation meanwhile: roll back and look again.
+ */
+export async function claimConversation(tx: Tx, dialect: Database['dialect'], claim: Claim): Promise<void> {
+  const { tenant, from, to, parties } = claim;
+  const lastSeqs = await lockBoth(tx, dialect, claim);
+  if (!lastSeqs.has(from)) return;
+  if (to === undefined) {
+    const { accountKey: account_key, accountId: account_id } = parties;
+    await tx
+      .updateTable('conversations')
+      .set({ account_key, account_id })
+      .where('tenant', '=', tenant)
+      .where('conversation_id', '=', from)
+      .execute();
+    return;
+  }
+  const target = lastSeqs.get(to);
+  if (target === undefined) return; // merged away itself: look again
+  await merge(tx, { tenant, from, to }, lastSeqs.get(from) ?? 0, target);
+}
+
+/** One order for all, so that two claims cannot wait for each other. */
+async function lockBoth(
+  tx: Tx,
+  dialect: Database['dialect'],
+  { tenant, from, to }: Claim,
+): Promise<Map<string, number>> {
+  const query = tx
+    .selectFrom('conversations')
+    .select(['conversation_id', 'last_seq'])
+    .where('tenant', '=', tenant)
+    .where('conversation_id', 'in', to === undefined ? [from] : [from, to])
+    .orderBy('conversation_id');
+  const rows = await lockRow(query, dialect).execute();
+  return new Map(rows.map((row) => [row.conversation_id, row.last_seq]));
+}
+
+interface Merge {
+  readonly tenant: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+async function merge(tx: Tx, move: Merge, fromLast: number, toLast: number): Promise<void> {
+  const { tenant, from, to } = move;
+  const dropped = await dropHeldByBoth(tx, move);
+  // between two dropped messages the numbers have no gap: each run moves as a whole, closing up
+  let moved = 0;
+  const ends = [...dropped, fromLast + 1];
+  for (const [i, end] of ends.entries()) {
+    const start = (dropped[i - 1] ?? 0) + 1;
+    if (end > start) await moveRun(tx, move, { start, end, by: toLast - i });
+    moved += end - start;
+  }
+  await tx
+    .updateTable('message_revisions')
+    .set({ conversation_id: to })
+    .where('tenant', '=', tenant)
+    .where('conversation_id', '=', from)
+    .execute();
+  await tx
+    .updateTable('conversations')
+    .set({ last_seq: toLast + moved })
+    .where('tenant', '=', tenant)
+    .where('conversation_id', '=', to)
+    .execute();
+  await tx.deleteFrom('conversations').where('tenant', '=', tenant).where('conversation_id', '=', from).execute();
+}
+
+/** Drops what the account's conversation holds as well; returns the dropped numbers in order. */
+async function dropHeldByBoth(tx: Tx, { tenant, from, to }: Merge): Promise<number[]> {
+  const both = await tx
+    .selectFrom('messages as m')
+    .innerJoin('messages as n', (join) =>
+      join.onRef('n.tenant', '=', 'm.tenant').onRef('n.message_id', '=', 'm.message_id'),
+    )
+    .select(['m.message_id', 'm.seq'])
+    .where('m.tenant', '=', tenant)
+    .where('m.conversation_id', '=', from)
+    .where('n.conversation_id', '=', to)
+    .orderBy('m.seq')
+    .execute();
+  if (both.length === 0) return [];
+  const ids = both.map(({ message_id }) => message_id);
+  for (const table of ['messages', 'message_revisions'] as const)
+    await tx
+      .deleteFrom(table)
+      .where('tenant', '=', tenant)
+      .where('conversation_id', '=', from)
+      .where('message_id', 'in', ids)
+      .execute();
+  return both.map(({ seq }) => seq);
+}
+
+async function moveRun(
+  tx: Tx,
+  { tenant, from, to }: Merge,
+  run: { readonly start: number; readonly end: number; readonly by: number },
+): Promise<void> {
+  await tx
+    .updateTable('messages')
+    .set((eb) => ({ conversation_id: to, seq: eb('seq', '+', run.by) }))
+    .where('tenant', '=', tenant)
+    .where('conversation_id', '=', from)
+    .where('seq', '>=', run.start)
+    .where('seq', '<', run.end)
+    .execute();
+}

@@ -1,0 +1,101 @@
+import type { Executor } from '../../lib/db/database.ts';
+import { msOf } from '../../lib/db/time.ts';
+import type { StoredMessage } from '../domain/sort-out.ts';
+import { type Conversation, type ConversationParties, conversationOf, UNKNOWN_ACCOUNT } from './conversation.ts';
+import type { ConversationRow, MessageRow, MessageTables } from './tables.ts';
+
+/** A conversation with those of the asked messages that it holds. */
+export interface Found {
+  readonly conversation: Conversation;
+  readonly messages: ReadonlyMap<string, StoredMessage>;
+}
+
+/** What one look at the database says of a batch. */
+export interface Lookup {
+  /** The parties' conversation; undefined when they have none yet. */
+  readonly own?: Found;
+  /** The shop's conversation without account, when the batch's account is known and it holds some of the messages. */
+  readonly unclaimed?: Found;
+}
+
+const MESSAGE_COLUMNS = [
+  'm.message_id',
+  'm.seq',
+  'm.content_hash',
+  'm.role',
+  'm.unsure',
+  'm.settled',
+  'm.received_at',
+  'm.receipt_session_id',
+] as const;
+
+type StoredColumns = Pick<
+  MessageRow,
+  'message_id' | 'seq' | 'content_hash' | 'role' | 'unsure' | 'settled' | 'received_at' | 'receipt_session_id'
+>;
+type WithMessage = ConversationRow & StoredColumns;
+/** A conversation that holds none of the messages comes as one row without any. */
+type Row = ConversationRow & { [K in keyof StoredColumns]: StoredColumns[K] | null };
+
+const hasMessage = (row: Row): row is WithMessage => row.message_id !== null;
+
+/** The parties' conversation and those of the ids that are stored in it, or in the shop's without account: one statement. */
+export async function lookUp(
+  db: Executor<MessageTables>,
+  tenant: string,
+  parties: Pick<ConversationParties, 'accountKey' | 'shopKey'>,
+  messageIds: readonly string[],
+): Promise<Lookup> {
+  const { accountKey, shopKey } = parties;
+  const own = conversationWith(db, { tenant, shopKey, accountKey }, messageIds);
+  if (accountKey === UNKNOWN_ACCOUNT) return { own: found(await own.execute(), accountKey) };
+  const both = own.unionAll(conversationWith(db, { tenant, shopKey, accountKey: UNKNOWN_ACCOUNT }, messageIds));
+  const rows = await both.execute();
+  const unclaimed = found(rows, UNKNOWN_ACCOUNT);
+  return { own: found(rows, accountKey), unclaimed: unclaimed?.messages.size ? unclaimed : undefined };
+}
+
+/** One conversation by its unique key: the optimizer then knows its id, and reads only the messages that are asked for. */
+function conversationWith(
+  db: Executor<MessageTables>,
+  key: { readonly tenant: string; readonly shopKey: string; readonly accountKey: string },
+  messageIds: readonly string[],
+) {
+  return db
+    .selectFrom('conversations as c')
+    .leftJoin('messages as m', (join) =>
+      join
+        .onRef('m.tenant', '=', 'c.tenant')
+        .onRef('m.conversation_id', '=', 'c.conversation_id')
+        .on('m.message_id', 'in', [...messageIds]),
+    )
+    .selectAll('c')
+    .select(MESSAGE_COLUMNS)
+    .where('c.tenant', '=', key.tenant)
+    .where('c.shop_key', '=', key.shopKey)
+    .where('c.account_key', '=', key.accountKey);
+}
+
+function found(rows: readonly Row[], accountKey: string): Found | undefined {
+  const mine = rows.filter((row) => row.account_key === accountKey);
+  const [first] = mine;
+  if (!first) return undefined;
+  const stored = mine.filter(hasMessage).map(storedMessage);
+  return {
+    conversation: conversationOf(first),
+    messages: new Map(stored.map((message) => [message.messageId, message])),
+  };
+}
+
+function storedMessage(row: StoredColumns): StoredMessage {
+  return {
+    messageId: row.message_id,
+    seq: row.seq,
+    contentHash: row.content_hash,
+    role: row.role,
+    unsure: row.unsure === 1,
+    settled: row.settled === 1,
+    receivedAt: msOf(row.received_at),
+    receiptSessionId: row.receipt_session_id ?? '',
+  };
+}

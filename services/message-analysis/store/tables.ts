@@ -1,0 +1,131 @@
+import type { Migrations } from '../../lib/db/migrate.ts';
+
+/** One account's talk with one shop, over all sessions. */
+export interface ConversationRow {
+  tenant: string;
+  conversation_id: string;
+  account_key: string;
+  shop_key: string;
+  /** As they are to be shown, and as the session service is asked. */
+  platform: string;
+  account_id: string;
+  shop_id: string;
+  shop_name: string;
+  last_seq: number;
+  created_at: string;
+  /** The newest session that this service was told of; empty before the first. The other session_ columns are its own. */
+  session_id: string;
+  session_opened_at: string | null;
+  session_version: number;
+  session_state: number;
+  session_status: number;
+}
+
+export interface MessageRow {
+  tenant: string;
+  conversation_id: string;
+  message_id: string;
+  seq: number;
+  role: number;
+  /** 1: judged by what is left over; a matched receipt may make it the account's. */
+  unsure: number;
+  sender: string;
+  content: string;
+  content_hash: string;
+  type: string;
+  sent_at: string | null;
+  received_at: string;
+  /** sent_at, or its neighbour's, or received_at: what a listing is sorted by. */
+  order_at: string;
+  /** See Pending: what the batch told of the message's place, kept for whoever settles it. */
+  known_received_at: string | null;
+  receipt_before: string;
+  settled: number;
+  verdict: number;
+  /** NULL for history from before any session. */
+  session_id: string | null;
+  /** The task whose receipt it matched, and that one's session. */
+  task_id: string | null;
+  receipt_session_id: string | null;
+}
+
+/** Another content that came under a known message id. */
+export interface MessageRevisionRow {
+  tenant: string;
+  conversation_id: string;
+  message_id: string;
+  content_hash: string;
+  content: string;
+  first_seen_at: string;
+}
+
+export interface MessageTables {
+  conversations: ConversationRow;
+  messages: MessageRow;
+  message_revisions: MessageRevisionRow;
+}
+
+export const messageMigrations: Migrations = {
+  owner: 'message-analysis',
+  steps: [
+    {
+      name: '001_messages',
+      statements: (c) => [
+        `CREATE TABLE conversations (
+          tenant ${c.id} NOT NULL,
+          conversation_id ${c.id} NOT NULL,
+          account_key ${c.id} NOT NULL,
+          shop_key ${c.id} NOT NULL,
+          platform ${c.key(50)} NOT NULL,
+          account_id ${c.key(100)} NOT NULL,
+          shop_id ${c.key(100)} NOT NULL,
+          shop_name ${c.key(100)} NOT NULL,
+          last_seq ${c.int} NOT NULL,
+          created_at ${c.time} NOT NULL,
+          session_id ${c.id} NOT NULL,
+          session_opened_at ${c.time} NULL,
+          session_version ${c.int} NOT NULL,
+          session_state ${c.int} NOT NULL,
+          session_status ${c.int} NOT NULL,
+          PRIMARY KEY (tenant, conversation_id)
+        ) ${c.table}`,
+        'CREATE UNIQUE INDEX conversations_parties ON conversations (tenant, shop_key, account_key)',
+        `CREATE TABLE messages (
+          tenant ${c.id} NOT NULL,
+          conversation_id ${c.id} NOT NULL,
+          message_id ${c.key(100)} NOT NULL,
+          seq ${c.int} NOT NULL,
+          role ${c.int} NOT NULL,
+          unsure ${c.bool} NOT NULL,
+          sender ${c.key(100)} NOT NULL,
+          content ${c.text} NOT NULL,
+          content_hash ${c.id} NOT NULL,
+          type ${c.key(50)} NOT NULL,
+          sent_at ${c.time} NULL,
+          received_at ${c.time} NOT NULL,
+          order_at ${c.time} NOT NULL,
+          known_received_at ${c.time} NULL,
+          receipt_before ${c.id} NOT NULL,
+          settled ${c.bool} NOT NULL,
+          verdict ${c.int} NOT NULL,
+          session_id ${c.id} NULL,
+          task_id ${c.id} NULL,
+          receipt_session_id ${c.id} NULL,
+          PRIMARY KEY (tenant, conversation_id, message_id)
+        ) ${c.table}`,
+        'CREATE UNIQUE INDEX messages_seq ON messages (tenant, conversation_id, seq)',
+        'CREATE INDEX messages_session ON messages (tenant, session_id, order_at, seq)',
+        'CREATE INDEX messages_settled ON messages (settled, received_at)',
+        `CREATE TABLE message_revisions (
+          tenant ${c.id} NOT NULL,
+          conversation_id ${c.id} NOT NULL,
+          message_id ${c.key(100)} NOT NULL,
+          content_hash ${c.id} NOT NULL,
+          content ${c.text} NOT NULL,
+          first_seen_at ${c.time} NOT NULL,
+          PRIMARY KEY (tenant, conversation_id, message_id, content_hash)
+        ) ${c.table}`,
+      ],
+    },
+  ],
+};

@@ -1,0 +1,81 @@
+import { inContext, systemContext } from '../lib/context.ts';
+import { backgroundRequestId, type Loop, startLeaderLoop } from '../lib/loop.ts';
+import type { MessageDeps } from './deps.ts';
+import { judge } from './judge.ts';
+import { settle } from './settle.ts';
+import { ConversationGone } from './store/add-messages.ts';
+import { removeOldMessages } from './store/retention.ts';
+import type { MessageTables } from './store/tables.ts';
+import { unsettledConversations, unsettledMessages } from './store/unsettled.ts';
+
+const SWEEP_MS = 2_000;
+/** A batch that is under way has this long before its messages count as left behind. */
+const LEFT_BEHIND_MS = 10_000;
+const CONVERSATIONS = 100;
+const MESSAGES = 1_000;
+const DAY_MS = 86_400_000;
+const REMOVED_ROWS = 500;
+
+/** Settles the messages of batches that broke off, as their own batch would have. */
+export function startSettling(deps: MessageDeps): Loop {
+  return startLeaderLoop(deps.db, 'messages-settle', {
+    name: 'messages-settle',
+    everyMs: SWEEP_MS,
+    logger: deps.logger,
+    run: (signal) => settleLeftBehind(deps, signal),
+  });
+}
+
+/** One round over the oldest of them; true when there is more. What fails is tried again, and holds up nothing else. */
+export async function settleLeftBehind(deps: MessageDeps, signal?: AbortSignal): Promise<boolean> {
+  const before = deps.clock.now() - LEFT_BEHIND_MS;
+  const found = await unsettledConversations(deps.db.of<MessageTables>(), before, CONVERSATIONS);
+  const failures: unknown[] = [];
+  for (const { tenant, conversationId } of found) {
+    if (signal?.aborted) return false;
+    const context = systemContext(tenant, backgroundRequestId('messages-settle'));
+    await inContext(context, () => settleConversation(deps, tenant, conversationId, before)).catch((error) =>
+      failures.push(error),
+    );
+  }
+  if (failures.length > 0) {
+    const counts = { failed: failures.length, of: found.length };
+    deps.logger.warn({ event: 'messages_unsettled', ...counts, err: failures[0] }, 'conversations are not settled yet');
+  }
+  return found.length === CONVERSATIONS && failures.length === 0;
+}
+
+async function settleConversation(
+  deps: MessageDeps,
+  tenant: string,
+  conversationId: string,
+  before: number,
+): Promise<void> {
+  const found = await unsettledMessages(deps.db.of<MessageTables>(), tenant, conversationId, before, MESSAGES);
+  if (!found || found.pending.length === 0) return;
+  const { conversation, pending } = found;
+  const judgement = await judge(deps, { parties: conversation, pending, botPrefix: deps.config.botPrefix });
+  try {
+    await deps.db.transaction<MessageTables, void>('settle-messages', (tx) =>
+      settle(deps, tx, tenant, conversation, judgement),
+    );
+  } catch (error) {
+    // somebody else was at it: the next round looks again
+    if (!deps.db.isDuplicateKey(error) && !(error instanceof ConversationGone)) throw error;
+  }
+}
+
+/** Removes settled messages that are older than the retention; nothing when everything is kept. */
+export function startRemoving(deps: MessageDeps): Loop | undefined {
+  const { retentionDays, cleanupIntervalSeconds } = deps.config;
+  if (retentionDays === 0) return undefined;
+  return startLeaderLoop(deps.db, 'messages-remove', {
+    name: 'messages-remove',
+    everyMs: cleanupIntervalSeconds * 1_000,
+    logger: deps.logger,
+    run: async () => {
+      const before = deps.clock.now() - retentionDays * DAY_MS;
+      return (await removeOldMessages(deps.db.of<MessageTables>(), before, REMOVED_ROWS)) === REMOVED_ROWS;
+    },
+  });
+}

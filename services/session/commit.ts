@@ -1,0 +1,81 @@
+import { currentContext, currentTenant } from '../lib/context.ts';
+import type { Executor } from '../lib/db/database.ts';
+import { ErrorReason, refuse } from '../lib/errors/refuse.ts';
+import { logChange } from '../lib/log.ts';
+import type { SessionDeps } from './deps.ts';
+import type { Change } from './domain/change.ts';
+import type { Asked } from './domain/requests.ts';
+import type { SessionRecord } from './domain/session.ts';
+import { controlWord } from './domain/words.ts';
+import type { SessionTables } from './store/schema.ts';
+import { type SessionWrite, StaleSession } from './store/session-store.ts';
+
+/** How often a command is decided anew when other writers are faster. */
+const ATTEMPTS = 6;
+
+/** Further writes of the same transaction. */
+export type AlongWith = (tx: Executor<SessionTables>) => Promise<void>;
+
+/** The session, or SESSION_NOT_FOUND. */
+export async function loadSession(deps: SessionDeps, sessionId: string): Promise<SessionRecord> {
+  const session = await deps.sessions.find(currentTenant(), sessionId);
+  if (!session)
+    throw refuse(ErrorReason.SESSION_NOT_FOUND, `there is no session ${sessionId}`, { session_id: sessionId });
+  return session;
+}
+
+/** Commits what was decided, with its events; then logs and counts it. */
+export async function commit(deps: SessionDeps, label: string, write: SessionWrite, along?: AlongWith): Promise<void> {
+  const tenant = currentTenant();
+  await deps.db.transaction<SessionTables, void>(label, async (tx) => {
+    await deps.sessions.write(tx, tenant, write);
+    await along?.(tx);
+  });
+  for (const change of write.changes ?? []) announce(deps, change.command, change.after, change.reason);
+  const { opened } = write;
+  if (opened) announce(deps, 'open', opened.session, opened.unattendedMessage ? 'unattended_message' : 'created');
+}
+
+function announce(deps: SessionDeps, command: string, session: SessionRecord, reason: string): void {
+  deps.metrics.sessions.inc({ command });
+  logChange(deps.logger, {
+    event: `session_${command}`,
+    session_id: session.sessionId,
+    session_name: session.sessionName,
+    reason,
+    status: controlWord(session.control),
+  });
+}
+
+/**
+ * Runs one command on a session: reads it, decides, and commits if nobody was faster, else again. `decide` returns
+ * undefined when nothing is to change; then `along` is not run. Returns the session afterwards.
+ * Throws SESSION_NOT_FOUND, what `decide` throws, and STALE_VERSION when others were faster every time.
+ */
+export async function changeSession(
+  deps: SessionDeps,
+  sessionId: string,
+  decide: (session: SessionRecord, by: Asked) => Change | undefined,
+  along?: (tx: Executor<SessionTables>, after: SessionRecord) => Promise<void>,
+): Promise<SessionRecord> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const session = await loadSession(deps, sessionId);
+    const change = decide(session, { now: deps.clock.now(), actor: currentContext().actor });
+    if (!change) return session;
+    try {
+      await commit(
+        deps,
+        `session-${change.command}`,
+        { changes: [change] },
+        (tx) => along?.(tx, change.after) ?? done(),
+      );
+      return change.after;
+    } catch (error) {
+      if (!(error instanceof StaleSession)) throw error;
+    }
+  }
+  const text = 'the session is being changed by many writers at once';
+  throw refuse(ErrorReason.STALE_VERSION, text, { session_id: sessionId });
+}
+
+const done = async () => {};

@@ -1,0 +1,21 @@
+import type { Client } from '@connectrpc/connect';
+import type { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
+import type { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
+import type { Deps } from '../lib/module.ts';
+import type { Fences } from './fences.ts';
+import type { Parties } from './parties.ts';
+import type { SessionStore } from './store/session-store.ts';
+
+/** What the handlers of the session service work with. */
+export interface SessionDeps extends Deps {
+  readonly sessions: SessionStore;
+  readonly parties: Parties;
+  readonly fences: Fences;
+  readonly tasks: Client<typeof TaskService>;
+  readonly messages: Client<typeof MessageService>;
+}
+
+/** Minutes of the configuration as milliseconds. */
+export function idleAfterMs(deps: Pick<Deps, 'config'>): number {
+  return deps.config.idleAfterMinutes * 60_000;
+}

@@ -1,0 +1,40 @@
+import { SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
+import { type Change, decide } from './change.ts';
+import { isOpen, type SessionRecord, timeoutAt } from './session.ts';
+
+/** An attendant in the shop's own window who leaves a message of the shop unanswered this long counts as silent. */
+export const ATTENDANT_SILENT_MS = 10 * 60_000;
+
+/** `last_activity` moves at most this often by messages alone. */
+export const TOUCH_EVERY_MS = 10_000;
+
+/** Whether new messages should move `last_activity`. */
+export function wantsTouch(session: SessionRecord, now: number): boolean {
+  return now - session.lastActivity >= TOUCH_EVERY_MS;
+}
+
+/** The next time at which something happens to the session by itself; undefined if nothing does. */
+export function wakeAt(session: SessionRecord, idleAfterMs: number): number | undefined {
+  if (!isOpen(session)) return undefined;
+  const idle = session.state === SessionState.ACTIVE ? session.lastActivity + idleAfterMs : undefined;
+  const times = [timeoutAt(session), idle, session.resumeAt, session.attendantDueAt];
+  return Math.min(...times.filter((time) => time !== undefined));
+}
+
+/**
+ * What is due at `now`, or undefined when the session was woken too early. Of several, what came first decides, except
+ * that a session that has run out is not marked idle before.
+ */
+export function dueChange(session: SessionRecord, now: number, idleAfterMs: number): Change | undefined {
+  if (!isOpen(session)) return undefined;
+  const by = { now, actor: 'system' };
+  const end = timeoutAt(session);
+  const before = (time: number | undefined) => time !== undefined && time <= now && time <= end;
+  if (session.state === SessionState.PAUSED && before(session.resumeAt))
+    return decide(session, 'resume', { reason: 'resume_at' }, by);
+  if (session.attendantExternal && before(session.attendantDueAt)) return decide(session, 'attendant_silent', {}, by);
+  if (end <= now) return decide(session, 'time_out', { limitMinutes: session.maxInactiveMinutes }, by);
+  if (session.state === SessionState.ACTIVE && before(session.lastActivity + idleAfterMs))
+    return decide(session, 'mark_idle', {}, by);
+  return undefined;
+}

@@ -1,0 +1,52 @@
+/** Clocks of receivers and servers may differ by this much. */
+export const SKEW_MS = 60_000;
+
+/** A new message of a batch. */
+export interface BatchMessage {
+  readonly messageId: string;
+  readonly side: 'account' | 'shop';
+  /** When it was said, or its neighbour's time; undefined when neither is known. */
+  readonly sentAt?: number;
+  /** Whether the bot is known to have said it. */
+  readonly explained: boolean;
+  /** The session of the newest matched receipt at or before it in the batch; empty if none. */
+  readonly afterReceiptOf: string;
+  /** Whether a message that was stored earlier follows it in the batch. */
+  readonly beforeKnown: boolean;
+  /** When the newest of those was received. */
+  readonly knownReceivedAt?: number;
+}
+
+/** Whether it was said after the session began. What follows one of the session's receipts was, whatever its time says. */
+export function newerThanStart(message: BatchMessage, session: { sessionId: string; createdAt: number }): boolean {
+  return message.afterReceiptOf === session.sessionId || newerByOrderOrTime(message, session.createdAt);
+}
+
+/**
+ * Whether it was said after the session's last return to the bot. A receipt of the session may be older than that return,
+ * so it only speaks for messages whose time is not known.
+ */
+export function newerThanReturn(
+  message: BatchMessage,
+  session: { sessionId: string; lastManualEndAt?: number },
+): boolean {
+  if (session.lastManualEndAt === undefined) return true;
+  if (message.sentAt === undefined && message.afterReceiptOf === session.sessionId) return true;
+  return newerByOrderOrTime(message, session.lastManualEndAt);
+}
+
+/** Whether it was said after the last session of the conversation was closed; true when there was none. */
+export function newerThanClose(message: BatchMessage, closedAt: number | undefined): boolean {
+  return closedAt === undefined || newerByOrderOrTime(message, closedAt);
+}
+
+function newerByOrderOrTime(message: BatchMessage, moment: number): boolean {
+  if (message.beforeKnown && message.knownReceivedAt !== undefined && message.knownReceivedAt <= moment) return false;
+  if (message.sentAt === undefined) return !message.beforeKnown;
+  return message.sentAt >= moment - SKEW_MS;
+}
+
+/** Typed by a human under our account: nothing the bot sent explains it. */
+export function isTyped(message: BatchMessage): boolean {
+  return message.side === 'account' && !message.explained;
+}

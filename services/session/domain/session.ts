@@ -1,0 +1,125 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import {
+  Control,
+  type HandoverReason,
+  SessionState,
+  type Severity,
+} from '../../../gen/autosession/control/v1/control_pb.js';
+import type { Creator } from '../../../gen/autosession/session/v1/session_pb.js';
+import { TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
+
+/** The key of the account of a conversation whose account nobody has recognised yet. */
+export const UNKNOWN_ACCOUNT = 'unknown';
+
+/** The marketplace of a request that names none. */
+export const DEFAULT_PLATFORM = '淘天';
+
+/** A human agent. */
+export interface Agent {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Why a session last left the bot. */
+export interface EscalationRecord {
+  readonly reason: HandoverReason;
+  readonly severity: Severity;
+  readonly details: string;
+  readonly triggerAt: number;
+  readonly context?: JsonObject;
+  readonly evidence: readonly string[];
+}
+
+/** A session as its service thinks of it. Times are epoch milliseconds. */
+export interface SessionRecord {
+  readonly sessionId: string;
+  readonly sessionName: string;
+  readonly state: SessionState;
+  readonly control: Control;
+  /** Raised by every change of control, pause, resume and close. */
+  readonly ownerEpoch: number;
+  /** The last epoch that every fence is known to have confirmed. */
+  readonly fencedEpoch: number;
+  /** The first epoch whose tasks may act. */
+  readonly tasksFromEpoch: number;
+  readonly version: number;
+  readonly sourceSeq: number;
+  readonly taskType: TaskType;
+  readonly externalTaskId: string;
+  /** Empty for a human session. */
+  readonly firstTaskId: string;
+  /** Hash of the request that opened it; empty when a repeat of that request is to open a new one. */
+  readonly createHash: string;
+  /** Hash of the manual request that took it from the bot; empty if none did. */
+  readonly takenHash: string;
+  readonly platform: string;
+  readonly accountKey: string;
+  readonly shopKey: string;
+  readonly accountId: string;
+  readonly shopId: string;
+  readonly shopName: string;
+  readonly agent?: Agent;
+  /** Whether the human types in the shop's own window. */
+  readonly attendantExternal: boolean;
+  /** When a human in the shop's own window counts as silent; undefined while nothing waits for an answer. */
+  readonly attendantDueAt?: number;
+  readonly escalation?: EscalationRecord;
+  readonly createdBy: Creator;
+  readonly maxInactiveMinutes: number;
+  readonly vip: boolean;
+  /** Who released it last; empty if nobody did. */
+  readonly lastReleasedBy: string;
+  /** The version that the last release left. */
+  readonly releasedVersion: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly lastActivity: number;
+  readonly finishedAt?: number;
+  readonly resumeAt?: number;
+  readonly lastManualEndAt?: number;
+  readonly closeReason: string;
+}
+
+/** The states of a session that holds its slot. */
+export const OPEN_STATES: readonly SessionState[] = [
+  SessionState.PENDING,
+  SessionState.ACTIVE,
+  SessionState.IDLE,
+  SessionState.PAUSED,
+  SessionState.TRANSFERRED,
+];
+
+/** Whether it holds its slot. */
+export function isOpen(session: SessionRecord): boolean {
+  return OPEN_STATES.includes(session.state);
+}
+
+/** Whether a human has the word or is waited for. */
+export function isHumanHeld(session: SessionRecord): boolean {
+  return session.control === Control.PENDING_MANUAL || session.control === Control.MANUAL_LIVE;
+}
+
+/** When it times out: `limitMinutes` (its own limit unless given) after its last activity. */
+export function timeoutAt(session: SessionRecord, limitMinutes = session.maxInactiveMinutes): number {
+  return session.lastActivity + limitMinutes * 60_000;
+}
+
+/** Whether the task type asks for a human. */
+export function isManualType(taskType: TaskType): boolean {
+  return priorityOf(taskType) <= 2;
+}
+
+/** 1 (first) to 4, by task type. */
+export function priorityOf(taskType: TaskType): number {
+  switch (taskType) {
+    case TaskType.MANUAL_URGENT:
+      return 1;
+    case TaskType.MANUAL_CUSTOMER_SERVICE:
+    case TaskType.MANUAL_COMPLAINT:
+      return 2;
+    case TaskType.AUTO_BARGAIN:
+      return 3;
+    default:
+      return 4;
+  }
+}

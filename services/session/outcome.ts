@@ -1,0 +1,22 @@
+import { changeSession } from './commit.ts';
+import type { SessionDeps } from './deps.ts';
+import { taskFailed, taskSucceeded } from './domain/requests.ts';
+import type { SessionRecord } from './domain/session.ts';
+
+/** What became of a task of a session. */
+export interface Outcome {
+  readonly sessionId: string;
+  readonly success: boolean;
+  /** Whether another task of the session is open; only asked for a failure. */
+  readonly othersOpen: boolean;
+  /** Why it failed. */
+  readonly reason: string;
+}
+
+/** Lets a task's end act on its session, and returns the session afterwards. A repeat changes nothing. */
+export function recordOutcome(deps: SessionDeps, outcome: Outcome): Promise<SessionRecord> {
+  const { sessionId, success, othersOpen, reason } = outcome;
+  return changeSession(deps, sessionId, (current, by) =>
+    success ? taskSucceeded(current, by) : taskFailed(current, othersOpen, reason, by),
+  );
+}

@@ -1,0 +1,119 @@
+import type { Clock } from '../lib/clock.ts';
+import { currentTenant } from '../lib/context.ts';
+import type { Ids } from '../lib/ids.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Alias } from './domain/parties.ts';
+import type { DirectoryStore, WantedAliases } from './store/directory-store.ts';
+
+/** A shop as a caller names it; at least one of the two is set. */
+export interface ShopNames {
+  readonly shopName: string;
+  readonly shopId: string;
+}
+
+/** How many nicks are remembered as known by one process. */
+const KNOWN_NICKS = 10_000;
+
+/** The directory of accounts and shops: whatever a caller names one by, it has one key. */
+export class Parties {
+  readonly #store: DirectoryStore;
+  readonly #clock: Clock;
+  readonly #ids: Ids;
+  readonly #logger: Logger;
+  /** Nicks that have an owner, which they keep for ever. */
+  readonly #ownedNicks = new Set<string>();
+
+  constructor(store: DirectoryStore, deps: { clock: Clock; ids: Ids; logger: Logger }) {
+    this.#store = store;
+    this.#clock = deps.clock;
+    this.#ids = deps.ids;
+    this.#logger = deps.logger;
+  }
+
+  /** The aliases that are known of a shop, and of the account with this id or with one of these nicks. */
+  find(platform: string, shop: ShopNames, accountId: string, nicks: readonly string[] = []): Promise<Alias[]> {
+    const wanted: WantedAliases[] = [
+      { side: 'shop', kinds: ['name'], values: present(shop.shopName) },
+      { side: 'shop', kinds: ['id'], values: present(shop.shopId) },
+      { side: 'account', kinds: ['id'], values: present(accountId) },
+      { side: 'account', kinds: ['id', 'nick'], values: nicks },
+    ];
+    return this.#store.find(currentTenant(), platform, wanted);
+  }
+
+  /** The keys of an account and a shop, making those that are new. */
+  async register(
+    platform: string,
+    shop: ShopNames,
+    accountId: string,
+  ): Promise<{ accountKey: string; shopKey: string }> {
+    const known = await this.find(platform, shop, accountId);
+    const [shopKey, accountKey] = await Promise.all([
+      this.shopKey(platform, shop, known),
+      this.accountKey(platform, accountId, known),
+    ]);
+    return { accountKey, shopKey };
+  }
+
+  /** The key of an account, made on first sight. */
+  async accountKey(platform: string, accountId: string, known: readonly Alias[]): Promise<string> {
+    const alias = known.find(({ side, kind, value }) => side === 'account' && kind === 'id' && value === accountId);
+    if (alias) return alias.key;
+    return this.#add(platform, { side: 'account', kind: 'id', value: accountId, key: this.#ids.next('acc') });
+  }
+
+  /**
+   * The key of a shop, made on first sight. A name means the same shop for ever; an id that named another shop is pointed
+   * to the name's. A new name that comes with a known id is a further name of that shop.
+   */
+  async shopKey(platform: string, { shopName, shopId }: ShopNames, known: readonly Alias[]): Promise<string> {
+    const named = known.find(({ side, kind }) => side === 'shop' && kind === 'name');
+    const byId = known.find(({ side, kind }) => side === 'shop' && kind === 'id');
+    const key =
+      named?.key ??
+      (await this.#add(platform, {
+        side: 'shop',
+        kind: 'name',
+        value: shopName,
+        key: byId?.key ?? this.#ids.next('shp'),
+      }));
+    if (!shopId || byId?.key === key) return key;
+    const id: Alias = { side: 'shop', kind: 'id', value: shopId, key };
+    const owner = byId?.key ?? (await this.#add(platform, id));
+    if (owner !== key) await this.#repoint(platform, id, key);
+    return key;
+  }
+
+  /** The names of some accounts and shops. */
+  aliasesOf(keys: readonly string[]): Promise<Alias[]> {
+    return this.#store.ofEntries(currentTenant(), keys);
+  }
+
+  /** Learns nicks as an account's; a nick that somebody has stays his. */
+  async learnNicks(platform: string, accountKey: string, nicks: readonly string[]): Promise<void> {
+    const tenant = currentTenant();
+    const cacheKey = (nick: string) => JSON.stringify([tenant, platform, nick]);
+    const unsure = [...new Set(nicks)].filter((nick) => nick !== '' && !this.#ownedNicks.has(cacheKey(nick)));
+    if (unsure.length === 0) return;
+    const known = await this.#store.find(tenant, platform, [
+      { side: 'account', kinds: ['id', 'nick'], values: unsure },
+    ]);
+    for (const value of unsure.filter((nick) => !known.some((alias) => alias.value === nick)))
+      await this.#add(platform, { side: 'account', kind: 'nick', value, key: accountKey });
+    if (this.#ownedNicks.size + unsure.length > KNOWN_NICKS) this.#ownedNicks.clear();
+    for (const nick of unsure) this.#ownedNicks.add(cacheKey(nick));
+  }
+
+  #add(platform: string, alias: Alias): Promise<string> {
+    return this.#store.add(currentTenant(), platform, alias, this.#clock.now());
+  }
+
+  async #repoint(platform: string, id: Alias, key: string): Promise<void> {
+    await this.#store.repoint(currentTenant(), platform, id, key);
+    this.#logger.info({ event: 'shop_id_repointed', shop_key: key }, 'a shop id now names the shop of its name');
+  }
+}
+
+function present(value: string): string[] {
+  return value === '' ? [] : [value];
+}

@@ -1,0 +1,119 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import { MessageRole, Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
+import {
+  type ApplyMessagesRequest,
+  ApplyMessagesResponseSchema,
+  type ConversationMessage,
+  type SessionService,
+} from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { currentTenant } from '../../lib/context.ts';
+import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import { commit } from '../commit.ts';
+import type { SessionDeps } from '../deps.ts';
+import {
+  type Applied,
+  type Batch,
+  type Conversation,
+  applyMessages as decideMessages,
+} from '../domain/conversation.ts';
+import type { BatchMessage } from '../domain/newer.ts';
+import { presentSession } from '../domain/present.ts';
+import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
+import { StaleSession } from '../store/session-store.ts';
+import { findTriggers } from '../store/trigger-store.ts';
+
+/** How often a batch is decided anew when other batches are faster. */
+const ATTEMPTS = 10;
+
+/** Lets new messages act on their conversation's session. */
+export const applyMessages =
+  (deps: SessionDeps): ServiceImpl<typeof SessionService>['applyMessages'] =>
+  async (request) => {
+    const batch = batchOf(request);
+    if (batch.accountKey !== UNKNOWN_ACCOUNT)
+      await deps.parties.learnNicks(batch.platform, batch.accountKey, request.matchedNicks);
+    const { applied, last } = await applyOnce(deps, batch);
+    await confirmControl(deps, applied, last);
+    return create(ApplyMessagesResponseSchema, {
+      session: applied.session && presentSession(applied.session),
+      operations: [...applied.operations],
+      messages: applied.placements.map(({ messageId, sessionId, stored }) => ({
+        messageId,
+        sessionId,
+        verdict: stored ? Verdict.STORED : Verdict.HISTORY,
+      })),
+    });
+  };
+
+/** Reads, decides and commits; again as a whole when another batch opened or changed the session meanwhile. */
+async function applyOnce(deps: SessionDeps, batch: Batch): Promise<{ applied: Applied; last?: SessionRecord }> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const conversation = await readConversation(deps, batch);
+    const applied = decideMessages(conversation, batch, {
+      now: deps.clock.now(),
+      actor: 'system',
+      sessionId: deps.ids.next('ses'),
+      defaultMaxInactiveMinutes: deps.config.maxInactiveMinutes,
+    });
+    try {
+      if (writes(applied)) await commit(deps, 'session-apply-messages', applied);
+      return { applied, last: conversation.last };
+    } catch (error) {
+      if (!(error instanceof StaleSession || deps.db.isDuplicateKey(error))) throw error;
+    }
+  }
+  throw refuse(
+    ErrorReason.SERVICE_UNAVAILABLE,
+    'the conversation is being changed by many batches; a repeat is harmless',
+  );
+}
+
+function writes({ changes, opened, touch }: Applied): boolean {
+  return changes.length > 0 || opened !== undefined || touch !== undefined;
+}
+
+async function readConversation(deps: SessionDeps, batch: Batch): Promise<Conversation> {
+  const tenant = currentTenant();
+  const { accountKey, shopKey, messages } = batch;
+  const [open, triggers] = await Promise.all([
+    deps.sessions.findOpen(tenant, accountKey, shopKey),
+    findTriggers(
+      deps.db,
+      tenant,
+      batch,
+      messages.map((message) => message.messageId),
+    ),
+  ]);
+  const own = open.find((session) => session.accountKey !== UNKNOWN_ACCOUNT);
+  const unknown = open.find((session) => session.accountKey === UNKNOWN_ACCOUNT);
+  const last = open.length > 0 ? undefined : await deps.sessions.findNewest(tenant, accountKey, shopKey);
+  return { own, unknown, last, triggers };
+}
+
+/** A repeat after a lost answer changes nothing, but finds the fence still behind; the session that has just closed too. */
+async function confirmControl(deps: SessionDeps, applied: Applied, last: SessionRecord | undefined): Promise<void> {
+  const touched = new Map<string, SessionRecord>();
+  for (const session of [last, ...applied.changes.map(({ after }) => after), applied.session])
+    if (session) touched.set(session.sessionId, session);
+  await deps.fences.confirm(...touched.values());
+}
+
+function batchOf(request: ApplyMessagesRequest): Batch {
+  const { platform, accountKey, accountId, shopKey, shopId, shopName, maxInactiveMinutes } = request;
+  const messages = request.messages.map(messageOf);
+  return { platform, accountKey, accountId, shopKey, shopId, shopName, maxInactiveMinutes, messages };
+}
+
+function messageOf(message: ConversationMessage): BatchMessage {
+  return {
+    messageId: message.messageId,
+    side: message.role === MessageRole.ACCOUNT ? 'account' : 'shop',
+    sentAt: message.sentAt && timestampMs(message.sentAt),
+    explained: message.explained,
+    afterReceiptOf: message.afterReceiptOfSession,
+    beforeKnown: message.beforeKnown,
+    knownReceivedAt: message.knownReceivedAt && timestampMs(message.knownReceivedAt),
+  };
+}

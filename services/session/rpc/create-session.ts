@@ -1,0 +1,52 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+import { Control } from '../../../gen/autosession/control/v1/control_pb.js';
+import {
+  type CreateSessionRequest,
+  type CreateSessionResponse,
+  SessionService,
+} from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { ErrorReason, isRefusal, refuse } from '../../lib/errors/refuse.ts';
+import { once } from '../../lib/idempotency.ts';
+import { loadSession } from '../commit.ts';
+import type { SessionDeps } from '../deps.ts';
+import type { SessionRecord } from '../domain/session.ts';
+import { openOnSlot, type SlotOutcome } from './open-on-slot.ts';
+import { taskSpec } from './task-spec.ts';
+
+/** Opens a session on the slot of (account, shop), with its first task. */
+export const createSession =
+  (deps: SessionDeps): ServiceImpl<typeof SessionService>['createSession'] =>
+  async (request) => {
+    let outcome: SlotOutcome | undefined;
+    const answer = await once(deps, SessionService.method.createSession, request, async (record) => {
+      outcome = await openOnSlot(deps, request, record);
+      return outcome.answer;
+    });
+    const session = outcome?.session ?? (await loadSession(deps, answer.sessionId));
+    if (outcome?.replaced) await deps.fences.confirmIfPossible(outcome.replaced);
+    await Promise.all([confirmControl(deps, session, answer), createFirstTask(deps, session, request, answer.taskId)]);
+    return answer;
+  };
+
+async function confirmControl(deps: SessionDeps, session: SessionRecord, answer: CreateSessionResponse): Promise<void> {
+  if (answer.takenFromBot) answer.possiblySent = await deps.fences.raise(session);
+  else await deps.fences.confirm(session);
+}
+
+/** Stores the task that the session's event carries too. Every repeat does it again, so that the answer is true. */
+async function createFirstTask(
+  deps: SessionDeps,
+  session: SessionRecord,
+  request: CreateSessionRequest,
+  taskId: string,
+): Promise<void> {
+  if (!taskId) return;
+  const task = taskSpec(session, request, { taskId, ownerEpoch: 1, createdAt: session.createdAt });
+  try {
+    await deps.tasks.createTask({ task, status: Control.BOT_ACTIVE, paused: false, reuseSeconds: 0 });
+  } catch (error) {
+    if (isRefusal(error, ErrorReason.DEADLINE_EXCEEDED) || isRefusal(error, ErrorReason.CANCELED)) throw error;
+    const text = 'the session is stored, its task not yet; a repeat is harmless';
+    throw refuse(ErrorReason.SERVICE_UNAVAILABLE, text, { session_id: session.sessionId, task_id: taskId }, error);
+  }
+}

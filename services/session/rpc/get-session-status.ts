@@ -1,0 +1,44 @@
+import { create } from '@bufbuild/protobuf';
+import type { ServiceImpl } from '@connectrpc/connect';
+import {
+  GetSessionStatusResponseSchema,
+  type SessionService,
+} from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { loadSession } from '../commit.ts';
+import type { SessionDeps } from '../deps.ts';
+import { presentSession } from '../domain/present.ts';
+
+/** A session with its newest task and its message count, in one flat record. */
+export const getSessionStatus =
+  (deps: SessionDeps): ServiceImpl<typeof SessionService>['getSessionStatus'] =>
+  async ({ sessionId }) => {
+    const record = await loadSession(deps, sessionId);
+    const [, { tasks }, { messageCount }] = await Promise.all([
+      deps.fences.confirm(record),
+      deps.tasks.getSessionTasks({ sessionId }),
+      deps.messages.getSessionMessages({ sessionId, limit: 0 }),
+    ]);
+    const task = tasks[0];
+    const session = presentSession(record);
+    return create(GetSessionStatusResponseSchema, {
+      sessionId,
+      sessionName: session.sessionName,
+      externalTaskId: session.externalTaskId,
+      taskType: session.taskType,
+      taskId: task?.taskId,
+      taskStatus: task?.taskStatus,
+      taskStatusCode: task?.taskStatusCode,
+      sendContent: task?.sendContent,
+      sessionState: session.state,
+      status: session.status,
+      accountId: session.accountId,
+      shopId: session.shopId,
+      shopName: session.shopName,
+      priority: session.priority,
+      messageCount,
+      createdAt: session.createdAt,
+      finishedAt: session.finishedAt,
+      lastActivity: session.lastActivity,
+      assignedAgent: session.assignedAgent,
+    });
+  };

@@ -1,0 +1,18 @@
+import { create } from '@bufbuild/protobuf';
+import type { ServiceImpl } from '@connectrpc/connect';
+import {
+  GetSessionResponseSchema,
+  type SessionService,
+} from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { loadSession } from '../commit.ts';
+import type { SessionDeps } from '../deps.ts';
+import { presentSession } from '../domain/present.ts';
+
+/** One session. */
+export const getSession =
+  (deps: SessionDeps): ServiceImpl<typeof SessionService>['getSession'] =>
+  async ({ sessionId }) => {
+    const session = await loadSession(deps, sessionId);
+    await deps.fences.confirm(session);
+    return create(GetSessionResponseSchema, { session: presentSession(session) });
+  };

@@ -1,0 +1,167 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { HandoverReason } from '../../../gen/autosession/control/v1/control_pb.js';
+import {
+  type CreateSessionRequest,
+  type CreateSessionResponse,
+  CreateSessionResponseSchema,
+} from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { currentContext, currentTenant } from '../../lib/context.ts';
+import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import type { RecordAnswer } from '../../lib/idempotency.ts';
+import { commit } from '../commit.ts';
+import type { SessionDeps } from '../deps.ts';
+import { type Change, decide } from '../domain/change.ts';
+import type { Opened } from '../domain/events.ts';
+import { openSession } from '../domain/open.ts';
+import { escalate, severityOfTask } from '../domain/requests.ts';
+import { isManualType, type SessionRecord, timeoutAt } from '../domain/session.ts';
+import { decideSlot, type SlotDecision } from '../domain/slot.ts';
+import { stateWord, taskTypeWord } from '../domain/words.ts';
+import { StaleSession } from '../store/session-store.ts';
+import { bodyHash, withDefaults } from './create-request.ts';
+import { taskSpec } from './task-spec.ts';
+
+/** How often the slot rules are applied anew when other callers are faster. */
+const ATTEMPTS = 8;
+
+/** What came of a request to open a session. */
+export interface SlotOutcome {
+  readonly answer: CreateSessionResponse;
+  readonly session: SessionRecord;
+  /** The session that held the slot and has run out. */
+  readonly replaced?: SessionRecord;
+}
+
+/** A request with its defaults, and the keys of its slot. */
+interface Asking {
+  readonly request: CreateSessionRequest;
+  readonly hash: string;
+  readonly accountKey: string;
+  readonly shopKey: string;
+  readonly record: RecordAnswer<CreateSessionResponse>;
+}
+
+/**
+ * Applies the slot rules. The unique slot decides between callers that race: the transaction that loses is rolled back
+ * whole, the winner is read outside of it, and the rules are applied again. Throws UNAVAILABLE when the slot is held.
+ */
+export async function openOnSlot(
+  deps: SessionDeps,
+  sent: CreateSessionRequest,
+  record: RecordAnswer<CreateSessionResponse>,
+): Promise<SlotOutcome> {
+  const request = withDefaults(sent, deps.config.maxInactiveMinutes);
+  const hash = bodyHash(request);
+  const { accountKey, shopKey } = await deps.parties.register(request.platform, request, request.accountId);
+  const asking: Asking = { request, hash, accountKey, shopKey, record };
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const candidates = await deps.sessions.findForRequest(currentTenant(), accountKey, shopKey, hash);
+    const wish = { hash, taskType: request.taskType, maxInactiveMinutes: sent.maxInactiveMinutes };
+    const decision = decideSlot(candidates, wish, deps.clock.now());
+    try {
+      return await carryOut(deps, asking, decision);
+    } catch (error) {
+      if (!(error instanceof StaleSession || deps.db.isDuplicateKey(error))) throw error;
+    }
+  }
+  throw refuse(
+    ErrorReason.SERVICE_UNAVAILABLE,
+    'many callers want this account and shop at once; a repeat is harmless',
+  );
+}
+
+async function carryOut(deps: SessionDeps, asking: Asking, decision: SlotDecision): Promise<SlotOutcome> {
+  switch (decision.kind) {
+    case 'repeat':
+      return { answer: reply(asking, decision.session), session: decision.session };
+    case 'refuse':
+      throw conflict(decision.holder);
+    case 'escalate':
+      return takeFromBot(deps, asking, decision.holder);
+    case 'replace':
+      return open(deps, asking, decision);
+    case 'open':
+      return open(deps, asking);
+  }
+}
+
+/** One conversation, one session: the bot's session becomes the manual request's. */
+async function takeFromBot(deps: SessionDeps, asking: Asking, holder: SessionRecord): Promise<SlotOutcome> {
+  const by = { now: deps.clock.now(), actor: currentContext().actor };
+  const severity = severityOfTask(asking.request.taskType);
+  const wish = { reason: HandoverReason.MANUAL, severity, details: '', takenHash: asking.hash };
+  const change = escalate(holder, wish, by);
+  const session = change?.after ?? holder;
+  const answer = reply(asking, session);
+  if (change) await commit(deps, 'session-create', { changes: [change] }, (tx) => asking.record(tx, answer));
+  return { answer, session };
+}
+
+async function open(
+  deps: SessionDeps,
+  asking: Asking,
+  replace?: { readonly holder: SessionRecord; readonly limitMinutes: number },
+): Promise<SlotOutcome> {
+  const now = deps.clock.now();
+  const ended = replace && decide(replace.holder, 'time_out', replace, { now, actor: 'system' });
+  const changes: Change[] = ended ? [ended] : [];
+  const opened = newSession(deps, asking, now);
+  const answer = reply(asking, opened.session);
+  await commit(deps, 'session-create', { changes, opened }, (tx) => asking.record(tx, answer));
+  return { answer, session: opened.session, replaced: ended?.after };
+}
+
+function newSession(deps: SessionDeps, asking: Asking, now: number): Opened {
+  const { request, hash, accountKey, shopKey } = asking;
+  const manual = isManualType(request.taskType);
+  const severity = severityOfTask(request.taskType);
+  const session = openSession(
+    manual ? 'open_human' : 'open_bot',
+    {
+      sessionId: deps.ids.next('ses'),
+      taskType: request.taskType,
+      externalTaskId: request.externalTaskId,
+      firstTaskId: manual ? '' : deps.ids.next('tsk'),
+      createHash: hash,
+      platform: request.platform,
+      accountKey,
+      shopKey,
+      accountId: request.accountId,
+      shopId: request.shopId,
+      shopName: request.shopName,
+      maxInactiveMinutes: request.maxInactiveMinutes ?? deps.config.maxInactiveMinutes,
+      vip: request.vip,
+      escalation: manual
+        ? { reason: HandoverReason.MANUAL, severity, details: '', triggerAt: now, evidence: [] }
+        : undefined,
+    },
+    now,
+  );
+  const first = { taskId: session.firstTaskId, ownerEpoch: session.ownerEpoch, createdAt: now };
+  const task = manual ? undefined : taskSpec(session, request, first);
+  return { session, task, actor: currentContext().actor, unattendedMessage: false };
+}
+
+function reply({ request, hash }: Asking, session: SessionRecord): CreateSessionResponse {
+  const takenFromBot = session.takenHash === hash;
+  return create(CreateSessionResponseSchema, {
+    sessionId: session.sessionId,
+    taskId: takenFromBot ? '' : session.firstTaskId,
+    externalTaskId: request.externalTaskId,
+    taskType: session.taskType,
+    state: session.state,
+    createdAt: timestampFromMs(session.createdAt),
+    status: session.control,
+    takenFromBot,
+  });
+}
+
+function conflict(holder: SessionRecord) {
+  return refuse(ErrorReason.UNAVAILABLE, `session ${holder.sessionId} holds this account and shop`, {
+    conflict_session_id: holder.sessionId,
+    conflict_state: stateWord(holder.state),
+    conflict_task_type: taskTypeWord(holder.taskType),
+    available_at: new Date(timeoutAt(holder)).toISOString(),
+  });
+}

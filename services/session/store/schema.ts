@@ -1,0 +1,184 @@
+import type { GeneratedAlways } from 'kysely';
+import type { Columns } from '../../lib/db/columns.ts';
+import type { Migrations } from '../../lib/db/migrate.ts';
+
+/** A session as it is stored: words for states, UTC texts for times. */
+export interface SessionRow {
+  tenant: string;
+  session_id: string;
+  session_name: string;
+  state: string;
+  control: string;
+  owner_epoch: number;
+  fenced_epoch: number;
+  tasks_from_epoch: number;
+  version: number;
+  source_seq: number;
+  task_type: string;
+  external_task_id: string;
+  first_task_id: string;
+  /** NULL when a repeat of the request that opened it is to open a new one. */
+  create_hash: string | null;
+  taken_hash: string | null;
+  platform: string;
+  /** Empty, as shop_key, for a session that holds no slot. */
+  account_key: string;
+  shop_key: string;
+  account_id: string;
+  shop_id: string;
+  shop_name: string;
+  agent_id: string | null;
+  agent_name: string | null;
+  attendant_external: number;
+  attendant_due_at: string | null;
+  /** JSON of the last escalation; NULL if there was none. */
+  escalation: string | null;
+  created_by: string;
+  max_inactive_minutes: number;
+  vip: number;
+  last_released_by: string;
+  released_version: number;
+  created_at: string;
+  updated_at: string;
+  last_activity: string;
+  finished_at: string | null;
+  resume_at: string | null;
+  last_manual_end_at: string | null;
+  close_reason: string;
+  /** When the sweeper looks at it next; NULL once it is closed. */
+  wake_at: string | null;
+  /** The slot that it holds; NULL once it is closed. Unique per tenant. */
+  open_slot: GeneratedAlways<string | null>;
+}
+
+export interface DirectoryAliasRow {
+  tenant: string;
+  platform: string;
+  side: string;
+  kind: string;
+  value: string;
+  entry_key: string;
+  created_at: string;
+}
+
+export interface ConversationTriggerRow {
+  tenant: string;
+  account_key: string;
+  shop_key: string;
+  message_id: string;
+  session_id: string;
+  kind: string;
+}
+
+/** The tables of the session service. */
+export interface SessionTables {
+  sessions: SessionRow;
+  directory_alias: DirectoryAliasRow;
+  conversation_trigger: ConversationTriggerRow;
+}
+
+/** The slot that an open session of (account, shop) holds. */
+export function slotOf(accountKey: string, shopKey: string): string {
+  return `${accountKey}:${shopKey}`;
+}
+
+/** slotOf() in SQL, for open sessions that have both keys. */
+function openSlot(c: Columns): string {
+  const slot = c.dialect === 'mysql' ? "CONCAT(account_key, ':', shop_key)" : "account_key || ':' || shop_key";
+  return (
+    "CASE WHEN state IN ('pending', 'active', 'idle', 'paused', 'transferred') " +
+    `AND account_key <> '' AND shop_key <> '' THEN ${slot} END`
+  );
+}
+
+export const sessionMigrations: Migrations = {
+  owner: 'session',
+  steps: [
+    {
+      name: '001_sessions',
+      statements: (c) => [
+        `CREATE TABLE sessions (
+          tenant ${c.id} NOT NULL,
+          session_id ${c.id} NOT NULL,
+          session_name ${c.key(100)} NOT NULL,
+          state ${c.id} NOT NULL,
+          control ${c.id} NOT NULL,
+          owner_epoch ${c.int} NOT NULL,
+          fenced_epoch ${c.int} NOT NULL,
+          tasks_from_epoch ${c.int} NOT NULL,
+          version ${c.int} NOT NULL,
+          source_seq ${c.int} NOT NULL,
+          task_type ${c.id} NOT NULL,
+          external_task_id ${c.key(100)} NOT NULL,
+          first_task_id ${c.id} NOT NULL,
+          create_hash ${c.id} NULL,
+          taken_hash ${c.id} NULL,
+          platform ${c.key(50)} NOT NULL,
+          account_key ${c.id} NOT NULL,
+          shop_key ${c.id} NOT NULL,
+          account_id ${c.key(100)} NOT NULL,
+          shop_id ${c.key(100)} NOT NULL,
+          shop_name ${c.key(100)} NOT NULL,
+          agent_id ${c.key(100)} NULL,
+          agent_name ${c.key(100)} NULL,
+          attendant_external ${c.bool} NOT NULL,
+          attendant_due_at ${c.time} NULL,
+          escalation ${c.text} NULL,
+          created_by ${c.id} NOT NULL,
+          max_inactive_minutes ${c.int} NOT NULL,
+          vip ${c.bool} NOT NULL,
+          last_released_by ${c.key(100)} NOT NULL,
+          released_version ${c.int} NOT NULL,
+          created_at ${c.time} NOT NULL,
+          updated_at ${c.time} NOT NULL,
+          last_activity ${c.time} NOT NULL,
+          finished_at ${c.time} NULL,
+          resume_at ${c.time} NULL,
+          last_manual_end_at ${c.time} NULL,
+          close_reason ${c.key(500)} NOT NULL,
+          wake_at ${c.time} NULL,
+          open_slot ${c.generated(c.key(130), openSlot(c))},
+          PRIMARY KEY (tenant, session_id)
+        ) ${c.table}`,
+        'CREATE UNIQUE INDEX sessions_slot ON sessions (tenant, open_slot)',
+        'CREATE INDEX sessions_wake ON sessions (wake_at)',
+        'CREATE INDEX sessions_created_by_request ON sessions (tenant, create_hash)',
+        'CREATE INDEX sessions_taken_by_request ON sessions (tenant, taken_hash)',
+        'CREATE INDEX sessions_conversation ON sessions (tenant, account_key, shop_key, created_at)',
+        'CREATE INDEX sessions_shop ON sessions (tenant, shop_key, wake_at)',
+        'CREATE INDEX sessions_finished ON sessions (finished_at)',
+      ],
+    },
+    {
+      name: '002_directory',
+      statements: (c) => [
+        `CREATE TABLE directory_alias (
+          tenant ${c.id} NOT NULL,
+          platform ${c.key(50)} NOT NULL,
+          side ${c.id} NOT NULL,
+          kind ${c.id} NOT NULL,
+          value ${c.key(100)} NOT NULL,
+          entry_key ${c.id} NOT NULL,
+          created_at ${c.time} NOT NULL,
+          PRIMARY KEY (tenant, platform, side, kind, value)
+        ) ${c.table}`,
+        'CREATE INDEX directory_alias_entry ON directory_alias (tenant, entry_key)',
+      ],
+    },
+    {
+      name: '003_conversation_trigger',
+      statements: (c) => [
+        `CREATE TABLE conversation_trigger (
+          tenant ${c.id} NOT NULL,
+          account_key ${c.id} NOT NULL,
+          shop_key ${c.id} NOT NULL,
+          message_id ${c.key(100)} NOT NULL,
+          session_id ${c.id} NOT NULL,
+          kind ${c.id} NOT NULL,
+          PRIMARY KEY (tenant, account_key, shop_key, message_id)
+        ) ${c.table}`,
+        'CREATE INDEX conversation_trigger_session ON conversation_trigger (tenant, session_id)',
+      ],
+    },
+  ],
+};

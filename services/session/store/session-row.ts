@@ -1,0 +1,100 @@
+import type { Insertable, Selectable } from 'kysely';
+import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
+import { Creator } from '../../../gen/autosession/session/v1/session_pb.js';
+import { TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
+import { msOf, msOrUndefined, sqlTime, sqlTimeOrNull } from '../../lib/db/time.ts';
+import { wakeAt } from '../domain/deadlines.ts';
+import type { EscalationRecord, SessionRecord } from '../domain/session.ts';
+import { controlWord, stateWord, taskTypeWord } from '../domain/words.ts';
+import type { SessionRow } from './schema.ts';
+
+/** The row of a session; `wake_at` follows from the session, so it is right after every write. */
+export function rowOf(tenant: string, s: SessionRecord, idleAfterMs: number): Insertable<SessionRow> {
+  return {
+    tenant,
+    session_id: s.sessionId,
+    session_name: s.sessionName,
+    state: stateWord(s.state),
+    control: controlWord(s.control),
+    owner_epoch: s.ownerEpoch,
+    fenced_epoch: s.fencedEpoch,
+    tasks_from_epoch: s.tasksFromEpoch,
+    version: s.version,
+    source_seq: s.sourceSeq,
+    task_type: taskTypeWord(s.taskType),
+    external_task_id: s.externalTaskId,
+    first_task_id: s.firstTaskId,
+    create_hash: s.createHash || null,
+    taken_hash: s.takenHash || null,
+    platform: s.platform,
+    account_key: s.accountKey,
+    shop_key: s.shopKey,
+    account_id: s.accountId,
+    shop_id: s.shopId,
+    shop_name: s.shopName,
+    agent_id: s.agent?.id ?? null,
+    agent_name: s.agent?.name ?? null,
+    attendant_external: s.attendantExternal ? 1 : 0,
+    attendant_due_at: sqlTimeOrNull(s.attendantDueAt),
+    escalation: s.escalation ? JSON.stringify(s.escalation) : null,
+    created_by: Creator[s.createdBy].toLowerCase(),
+    max_inactive_minutes: s.maxInactiveMinutes,
+    vip: s.vip ? 1 : 0,
+    last_released_by: s.lastReleasedBy,
+    released_version: s.releasedVersion,
+    created_at: sqlTime(s.createdAt),
+    updated_at: sqlTime(s.updatedAt),
+    last_activity: sqlTime(s.lastActivity),
+    finished_at: sqlTimeOrNull(s.finishedAt),
+    resume_at: sqlTimeOrNull(s.resumeAt),
+    last_manual_end_at: sqlTimeOrNull(s.lastManualEndAt),
+    close_reason: s.closeReason,
+    wake_at: sqlTimeOrNull(wakeAt(s, idleAfterMs)),
+  };
+}
+
+/** The session of a row. */
+export function sessionOf(row: Selectable<SessionRow>): SessionRecord {
+  return {
+    sessionId: row.session_id,
+    sessionName: row.session_name,
+    state: fromWord(SessionState, row.state),
+    control: fromWord(Control, row.control),
+    ownerEpoch: row.owner_epoch,
+    fencedEpoch: row.fenced_epoch,
+    tasksFromEpoch: row.tasks_from_epoch,
+    version: row.version,
+    sourceSeq: row.source_seq,
+    taskType: fromWord(TaskType, row.task_type),
+    externalTaskId: row.external_task_id,
+    firstTaskId: row.first_task_id,
+    createHash: row.create_hash ?? '',
+    takenHash: row.taken_hash ?? '',
+    platform: row.platform,
+    accountKey: row.account_key,
+    shopKey: row.shop_key,
+    accountId: row.account_id,
+    shopId: row.shop_id,
+    shopName: row.shop_name,
+    agent: row.agent_id === null ? undefined : { id: row.agent_id, name: row.agent_name ?? '' },
+    attendantExternal: row.attendant_external === 1,
+    attendantDueAt: msOrUndefined(row.attendant_due_at),
+    escalation: row.escalation === null ? undefined : (JSON.parse(row.escalation) as EscalationRecord),
+    createdBy: fromWord(Creator, row.created_by),
+    maxInactiveMinutes: row.max_inactive_minutes,
+    vip: row.vip === 1,
+    lastReleasedBy: row.last_released_by,
+    releasedVersion: row.released_version,
+    createdAt: msOf(row.created_at),
+    updatedAt: msOf(row.updated_at),
+    lastActivity: msOf(row.last_activity),
+    finishedAt: msOrUndefined(row.finished_at),
+    resumeAt: msOrUndefined(row.resume_at),
+    lastManualEndAt: msOrUndefined(row.last_manual_end_at),
+    closeReason: row.close_reason,
+  };
+}
+
+function fromWord<E extends number>(words: Record<string, string | E>, word: string): E {
+  return words[word.toUpperCase()] as E;
+}

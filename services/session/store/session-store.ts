@@ -1,0 +1,164 @@
+import type { Selectable, Updateable } from 'kysely';
+import type { Database, Executor } from '../../lib/db/database.ts';
+import { sqlTime } from '../../lib/db/time.ts';
+import type { Outbox } from '../../lib/outbox/outbox.ts';
+import type { Change } from '../domain/change.ts';
+import type { Touch, Trigger } from '../domain/conversation.ts';
+import { changedEvent, createdEvent, type Opened } from '../domain/events.ts';
+import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
+import { type SessionRow, type SessionTables, slotOf } from './schema.ts';
+import { rowOf, sessionOf } from './session-row.ts';
+import { addTriggers } from './trigger-store.ts';
+
+/** The session was written by somebody else since it was read: read it again and decide anew. */
+export class StaleSession extends Error {}
+
+/** What one transaction writes. */
+export interface SessionWrite {
+  readonly changes?: readonly Change[];
+  readonly opened?: Opened;
+  readonly touch?: Touch;
+  readonly triggers?: readonly Trigger[];
+}
+
+/** Statements on the sessions of a tenant. */
+export class SessionStore {
+  readonly #db: Database;
+  readonly #outbox: Outbox;
+  readonly #idleAfterMs: number;
+
+  constructor(db: Database, outbox: Outbox, idleAfterMs: number) {
+    this.#db = db;
+    this.#outbox = outbox;
+    this.#idleAfterMs = idleAfterMs;
+  }
+
+  async find(tenant: string, sessionId: string): Promise<SessionRecord | undefined> {
+    return (await this.findMany(tenant, [sessionId]))[0];
+  }
+
+  async findMany(tenant: string, sessionIds: readonly string[]): Promise<SessionRecord[]> {
+    if (sessionIds.length === 0) return [];
+    return records(this.#sessions(tenant).where('session_id', 'in', [...sessionIds]));
+  }
+
+  /** The open sessions of (account, shop) and of the shop's unknown account: at most two. */
+  async findOpen(tenant: string, accountKey: string | undefined, shopKey: string): Promise<SessionRecord[]> {
+    return records(this.#sessions(tenant).where('open_slot', 'in', slots(accountKey, shopKey)));
+  }
+
+  /** The same, and whatever was opened or taken by a request with this hash. */
+  async findForRequest(tenant: string, accountKey: string, shopKey: string, hash: string): Promise<SessionRecord[]> {
+    const query = this.#sessions(tenant).where((eb) =>
+      eb.or([
+        eb('open_slot', 'in', slots(accountKey, shopKey)),
+        eb('create_hash', '=', hash),
+        eb('taken_hash', '=', hash),
+      ]),
+    );
+    return records(query.orderBy('created_at', 'desc').limit(20));
+  }
+
+  /** The newest session of (account, shop), open or closed. */
+  async findNewest(tenant: string, accountKey: string, shopKey: string): Promise<SessionRecord | undefined> {
+    const query = this.#sessions(tenant).where('account_key', '=', accountKey).where('shop_key', '=', shopKey);
+    return (await records(query.orderBy('created_at', 'desc').orderBy('session_id', 'desc').limit(1)))[0];
+  }
+
+  /** The accounts that have an open session of the shop; an open session always has a time to wake at. */
+  async openParties(tenant: string, shopKey: string): Promise<{ accountKey: string; accountId: string }[]> {
+    const rows = await this.#sessions(tenant)
+      .where('shop_key', '=', shopKey)
+      .where('wake_at', 'is not', null)
+      .execute();
+    return rows.map((row) => ({ accountKey: row.account_key, accountId: row.account_id }));
+  }
+
+  /** Sessions of all tenants whose time to wake has come, the longest overdue first. */
+  async findDue(now: number, limit: number): Promise<{ tenant: string; session: SessionRecord }[]> {
+    const rows = await this.#tables()
+      .selectFrom('sessions')
+      .selectAll()
+      .where('wake_at', '<=', sqlTime(now))
+      .orderBy('wake_at')
+      .limit(limit)
+      .execute();
+    return rows.map((row) => ({ tenant: row.tenant, session: sessionOf(row) }));
+  }
+
+  /**
+   * Writes changes, an opening, a touch and triggers, and their events, in this order, so that a session which leaves the
+   * slot goes before the one that takes it. Throws StaleSession when a session was written since it was read, and the
+   * database's duplicate-key error when the slot is taken or a message has acted already.
+   */
+  async write(tx: Executor<SessionTables>, tenant: string, write: SessionWrite): Promise<void> {
+    const { changes = [], opened, touch, triggers = [] } = write;
+    for (const { before, after } of changes) await this.#replace(tx, tenant, before, after);
+    if (opened) await tx.insertInto('sessions').values(this.#row(tenant, opened.session)).execute();
+    if (touch) await this.#replace(tx, tenant, touch.before, touch.after);
+    const actedOn = opened?.session ?? changes.at(-1)?.after;
+    if (actedOn) await addTriggers(tx, tenant, actedOn, triggers);
+    const events = [...changes.map(changedEvent), ...(opened ? [createdEvent(opened)] : [])];
+    await this.#outbox.emit(tx, tenant, events);
+  }
+
+  /** Moves `last_activity` if nobody has written the session meanwhile; else somebody was active anyway. */
+  async touch(tenant: string, before: SessionRecord, now: number): Promise<void> {
+    await this.#replace(this.#tables(), tenant, before, { ...before, lastActivity: now }).catch((error) => {
+      if (!(error instanceof StaleSession)) throw error;
+    });
+  }
+
+  /** Records that every fence has confirmed this epoch. */
+  async confirmEpoch(tenant: string, sessionId: string, epoch: number): Promise<void> {
+    await this.#tables()
+      .updateTable('sessions')
+      .set({ fenced_epoch: epoch })
+      .where('tenant', '=', tenant)
+      .where('session_id', '=', sessionId)
+      .where('fenced_epoch', '<', epoch)
+      .execute();
+  }
+
+  #tables() {
+    return this.#db.of<SessionTables>();
+  }
+
+  #sessions(tenant: string) {
+    return this.#tables().selectFrom('sessions').selectAll().where('tenant', '=', tenant);
+  }
+
+  #row(tenant: string, session: SessionRecord) {
+    return rowOf(tenant, session, this.#idleAfterMs);
+  }
+
+  /** Compare-and-set on the version, and on last_activity because a touch raises no version. */
+  async #replace(
+    tx: Executor<SessionTables>,
+    tenant: string,
+    before: SessionRecord,
+    after: SessionRecord,
+  ): Promise<void> {
+    const row: Updateable<SessionRow> = this.#row(tenant, after);
+    // confirmed by a statement of its own, at any time: never written back from what was read
+    row.fenced_epoch = undefined;
+    const result = await tx
+      .updateTable('sessions')
+      .set(row)
+      .where('tenant', '=', tenant)
+      .where('session_id', '=', before.sessionId)
+      .where('version', '=', before.version)
+      .where('last_activity', '=', sqlTime(before.lastActivity))
+      .executeTakeFirst();
+    if (result.numUpdatedRows === 0n) throw new StaleSession(before.sessionId);
+  }
+}
+
+function slots(accountKey: string | undefined, shopKey: string): string[] {
+  const keys = accountKey === undefined ? [UNKNOWN_ACCOUNT] : [accountKey, UNKNOWN_ACCOUNT];
+  return [...new Set(keys)].map((key) => slotOf(key, shopKey));
+}
+
+async function records(query: { execute(): Promise<Selectable<SessionRow>[]> }): Promise<SessionRecord[]> {
+  return (await query.execute()).map(sessionOf);
+}

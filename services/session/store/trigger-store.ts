@@ -1,0 +1,52 @@
+import type { Database, Executor } from '../../lib/db/database.ts';
+import type { Trigger } from '../domain/conversation.ts';
+import { UNKNOWN_ACCOUNT } from '../domain/session.ts';
+import type { SessionTables } from './schema.ts';
+
+/** One account's talk with one shop. */
+export interface ConversationKey {
+  readonly accountKey: string;
+  readonly shopKey: string;
+}
+
+/** Records the messages that acted, beside what they did. Fails on the primary key when one has acted already. */
+export async function addTriggers(
+  tx: Executor<SessionTables>,
+  tenant: string,
+  { accountKey, shopKey }: ConversationKey,
+  triggers: readonly Trigger[],
+): Promise<void> {
+  if (triggers.length === 0) return;
+  const rows = triggers.map(({ messageId, sessionId, kind }) => ({
+    tenant,
+    account_key: accountKey,
+    shop_key: shopKey,
+    message_id: messageId,
+    session_id: sessionId,
+    kind,
+  }));
+  await tx.insertInto('conversation_trigger').values(rows).execute();
+}
+
+/**
+ * Which of the messages already opened a session or proved an intervention, and in which session; also before the account
+ * was known.
+ */
+export async function findTriggers(
+  db: Database,
+  tenant: string,
+  { accountKey, shopKey }: ConversationKey,
+  messageIds: readonly string[],
+): Promise<Map<string, string>> {
+  if (messageIds.length === 0) return new Map();
+  const rows = await db
+    .of<SessionTables>()
+    .selectFrom('conversation_trigger')
+    .select(['message_id', 'session_id'])
+    .where('tenant', '=', tenant)
+    .where('account_key', 'in', [...new Set([accountKey, UNKNOWN_ACCOUNT])])
+    .where('shop_key', '=', shopKey)
+    .where('message_id', 'in', [...messageIds])
+    .execute();
+  return new Map(rows.map((row) => [row.message_id, row.session_id]));
+}

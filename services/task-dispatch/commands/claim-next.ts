@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { currentContext } from '../../lib/context.ts';
+import type { QueueFilter } from '../../lib/queue/task-queue.ts';
+import type { TaskDeps } from '../deps.ts';
+import type { StoredTask } from '../domain/task.ts';
+import { claimTask, leasedTo, readyTasks } from '../store/claims.ts';
+import { findTask, taskOf } from '../store/tasks.ts';
+import { expireLease } from './expire-lease.ts';
+
+/** How many tasks one look into the database finds; what is not taken goes back into the queue. */
+const CANDIDATES = 16;
+
+/** Who asks for which tasks. */
+export interface Claimant {
+  /** Empty for somebody without a name. */
+  readonly workerId: string;
+  readonly filter: QueueFilter;
+}
+
+/**
+ * Leases the most urgent ready task: the worker's unfetched one again if it has one, else what the queue proposes, else what
+ * the database finds. Undefined when there is nothing to do.
+ */
+export async function claimNext(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
+  const held = await heldLease(deps, claimant.workerId);
+  return held ?? (await claimProposed(deps, claimant)) ?? (await claimFound(deps, claimant));
+}
+
+/** The worker's running lease. One that has run out is ended here, since it would be in the way of the next. */
+async function heldLease(deps: TaskDeps, workerId: string): Promise<StoredTask | undefined> {
+  if (!workerId) return undefined;
+  const task = await leasedTo(deps.db.of(), currentContext().tenant, workerId);
+  if (!task || (task.leaseExpiresAt ?? 0) > deps.clock.now()) return task;
+  await expireLease(deps, task);
+  return undefined;
+}
+
+async function claimProposed(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
+  const { tenant, signal } = currentContext();
+  for (;;) {
+    signal?.throwIfAborted();
+    const taskId = await deps.ready.take(tenant, claimant.filter, deps.clock.now());
+    if (!taskId) return undefined;
+    const task = await findTask(deps.db.of(), tenant, taskId);
+    const leased = task && (await tryClaim(deps, claimant, task));
+    if (leased) return leased;
+  }
+}
+
+async function claimFound(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
+  const { tenant, signal } = currentContext();
+  while (deps.ready.mayCheck(tenant, claimant.filter)) {
+    signal?.throwIfAborted();
+    const rows = await readyTasks(deps.db.of(), tenant, claimant.filter, deps.clock.now(), CANDIDATES).execute();
+    // there may be more: ask again as soon as these are gone
+    if (rows.length === CANDIDATES) deps.ready.suspect(tenant);
+    const leased = await claimFirst(deps, claimant, rows.map(taskOf));
+    if (leased) return leased;
+  }
+  return undefined;
+}
+
+async function claimFirst(deps: TaskDeps, claimant: Claimant, tasks: readonly StoredTask[]) {
+  for (const [index, task] of tasks.entries()) {
+    const leased = await tryClaim(deps, claimant, task);
+    if (!leased) continue;
+    await deps.ready.push(tasks.slice(index + 1).filter((other) => other.taskId !== leased.taskId));
+    return leased;
+  }
+  return undefined;
+}
+
+/** Leases this task, unless somebody was faster. Of two calls of one worker at once, the second gets the first one's lease. */
+async function tryClaim(deps: TaskDeps, { workerId }: Claimant, task: StoredTask): Promise<StoredTask | undefined> {
+  const now = deps.clock.now();
+  const secret = randomBytes(15).toString('base64url');
+  const lease = { workerId, secret, expiresAt: now + deps.config.leaseSeconds * 1_000 };
+  try {
+    const leased = await claimTask(deps.db.of(), task, lease, now);
+    // a proposal that came too early goes back
+    if (!leased && task.status === 'pending' && task.runAt > now) await deps.ready.push([task]);
+    return leased;
+  } catch (error) {
+    if (!deps.db.isDuplicateKey(error)) throw error;
+    await deps.ready.push([task]);
+    return heldLease(deps, workerId);
+  }
+}

@@ -1,0 +1,82 @@
+import { currentTenant } from '../../lib/context.ts';
+import { changeSessions } from '../change-sessions.ts';
+import type { TaskDeps } from '../deps.ts';
+import { type Match, matchMessages, provesUnsent, type Receipt, type Said, type Window } from '../domain/match.ts';
+import { afterProof } from '../domain/retry.ts';
+import type { StoredTask } from '../domain/task.ts';
+import { findReceipts, matchReceipt } from '../store/receipts.ts';
+import { Raced, type SessionUnit } from '../store/session-unit.ts';
+import { unknownTasks } from '../store/tasks.ts';
+
+/** New messages of an account in a shop's window, and the time that the window shows. */
+export interface Batch {
+  readonly accountKey: string;
+  readonly shopKey: string;
+  readonly messages: readonly Said[];
+  readonly window: Window;
+}
+
+const evidence = (reason: string) => ({ actor: 'evidence', reason });
+const ATTEMPTS = 5;
+
+/**
+ * Matches the messages to receipts, completes the tasks that they prove sent, and requeues the unknown ones that the window
+ * proves unsent. Nothing to match and nothing to prove costs no transaction.
+ */
+export async function explain(deps: TaskDeps, batch: Batch): Promise<Match[]> {
+  for (let attempt = 1; ; attempt++) {
+    const { matches, unsent } = await judge(deps, batch);
+    const fresh = matches.filter((match) => !match.remembered);
+    if (fresh.length === 0 && unsent.length === 0) return matches;
+    try {
+      await settle(deps, fresh, unsent);
+      return matches;
+    } catch (error) {
+      // the receipts were matched by somebody else since they were read: judge again
+      if (!(error instanceof Stale) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+class Stale extends Error {}
+
+async function judge(deps: TaskDeps, { accountKey, shopKey, messages, window }: Batch) {
+  const tenant = currentTenant();
+  const parties = { tenant, accountKey, shopKey };
+  const receipts = messages.length > 0 ? await findReceipts(deps.db.of(), parties, messages) : [];
+  const matches = matchMessages(messages, receipts);
+  const mayProve = window.oldestAt !== undefined && window.newestAt !== undefined;
+  const unknown = mayProve ? await unknownTasks(deps.db.of(), tenant, accountKey, shopKey) : [];
+  const matched = new Set(matches.map((match) => match.receipt.taskId));
+  const unsent = unknown.filter((task) => !matched.has(task.taskId) && provesUnsent(window, task));
+  return { matches, unsent };
+}
+
+function settle(deps: TaskDeps, matches: readonly Match[], unsent: readonly StoredTask[]): Promise<void> {
+  const sessionIds = [...matches.map((match) => match.receipt.sessionId), ...unsent.map((task) => task.sessionId)];
+  return changeSessions(deps, 'explain', [...new Set(sessionIds)], async (unit) => {
+    for (const { message, receipt } of matches) await remember(unit, deps, receipt, message);
+    for (const task of unsent) await requeueUnsent(unit, task);
+  });
+}
+
+async function remember(unit: SessionUnit, deps: TaskDeps, receipt: Receipt, { messageId }: Said): Promise<void> {
+  try {
+    if (!(await matchReceipt(unit.tx, unit.tenant, receipt, messageId))) throw new Stale();
+  } catch (error) {
+    throw deps.db.isDuplicateKey(error) ? new Stale() : error;
+  }
+  const task = await unit.lockTask(receipt.taskId);
+  if (!task || task.status === 'completed') return;
+  const fields = { matchedMessageId: messageId, errorMessage: '' };
+  await unit.apply(task, 'complete', evidence('matched_message'), fields);
+}
+
+/** What was unknown when it was judged may be settled by now. */
+async function requeueUnsent(unit: SessionUnit, judged: StoredTask): Promise<void> {
+  const task = await unit.lockTask(judged.taskId);
+  if (task?.status !== 'unknown' || task.fetchedFence !== judged.fetchedFence) return;
+  if (task.leaseExpiresAt !== judged.leaseExpiresAt) throw new Raced();
+  const { command, fields, reason } = afterProof(task, unit.fence(task.sessionId), unit.now);
+  await unit.apply(task, command, evidence(reason), fields);
+}

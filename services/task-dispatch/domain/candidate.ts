@@ -1,0 +1,26 @@
+import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import { isFinished, type Status, type StoredTask } from './task.ts';
+
+const out: readonly Status[] = ['leased', 'sent', 'unknown'];
+
+/**
+ * The task of a session that a report means which names none: the one whose lease it carries; the only one that is out;
+ * else the only one that waits; else the one that was finished last. Undefined for a session without tasks. Throws
+ * AMBIGUOUS_TASK when several are out, or none is out and several wait.
+ */
+export function candidateFor(tasks: readonly StoredTask[], token: string): StoredTask | undefined {
+  const leased = token && tasks.find((task) => task.leaseToken === token || task.fetchedToken === token);
+  if (leased) return leased;
+  return (
+    only(tasks.filter((task) => out.includes(task.status))) ??
+    only(tasks.filter((task) => task.status === 'pending' || task.status === 'held')) ??
+    tasks.filter((task) => isFinished(task.status)).sort((a, b) => (b.finishedAt ?? 0) - (a.finishedAt ?? 0))[0]
+  );
+}
+
+function only(tasks: readonly StoredTask[]): StoredTask | undefined {
+  if (tasks.length < 2) return tasks[0];
+  throw refuse(ErrorReason.AMBIGUOUS_TASK, 'the session has several tasks that could be meant; name one', {
+    task_ids: tasks.map((task) => task.taskId).join(','),
+  });
+}

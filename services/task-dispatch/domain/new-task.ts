@@ -1,0 +1,52 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import type { TaskSpec } from '../../../gen/autosession/task/v1/task_pb.js';
+import { contentHash } from './content-hash.ts';
+import { levelOf, priorityOf, rankOf } from './rank.ts';
+import type { StoredTask } from './task.ts';
+
+/** The task that a spec asks for, waiting to be claimed. */
+export function newTask(spec: TaskSpec, tenant: string, now: number): StoredTask {
+  const level = levelOf(spec.level);
+  const priority = priorityOf(spec.taskType);
+  const notBeforeAt = spec.notBeforeAt && timestampMs(spec.notBeforeAt);
+  return {
+    tenant,
+    taskId: spec.taskId,
+    sessionId: spec.sessionId,
+    externalTaskId: spec.externalTaskId,
+    taskType: spec.taskType,
+    level,
+    priority,
+    queueRank: rankOf(level, priority),
+    status: 'pending',
+    sendContent: spec.sendContent,
+    contentHash: contentHash(spec.sendContent),
+    sendUrl: spec.sendUrl,
+    accountId: spec.accountId,
+    shopId: spec.shopId,
+    shopName: spec.shopName,
+    platform: spec.platform,
+    accountKey: spec.accountKey,
+    shopKey: spec.shopKey,
+    ownerEpoch: spec.ownerEpoch,
+    vip: spec.vip,
+    attempt: 0,
+    maxAttempts: Math.max(1, spec.maxAttempts),
+    unsentProofs: 0,
+    lostLeases: 0,
+    workerId: '',
+    leaseFence: 0,
+    leaseToken: '',
+    fetchedFence: 0,
+    fetchedToken: '',
+    failedFence: 0,
+    // by this service's clock: the session service's may be ahead
+    runAt: Math.max(now, notBeforeAt ?? now),
+    notBeforeAt,
+    errorMessage: '',
+    matchedMessageId: '',
+    createdAt: spec.createdAt ? timestampMs(spec.createdAt) : now,
+    updatedAt: now,
+    version: 1,
+  };
+}

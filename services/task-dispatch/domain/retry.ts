@@ -1,0 +1,49 @@
+import { type Fence, leaveToAct, withdrawalReason } from './fence.ts';
+import type { TaskFields } from './move.ts';
+import type { StoredTask } from './task.ts';
+import type { TaskCommand } from './transitions.ts';
+
+const FIRST_BACKOFF_MS = 5_000;
+const LONGEST_BACKOFF_MS = 300_000;
+
+/** A command with what it sets and why. */
+export interface Step {
+  readonly command: TaskCommand;
+  readonly fields: TaskFields;
+  readonly reason: string;
+}
+
+/** How long a task waits after its n-th failed attempt, in milliseconds. */
+export function backoff(attempts: number): number {
+  return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (Math.max(1, attempts) - 1));
+}
+
+/** Whether the task may be handed out once more. */
+export function attemptsRemain(task: Pick<StoredTask, 'attempt' | 'unsentProofs' | 'maxAttempts'>): boolean {
+  return task.attempt - task.unsentProofs < task.maxAttempts;
+}
+
+/** What becomes of a task that a sender did not send: tried again, withdrawn when the bot lost the word, or failed. */
+export function afterFailure(task: StoredTask, fence: Fence | undefined, errorMessage: string, now: number): Step {
+  const unfetched = task.status === 'leased';
+  const attempt = task.attempt + (unfetched ? 1 : 0);
+  const failedFence = unfetched ? task.leaseFence : task.fetchedFence;
+  const reason = errorMessage || 'not_sent';
+  const fields = { attempt, failedFence, errorMessage: reason };
+  if (!attemptsRemain({ ...task, attempt })) return { command: 'fail_final', fields, reason };
+  if (leaveToAct(fence, task) === 'handed_over') return withdrawn(fence, fields);
+  const runAt = now + backoff(attempt - task.unsentProofs);
+  return { command: 'retry', fields: { ...fields, runAt }, reason };
+}
+
+/** What becomes of an unknown task that the chat window shows to be unsent. The attempt does not count. */
+export function afterProof(task: StoredTask, fence: Fence | undefined, now: number): Step {
+  const fields = { unsentProofs: task.unsentProofs + 1 };
+  if (leaveToAct(fence, task) === 'handed_over') return withdrawn(fence, fields);
+  return { command: 'prove_unsent', fields: { ...fields, runAt: now }, reason: 'proved_unsent' };
+}
+
+function withdrawn(fence: Fence | undefined, fields: TaskFields): Step {
+  const reason = withdrawalReason(fence);
+  return { command: 'hand_over', fields: { ...fields, errorMessage: reason }, reason };
+}

@@ -1,0 +1,81 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  type PossiblySent,
+  PossiblySentSchema,
+  type Task,
+  TaskSchema,
+  TaskStatus,
+} from '../../../gen/autosession/task/v1/task_pb.js';
+import type { Status, StoredTask } from './task.ts';
+
+/** The state in protobuf. */
+export function statusMessage(status: Status): TaskStatus {
+  return TaskStatus[status.toUpperCase() as Uppercase<Status>];
+}
+
+/** The state's word; undefined for an unset one. */
+export function statusWord(status: TaskStatus): Status | undefined {
+  return status === TaskStatus.UNSPECIFIED ? undefined : (TaskStatus[status].toLowerCase() as Status);
+}
+
+/** The old code of a state: 0 open, 1 done, 2 failed or withdrawn. */
+export function statusCode(status: Status): number {
+  if (status === 'completed') return 1;
+  return status === 'failed' || status === 'cancelled' || status === 'dead' ? 2 : 0;
+}
+
+/** The task as callers see it. */
+export function taskMessage(task: StoredTask): Task {
+  return create(TaskSchema, {
+    taskId: task.taskId,
+    sessionId: task.sessionId,
+    externalTaskId: task.externalTaskId,
+    taskType: task.taskType,
+    taskStatus: statusMessage(task.status),
+    taskStatusCode: statusCode(task.status),
+    sendContent: task.sendContent,
+    sendUrl: task.sendUrl,
+    level: task.level,
+    priority: task.priority,
+    accountId: task.accountId,
+    shopId: task.shopId,
+    shopName: task.shopName,
+    platform: task.platform,
+    ownerEpoch: task.ownerEpoch,
+    attempt: task.attempt,
+    maxAttempts: task.maxAttempts,
+    workerId: task.workerId,
+    leaseExpiresAt: timestamp(task.leaseExpiresAt),
+    notBeforeAt: timestamp(task.notBeforeAt),
+    sentAt: timestamp(task.fetchedAt),
+    finishedAt: timestamp(task.finishedAt),
+    errorMessage: task.errorMessage,
+    createdAt: timestamp(task.createdAt),
+    updatedAt: timestamp(task.updatedAt),
+    vip: task.vip,
+    matchedMessageId: task.matchedMessageId,
+  });
+}
+
+/** The task as events carry it: streams show them, so what is to be said stays out. */
+export function eventTask(task: StoredTask): Task {
+  return taskMessage({ ...task, sendContent: '' });
+}
+
+/** A task whose content is out, for whoever takes the word. */
+export function possiblySent(task: StoredTask): PossiblySent {
+  return create(PossiblySentSchema, {
+    taskId: task.taskId,
+    taskStatus: statusMessage(task.status),
+    sendContent: task.sendContent,
+    sentAt: timestamp(task.fetchedAt),
+    workerId: task.workerId,
+    leaseExpiresAt: timestamp(task.leaseExpiresAt),
+  });
+}
+
+/** The time in protobuf; unset stays unset. */
+export function timestamp(ms: number | undefined) {
+  return ms === undefined ? undefined : timestampFromMs(ms);
+}

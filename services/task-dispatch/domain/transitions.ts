@@ -1,0 +1,118 @@
+import { TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
+import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import type { Status, StoredTask } from './task.ts';
+
+/** One row of the table: what a command does to a task in one of the states `from`. */
+export interface Transition {
+  readonly command: string;
+  readonly from: readonly Status[];
+  readonly to: Status;
+  /** Where it leads instead while the session is paused. */
+  readonly whilePaused?: Status;
+  /** The event that tells of it; none when nobody outside needs to know. */
+  readonly tells?: TaskChange;
+  /** In words, for the documentation. */
+  readonly note: string;
+}
+
+/** Everything that can happen to a task. Nothing else sets a task's state. */
+export const transitions = [
+  { command: 'claim', from: ['pending'], to: 'leased', note: 'a sender gets the lease' },
+  { command: 'fetch', from: ['leased'], to: 'sent', tells: TaskChange.SENT, note: 'the sender reads the content' },
+  {
+    command: 'complete',
+    from: ['pending', 'held', 'leased', 'sent', 'unknown', 'failed', 'cancelled', 'dead'],
+    to: 'completed',
+    tells: TaskChange.COMPLETED,
+    note: 'somebody knows that it was sent',
+  },
+  {
+    command: 'retry',
+    from: ['leased', 'sent', 'unknown'],
+    to: 'pending',
+    whilePaused: 'held',
+    tells: TaskChange.REQUEUED,
+    note: 'it was not sent, and attempts remain',
+  },
+  {
+    command: 'fail_final',
+    from: ['leased', 'sent', 'unknown'],
+    to: 'failed',
+    tells: TaskChange.FAILED,
+    note: 'it was not sent, and no attempt remains',
+  },
+  {
+    command: 'give_back',
+    from: ['leased'],
+    to: 'pending',
+    whilePaused: 'held',
+    tells: TaskChange.REQUEUED,
+    note: 'the sender does not want the lease',
+  },
+  {
+    command: 'requeue',
+    from: ['unknown', 'failed', 'dead'],
+    to: 'pending',
+    whilePaused: 'held',
+    tells: TaskChange.REQUEUED,
+    note: 'an operator or the policy has it sent (again)',
+  },
+  {
+    command: 'prove_unsent',
+    from: ['unknown'],
+    to: 'pending',
+    whilePaused: 'held',
+    tells: TaskChange.REQUEUED,
+    note: 'the chat window shows that it was not sent',
+  },
+  {
+    command: 'cancel',
+    from: ['pending', 'held', 'leased'],
+    to: 'cancelled',
+    tells: TaskChange.CANCELLED,
+    note: 'somebody withdraws it',
+  },
+  {
+    command: 'hand_over',
+    from: ['pending', 'held', 'leased', 'sent', 'unknown'],
+    to: 'cancelled',
+    tells: TaskChange.CANCELLED,
+    note: 'the bot has lost the word, and the task is known to be unsent',
+  },
+  { command: 'hold', from: ['pending', 'leased'], to: 'held', note: 'the session is paused' },
+  { command: 'unhold', from: ['held'], to: 'pending', note: 'the session goes on' },
+  { command: 'lose_lease', from: ['leased'], to: 'pending', note: 'the lease ran out before the fetch' },
+  { command: 'kill', from: ['leased'], to: 'dead', tells: TaskChange.DEAD, note: 'too many leases ran out unfetched' },
+  {
+    command: 'lose_track',
+    from: ['sent'],
+    to: 'unknown',
+    tells: TaskChange.UNKNOWN,
+    note: 'the lease ran out after the fetch',
+  },
+] as const satisfies readonly Transition[];
+
+export type TaskCommand = (typeof transitions)[number]['command'];
+
+/** The row of `command` for a task in `status`, or undefined when the table has none. */
+export function transitionOf(status: Status, command: TaskCommand): Transition | undefined {
+  return transitions.find((row: Transition) => row.command === command && row.from.includes(status));
+}
+
+/** The commands that the table accepts in `status`. */
+export function allowedCommands(status: Status): TaskCommand[] {
+  return transitions.filter((row: Transition) => row.from.includes(status)).map((row) => row.command);
+}
+
+/** The row to go by. Throws INVALID_TASK_STATUS when the table has none. */
+export function mustTransition(task: StoredTask, command: TaskCommand): Transition {
+  const row = transitionOf(task.status, command);
+  if (!row)
+    throw refuse(ErrorReason.INVALID_TASK_STATUS, `${command} is not possible on a task that is ${task.status}`, {
+      task_id: task.taskId,
+      task_status: task.status,
+      command,
+      allowed: allowedCommands(task.status).join(','),
+    });
+  return row;
+}

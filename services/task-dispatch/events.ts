@@ -1,0 +1,40 @@
+import { Control, SessionState } from '../../gen/autosession/control/v1/control_pb.js';
+import type { EventHandler } from '../lib/module.ts';
+import { raiseFence } from './commands/raise-fence.ts';
+import { storeTask } from './commands/store-task.ts';
+import type { TaskDeps } from './deps.ts';
+import { controlWord } from './domain/fence.ts';
+import { HANDED_OVER, SESSION_CLOSED } from './domain/task.ts';
+
+/** Stores the task that a new session brings, in case that the call which does so was lost. */
+export const onSessionCreated =
+  (deps: TaskDeps): EventHandler =>
+  async ({ payload }) => {
+    if (payload.case !== 'sessionCreated') return;
+    const { session, task: spec } = payload.value;
+    if (!session || !spec) return;
+    const word = {
+      sessionName: session.sessionName,
+      status: controlWord(session.status),
+      paused: session.state === SessionState.PAUSED,
+    };
+    await storeTask(deps, { spec, word, reuseSeconds: 0 });
+  };
+
+/** Raises the fence, in case that the call which does so was lost. */
+export const onSessionChanged =
+  (deps: TaskDeps): EventHandler =>
+  async ({ payload }) => {
+    if (payload.case !== 'sessionChanged') return;
+    const { session, tasksFromEpoch } = payload.value;
+    if (!session) return;
+    await raiseFence(deps, {
+      sessionId: session.sessionId,
+      sessionName: session.sessionName,
+      ownerEpoch: session.ownerEpoch,
+      status: controlWord(session.status),
+      paused: session.state === SessionState.PAUSED,
+      tasksFromEpoch,
+      cancelReason: session.status === Control.CLOSED ? SESSION_CLOSED : HANDED_OVER,
+    });
+  };

@@ -1,0 +1,57 @@
+import { create } from '@bufbuild/protobuf';
+import type { ServiceImpl } from '@connectrpc/connect';
+import {
+  type ClaimNextTaskResponse,
+  ClaimNextTaskResponseSchema,
+  type TaskService,
+} from '../../../gen/autosession/task/v1/task_service_pb.js';
+import { currentContext } from '../../lib/context.ts';
+import { type Claimant, claimNext } from '../commands/claim-next.ts';
+import type { TaskDeps } from '../deps.ts';
+import type { StoredTask } from '../domain/task.ts';
+import { timestamp } from '../domain/task-message.ts';
+
+/** A waiting caller looks again this often: for tasks whose time comes, which nobody pushes. */
+const LOOK_AGAIN_MS = 1_000;
+
+export const claimNextTask =
+  (deps: TaskDeps): ServiceImpl<typeof TaskService>['claimNextTask'] =>
+  async ({ workerId, waitSeconds, platform, accountId }) => {
+    const filter = { platform: platform || undefined, accountId: accountId || undefined };
+    const task = await claimWithin(deps, { workerId, filter }, waitSeconds * 1_000);
+    return answer(task, deps.clock.now());
+  };
+
+/** Claims, or waits for something to claim; ends early, with nothing, when the process stops. */
+async function claimWithin(deps: TaskDeps, claimant: Claimant, waitMs: number): Promise<StoredTask | undefined> {
+  const { signal, tenant } = currentContext();
+  const until = performance.now() + waitMs;
+  for (;;) {
+    const look = new AbortController();
+    const ends = AbortSignal.any([look.signal, deps.stopping, ...(signal ? [signal] : [])]);
+    const left = until - performance.now();
+    // waiting begins before the look, so that no push falls between the two
+    const pushed = left > 0 ? deps.ready.waitForPush(tenant, Math.min(left, LOOK_AGAIN_MS), ends) : undefined;
+    try {
+      const task = await claimNext(deps, claimant);
+      if (task || !pushed || deps.stopping.aborted) return task;
+      await pushed;
+      signal?.throwIfAborted();
+    } finally {
+      look.abort();
+    }
+  }
+}
+
+function answer(task: StoredTask | undefined, now: number): ClaimNextTaskResponse {
+  const response = create(ClaimNextTaskResponseSchema, { timestamp: now / 1_000 });
+  if (!task) return response;
+  const { taskId, sessionId, level, leaseToken } = task;
+  return Object.assign(response, {
+    taskId,
+    sessionId,
+    level,
+    leaseToken,
+    leaseExpiresAt: timestamp(task.leaseExpiresAt),
+  });
+}

@@ -1,0 +1,35 @@
+import { create } from '@bufbuild/protobuf';
+import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import {
+  ExplainMessagesResponseSchema,
+  type MessageToExplain,
+  type TaskService,
+} from '../../../gen/autosession/task/v1/task_service_pb.js';
+import { explain } from '../commands/explain.ts';
+import type { TaskDeps } from '../deps.ts';
+import { contentHash } from '../domain/content-hash.ts';
+import type { Said } from '../domain/match.ts';
+
+export const explainMessages =
+  (deps: TaskDeps): ServiceImpl<typeof TaskService>['explainMessages'] =>
+  async ({ accountKey, shopKey, messages, oldestAt, newestAt }) => {
+    const said = messages.map((message) => saidOf(message, deps.clock.now()));
+    const window = { oldestAt: ms(oldestAt), newestAt: ms(newestAt) };
+    const matches = await explain(deps, { accountKey, shopKey, messages: said, window });
+    const explained = matches.map(({ message, receipt }) => ({
+      messageId: message.messageId,
+      taskId: receipt.taskId,
+      sessionId: receipt.sessionId,
+    }));
+    return create(ExplainMessagesResponseSchema, { explained });
+  };
+
+/** A message without a time of storing is being stored now. */
+function saidOf({ messageId, content, sentAt, storedAt }: MessageToExplain, now: number): Said {
+  return { messageId, contentHash: contentHash(content), sentAt: ms(sentAt), storedAt: ms(storedAt) ?? now };
+}
+
+function ms(time: Timestamp | undefined): number | undefined {
+  return time && timestampMs(time);
+}

@@ -1,0 +1,92 @@
+import type { Executor } from '../../lib/db/database.ts';
+import { sqlTime } from '../../lib/db/time.ts';
+import type { QueueFilter } from '../../lib/queue/task-queue.ts';
+import { move } from '../domain/move.ts';
+import type { StoredTask } from '../domain/task.ts';
+import { columnsFor } from './row.ts';
+import type { TaskTables } from './tables.ts';
+import { taskOf } from './tasks.ts';
+
+/** A lease to be. */
+export interface Lease {
+  readonly workerId: string;
+  /** Unguessable; the token is made of it and the fence. */
+  readonly secret: string;
+  readonly expiresAt: number;
+}
+
+/**
+ * Leases a task that was just read, in one statement: the task when it was still as read, pending and ready, else
+ * undefined. Fails on the unique index when the worker holds an unfetched lease already.
+ */
+export async function claimTask(
+  db: Executor<TaskTables>,
+  task: StoredTask,
+  lease: Lease,
+  now: number,
+): Promise<StoredTask | undefined> {
+  if (task.status !== 'pending' || task.runAt > now) return undefined;
+  const leaseFence = task.leaseFence + 1;
+  const fields = {
+    leaseFence,
+    leaseToken: `${leaseFence}.${lease.secret}`,
+    leaseExpiresAt: lease.expiresAt,
+    workerId: lease.workerId,
+  };
+  const { task: leased, changes } = move(task, 'claim', { fields, paused: false, now });
+  const result = await db
+    .updateTable('tasks')
+    .set(columnsFor(changes) as never)
+    .where('tenant', '=', task.tenant)
+    .where('task_id', '=', task.taskId)
+    .where('version', '=', task.version)
+    .where('status', '=', 'pending')
+    .where('run_at', '<=', sqlTime(now))
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n ? leased : undefined;
+}
+
+/** The ready tasks in the order in which they are handed out; one walk along an index. */
+export function readyTasks(db: Executor<TaskTables>, tenant: string, filter: QueueFilter, now: number, limit: number) {
+  const { platform, accountId } = filter;
+  return db
+    .selectFrom('tasks')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('status', '=', 'pending')
+    .where('run_at', '<=', sqlTime(now))
+    .$if(accountId !== undefined, (query) => query.where('account_id', '=', accountId!))
+    .$if(platform !== undefined, (query) => query.where('platform', '=', platform!))
+    .orderBy('queue_rank')
+    .orderBy('run_at')
+    .orderBy('task_id')
+    .limit(limit);
+}
+
+/** The pending tasks that are not ready yet, the next one first. */
+export function waitingTasks(db: Executor<TaskTables>, tenant: string, now: number, limit: number) {
+  return db
+    .selectFrom('tasks')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('status', '=', 'pending')
+    .where('run_at', '>', sqlTime(now))
+    .orderBy('run_at')
+    .orderBy('task_id')
+    .limit(limit);
+}
+
+/** The task that is leased to the worker and not fetched. */
+export async function leasedTo(
+  db: Executor<TaskTables>,
+  tenant: string,
+  workerId: string,
+): Promise<StoredTask | undefined> {
+  const row = await db
+    .selectFrom('tasks')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('active_worker', '=', workerId)
+    .executeTakeFirst();
+  return row && taskOf(row);
+}

@@ -1,0 +1,52 @@
+import { msOf, sqlTime } from '../../lib/db/time.ts';
+
+type Snake<S extends string> = S extends `${infer Head}${infer Tail}`
+  ? `${Head extends Lowercase<Head> ? Head : `_${Lowercase<Head>}`}${Snake<Tail>}`
+  : S;
+
+/** How a record is stored: columns in snake_case; times as text, flags as 0 or 1, absent values as NULL. */
+export type Row<T> = {
+  [K in keyof T & string as Snake<K>]-?: Stored<T[K], K>;
+};
+
+type Stored<V, K extends string> =
+  | (K extends `${string}At` ? string : Exclude<V, undefined> extends boolean ? number : Exclude<V, undefined>)
+  | (undefined extends V ? null : never);
+
+/** The columns of (a part of) a record. Fields that end in `At` are times. */
+export function columnsFor<T extends object>(record: T): Partial<Row<T>> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [snake(name), stored(name, value)])) as never;
+}
+
+/** The record of a row; `flags` names the fields that are true or false. */
+export function recordOf<T extends object>(row: object, flags: readonly (keyof T & string)[]): T {
+  const fields = Object.entries(row).map(([column, value]) => {
+    const name = camel(column);
+    return [name, restored(name, value, flags)];
+  });
+  return Object.fromEntries(fields);
+}
+
+function stored(name: string, value: unknown): unknown {
+  if (value === undefined) return null;
+  if (isTime(name)) return sqlTime(value as number);
+  return typeof value === 'boolean' ? Number(value) : value;
+}
+
+function restored(name: string, value: unknown, flags: readonly string[]): unknown {
+  if (value === null) return undefined;
+  if (isTime(name)) return msOf(value as string);
+  return flags.includes(name) ? Boolean(value) : value;
+}
+
+function isTime(name: string): boolean {
+  return name.endsWith('At');
+}
+
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function camel(column: string): string {
+  return column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,196 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { type EventSchema, Source, TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
+import type { Dialect, Executor } from '../../lib/db/database.ts';
+import type { EventInit, Outbox } from '../../lib/outbox/outbox.ts';
+import { type Fence, newFence, type Word } from '../domain/fence.ts';
+import { move, type TaskFields } from '../domain/move.ts';
+import { isFinished, type Status, type StoredTask } from '../domain/task.ts';
+import { eventTask, statusMessage } from '../domain/task-message.ts';
+import type { TaskCommand } from '../domain/transitions.ts';
+import { insertFence, lockFences, updateFence } from './fences.ts';
+import type { TaskTables } from './tables.ts';
+import { insertTask, lockSessionTasks, lockTask, updateTask } from './tasks.ts';
+
+/** Another writer was faster; the whole transaction is to be run again. */
+export class Raced extends Error {}
+
+/** Who did something to a task, and why. */
+export interface Cause {
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** One thing that happened to a task. */
+export interface TaskNews extends Cause {
+  readonly task: StoredTask;
+  /** The state before; undefined for a new task. */
+  readonly before?: Status;
+  readonly change: TaskChange;
+}
+
+interface UnitOptions {
+  readonly tx: Executor<TaskTables>;
+  readonly dialect: Dialect;
+  readonly tenant: string;
+  readonly now: number;
+  readonly outbox: Outbox;
+}
+
+/**
+ * A transaction over the tasks of one or more sessions. It locks the sessions' fences before anything else, changes tasks
+ * by the transition table only, and at the end writes the fences and emits the events, numbered in the fences.
+ */
+export class SessionUnit {
+  readonly tx: Executor<TaskTables>;
+  readonly tenant: string;
+  readonly now: number;
+  /** What happened, in order. */
+  readonly news: TaskNews[] = [];
+  /** The tasks that wait to be claimed since, and those that do so no more. */
+  readonly ready = new Map<string, StoredTask>();
+  readonly withdrawn = new Set<string>();
+  readonly #dialect: Dialect;
+  readonly #outbox: Outbox;
+  readonly #fences = new Map<string, Fence>();
+  readonly #added = new Set<string>();
+  readonly #changed = new Set<string>();
+
+  private constructor({ tx, dialect, tenant, now, outbox }: UnitOptions) {
+    this.tx = tx;
+    this.tenant = tenant;
+    this.now = now;
+    this.#dialect = dialect;
+    this.#outbox = outbox;
+  }
+
+  /** Locks the fences of the sessions. */
+  static async open(options: UnitOptions, sessionIds: readonly string[]): Promise<SessionUnit> {
+    const unit = new SessionUnit(options);
+    for (const fence of await lockFences(options.tx, options.dialect, options.tenant, sessionIds))
+      unit.#fences.set(fence.sessionId, fence);
+    return unit;
+  }
+
+  /** What is known of who may speak; undefined for a session that was never heard of. */
+  fence(sessionId: string): Fence | undefined {
+    return this.#fences.get(sessionId);
+  }
+
+  /** Begins to keep a fence for a session that has none. */
+  addFence(word: Word): Fence {
+    const fence = newFence(this.tenant, word, this.now);
+    this.#fences.set(fence.sessionId, fence);
+    this.#added.add(fence.sessionId);
+    return fence;
+  }
+
+  /** Puts a raised fence in place of the stored one. */
+  setFence(fence: Fence): void {
+    this.#fences.set(fence.sessionId, fence);
+    this.#changed.add(fence.sessionId);
+  }
+
+  lockTask(taskId: string): Promise<StoredTask | undefined> {
+    return lockTask(this.tx, this.#dialect, this.tenant, taskId);
+  }
+
+  lockTasks(sessionId: string, statuses: readonly Status[]): Promise<StoredTask[]> {
+    return lockSessionTasks(this.tx, this.#dialect, this.tenant, sessionId, statuses);
+  }
+
+  /** Stores a new, pending task. */
+  async insert(task: StoredTask, cause: Cause): Promise<void> {
+    await insertTask(this.tx, task);
+    this.#count(task.sessionId, 1);
+    this.ready.set(task.taskId, task);
+    this.news.push({ ...cause, task, change: TaskChange.CREATED });
+  }
+
+  /** Carries a command out and returns the task afterwards. Throws INVALID_TASK_STATUS; Raced when the task is stale. */
+  async apply(task: StoredTask, command: TaskCommand, cause: Cause, fields: TaskFields = {}): Promise<StoredTask> {
+    const paused = this.#known(task.sessionId).paused;
+    const { task: after, changes, tells } = move(task, command, { fields, paused, now: this.now });
+    if (!(await updateTask(this.tx, task, changes))) throw new Raced();
+    this.#count(task.sessionId, Number(!isFinished(after.status)) - Number(!isFinished(task.status)));
+    this.#noteReadiness(task, after);
+    if (tells !== undefined) this.tell(after, tells, cause, task.status);
+    return after;
+  }
+
+  /** Changes fields of a task that stays in its state. */
+  async amend(task: StoredTask, fields: TaskFields): Promise<StoredTask> {
+    const changes = { ...fields, updatedAt: this.now, version: task.version + 1 };
+    if (!(await updateTask(this.tx, task, changes))) throw new Raced();
+    return { ...task, ...changes };
+  }
+
+  /** Emits an event about a task. */
+  tell(task: StoredTask, change: TaskChange, cause: Cause, before: Status = task.status): void {
+    this.news.push({ ...cause, task, before, change });
+  }
+
+  /** Writes the fences and emits the events. The last thing before the commit. */
+  async close(): Promise<void> {
+    const events = this.news.map((news) => this.#event(news));
+    for (const sessionId of this.#added) await insertFence(this.tx, this.#known(sessionId));
+    for (const sessionId of this.#changed)
+      if (!this.#added.has(sessionId)) await updateFence(this.tx, this.#known(sessionId));
+    await this.#outbox.emit(this.tx, this.tenant, events);
+  }
+
+  /** Numbers the event in the session's fence. `othersOpen` is what is true at the end of the transaction. */
+  #event({ task, before, change, actor, reason }: TaskNews): EventInit {
+    const fence = this.#known(task.sessionId);
+    fence.sourceSeq += 1;
+    this.#changed.add(task.sessionId);
+    const itself = this.#isOpenNow(task) ? 1 : 0;
+    const value: MessageInitShape<typeof EventSchema>['payload'] = {
+      case: 'taskChanged',
+      value: {
+        task: eventTask(task),
+        change,
+        previousStatus: before && statusMessage(before),
+        reason,
+        actor,
+        othersOpen: fence.openTasks > itself,
+      },
+    };
+    return {
+      source: Source.TASK_DISPATCH,
+      sessionId: task.sessionId,
+      sourceSeq: fence.sourceSeq,
+      sessionName: fence.sessionName,
+      accountId: task.accountId,
+      shopId: task.shopId,
+      payload: value,
+    };
+  }
+
+  /** A task that changed twice in this transaction is what its last change made of it. */
+  #isOpenNow(task: StoredTask): boolean {
+    const last = this.news.findLast((news) => news.task.taskId === task.taskId);
+    return !isFinished((last?.task ?? task).status);
+  }
+
+  #count(sessionId: string, difference: number): void {
+    if (difference === 0) return;
+    this.#known(sessionId).openTasks += difference;
+    this.#changed.add(sessionId);
+  }
+
+  #noteReadiness(before: StoredTask, after: StoredTask): void {
+    if (after.status === 'pending') {
+      this.ready.set(after.taskId, after);
+      this.withdrawn.delete(after.taskId);
+    } else if (before.status === 'pending') {
+      this.ready.delete(after.taskId);
+      this.withdrawn.add(after.taskId);
+    }
+  }
+
+  #known(sessionId: string): Fence {
+    const fence = this.#fences.get(sessionId);
+    if (!fence) throw new Error(`no fence of ${sessionId} is locked`);
+    return fence;
+  }
+}

@@ -1,0 +1,170 @@
+import { sql } from 'kysely';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { Database } from '../../services/lib/db/database.ts';
+import { mysqlBackend } from '../../services/lib/db/mysql.ts';
+import { probeDatabase } from '../../services/lib/db/probe.ts';
+import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
+import { arm } from '../../services/lib/failpoints.ts';
+import { eventually } from '../eventually.ts';
+import { startHolder } from '../lock-holder.ts';
+import { type MariadbServer, mariadb } from '../servers.ts';
+import { createDatabase, stackAvailable } from '../stack.ts';
+import { type DatabaseFixture, databaseConformance } from './database.ts';
+import { migrationConformance } from './migrations.ts';
+
+const reasonOf = (error: unknown) => errorInfo(error)?.reason ?? error;
+const opened = (url: string, poolSize?: number) => {
+  const db = new Database(mysqlBackend(url, poolSize));
+  return Object.assign(db, { [Symbol.asyncDispose]: () => db.close() });
+};
+const rowsOf = async <Row>(db: Database, text: string) => (await sql.raw<Row>(text).execute(db.of())).rows;
+
+async function twoWays(): Promise<DatabaseFixture> {
+  const url = await createDatabase();
+  const [db, other] = [opened(url), opened(url)];
+  return {
+    db,
+    other,
+    [Symbol.asyncDispose]: async () => {
+      await db.close();
+      await other.close();
+    },
+  };
+}
+
+describe.runIf(stackAvailable)('with a server', () => {
+  databaseConformance('MariaDB', twoWays);
+  migrationConformance('MariaDB', twoWays);
+
+  describe('a connection to MariaDB', () => {
+    test('has its settings from its first statement on, every one of them', async () => {
+      await using db = opened(await createDatabase(), 5);
+      const ask = () =>
+        rowsOf(db, 'SELECT @@session.tx_isolation AS i, @@session.time_zone AS z, CONNECTION_ID() AS id, SLEEP(0.02)');
+      const rows = (await Promise.all(Array.from({ length: 20 }, ask))).flat() as {
+        i: string;
+        z: string;
+        id: number;
+      }[];
+      expect(new Set(rows.map((row) => row.id)).size).toBe(5);
+      expect(rows.every((row) => row.i === 'READ-COMMITTED' && row.z === '+00:00')).toBe(true);
+    });
+
+    test('a lock is free again when its process was killed', async () => {
+      const url = await createDatabase();
+      await using db = opened(url);
+      await using holder = await startHolder(url);
+      expect(await db.tryLock('leader')).toBeUndefined();
+      await holder.kill();
+      await eventually(async () => {
+        await using lock = await db.tryLock('leader');
+        expect(lock).toBeDefined();
+      });
+    });
+
+    test('locks of two databases on one server are two', async () => {
+      await using here = opened(await createDatabase());
+      await using there = opened(await createDatabase());
+      await using _lock = await here.tryLock('leader');
+      await using other = await there.tryLock('leader');
+      expect(await other?.held()).toBe(true);
+    });
+  });
+
+  describe('the probe on MariaDB refuses', () => {
+    const refusal = async (statement: string) => {
+      await using db = opened(await createDatabase());
+      await rowsOf(db, statement);
+      return await probeDatabase(db).catch((error: Error) => error.message);
+    };
+    test('a table that has no transactions', async () => {
+      expect(await refusal('CREATE TABLE t (id INT) ENGINE=MyISAM')).toMatch(/table t is MyISAM, not InnoDB/);
+    });
+    test('a column that cannot hold every name', async () => {
+      const statement = 'CREATE TABLE t (name VARCHAR(9) CHARACTER SET latin1)';
+      expect(await refusal(statement)).toMatch(/column t\.name is latin1/);
+    });
+    test('a column that merges names', async () => {
+      const statement = 'CREATE TABLE t (name VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci)';
+      expect(await refusal(statement)).toMatch(/column t\.name is utf8mb4_general_ci/);
+    });
+  });
+
+  describe('when MariaDB goes away', () => {
+    let server: MariadbServer;
+    beforeAll(async () => {
+      server = await mariadb();
+      return () => server[Symbol.asyncDispose]();
+    });
+    const prepared = async () => {
+      const db = opened(await server.createDatabase(), 5);
+      await rowsOf(db, 'CREATE TABLE t (id INT PRIMARY KEY) ENGINE=InnoDB');
+      return db;
+    };
+    const insert = (db: Database, id: number) =>
+      db.transaction<{ t: { id: number } }, void>(
+        'insert',
+        async (tx) => void (await tx.insertInto('t').values({ id }).execute()),
+      );
+
+    test('statements fail with SERVICE_UNAVAILABLE, and go on by themselves when it is back', async () => {
+      await using db = await prepared();
+      await Promise.all(Array.from({ length: 10 }, (_, id) => insert(db, id)));
+      await server.stop();
+      expect(reasonOf(await insert(db, 20).catch((error) => error))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+      expect(reasonOf(await rowsOf(db, 'SELECT 1').catch((error) => error))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+      expect(reasonOf(await db.tryLock('x').catch((error) => error))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+      await server.start();
+      await eventually(() => insert(db, 20));
+      expect(await rowsOf(db, 'SELECT id FROM t')).toHaveLength(11);
+    });
+
+    test('connections that a restart broke lead to nothing worse, in the middle of work', async () => {
+      await using db = await prepared();
+      const ends: unknown[] = [];
+      let going = true;
+      const worker = async (from: number) => {
+        for (let id = from; going; id++)
+          await insert(db, id).then(
+            () => ends.push('done'),
+            (error) => ends.push(reasonOf(error)),
+          );
+      };
+      const workers = [worker(1_000_000), worker(2_000_000), worker(3_000_000), worker(4_000_000)];
+      await eventually(() => expect(ends.length).toBeGreaterThan(20));
+      await server.kill();
+      await server.start();
+      const before = ends.length;
+      await eventually(() => expect(ends.slice(before)).toContain('done'));
+      going = false;
+      await Promise.all(workers);
+      expect(new Set(ends)).toEqual(new Set(['done', ErrorReason.SERVICE_UNAVAILABLE]));
+      const [row] = await rowsOf<{ n: number }>(db, 'SELECT COUNT(*) AS n FROM t');
+      expect(Number(row?.n)).toBeGreaterThanOrEqual(ends.filter((end) => end === 'done').length);
+    });
+
+    test('a commit without an answer is not run again', async () => {
+      await using db = await prepared();
+      let runs = 0;
+      using _failure = arm('db.before-commit:insert', async () => {
+        runs += 1;
+        await server.kill();
+      });
+      expect(reasonOf(await insert(db, 1).catch((error) => error))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+      expect(runs).toBe(1);
+      await server.start();
+    });
+
+    test('a lock is lost, says so, and can be taken again', async () => {
+      await using db = await prepared();
+      const lock = (await db.tryLock('leader'))!;
+      await server.kill();
+      expect(await lock.held()).toBe(false);
+      await server.start();
+      expect(await lock.held()).toBe(false);
+      await lock[Symbol.asyncDispose]();
+      await using again = await db.tryLock('leader');
+      expect(await again?.held()).toBe(true);
+    });
+  });
+});

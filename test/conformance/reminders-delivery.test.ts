@@ -1,0 +1,263 @@
+import { createHmac } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import type { ReminderChannel } from '../../services/handover/channels/channel.ts';
+import { configuredChannels } from '../../services/handover/channels/configured.ts';
+import { webhookChannel } from '../../services/handover/channels/webhook.ts';
+import { startDelivery } from '../../services/handover/delivery/loops.ts';
+import { MAX_REFUSALS } from '../../services/handover/domain/retry.ts';
+import { arm } from '../../services/lib/failpoints.ts';
+import { eventually } from '../eventually.ts';
+import { Story } from '../unit/handover/events.ts';
+import { Receiver } from '../unit/handover/receiver.ts';
+import { databases, type RunningHandover, START, startHandover } from '../unit/handover/service.ts';
+
+const SECRET = 'a secret of the receiver';
+
+describe.each(databases)('delivery of reminders on %s', (database) => {
+  const start = (receiver: Receiver, timeoutMs = 2_000, others: readonly ReminderChannel[] = []) =>
+    startHandover(database, ({ clock }) => [
+      webhookChannel('webhook:receiver', { url: receiver.url, secret: SECRET }, { clock, timeoutMs }),
+      ...others,
+    ]);
+  const waiting = (session: string) => new Story(session, START).open('pending').events;
+  const states = async (service: RunningHandover) => (await service.rows('reminders')).map(({ state }) => state);
+
+  it('signs what it posts and names the delivery', async () => {
+    await using receiver = await Receiver.start();
+    await using service = await start(receiver);
+    await service.handle(waiting('ses_1'));
+    await service.deliver();
+    const { headers, body } = receiver.requests[0]!;
+    const timestamp = headers['x-autosession-timestamp'];
+    expect(timestamp).toBe(String(START / 1_000));
+    const expected = createHmac('sha256', SECRET).update(`${timestamp}.${body}`).digest('hex');
+    expect(headers['x-autosession-signature']).toBe(`sha256=${expected}`);
+    const [row] = await service.rows('reminders');
+    expect(headers['x-autosession-delivery']).toBe(row?.reminder_id);
+    expect(JSON.parse(body)).toEqual({
+      type: 'reminder',
+      tenant: 'default',
+      reminder_id: row?.reminder_id,
+      kind: 'handover_waiting',
+      severity: 'high',
+      text: '店铺「测试店铺」（账号 acc-1）：会话等待人工接管',
+      count: 1,
+      session_id: 'ses_1',
+      session_name: 'ses_1',
+      owner_epoch: 1,
+      account_id: 'acc-1',
+      shop_name: '测试店铺',
+      created_at: '2026-01-05T08:00:00.000Z',
+    });
+    expect(row).toMatchObject({ state: 'delivered', attempts: 1, last_error: '' });
+  });
+
+  it('loses nothing and repeats nothing when the receiver fails, hangs, is busy, goes away and comes back', async () => {
+    await using receiver = await Receiver.start();
+    await using service = await start(receiver, 100);
+    receiver.answer(500, 503, 'silence', { status: 429, headers: { 'retry-after': '7' } }, 502);
+    const expected: string[] = [];
+    const round = async () => {
+      await service.deliver();
+      service.clock.advance(5 * 60_000);
+    };
+    for (let n = 1; n <= 10; n++) {
+      await service.handle(waiting(`ses_${n}`));
+      await round();
+    }
+    await receiver.goAway();
+    for (let n = 11; n <= 20; n++) await service.handle(waiting(`ses_${n}`));
+    await round();
+    expect((await states(service)).filter((state) => state === 'pending').length).toBeGreaterThanOrEqual(10);
+    await receiver.comeBack();
+    for (let n = 0; n < 10; n++) await round();
+    expect(await states(service)).toEqual(Array(20).fill('delivered'));
+    for (const { reminder_id } of await service.rows('reminders')) expected.push(reminder_id);
+    expect(receiver.accepted.toSorted()).toEqual(expected.toSorted());
+  });
+
+  it('leaves the receiver alone for as long as it asks', async () => {
+    await using receiver = await Receiver.start();
+    await using service = await start(receiver);
+    receiver.answer({ status: 429, headers: { 'retry-after': '90' } });
+    await service.handle(waiting('ses_1'));
+    await service.deliver();
+    await service.handle(waiting('ses_2'));
+    service.clock.advance(89_000);
+    await service.deliver();
+    expect(receiver.requests).toHaveLength(1);
+    service.clock.advance(1_000);
+    await service.deliver();
+    expect(receiver.accepted).toHaveLength(2);
+  });
+
+  it('waits longer after every failure', async () => {
+    await using receiver = await Receiver.start();
+    await using service = await start(receiver);
+    receiver.answer(500, 500, 500);
+    await service.handle(waiting('ses_1'));
+    const tried: number[] = [];
+    for (let second = 0; second <= 8; second++) {
+      const before = receiver.requests.length;
+      await service.deliver();
+      if (receiver.requests.length > before) tried.push(second);
+      service.clock.advance(1_000);
+    }
+    expect(tried).toEqual([0, 1, 3, 7]);
+    expect(await service.rows('reminders')).toMatchObject([
+      { state: 'delivered', attempts: 4, last_error: 'HTTP 500' },
+    ]);
+  });
+
+  it('gives up on a receiver that keeps refusing, after a bounded number of tries', async () => {
+    await using receiver = await Receiver.start();
+    await using service = await start(receiver);
+    receiver.answer(...Array(50).fill(404));
+    await service.handle(waiting('ses_1'));
+    for (let n = 0; n < 20; n++) {
+      await service.deliver();
+      service.clock.advance(5 * 60_000);
+    }
+    expect(receiver.requests).toHaveLength(MAX_REFUSALS);
+    const { reminders } = await service.client().listReminders({});
+    expect(reminders).toMatchObject([{ attempts: MAX_REFUSALS, lastError: 'HTTP 404' }]);
+    expect(await states(service)).toEqual(['failed']);
+  });
+
+  it('does not follow a redirect', async () => {
+    await using elsewhere = await Receiver.start();
+    await using receiver = await Receiver.start();
+    await using service = await start(receiver);
+    receiver.answer({ status: 307, headers: { location: elsewhere.url } });
+    await service.handle(waiting('ses_1'));
+    await service.deliver();
+    expect(elsewhere.requests).toEqual([]);
+    expect(await states(service)).toEqual(['pending']);
+  });
+
+  it('is delivered when every channel has it, and one channel does not wait for another', async () => {
+    await using receiver = await Receiver.start();
+    await using second = await Receiver.start();
+    await using service = await startHandover(database, ({ clock }) => [
+      webhookChannel('webhook:first', { url: receiver.url, secret: SECRET }, { clock }),
+      webhookChannel('webhook:second', { url: second.url, secret: SECRET }, { clock }),
+    ]);
+    receiver.answer(500);
+    await service.handle(waiting('ses_1'));
+    await service.deliver();
+    expect(second.accepted).toHaveLength(1);
+    expect(await states(service)).toEqual(['pending']);
+    service.clock.advance(1_000);
+    await service.deliver();
+    expect([receiver.accepted.length, second.accepted.length]).toEqual([1, 1]);
+    expect(await states(service)).toEqual(['delivered']);
+  });
+
+  it('says the same in every try of a reminder', async () => {
+    await using receiver = await Receiver.start();
+    await using service = await start(receiver);
+    const story = new Story('ses_1', START).open().command('pause').messages(1);
+    receiver.answer(500);
+    await service.handle(story.events);
+    service.clock.advance(3_000);
+    await service.deliver();
+    await service.handle([story.messages(4).last]);
+    service.clock.advance(60_000);
+    await service.deliver();
+    const told = receiver.requests.map(({ body }) => JSON.parse(body) as { reminder_id: string; count: number });
+    expect(told.map(({ count }) => count)).toEqual([1, 1, 4]);
+    expect(told[0]?.reminder_id).toBe(told[1]?.reminder_id);
+  });
+
+  it('delivers again, under the same id, when it ends between the yes and the note of it', async () => {
+    await using receiver = await Receiver.start();
+    await using service = await start(receiver);
+    await service.handle(waiting('ses_1'));
+    {
+      using _failure = arm('db.before-commit:handover.settle-delivery', () => {
+        throw new Error('the process ends here');
+      });
+      await expect(service.deliver()).rejects.toThrow('the process ends here');
+    }
+    await service.deliver();
+    expect(receiver.accepted).toHaveLength(1);
+    service.clock.advance(30_000);
+    await service.deliver();
+    const [first, again] = receiver.accepted;
+    expect(again).toBe(first);
+    expect(await states(service)).toEqual(['delivered']);
+  });
+
+  it('gives back what the stop of the process interrupts, and delivers it later', async () => {
+    await using receiver = await Receiver.start();
+    await using service = await start(receiver);
+    receiver.answer('silence');
+    await service.handle(waiting('ses_1'));
+    const stop = new AbortController();
+    const delivering = service.deliver(stop.signal);
+    await eventually(() => expect(receiver.requests).toHaveLength(1));
+    stop.abort();
+    await delivering;
+    expect(await service.rows('reminder_deliveries')).toMatchObject([{ state: 'pending', last_error: '' }]);
+    await service.deliver();
+    expect(await states(service)).toEqual(['delivered']);
+  });
+
+  it('is not delivered twice by two processes that both believe to lead', async () => {
+    await using receiver = await Receiver.start();
+    await using service = await start(receiver);
+    for (let n = 1; n <= 12; n++) await service.handle(waiting(`ses_${n}`));
+    await Promise.all([service.deliver(), service.deliver(), service.deliver()]);
+    await service.deliver();
+    expect(new Set(receiver.accepted).size).toBe(12);
+    expect(receiver.accepted).toHaveLength(12);
+  });
+
+  it('tells nothing of URLs and secrets in logs and errors', async () => {
+    await using receiver = await Receiver.start();
+    const url = `${receiver.url.replace('http://', 'http://hooks:passw0rd@')}?token=t0ken`;
+    await using service = await startHandover(database, ({ clock }) => [
+      webhookChannel('webhook:receiver', { url, secret: SECRET }, { clock }),
+    ]);
+    await receiver.goAway();
+    await service.handle(waiting('ses_1'));
+    await service.deliver();
+    const told = JSON.stringify([service.lines, await service.rows('reminders')]);
+    expect(told).toContain('network: ECONNREFUSED');
+    for (const secret of ['passw0rd', 't0ken', SECRET]) expect(told).not.toContain(secret);
+    await receiver.comeBack();
+    service.clock.advance(1_000);
+    await service.deliver();
+    expect(receiver.requests[0]?.headers.authorization).toBe(
+      `Basic ${Buffer.from('hooks:passw0rd').toString('base64')}`,
+    );
+  });
+
+  it('wakes and delivers by itself, to the log as well', async () => {
+    await using receiver = await Receiver.start();
+    await using service = await startHandover(database, ({ clock }) => [
+      webhookChannel('webhook:receiver', { url: receiver.url, secret: SECRET }, { clock }),
+    ]);
+    const { deps } = service;
+    const channels = configuredChannels([{ url: receiver.url, secret: SECRET }], deps);
+    const host = new URL(receiver.url).host;
+    expect(channels.map(({ name }) => name)).toEqual(['log', `webhook:${host}`]);
+    const all = { ...deps, channels };
+    await using loops = new AsyncDisposableStack();
+    const running = startDelivery(all).map((loop) => loops.use(loop));
+    const wakeDelivery = () => {
+      for (const loop of running) loop.wake();
+    };
+    await service.with({ ...all, wakeDelivery }).handle(waiting('ses_1'));
+    await eventually(async () => expect(await states(service)).toEqual(['delivered']));
+    expect(receiver.accepted).toHaveLength(1);
+    expect(service.lines).toContainEqual(
+      expect.objectContaining({
+        event: 'reminder',
+        session_id: 'ses_1',
+        reason: 'handover_waiting',
+        tenant: 'default',
+      }),
+    );
+  });
+});

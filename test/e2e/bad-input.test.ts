@@ -1,0 +1,116 @@
+import { expect, it } from 'vitest';
+import { onEveryBackend } from '../every-backend.ts';
+import { sessionBody } from '../make.ts';
+import type { RestAnswer } from '../rest-client.ts';
+
+/** What CONTRACT section 1 promises of every error. */
+function expectProblem(answer: RestAnswer, status: number, reason: string): void {
+  expect([answer.status, answer.body.error_code]).toEqual([status, reason]);
+  expect(answer.body).toMatchObject({ success: false });
+  expect(answer.body.detail.startsWith(`${reason}: `)).toBe(true);
+  expect(answer.body.request_id).toBe(answer.headers.get('x-request-id'));
+  expect(typeof answer.body.message).toBe('string');
+}
+
+onEveryBackend('bad input', (world) => {
+  const json = { 'content-type': 'application/json' };
+
+  it.each([
+    ['a missing field', { account_id: undefined }, 'account_id'],
+    ['an empty field', { shop_name: '' }, 'shop_name'],
+    ['spaces at the edge', { shop_name: ' 店铺 ' }, 'shop_name'],
+    ['a control character', { external_task_id: 'a\u0000b' }, 'external_task_id'],
+    ['a wrong type', { shop_name: { name: 'x' } }, 'shop_name'],
+    ['an unknown word', { task_type: 'auto_dance' }, 'task_type'],
+    ['a level that is none', { level: 'level9' }, 'level'],
+    ['too long an id', { account_id: 'a'.repeat(101) }, 'account_id'],
+    ['too long a content', { send_content: '长'.repeat(6_000) }, 'send_content'],
+    ['a number out of range', { max_attempts: 0 }, 'max_attempts'],
+    ['a number that is none', { max_inactive_minutes: 'many' }, 'max_inactive_minutes'],
+    ['a time that is none', { not_before_at: 'tomorrow' }, 'not_before_at'],
+  ])('refuses %s and changes nothing', async (_, over, field) => {
+    const { rest } = world();
+    const body = sessionBody(over);
+    const answer = await rest.post('/api/sessions/create', body);
+    expectProblem(answer, 400, 'INVALID_ARGUMENT');
+    expect(answer.data.field).toBe(field);
+    const fixed = { ...sessionBody(), account_id: body.account_id ?? 'x' };
+    if (fixed.account_id.length <= 100) {
+      const open = await rest.ok(rest.get(`/api/sessions/open?account_id=${fixed.account_id}&shop_id=${body.shop_id}`));
+      expect(open.has_active_session).toBe(false);
+    }
+  });
+
+  it('refuses a bot’s session without content', async () => {
+    const answer = await world().rest.post('/api/sessions/create', sessionBody({ send_content: '  ' }));
+    expectProblem(answer, 400, 'INVALID_ARGUMENT');
+  });
+
+  it('refuses a body that is not JSON, or no object', async () => {
+    const { rest } = world();
+    for (const body of ['{"account_id": ', '[]', '"text"', '7', 'null'])
+      expectProblem(await rest.send('POST', '/api/sessions/create', { body, headers: json }), 400, 'MALFORMED_BODY');
+  });
+
+  it('refuses a body of 2 MiB', async () => {
+    const body = JSON.stringify(sessionBody({ send_content: 'x'.repeat(2 * 1024 * 1024) }));
+    expectProblem(await world().rest.send('POST', '/api/sessions/create', { body, headers: json }), 413, 'TOO_LARGE');
+  });
+
+  it('refuses another media type', async () => {
+    const headers = { 'content-type': 'text/xml' };
+    const answer = await world().rest.send('POST', '/api/sessions/create', { body: '<a/>', headers });
+    expectProblem(answer, 415, 'UNSUPPORTED_MEDIA_TYPE');
+  });
+
+  it('names the methods that a path has', async () => {
+    const answer = await world().rest.send('DELETE', '/api/sessions/create');
+    expectProblem(answer, 405, 'METHOD_NOT_ALLOWED');
+    expect(answer.headers.get('allow')).toContain('POST');
+    expectProblem(await world().rest.get('/api/nothing/here'), 404, 'ROUTE_NOT_FOUND');
+  });
+
+  it('says what is not there', async () => {
+    const { rest } = world();
+    expectProblem(await rest.get('/api/sessions/ses_none/status'), 404, 'SESSION_NOT_FOUND');
+    expectProblem(await rest.get('/api/sessions/ses_none/messages'), 404, 'SESSION_NOT_FOUND');
+    expectProblem(await rest.post('/api/sessions/ses_none/complete', { success: true }), 404, 'SESSION_NOT_FOUND');
+    expectProblem(await rest.get('/api/tasks/tsk_none'), 404, 'TASK_NOT_FOUND');
+    expectProblem(await rest.get('/api/tasks/tsk_none/send_info'), 404, 'TASK_NOT_FOUND');
+    expectProblem(await rest.get(`/api/sessions/${'s'.repeat(80)}/status`), 400, 'INVALID_ARGUMENT');
+  });
+
+  it('refuses an empty batch, and one of over 1000 messages', async () => {
+    const { rest } = world();
+    const batch = (messages: unknown) => rest.post('/api/messages/batch', { shop_name: '店', messages });
+    expectProblem(await batch([]), 400, 'INVALID_ARGUMENT');
+    expectProblem(await batch('text'), 400, 'INVALID_ARGUMENT');
+    const message = { id: '1', nick: 'n', content: 'c' };
+    expectProblem(await batch(Array(1_001).fill(message)), 400, 'INVALID_ARGUMENT');
+  });
+
+  it('refuses queries that are out of range', async () => {
+    const { rest } = world();
+    for (const query of ['wait_seconds=31', 'wait_seconds=-1', 'wait_seconds=x'])
+      expectProblem(await rest.get(`/api/tasks/next_id?${query}`), 400, 'INVALID_ARGUMENT');
+    expectProblem(await rest.get('/api/tasks?status=lost'), 400, 'INVALID_ARGUMENT');
+    expectProblem(await rest.get('/api/tasks?page_token=%00'), 400, 'INVALID_ARGUMENT');
+    expectProblem(await rest.get('/api/tasks?page_size=201'), 400, 'INVALID_ARGUMENT');
+  });
+
+  it('requires the word of a report', async () => {
+    const { rest } = world();
+    const { session_id: id } = await rest.ok(rest.post('/api/sessions/create', sessionBody()));
+    expectProblem(await rest.post(`/api/sessions/${id}/complete`, {}), 400, 'INVALID_ARGUMENT');
+    expectProblem(await rest.post(`/api/sessions/${id}/complete`, { success: 'yes' }), 400, 'INVALID_ARGUMENT');
+    expect((await rest.ok(rest.get(`/api/sessions/${id}/status`))).task_status).toBe('pending');
+  });
+
+  it('answers in English when asked to', async () => {
+    const { rest } = world();
+    const chinese = await rest.get('/api/sessions/ses_none/status');
+    const english = await rest.get('/api/sessions/ses_none/status', { 'accept-language': 'en-US,en;q=0.9' });
+    expect(chinese.body.message).toMatch(/\p{Script=Han}/u);
+    expect(english.body.message).not.toMatch(/\p{Script=Han}/u);
+  });
+});

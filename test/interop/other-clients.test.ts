@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-web';
+import { expect, it } from 'vitest';
+import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
+import { onEveryBackend } from '../every-backend.ts';
+import { steps } from '../steps.ts';
+
+const execute = promisify(execFile);
+
+onEveryBackend('other clients', (world) => {
+  it('buf curl speaks gRPC with the contracts of the repository', async () => {
+    const { create } = steps(world());
+    const { data } = await create();
+    const { stdout } = await execute('node_modules/.bin/buf', [
+      'curl',
+      ...['--schema', 'proto', '--protocol', 'grpc', '--http2-prior-knowledge'],
+      ...['--data', JSON.stringify({ task_id: data.task_id })],
+      `${world().rpcUrl}/autosession.task.v1.TaskService/GetTask`,
+    ]);
+    expect(JSON.parse(stdout).task).toMatchObject({ taskId: data.task_id, taskStatus: 'TASK_STATUS_PENDING' });
+  });
+
+  it.each([
+    ['gRPC-Web', createGrpcWebTransport],
+    ['Connect', createConnectTransport],
+  ])('%s works on the HTTP port', async (_, transport) => {
+    const { create } = steps(world());
+    const { data } = await create();
+    const client = createClient(TaskService, transport({ baseUrl: world().rest.baseUrl }));
+    expect((await client.getTask({ taskId: data.task_id })).task?.sessionId).toBe(data.session_id);
+  });
+
+  it('plain curl follows an event stream', async () => {
+    const { create } = steps(world());
+    const url = `${world().rest.baseUrl}/api/events/stream?types=session_created`;
+    const child = execFile('curl', ['-sN', url]);
+    let text = '';
+    const told = new Promise<void>((resolve) => {
+      child.stdout?.on('data', (chunk: string) => {
+        text += chunk;
+        if (text.includes('event: session_created')) resolve();
+      });
+    });
+    await new Promise<void>((resolve) => child.stdout?.once('data', () => resolve()));
+    const { data } = await create();
+    await told;
+    child.kill();
+    expect(text).toContain(data.session_id);
+  });
+});

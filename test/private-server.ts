@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import { chmod, mkdtemp, readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
+import { Watchdog } from './watchdog.ts';
+
+/** A server of a test's own on a loopback port, with its data in a temporary folder. It ends with this process, even a killed one. */
+export interface Server extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  /** Of the running server; the last one while it is stopped. */
+  readonly pid: number;
+  /** Ends it in good order; nothing happens when it does not run. */
+  stop(): Promise<void>;
+  /** Starts it again on the same port and data; resolves when it answers. */
+  start(): Promise<void>;
+  /** SIGKILL: what it had not written to disk is lost. */
+  kill(): Promise<void>;
+}
+
+/** How a server is run. */
+export interface Program {
+  readonly binary: string;
+  args(folder: string, port: number): string[];
+  /** Makes the data folder `data` before the first start. */
+  prepare(folder: string): Promise<void>;
+  /** What to say to it, and which answer shows that it serves. */
+  readonly ready: { readonly say: string; answered(bytes: Buffer): boolean };
+}
+
+const READY_MS = 60_000;
+const STOP_MS = 30_000;
+const ANSWER_MS = 2_000;
+/** A server that is still loading says so and nothing more: ask it again soon. */
+const LOADING_MS = 100;
+
+/** A server process in a folder of its own, on one port for as long as it lives. */
+export class PrivateServer {
+  readonly folder: string;
+  readonly #program: Program;
+  readonly #watchdog: Watchdog;
+  #port = 0;
+  #child: ChildProcess | undefined;
+  #exited: Promise<unknown> = Promise.resolve();
+
+  private constructor(folder: string, program: Program) {
+    this.folder = folder;
+    this.#program = program;
+    this.#watchdog = new Watchdog(folder);
+  }
+
+  /** Prepares the data and starts the server; resolves when it answers. */
+  static async start(name: string, program: Program): Promise<PrivateServer> {
+    const folder = await mkdtemp(join(tmpdir(), `autosession-${name}-`));
+    await chmod(folder, 0o755); // the server may run as another user
+    const server = new PrivateServer(folder, program);
+    try {
+      await program.prepare(folder);
+      await server.#findPort();
+    } catch (error) {
+      await server.dispose();
+      throw error;
+    }
+    return server;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Somebody may take the port between the look and the server's bind: then the server ends, and another one is tried. */
+  async #findPort(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      this.#port = await freePort();
+      try {
+        return await this.run();
+      } catch (error) {
+        if (attempt === 5) throw error;
+      }
+    }
+  }
+
+  /** Starts the process on its port; resolves when it answers, throws with its log when it ends instead. */
+  async run(): Promise<void> {
+    if (this.#running()) return;
+    const log = openSync(join(this.folder, 'log'), 'a');
+    const child = spawn(this.#program.binary, this.#program.args(this.folder, this.#port), {
+      stdio: ['ignore', log, log],
+      detached: true, // Ctrl+C is for the tests; they stop their servers
+    });
+    child.unref();
+    this.#child = child;
+    this.#watchdog.guard(child.pid);
+    this.#exited = once(child, 'exit').finally(() => this.#watchdog.guard(undefined));
+    this.#exited.catch(() => {});
+    const until = Date.now() + READY_MS;
+    while (!(await this.#answers())) {
+      if (!this.#running() || Date.now() > until) {
+        await this.kill();
+        throw new Error(`${this.#program.binary} did not start: ${(await this.#log()).slice(-2_000)}`);
+      }
+      await delay(10);
+    }
+  }
+
+  async #answers(): Promise<boolean> {
+    const { say, answered } = this.#program.ready;
+    return this.ask(say, answered, LOADING_MS).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #log(): Promise<string> {
+    return readFile(join(this.folder, 'log'), 'utf8').catch(() => '');
+  }
+
+  #running(): boolean {
+    return this.#child?.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (!this.#running()) return;
+    this.#child?.ref();
+    this.#child?.kill(signal);
+    const stuck = setTimeout(() => this.#child?.kill('SIGKILL'), STOP_MS);
+    await this.#exited.catch(() => {});
+    clearTimeout(stuck);
+  }
+
+  async dispose(): Promise<void> {
+    await this.stop();
+    await this.#watchdog.release();
+  }
+
+  /** Says something on a connection of its own; resolves at the awaited answer. */
+  ask(say: string, answered: (bytes: Buffer) => boolean, withinMs = ANSWER_MS): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.#port, '127.0.0.1', () => socket.write(say));
+      let bytes = Buffer.alloc(0);
+      socket.setTimeout(withinMs, () => socket.destroy());
+      socket.on('data', (chunk) => {
+        bytes = Buffer.concat([bytes, chunk]);
+        if (answered(bytes)) {
+          resolve();
+          socket.destroy();
+        }
+      });
+      socket.on('error', reject);
+      socket.on('close', () => reject(new Error(`port ${this.#port} did not answer as awaited`)));
+    });
+  }
+
+  /** The server as tests see it, with what is special to it. */
+  as<Special extends { url(port: number): string }>(special: Special): Server & Omit<Special, 'url'> {
+    const self = this;
+    return {
+      ...special,
+      url: special.url(this.#port),
+      port: this.#port,
+      get pid() {
+        return self.#child?.pid ?? 0;
+      },
+      stop: () => this.stop(),
+      start: () => this.run(),
+      kill: () => this.kill(),
+      [Symbol.asyncDispose]: () => this.dispose(),
+    };
+  }
+}

@@ -1,0 +1,144 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { createConnection } from 'mysql2/promise';
+import { PrivateServer, type Program, type Server } from './private-server.ts';
+
+export interface MariadbServer extends Server {
+  /** The URL of a fresh, empty database. */
+  createDatabase(): Promise<string>;
+}
+
+export interface RedisServer extends Server {
+  flushall(): Promise<void>;
+}
+
+export interface NatsServer extends Server {
+  /** Throws all streams away: stops it, deletes the JetStream folder, starts it. */
+  wipe(): Promise<void>;
+}
+
+const run = promisify(execFile);
+
+function find(binary: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
+  return folders.map((folder) => join(folder, binary)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const binaries = {
+  mariadbd: find('mariadbd'),
+  installDb: find('mariadb-install-db'),
+  redis: find('redis-server'),
+  nats: find('nats-server'),
+};
+
+/** Which servers this machine can run. */
+export const available = {
+  mariadb: Boolean(binaries.mariadbd && binaries.installDb),
+  redis: Boolean(binaries.redis),
+  nats: Boolean(binaries.nats),
+};
+
+function installed(path: string | undefined, name: string): string {
+  if (!path) throw new Error(`${name} is not installed (apt-get install mariadb-server redis-server nats-server)`);
+  return path;
+}
+
+/** MariaDB; root needs no password. Its default character set is latin1, which nothing of ours may depend on. */
+export async function mariadb(): Promise<MariadbServer> {
+  // mariadbd refuses to run as root without being told whom to become
+  const user = process.getuid?.() === 0 ? ['--user=mysql'] : [];
+  const program: Program = {
+    binary: installed(binaries.mariadbd, 'mariadbd'),
+    args: (folder, port) => [
+      '--no-defaults',
+      ...user,
+      `--datadir=${join(folder, 'data')}`,
+      `--socket=${join(folder, 'data', 's.sock')}`,
+      `--port=${port}`,
+      '--bind-address=127.0.0.1',
+      '--skip-name-resolve',
+      '--skip-log-bin',
+      '--performance-schema=OFF',
+      '--character-set-server=latin1',
+      '--max-connections=500',
+      '--innodb-buffer-pool-size=64M',
+      '--innodb-log-file-size=32M',
+      '--innodb-flush-log-at-trx-commit=1',
+      '--innodb-use-native-aio=0',
+      '--innodb-fast-shutdown=2',
+    ],
+    prepare: async (folder) => {
+      const args = ['--no-defaults', ...user, `--datadir=${join(folder, 'data')}`, '--skip-test-db'];
+      await run(installed(binaries.installDb, 'mariadb-install-db'), [
+        ...args,
+        '--auth-root-authentication-method=normal',
+        '--innodb-log-file-size=32M',
+      ]);
+    },
+    // the server speaks first: four bytes of header, then protocol version 10
+    ready: { say: '', answered: (bytes) => bytes.length > 4 && bytes[4] === 10 },
+  };
+  const server = await PrivateServer.start('mariadb', program);
+  const url = `mysql://root@127.0.0.1:${server.port}`;
+  return server.as({ url: () => url, createDatabase: () => createDatabaseAt(url) });
+}
+
+/** Makes a fresh, empty database on the server at `serverUrl` and returns its URL. */
+export async function createDatabaseAt(serverUrl: string): Promise<string> {
+  const name = `t_${randomBytes(8).toString('hex')}`;
+  const connection = await createConnection({ uri: serverUrl });
+  try {
+    await connection.query(`CREATE DATABASE ${name}`);
+  } finally {
+    await connection.end();
+  }
+  return `${serverUrl}/${name}`;
+}
+
+/** Redis; an append-only file keeps its data over stop and start. */
+export async function redis(): Promise<RedisServer> {
+  const server = await PrivateServer.start('redis', {
+    binary: installed(binaries.redis, 'redis-server'),
+    args: (folder, port) => [
+      ...['--port', String(port), '--bind', '127.0.0.1', '--dir', join(folder, 'data')],
+      ...['--save', '', '--appendonly', 'yes', '--appendfsync', 'no'],
+    ],
+    prepare: async (folder) => void (await mkdir(join(folder, 'data'))),
+    ready: { say: 'PING\r\n', answered: (bytes) => bytes.toString().startsWith('+PONG') },
+  });
+  return server.as({
+    url: (port) => `redis://127.0.0.1:${port}/0`,
+    flushall: () => server.ask('FLUSHALL\r\n', (bytes) => bytes.toString().startsWith('+OK')),
+  });
+}
+
+/** NATS with JetStream on disk. */
+export async function nats(): Promise<NatsServer> {
+  const server = await PrivateServer.start('nats', {
+    binary: installed(binaries.nats, 'nats-server'),
+    args: (folder, port) => ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', join(folder, 'data')],
+    prepare: async (folder) => void (await mkdir(join(folder, 'data'))),
+    ready: { say: '', answered: (bytes) => bytes.toString().startsWith('INFO ') },
+  });
+  return server.as({
+    url: (port) => `nats://127.0.0.1:${port}`,
+    wipe: async () => {
+      await server.stop();
+      await rm(join(server.folder, 'data'), { recursive: true, force: true });
+      await server.run();
+    },
+  });
+}

@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const SERVICES = ['session', 'task-dispatch', 'message-analysis', 'handover', 'gateway'];
+
+/** What a folder may import, beside packages: see the table in the README's layout section. */
+const rules: { files: RegExp; may: RegExp }[] = [
+  { files: /^services\/main\.ts$/, may: /^services\/(lib\/(load-config|process)|[\w-]+\/module)\.ts$/ },
+  { files: /^services\/lib\//, may: /^(services\/lib|gen)\// },
+  ...SERVICES.filter((name) => name !== 'gateway').flatMap((name) => [
+    {
+      files: new RegExp(`^services/${name}/domain/`),
+      may: new RegExp(`^(gen|services/lib/errors|services/${name}/domain)/`),
+    },
+    {
+      files: new RegExp(`^services/${name}/store/`),
+      may: new RegExp(
+        `^(gen|services/lib/(db|outbox|errors)|services/${name}/(domain|store))/|^services/lib/(context|clock)\\.ts$`,
+      ),
+    },
+    { files: new RegExp(`^services/${name}/`), may: new RegExp(`^(gen|services/lib|services/${name})/`) },
+  ]),
+  { files: /^services\/gateway\//, may: /^(gen|services\/lib|services\/gateway)\// },
+  { files: /^examples\//, may: /^examples\// },
+];
+
+const pureGlobals = /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|process\.)/;
+
+function sources(root: string): string[] {
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function relativeImports(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/(?:from|import)\s*\(?'(\.[^']+)'/g)].map((match) =>
+    normalize(join(dirname(file), match[1] ?? '')),
+  );
+}
+
+describe('the architecture', () => {
+  it.each([...sources('services'), ...sources('examples')])('%s imports only what its folder may', (file) => {
+    const rule = rules.find(({ files }) => files.test(file));
+    expect(rule).toBeDefined();
+    expect(relativeImports(file).filter((target) => !rule?.may.test(target))).toEqual([]);
+  });
+
+  it('keeps domain folders free of the clock, chance and the process', () => {
+    const impure = sources('services')
+      .filter((file) => file.includes('/domain/'))
+      .filter((file) => pureGlobals.test(readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')));
+    expect(impure).toEqual([]);
+  });
+
+  it('ends the process nowhere but in main.ts', () => {
+    const exits = sources('services').filter((file) => /process\.exit\(/.test(readFileSync(file, 'utf8')));
+    expect(exits).toEqual(['services/main.ts']);
+  });
+
+  it('lets only the relay append to the log', () => {
+    const appends = sources('services').filter((file) => /\blog\.append\(/.test(readFileSync(file, 'utf8')));
+    expect(appends).toEqual(['services/lib/outbox/relay.ts']);
+  });
+
+  it('has every service behind its module only', () => {
+    for (const name of SERVICES) expect(readFileSync('services/main.ts', 'utf8')).toContain(`./${name}/module.ts`);
+  });
+});

@@ -1,0 +1,137 @@
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type Event, EventSchema, Source } from '../../../gen/autosession/event/v1/event_pb.js';
+import type { EventLog, LogBounds, LoggedEvent } from '../../../services/lib/bus/event-log.ts';
+
+/** An event log in memory that can be cut off, trimmed and made anew. */
+export class MemoryLog implements EventLog {
+  readonly name = 'memory';
+  #incarnation = 1;
+  #before = 0n;
+  #records: LoggedEvent[] = [];
+  #down = false;
+  #wakes = new Set<() => void>();
+  /** How many tails are open. */
+  tails = 0;
+
+  /** Adds an event of a tenant; `session_changed` with the command `touch` unless it says otherwise. */
+  add(init: MessageInitShape<typeof EventSchema> = {}, tenant = 'default'): LoggedEvent {
+    const event = testEvent(init);
+    const record: LoggedEvent = {
+      position: this.#last + 1n,
+      eventId: event.eventId,
+      tenant,
+      source: 'session',
+      sessionId: event.sessionId,
+      sourceSeq: event.sourceSeq,
+      type: 'test',
+      payload: toBinary(EventSchema, event),
+    };
+    this.#records.push(record);
+    this.#wake();
+    return record;
+  }
+
+  /** Nothing answers until `heal`; open tails break. */
+  cut(): void {
+    this.#down = true;
+    this.#wake();
+  }
+
+  heal(): void {
+    this.#down = false;
+  }
+
+  /** Begins another, empty log. */
+  wipe(): void {
+    this.#incarnation += 1;
+    this.#before = 0n;
+    this.#records = [];
+    this.#wake();
+  }
+
+  /** Forgets everything up to a position. */
+  forget(upTo: bigint): void {
+    this.#before = upTo;
+    this.#records = this.#records.filter(({ position }) => position > upTo);
+  }
+
+  async bounds(): Promise<LogBounds> {
+    this.#assertUp();
+    return { incarnation: `log-${this.#incarnation}`, before: this.#before, last: this.#last };
+  }
+
+  async read(after: bigint, limit: number): Promise<LoggedEvent[]> {
+    this.#assertUp();
+    return this.#records.filter(({ position }) => position > after).slice(0, limit);
+  }
+
+  async *tail(after: bigint, signal: AbortSignal): AsyncIterable<LoggedEvent[]> {
+    const incarnation = this.#incarnation;
+    let at = after;
+    this.tails += 1;
+    try {
+      while (!signal.aborted) {
+        this.#assertUp();
+        if (this.#incarnation !== incarnation || at < this.#before) throw new Error('the log is another one');
+        const records = await this.read(at, 100);
+        at = records.at(-1)?.position ?? at;
+        if (records.length > 0) yield records;
+        else await this.#change(signal);
+      }
+    } finally {
+      this.tails -= 1;
+    }
+  }
+
+  async writer(): Promise<never> {
+    throw new Error('only add() appends here');
+  }
+
+  async trim(): Promise<void> {}
+
+  async ping(): Promise<boolean> {
+    return !this.#down;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  get #last(): bigint {
+    return this.#records.at(-1)?.position ?? this.#before;
+  }
+
+  #assertUp(): void {
+    if (this.#down) throw new Error('the log is away');
+  }
+
+  #change(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#wakes.delete(done);
+        resolve();
+      };
+      this.#wakes.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#wakes]) wake();
+  }
+}
+
+let count = 0;
+
+/** An event with whatever the test does not name filled in; every one is of a session of its own unless named. */
+export function testEvent(init: MessageInitShape<typeof EventSchema> = {}): Event {
+  count += 1;
+  return create(EventSchema, {
+    eventId: `evt_${count}`,
+    source: Source.SESSION,
+    sessionId: `ses_${count}`,
+    sourceSeq: 1,
+    occurredAt: timestampFromMs(1_763_605_000_000),
+    payload: { case: 'sessionChanged', value: { command: 'activate' } },
+    ...init,
+  });
+}

@@ -1,0 +1,155 @@
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
+import { eventually } from '../../eventually.ts';
+import { restClient, type SseFrame } from '../../rest-client.ts';
+import { restApp } from './rest-fixture.ts';
+import { watchWorld } from './watch-fixture.ts';
+
+const clients: AbortController[] = [];
+afterEach(() => {
+  for (const client of clients.splice(0)) client.abort();
+});
+
+/** A world with REST on a port of its own. */
+async function sseWorld(options: Parameters<typeof watchWorld>[0] = {}) {
+  const world = watchWorld(options);
+  const app = await restApp(world.routes);
+  const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 });
+  const rest = restClient(baseUrl);
+  return {
+    ...world,
+    app,
+    baseUrl,
+    rest,
+    stream: async (path: string, headers: Record<string, string> = {}) => {
+      const client = new AbortController();
+      clients.push(client);
+      return { frames: await rest.stream(path, client.signal, headers), close: () => client.abort() };
+    },
+    openStreams: async () => (await world.metrics.streams.get()).values[0]?.value ?? 0,
+    [Symbol.asyncDispose]: async () => {
+      world.stop();
+      for (const client of clients) client.abort();
+      await app.close();
+      await world[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const next = async (frames: AsyncGenerator<SseFrame>) => (await frames.next()).value as SseFrame;
+
+const takeOver = {
+  sessionId: 'ses_known',
+  payload: {
+    case: 'sessionChanged' as const,
+    value: {
+      command: 'take_over',
+      session: { status: Control.MANUAL_LIVE, state: SessionState.TRANSFERRED, assignedAgent: { agentName: '小王' } },
+      previousStatus: Control.PENDING_MANUAL,
+    },
+  },
+};
+
+describe('an SSE stream', () => {
+  it('begins at once, unbuffered, with the pace of a reconnect', async () => {
+    await using world = await sseWorld();
+    const client = new AbortController();
+    clients.push(client);
+    const response = await fetch(`${world.baseUrl}/api/events/stream`, { signal: client.signal });
+    expect(response.status).toBe(200);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-accel-buffering': 'no',
+      'transfer-encoding': 'chunked',
+      'x-request-id': expect.stringMatching(/^req_/),
+    });
+    const reader = response.body!.getReader();
+    const text = new TextDecoder().decode((await reader.read()).value);
+    expect(text).toMatch(/^retry: 2000\n\n/);
+  });
+
+  it('shows what happens after its headers, and resumes behind any id', async () => {
+    await using world = await sseWorld();
+    const { frames } = await world.stream('/api/sessions/ses_known/events');
+    world.log.add();
+    world.log.add(takeOver);
+    const first = await next(frames);
+    const second = await next(frames);
+    expect([first.event, first.id, second.event]).toEqual(['status_change', undefined, 'manual_message']);
+    world.log.add({ ...takeOver, sourceSeq: 2 });
+    const again = await world.stream('/api/events/stream?session=ses_known', { 'last-event-id': second.id ?? '' });
+    expect(await next(again.frames)).toMatchObject({ event: 'status_change' });
+    const other = await world.stream(`/api/sessions/ses_known/events?last_event_id=${second.id}`);
+    expect(await next(other.frames)).toMatchObject({ event: 'status_change' });
+  });
+
+  it('shows only frames of the wanted types', async () => {
+    await using world = await sseWorld();
+    const { frames } = await world.stream('/api/events/stream?types=manual_message,task_sent');
+    world.log.add(takeOver);
+    const frame = await next(frames);
+    expect([frame.event, typeof frame.id]).toEqual(['manual_message', 'string']);
+  });
+
+  it('can be resumed from before its first event', async () => {
+    await using world = await sseWorld();
+    const client = new AbortController();
+    clients.push(client);
+    const response = await fetch(`${world.baseUrl}/api/events/stream`, { signal: client.signal });
+    let text = '';
+    for await (const chunk of response.body!) {
+      text += new TextDecoder().decode(chunk);
+      if (text.includes('id: ')) break;
+    }
+    const id = /^id: (.*)$/m.exec(text)?.[1] ?? '';
+    const { eventId } = world.log.add();
+    expect(eventId).toBeDefined();
+    const { frames } = await world.stream('/api/events/stream', { 'last-event-id': id });
+    expect(await next(frames)).toMatchObject({ event: 'state_change' });
+  });
+
+  it('that cannot begin is answered like any request', async () => {
+    await using world = await sseWorld();
+    const none = await world.rest.get('/api/sessions/ses_none/events');
+    expect([none.status, none.body.error_code]).toEqual([404, 'SESSION_NOT_FOUND']);
+    const garbage = await world.rest.get('/api/events/stream?last_event_id=garbage');
+    expect([garbage.status, garbage.data]).toEqual([400, { field: 'cursor' }]);
+    world.log.cut();
+    expect((await world.rest.get('/api/events/stream')).status).toBe(503);
+  });
+
+  it('ends on the server when the client goes', async () => {
+    await using world = await sseWorld();
+    const streams = await Promise.all([1, 2, 3].map(() => world.stream('/api/events/stream')));
+    await eventually(async () => expect(await world.openStreams()).toBe(3));
+    for (const stream of streams) stream.close();
+    await eventually(async () => expect(await world.openStreams()).toBe(0));
+  });
+
+  it('says why it ends, at the stop', async () => {
+    await using world = await sseWorld();
+    const { frames } = await world.stream('/api/events/stream');
+    await eventually(async () => expect(await world.openStreams()).toBe(1));
+    world.stop();
+    expect(await next(frames)).toMatchObject({ event: 'error', data: { error_code: 'SERVICE_UNAVAILABLE' } });
+    expect((await frames.next()).done).toBe(true);
+  });
+
+  it('that nobody reads holds nobody up, and ends with its client', async () => {
+    await using world = await sseWorld();
+    const { port } = new URL(world.baseUrl);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.pause();
+    socket.write('GET /api/events/stream HTTP/1.1\r\nhost: x\r\n\r\n');
+    await eventually(async () => expect(await world.openStreams()).toBe(1));
+    const big = { command: 'activate', reason: 'x'.repeat(10_000) };
+    for (let i = 0; i < 3_000; i++) world.log.add({ payload: { case: 'sessionChanged', value: big } });
+    const other = await world.stream('/api/events/stream');
+    const { sessionId } = world.log.add();
+    for (let frame = await next(other.frames); frame.data.session_id !== sessionId; ) frame = await next(other.frames);
+    socket.destroy();
+    await eventually(async () => expect(await world.openStreams()).toBe(1));
+  });
+});

@@ -1,0 +1,60 @@
+import { toBinary } from '@bufbuild/protobuf';
+import { expect, it } from 'vitest';
+import { EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
+import type { LogRecord } from '../../../services/lib/bus/event-log.ts';
+import { eventLogMigrations, sqlEventLog } from '../../../services/lib/bus/sql-event-log.ts';
+import { systemClock } from '../../../services/lib/clock.ts';
+import { Database } from '../../../services/lib/db/database.ts';
+import { migrate } from '../../../services/lib/db/migrate.ts';
+import { sqliteBackend } from '../../../services/lib/db/sqlite.ts';
+import { testEvent } from './memory-log.ts';
+import { watchWorld } from './watch-fixture.ts';
+
+async function sqlLog() {
+  const db = new Database(sqliteBackend(':memory:'));
+  await migrate(db, [eventLogMigrations], systemClock.now());
+  const log = sqlEventLog(db, systemClock);
+  return { log, [Symbol.asyncDispose]: () => db.close() };
+}
+
+function record(): LogRecord {
+  const event = testEvent();
+  const { eventId, sessionId, sourceSeq } = event;
+  const payload = toBinary(EventSchema, event);
+  return { eventId, tenant: 'default', source: 'session', sessionId, sourceSeq, type: 'session_changed', payload };
+}
+
+it('streams over the SQL log go on behind every cursor without gap or repeat, while more is written', async () => {
+  await using sql = await sqlLog();
+  const writer = await sql.log.writer();
+  await using world = watchWorld({ log: sql.log, limits: { events: 50, bytes: 1e6 } });
+  using first = await world.watch();
+  const written: string[] = [];
+  const write = async (count: number) => {
+    const records = Array.from({ length: count }, record);
+    written.push(...records.map(({ eventId }) => eventId));
+    await writer.append(records);
+  };
+  await write(120);
+  const cursors = [first.first.cursor];
+  for (let i = 0; i < 40; i++) cursors.push((await first.next()).cursor);
+  for (const [index, cursor] of cursors.entries()) {
+    const [stream] = await Promise.all([world.watch({ cursor }), write(3)]);
+    expect(await stream.take(written.length - index)).toEqual(written.slice(index));
+    stream.close();
+  }
+});
+
+it('streams over the SQL log resync when it is made anew', async () => {
+  await using sql = await sqlLog();
+  const writer = await sql.log.writer();
+  await using world = watchWorld({ log: sql.log });
+  using stream = await world.watch();
+  await writer.append([record()]);
+  expect((await stream.next()).what).toMatch(/^evt_/);
+  await writer.renew();
+  expect((await stream.next()).what).toBe('resync');
+  const after = record();
+  await (await sql.log.writer()).append([after]);
+  expect(await stream.take(1)).toEqual([after.eventId]);
+});

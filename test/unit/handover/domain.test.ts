@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { ReminderKind } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import { configuredChannels } from '../../../services/handover/channels/configured.ts';
+import { retryAfterMs } from '../../../services/handover/channels/retry-after.ts';
+import { placeMessages } from '../../../services/handover/domain/reminder.ts';
+import { reminderText } from '../../../services/handover/domain/reminder-text.ts';
+import { MAX_REFUSALS, retryIn } from '../../../services/handover/domain/retry.ts';
+import { createLogger } from '../../../services/lib/log.ts';
+import { START } from './service.ts';
+
+describe('when a delivery is tried again', () => {
+  const away = { permanent: false };
+  it('doubles from a second to five minutes, for ever', () => {
+    expect([1, 2, 3, 9, 10, 5_000].map((attempts) => retryIn(away, attempts, 0))).toEqual([
+      1_000, 2_000, 4_000, 256_000, 300_000, 300_000,
+    ]);
+  });
+  it('is not before the receiver allows it, and an hour at most', () => {
+    expect(retryIn({ permanent: false, retryAfterMs: 60_000 }, 1, 0)).toBe(60_000);
+    expect(retryIn({ permanent: false, retryAfterMs: 1e12 }, 1, 0)).toBe(3_600_000);
+  });
+  it('is never after enough refusals', () => {
+    expect(retryIn({ permanent: true }, MAX_REFUSALS, MAX_REFUSALS)).toBeUndefined();
+  });
+  it('does not count the times that the receiver was away', () => {
+    expect(retryIn({ permanent: true }, 500, 1)).toBe(300_000);
+  });
+});
+
+describe('Retry-After', () => {
+  it.each([
+    ['120', 120_000],
+    [new Date(START + 30_000).toUTCString(), 30_000],
+    [new Date(START - 30_000).toUTCString(), 0],
+    ['soon', undefined],
+    [null, undefined],
+  ])('%s asks for %s ms', (header, expected) => {
+    expect(retryAfterMs(header, START)).toBe(expected);
+  });
+});
+
+describe('where new messages are told', () => {
+  const minute = START / 60_000;
+  it('is a new reminder of their minute', () => {
+    expect(placeMessages(START + 59_999, [])).toEqual({ minute });
+  });
+  it('is the reminder of their minute that is not out', () => {
+    const later = [{ reminderId: 'rem_1', minute, out: false }];
+    expect(placeMessages(START, later)).toEqual({ minute, grow: 'rem_1' });
+  });
+  it('is the first later minute that is free or not out', () => {
+    const out = [0, 1].map((n) => ({ reminderId: `rem_${n}`, minute: minute + n, out: true }));
+    expect(placeMessages(START, out)).toEqual({ minute: minute + 2 });
+    const waiting = { reminderId: 'rem_2', minute: minute + 2, out: false };
+    expect(placeMessages(START, [waiting, ...out])).toEqual({ minute: minute + 2, grow: 'rem_2' });
+  });
+});
+
+describe('the text of a reminder', () => {
+  const facts = { shopName: '', accountId: '', sessionName: 'ses_1', count: 2 };
+  it.each(Object.values(ReminderKind).filter((kind) => typeof kind === 'number'))('exists for kind %i', (kind) => {
+    expect(reminderText({ ...facts, kind })).toMatch(/^会话 ses_1：.+/);
+  });
+  it('names the shop, the account and the count', () => {
+    const named = { ...facts, shopName: '花店', accountId: 't-1', kind: ReminderKind.NEW_MESSAGES };
+    expect(reminderText(named)).toBe('店铺「花店」（账号 t-1）：有 2 条新消息待人工处理');
+  });
+});
+
+describe('the configured channels', () => {
+  it('are the log and a webhook per entry, named without secrets', () => {
+    const urls = ['https://u:p@a.example/x?k=1', 'https://a.example/y', 'http://b.example:8080/'];
+    const webhooks = urls.map((url) => ({ url, secret: 's' }));
+    const channels = configuredChannels(webhooks, { clock: { now: () => START }, logger: createLogger('silent') });
+    expect(channels.map(({ name }) => name)).toEqual([
+      'log',
+      'webhook:a.example',
+      'webhook:a.example#2',
+      'webhook:b.example:8080',
+    ]);
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig } from '../../../services/lib/load-config.ts';
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('the configuration', () => {
+  it('is the embedded default without any environment', () => {
+    expect(loadConfig({})).toMatchObject({ httpPort: 8000, rpcPort: 50051, host: '127.0.0.1', dataDir: '.data' });
+    expect(loadConfig({}).servers).toBeUndefined();
+  });
+
+  it('takes an empty value for an unset one', () => {
+    expect(loadConfig({ AUTOSESSION_HTTP_PORT: '', AUTOSESSION_TIMEZONE: ' ' }).httpPort).toBe(8000);
+  });
+
+  it.each([
+    ['AUTOSESSION_HTTP_PORT', '70000'],
+    ['AUTOSESSION_HTTP_PORT', '80a'],
+    ['AUTOSESSION_LEASE_SECONDS', '0'],
+    ['AUTOSESSION_UNKNOWN_POLICY', 'maybe'],
+    ['AUTOSESSION_TIMEZONE', 'Mars/Olympus'],
+    ['AUTOSESSION_LEGACY_STATUS', 'perhaps'],
+    ['AUTOSESSION_WEBHOOKS', '[{"url": "ftp://x", "secret": "s"}]'],
+    ['AUTOSESSION_WEBHOOKS', 'nope'],
+    ['AUTOSESSION_HOST', '0.0.0.0'],
+    ['LOG_LEVEL', 'loud'],
+    ['MYSQL_URL', 'postgres://x'],
+  ])('says in a sentence what is wrong with %s=%s', (name, value) => {
+    const [problem] = problemsOf({ [name]: value });
+    expect(problem).toContain(name);
+    expect(problem).toMatch(/\.$/);
+  });
+
+  it('says everything that is wrong at once', () => {
+    expect(problemsOf({ AUTOSESSION_HTTP_PORT: 'x', LOG_LEVEL: 'loud' })).toHaveLength(2);
+  });
+
+  it('wants MySQL, Redis and NATS together, or none of them', () => {
+    expect(problemsOf({ MYSQL_URL: 'mysql://u:p@h/db' })[0]).toContain(
+      'REDIS_URL or REDIS_HOST and NATS_URL are not set',
+    );
+    const all = loadConfig({
+      MYSQL_URL: 'mysql://u:p@h/db',
+      REDIS_HOST: 'r',
+      REDIS_DB: '2',
+      NATS_URL: 'nats://n:4222',
+    });
+    expect(all.servers).toMatchObject({ mysqlUrl: 'mysql://u:p@h/db', redis: { url: 'redis://r:6379/2' } });
+  });
+
+  it('never repeats a password', () => {
+    const text = problemsOf({ MYSQL_URL: 'mysql://user:hunter2@h', REDIS_URL: 'http://:hunter2@r' }).join('\n');
+    expect(text).not.toContain('hunter2');
+  });
+});

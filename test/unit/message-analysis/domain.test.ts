@@ -1,0 +1,143 @@
+import { create, fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { ValueSchema } from '@bufbuild/protobuf/wkt';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
+import { neighbourTimes, windowOf } from '../../../services/message-analysis/domain/batch-times.ts';
+import { bindBatch } from '../../../services/message-analysis/domain/bind.ts';
+import { pageToken, placeOf } from '../../../services/message-analysis/domain/page-token.ts';
+import { sidesOf } from '../../../services/message-analysis/domain/side.ts';
+import { elementRules } from '../../../services/message-analysis/element-rules.ts';
+
+const NOW = Date.parse('2025-06-11T12:00:00Z');
+const rules = elementRules('Asia/Shanghai')(NOW);
+const bind = (...elements: unknown[]) =>
+  bindBatch(
+    elements.map((element) => fromJson(ValueSchema, element as JsonValue)),
+    rules,
+  );
+const good = { id: '1', nick: 'n', content: 'c' };
+
+describe('an element', () => {
+  it('is bound with what it has', () => {
+    expect(bind({ ...good, time: '2025-06-11 14:41:58', type: 'text', more: [1] }).messages).toEqual([
+      { index: 0, id: '1', nick: 'n', content: 'c', type: 'text', sentAt: Date.parse('2025-06-11T06:41:58Z') },
+    ]);
+  });
+
+  it.each([
+    [17, '17'],
+    [1_763_605_000.25, '1763605000.25'],
+    [-3, '-3'],
+  ])('may have the number %d as id', (id, text) => {
+    expect(bind({ ...good, id }).messages[0]?.id).toBe(text);
+  });
+
+  it.each([
+    ['RFC 3339', '2025-06-11T14:41:58+08:00', Date.parse('2025-06-11T06:41:58Z')],
+    ['Unix seconds', 1_749_600_000, 1_749_600_000_000],
+    ['Unix milliseconds', 1_749_600_000_123, 1_749_600_000_123],
+    ['nothing', null, undefined],
+    ['an empty text', '', undefined],
+    ['0', 0, undefined],
+    ['nine minutes ahead', NOW + 540_000, NOW + 540_000],
+    ['eleven minutes ahead', NOW + 660_000, undefined],
+  ])('may have %s as time', (_, time, sentAt) => {
+    expect(bind({ ...good, time }).messages[0]?.sentAt).toBe(sentAt);
+  });
+
+  it.each([
+    ['no object', 7, '#0', 'INVALID_ARGUMENT'],
+    ['null', null, '#0', 'INVALID_ARGUMENT'],
+    ['a list', [good], '#0', 'INVALID_ARGUMENT'],
+    ['no id', { ...good, id: undefined }, '#0', 'INVALID_ARGUMENT'],
+    ['an id with an edge space', { ...good, id: ' 1' }, '#0', 'INVALID_ARGUMENT'],
+    ['too long an id', { ...good, id: 'x'.repeat(101) }, '#0', 'INVALID_ARGUMENT'],
+    ['an id that is not exact', { ...good, id: 2 ** 60 + 256 }, '#0', 'INVALID_ARGUMENT'],
+    ['an id of another type', { ...good, id: { a: 1 } }, '#0', 'INVALID_ARGUMENT'],
+    ['no nick', { ...good, nick: null }, '1', 'INVALID_ARGUMENT'],
+    ['no content', { ...good, content: '' }, '1', 'INVALID_ARGUMENT'],
+    ['content of another type', { ...good, content: 5 }, '1', 'INVALID_ARGUMENT'],
+    ['too long a content', { ...good, content: '长'.repeat(6_000) }, '1', 'TOO_LARGE'],
+    ['too long a type', { ...good, type: 't'.repeat(51) }, '1', 'INVALID_ARGUMENT'],
+    ['a time that is none', { ...good, time: 'never' }, '1', 'INVALID_ARGUMENT'],
+    ['a time of another type', { ...good, time: true }, '1', 'INVALID_ARGUMENT'],
+    ['a time before 1970', { ...good, time: '1960-01-01 00:00:00' }, '1', 'INVALID_ARGUMENT'],
+  ])('with %s is refused', (_, element, id, reason) => {
+    const { messages, rejected } = bind(JSON.parse(JSON.stringify(element)));
+    expect(messages).toEqual([]);
+    expect(rejected).toMatchObject([{ index: 0, id, reason }]);
+  });
+
+  it('of whatever shape is bound or refused, and leaves its neighbours alone', () => {
+    const field = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.double(), fc.constant(null), fc.jsonValue());
+    const fields = fc.record(
+      { id: field, nick: field, content: field, time: field, type: field },
+      { requiredKeys: [] },
+    );
+    const element = fc.oneof(fields, fc.jsonValue()).map((value) => JSON.parse(JSON.stringify(value)));
+    fc.assert(
+      fc.property(fc.array(element, { maxLength: 10 }), (elements) => {
+        const { messages, rejected } = bind(good, ...elements, good);
+        expect(messages.length + rejected.length).toBe(elements.length + 2);
+        expect(messages[0]).toMatchObject({ index: 0, id: '1' });
+        expect(messages.at(-1)).toMatchObject({ index: elements.length + 1, id: '1' });
+        for (const { sentAt } of messages) if (sentAt !== undefined) expect(sentAt).toBeLessThanOrEqual(NOW + 600_000);
+      }),
+    );
+  });
+
+  it('without any kind is refused', () => {
+    expect(bindBatch([create(ValueSchema)], rules).rejected).toMatchObject([{ id: '#0', reason: 'INVALID_ARGUMENT' }]);
+  });
+});
+
+describe('a nick', () => {
+  const { ACCOUNT, SHOP } = MessageRole;
+  const side = (nick: string, platform: string, accountNicks: string[], others: string[] = []) =>
+    sidesOf([nick, ...others], { platform, accountNicks, shopNames: ['小店'] }).get(nick);
+
+  it.each([
+    ['a known one', 'acc', 'p', ['acc'], [], ACCOUNT, false],
+    ['one by the marketplace’s rule', 't-1', '淘天', [], [], ACCOUNT, false],
+    ['the shop', '小店', 'p', [], [], SHOP, false],
+    ['one of the shop', '小店:客服1', 'p', [], [], SHOP, false],
+    ['a stranger', 'x', 'p', [], [], ACCOUNT, true],
+    ['a stranger beside the account', 'x', 'p', ['acc'], ['acc'], SHOP, true],
+    ['a stranger while the account is silent', 'x', 'p', ['acc'], [], ACCOUNT, true],
+    ['a stranger where the marketplace has a rule', 'x', '淘天', [], [], SHOP, true],
+    ['a rule’s prefix elsewhere', 't-1', 'p', [], [], ACCOUNT, true],
+    ['one that only begins like the shop', '小店2', '淘天', [], [], SHOP, true],
+    ['a platform that is a property of every object', 'x', 'constructor', [], [], ACCOUNT, true],
+  ] as const)('that is %s', (_, nick, platform, accounts, others, role, unsure) => {
+    expect(side(nick, platform, [...accounts], [...others])).toEqual({ role, unsure });
+  });
+});
+
+describe('times', () => {
+  it('that are missing are the previous neighbour’s, else the next one’s', () => {
+    expect(neighbourTimes([undefined, 5, undefined, undefined, 3, undefined])).toEqual([5, 5, 5, 5, 3, 3]);
+    expect(neighbourTimes([undefined, undefined])).toEqual([undefined, undefined]);
+  });
+
+  it('span a window', () => {
+    expect(windowOf([undefined, 5, 3, undefined, 9])).toEqual({ oldest: 3, newest: 9 });
+    expect(windowOf([undefined])).toBeUndefined();
+  });
+});
+
+describe('a page token', () => {
+  it('leads back to its place', () => {
+    fc.assert(
+      fc.property(fc.nat(253_402_300_799_999), fc.nat(2 ** 31 - 1), (orderAt, seq) => {
+        expect(placeOf(pageToken({ orderAt, seq }))).toEqual({ orderAt, seq });
+      }),
+    );
+  });
+
+  it('of another’s making leads nowhere', () => {
+    fc.assert(fc.property(fc.string(), (text) => placeOf(text) === undefined || pageToken(placeOf(text)!) === text));
+    for (const text of ['', 'x', '\u0000', Buffer.from('999999999999999.1').toString('base64url')])
+      expect(placeOf(text)).toBeUndefined();
+  });
+});

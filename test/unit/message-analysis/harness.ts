@@ -1,0 +1,143 @@
+import { fromBinary, fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { ValueSchema } from '@bufbuild/protobuf/wkt';
+import { type Client, ConnectError } from '@connectrpc/connect';
+import { type Event, EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
+import { Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
+import {
+  type IngestMessagesRequest,
+  type IngestMessagesResponse,
+  MessageService,
+} from '../../../gen/autosession/message/v1/message_service_pb.js';
+import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
+import { inContext, type RequestContext } from '../../../services/lib/context.ts';
+import { Database, type Executor } from '../../../services/lib/db/database.ts';
+import { migrate } from '../../../services/lib/db/migrate.ts';
+import { mysqlBackend } from '../../../services/lib/db/mysql.ts';
+import { sqliteBackend } from '../../../services/lib/db/sqlite.ts';
+import { localDirectory } from '../../../services/lib/directory.ts';
+import { errorInfo } from '../../../services/lib/errors/refuse.ts';
+import { idempotencyMigrations } from '../../../services/lib/idempotency.ts';
+import { ulidIds } from '../../../services/lib/ids.ts';
+import { anonymous, contextInterceptor } from '../../../services/lib/interceptors/context.ts';
+import { observeInterceptor } from '../../../services/lib/interceptors/observe.ts';
+import { validateInterceptor } from '../../../services/lib/interceptors/validate.ts';
+import { loadConfig } from '../../../services/lib/load-config.ts';
+import { createLogger } from '../../../services/lib/log.ts';
+import { createMetrics } from '../../../services/lib/metrics.ts';
+import type { Deps, RunningModule } from '../../../services/lib/module.ts';
+import { Outbox, type OutboxTables, outboxMigrations } from '../../../services/lib/outbox/outbox.ts';
+import type { MessageDeps } from '../../../services/message-analysis/deps.ts';
+import { elementRules } from '../../../services/message-analysis/element-rules.ts';
+import { messageAnalysisModule } from '../../../services/message-analysis/module.ts';
+import { PartiesCache } from '../../../services/message-analysis/parties.ts';
+import type { MessageRow, MessageTables } from '../../../services/message-analysis/store/tables.ts';
+import { TestClock } from '../../clock.ts';
+import { createDatabase, stackAvailable } from '../../stack.ts';
+import { Judges } from './judges.ts';
+
+/** Message-analysis alone, with stand-ins for whom it asks. */
+export interface Analysis extends AsyncDisposable {
+  readonly judges: Judges;
+  readonly clock: TestClock;
+  readonly client: Client<typeof MessageService>;
+  readonly module: RunningModule;
+  readonly deps: MessageDeps;
+  /** Uploads elements as they would come in JSON. */
+  upload(messages: readonly unknown[], over?: Upload): Promise<IngestMessagesResponse>;
+  /** The stored messages of all conversations, by conversation and number. */
+  rows(): Promise<MessageRow[]>;
+  events(): Promise<Event[]>;
+  /** Runs `work` as somebody of the tenant. */
+  as<T>(tenant: string, work: () => Promise<T>): Promise<T>;
+}
+
+export type Upload = Partial<
+  Pick<IngestMessagesRequest, 'shopName' | 'shopId' | 'accountId' | 'platform' | 'idempotencyKey'>
+> & { tenant?: string };
+
+/** The databases that this machine has. */
+export const databases = stackAvailable ? (['SQLite', 'MariaDB'] as const) : (['SQLite'] as const);
+
+/** Starts it on a database of its own; `await using` ends it. */
+export async function startAnalysis(database: (typeof databases)[number] = 'SQLite'): Promise<Analysis> {
+  const clock = new TestClock();
+  const ids = ulidIds(clock);
+  const db = new Database(database === 'SQLite' ? sqliteBackend(':memory:') : mysqlBackend(await createDatabase()));
+  await migrate(db, [outboxMigrations, idempotencyMigrations, messageAnalysisModule.migrations!], clock.now());
+  const logger = createLogger('silent');
+  const metrics = createMetrics(false);
+  const config = loadConfig({ AUTOSESSION_DATA_DIR: ':memory:' });
+  const { signal: stopping } = new AbortController();
+  const parts = { config, db, outbox: new Outbox(clock, ids), clock, ids, logger, metrics, stopping };
+  const kernel = { ...parts, authenticate: anonymous } as Omit<Deps, 'log' | 'queue'> as Deps; // it uses neither
+  const judges = new Judges();
+  const hopSecret = 'the same for all';
+  let module: RunningModule | undefined;
+  const directory = localDirectory({
+    hopSecret,
+    interceptors: [
+      observeInterceptor({ logger, metrics }),
+      contextInterceptor({ authenticate: anonymous, hopSecret, ids }),
+      validateInterceptor(),
+    ],
+    routes: (router) => {
+      judges.routes(router);
+      module?.routes(router);
+    },
+  });
+  module = await messageAnalysisModule.start(kernel, directory);
+  const client = directory.client(MessageService);
+  const as = <T>(tenant: string, work: () => Promise<T>): Promise<T> => {
+    const context: RequestContext = { tenant, requestId: 'req', actor: 'test' };
+    return inContext(context, work);
+  };
+  const sessions = directory.client(SessionService);
+  const tasks = directory.client(TaskService);
+  const rules = elementRules(config.timezone);
+  return {
+    judges,
+    clock,
+    module,
+    client,
+    as,
+    deps: { ...kernel, sessions, tasks, parties: new PartiesCache(), elementRules: rules },
+    upload: (messages, { tenant = 'default', ...over } = {}) =>
+      as(tenant, () => client.ingestMessages({ shopName: '小店', ...over, messages: messages.map(value) })),
+    rows: () => allRows(db.of<MessageTables>()),
+    events: () => allEvents(db.of<OutboxTables>()),
+    [Symbol.asyncDispose]: async () => {
+      await module?.[Symbol.asyncDispose]();
+      await db.close();
+    },
+  };
+}
+
+function value(json: unknown) {
+  return fromJson(ValueSchema, json as JsonValue);
+}
+
+function allRows(db: Executor<MessageTables>): Promise<MessageRow[]> {
+  return db.selectFrom('messages').selectAll().orderBy('tenant').orderBy('conversation_id').orderBy('seq').execute();
+}
+
+async function allEvents(db: Executor<OutboxTables>): Promise<Event[]> {
+  const rows = await db.selectFrom('outbox').selectAll().orderBy('position').execute();
+  return rows.map(({ payload }) => fromBinary(EventSchema, payload));
+}
+
+/** The verdicts of an answer as words. */
+export function verdicts({ messages }: IngestMessagesResponse): string[] {
+  return messages.map(({ verdict }) => Verdict[verdict].toLowerCase());
+}
+
+/** The reason that a call was refused with. */
+export async function refusal(call: Promise<unknown>): Promise<number | undefined> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ConnectError)) throw error;
+    return errorInfo(error)?.reason;
+  }
+}

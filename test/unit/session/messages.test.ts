@@ -1,0 +1,169 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
+import { MessageRole, Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
+import type { ResolvePartiesResponse } from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { sweepDeadlines } from '../../../services/session/deadlines.ts';
+import { removeClosed } from '../../../services/session/store/remove-closed.ts';
+import { creation, type SessionWorld, startSessionWorld } from './harness.ts';
+
+let world: SessionWorld;
+beforeEach(async () => {
+  world = await startSessionWorld();
+  return () => world[Symbol.asyncDispose]();
+});
+
+const platform = '淘天';
+const resolve = (over: object) =>
+  world.sessions.resolveParties({ platform, shopName: '大店', shopId: '', accountId: '', nicks: [], ...over });
+
+function say(
+  parties: Pick<ResolvePartiesResponse, 'accountKey' | 'shopKey'>,
+  role: MessageRole,
+  id: string,
+  over = {},
+) {
+  const sentAt = timestampFromMs(world.clock.now());
+  const messages = [{ messageId: id, role, sentAt, explained: false }];
+  const { accountKey, shopKey } = parties;
+  return world.sessions.applyMessages({ platform, accountKey, shopKey, shopName: '大店', messages, ...over });
+}
+
+describe('who talks in a batch', () => {
+  it('is the request’s account, and the shop by its name for ever', async () => {
+    const first = await resolve({ accountId: 't-我', shopId: 's1' });
+    expect(first).toMatchObject({ accountId: 't-我', accountNicks: ['t-我'], shopNicks: ['大店'], stable: true });
+    expect((await resolve({ accountId: 't-我', shopId: 's2' })).shopKey).toBe(first.shopKey);
+    expect((await resolve({ shopName: '新名', shopId: 's2' })).shopKey).toBe(first.shopKey);
+    const other = await resolve({ shopName: '别家', shopId: 's3' });
+    expect((await resolve({ shopName: '大店', shopId: 's3' })).shopKey).toBe(first.shopKey);
+    expect(other.shopKey).not.toBe(first.shopKey);
+  });
+
+  it('is the platform’s nick, a learnt nick, or the shop’s only open session', async () => {
+    expect(await resolve({ nicks: ['大店', 't-他'] })).toMatchObject({ accountId: 't-他', stable: true });
+    const session = await world.sessions.createSession(creation({ accountId: 'plain', shopName: '大店' }));
+    const only = await resolve({ nicks: ['大店', '某人'] });
+    expect(only).toMatchObject({ accountId: 'plain', stable: false });
+    await say(only, MessageRole.SHOP, 'm1', { matchedNicks: ['某人', 'plain'] });
+    await world.sessions.closeSession({ sessionId: session.sessionId });
+    const learnt = await resolve({ nicks: ['某人'] });
+    expect(learnt).toMatchObject({ accountId: 'plain', stable: true });
+    expect([...learnt.accountNicks].sort()).toEqual(['plain', '某人'].sort());
+    expect(await resolve({ nicks: ['没人知道'] })).toMatchObject({
+      accountKey: 'unknown',
+      accountId: '',
+      stable: false,
+    });
+  });
+
+  it('prefers an account with an open session of that shop', async () => {
+    await resolve({ nicks: ['t-甲'] });
+    await world.sessions.createSession(creation({ accountId: 't-乙', shopName: '大店' }));
+    expect(await resolve({ nicks: ['t-甲', 't-乙'] })).toMatchObject({ accountId: 't-乙', stable: false });
+  });
+
+  it('is one shop for 50 callers at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => resolve({ shopId: `id-${i % 5}` })));
+    expect(new Set(answers.map((answer) => answer.shopKey)).size).toBe(1);
+  });
+});
+
+describe('new messages', () => {
+  it('open one human session for 50 first batches, and a repeat acts no more', async () => {
+    const parties = await resolve({ accountId: 't-我' });
+    const ids = Array.from({ length: 50 }, (_, i) => `m${i}`);
+    const answers = await Promise.all(ids.map((id) => say(parties, MessageRole.SHOP, id)));
+    expect(new Set(answers.map((answer) => answer.session?.sessionId)).size).toBe(1);
+    expect(answers.filter((answer) => answer.operations.includes('created'))).toHaveLength(1);
+    const sessionId = answers[0]?.session?.sessionId ?? '';
+    await world.sessions.closeSession({ sessionId });
+    const opener = ids[answers.findIndex((answer) => answer.operations.includes('created'))] ?? '';
+    const repeat = await say(parties, MessageRole.SHOP, opener);
+    expect(repeat).toMatchObject({ operations: [], messages: [{ sessionId, verdict: Verdict.STORED }] });
+    expect(repeat.session).toBeUndefined();
+  });
+
+  it('take the word from the bot before they are answered, or answer 503', async () => {
+    const body = creation({ shopName: '大店' });
+    const { sessionId } = await world.sessions.createSession(body);
+    const parties = await resolve({ accountId: body.accountId });
+    world.neighbours.down = true;
+    await expect(say(parties, MessageRole.ACCOUNT, 'typed')).rejects.toThrow();
+    world.neighbours.down = false;
+    const repeat = await say(parties, MessageRole.ACCOUNT, 'typed');
+    expect(repeat).toMatchObject({ session: { sessionId, status: Control.MANUAL_LIVE, attendantExternal: true } });
+    expect(world.neighbours.raised).toMatchObject([{ sessionId, ownerEpoch: 2 }]);
+    const events = await world.events(sessionId);
+    expect(events.at(-1)?.payload.value).toMatchObject({
+      command: 'attend_externally',
+      evidenceMessageIds: ['typed'],
+    });
+    expect(events).toHaveLength(2);
+  });
+
+  it('find a session of an unknown account again once the account is known', async () => {
+    const unknown = await resolve({ nicks: ['谁'] });
+    const opened = await say(unknown, MessageRole.SHOP, 'm1');
+    const conflict = world.sessions.createSession(creation({ accountId: 't-我', shopName: '大店' }));
+    await expect(conflict).rejects.toThrow(opened.session?.sessionId);
+    const known = await resolve({ accountId: 't-我' });
+    const answer = await say(known, MessageRole.SHOP, 'm2', { accountId: 't-我' });
+    expect(answer.session).toMatchObject({ sessionId: opened.session?.sessionId, accountId: 't-我' });
+  });
+});
+
+describe('the sweep', () => {
+  it('idles, then closes at the time at which the session ran out', async () => {
+    const { sessionId } = await world.sessions.createSession(creation());
+    await world.sessions.recordTaskOutcome({ sessionId, taskId: 't', success: true });
+    const load = async () => (await world.sessions.getSession({ sessionId })).session;
+    world.clock.advance({ minutes: 31 });
+    await sweepDeadlines(world.deps);
+    expect(await load()).toMatchObject({ state: SessionState.IDLE });
+    await sweepDeadlines(world.deps);
+    world.clock.advance({ minutes: 200 });
+    await sweepDeadlines(world.deps);
+    const closed = await load();
+    expect(closed).toMatchObject({ state: SessionState.TIMEOUT, version: 4 });
+    expect(closed?.finishedAt?.seconds).toBe((closed?.lastActivity?.seconds ?? 0n) + 7_200n);
+    expect(world.neighbours.raised.at(-1)).toMatchObject({ cancelReason: 'session_closed' });
+  });
+
+  it('asks for a human again when the one in the shop’s window is silent', async () => {
+    const parties = await resolve({ accountId: 't-我' });
+    const { session } = await say(parties, MessageRole.ACCOUNT, 'm1');
+    await say(parties, MessageRole.SHOP, 'm2');
+    world.clock.advance({ minutes: 11 });
+    await sweepDeadlines(world.deps);
+    const { sessions } = await world.sessions.batchGetSessions({ sessionIds: [session?.sessionId ?? ''] });
+    expect(sessions).toMatchObject([{ status: Control.PENDING_MANUAL, attendantExternal: false }]);
+  });
+
+  it('removes what was closed long ago', async () => {
+    const { sessionId } = await world.sessions.createSession(creation());
+    await world.sessions.closeSession({ sessionId });
+    const removed = await removeClosed(world.deps.db, world.clock.now() + 1_000, 100);
+    expect(removed).toBe(1);
+    expect((await world.sessions.batchGetSessions({ sessionIds: [sessionId] })).sessions).toEqual([]);
+  });
+});
+
+describe('reading', () => {
+  it('finds the open session by shop name or id, and none where nobody was seen', async () => {
+    const body = creation();
+    const { sessionId } = await world.sessions.createSession(body);
+    const { accountId, shopId, shopName } = body;
+    for (const shop of [{ shopId }, { shopName }, { shopId: 'nobody', shopName }])
+      expect(await world.sessions.getOpenSession({ accountId, ...shop })).toMatchObject({ sessionId, messageCount: 3 });
+    const none = await world.sessions.getOpenSession({ accountId, shopName: '没有的店' });
+    expect(none).toMatchObject({ hasActiveSession: false });
+    expect(none.sessionId).toBeUndefined();
+  });
+
+  it('shows a session with its newest task in one record', async () => {
+    const { sessionId } = await world.sessions.createSession(creation());
+    const status = await world.sessions.getSessionStatus({ sessionId });
+    expect(status).toMatchObject({ sessionId, sessionState: SessionState.PENDING, messageCount: 3, priority: 3 });
+  });
+});

@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Control, HandoverReason, SessionState, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
+import { ErrorReason, errorInfo } from '../../../services/lib/errors/refuse.ts';
+import { type ChangingCommand, type CommandInputs, decide } from '../../../services/session/domain/change.ts';
+import { wakeAt } from '../../../services/session/domain/deadlines.ts';
+import { isHumanHeld, isOpen, type SessionRecord } from '../../../services/session/domain/session.ts';
+import {
+  allowedCommands,
+  type CellName,
+  cellOf,
+  cells,
+  findTransition,
+  transitionLines,
+} from '../../../services/session/domain/transitions.ts';
+import { NOW, sessionIn } from './make-session.ts';
+
+const inputs: CommandInputs = {
+  activate: { reason: 'x' },
+  mark_idle: {},
+  pause: { reason: 'x' },
+  resume: { reason: 'x' },
+  escalate: { reason: HandoverReason.KEYWORD, severity: Severity.LOW, details: '' },
+  take_over: { agent: { id: 'a', name: 'A' } },
+  attend_externally: { evidence: ['m1'] },
+  attendant_silent: {},
+  release: { agentId: 'a', reason: 'x' },
+  identify: { accountKey: 'acc_2', accountId: 'two' },
+  complete: { reason: 'x' },
+  cancel: { reason: 'x' },
+  time_out: { limitMinutes: 120 },
+  expire: {},
+  archive: { reason: 'x' },
+};
+const commands = Object.keys(inputs) as ChangingCommand[];
+const cellNames = Object.keys(cells) as CellName[];
+const by = { now: NOW + 1_000, actor: 'tester' };
+const table = commands.flatMap((command) => cellNames.map((cell) => ({ command, cell })));
+
+function checkInvariants(before: SessionRecord, after: SessionRecord): void {
+  expect(after.state === SessionState.TRANSFERRED).toBe(isHumanHeld(after));
+  expect(after.control === Control.CLOSED).toBe(!isOpen(after));
+  expect(after.ownerEpoch).toBeGreaterThanOrEqual(before.ownerEpoch);
+  expect(after.tasksFromEpoch).toBeLessThanOrEqual(after.ownerEpoch);
+  expect(after.tasksFromEpoch).toBeGreaterThanOrEqual(before.tasksFromEpoch);
+  expect(after.version).toBe(before.version + 1);
+  expect(after.sourceSeq).toBe(before.sourceSeq + 1);
+  expect(after.finishedAt !== undefined).toBe(!isOpen(after));
+  expect(wakeAt(after, 60_000) !== undefined).toBe(isOpen(after));
+  if (after.control !== before.control) expect(after.ownerEpoch).toBeGreaterThan(before.ownerEpoch);
+  if (!isOpen(before)) expect(after.state).toBe(SessionState.ARCHIVED);
+  if (after.agent) expect(cellOf(after)).toBe('attended');
+  if (after.attendantDueAt) expect(cellOf(after)).toBe('attended_externally');
+}
+
+describe('the transition table', () => {
+  it.each(table)('$command in $cell follows its row or is refused with what is allowed', ({ command, cell }) => {
+    const session = sessionIn(cell);
+    const row = findTransition(command, cell);
+    if (row) {
+      const { after, epochRaised } = decide(session, command, inputs[command], by);
+      checkInvariants(session, after);
+      expect(cellOf(after)).toBe(row.to === 'same' ? cell : row.to);
+      expect(epochRaised).toBe(row.raisesEpoch);
+      expect(after.ownerEpoch - session.ownerEpoch).toBe(row.raisesEpoch ? 1 : 0);
+      return;
+    }
+    expect.assertions(1);
+    try {
+      decide(session, command, inputs[command], by);
+    } catch (error) {
+      expect(errorInfo(error)).toMatchObject({
+        reason: ErrorReason.INVALID_STATUS,
+        metadata: { command, allowed: allowedCommands(cell).join(',') },
+      });
+    }
+  });
+
+  it('keeps its invariants on every walk', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...commands), { maxLength: 40 }), (walk) => {
+        let session = sessionIn('pending');
+        for (const command of walk) {
+          if (!findTransition(command, cellOf(session))) continue;
+          const { after } = decide(session, command, inputs[command], by);
+          checkInvariants(session, after);
+          session = after;
+        }
+      }),
+    );
+  });
+
+  it('can be left from every open cell to every end, and is read by people as lines', () => {
+    for (const cell of cellNames.filter((name) => isOpen(sessionIn(name))))
+      for (const command of ['complete', 'cancel', 'time_out', 'expire'] as const)
+        expect(findTransition(command, cell)).toBeDefined();
+    expect(transitionLines()).toContainEqual({
+      command: 'escalate',
+      from: ['pending/bot_active', 'active/bot_active', 'idle/bot_active', 'paused/bot_active'],
+      to: 'transferred/pending_manual',
+      control: 'pending_manual',
+      raisesEpoch: true,
+      withdrawsTasks: true,
+      by: 'caller',
+    });
+  });
+});

@@ -1,0 +1,198 @@
+import { fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Client, ConnectRouter } from '@connectrpc/connect';
+import { Control } from '../../../gen/autosession/control/v1/control_pb.js';
+import { EventSchema, type TaskChanged } from '../../../gen/autosession/event/v1/event_pb.js';
+import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { QueueLevel, type TaskSpecSchema, TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
+import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
+import type { Config } from '../../../services/lib/config.ts';
+import { inContext, systemContext } from '../../../services/lib/context.ts';
+import { Database } from '../../../services/lib/db/database.ts';
+import { migrate } from '../../../services/lib/db/migrate.ts';
+import { mysqlBackend } from '../../../services/lib/db/mysql.ts';
+import { sqliteBackend } from '../../../services/lib/db/sqlite.ts';
+import { localDirectory } from '../../../services/lib/directory.ts';
+import { idempotencyMigrations } from '../../../services/lib/idempotency.ts';
+import { ulidIds } from '../../../services/lib/ids.ts';
+import { anonymous, contextInterceptor } from '../../../services/lib/interceptors/context.ts';
+import { observeInterceptor } from '../../../services/lib/interceptors/observe.ts';
+import { validateInterceptor } from '../../../services/lib/interceptors/validate.ts';
+import { loadConfig } from '../../../services/lib/load-config.ts';
+import { createLogger } from '../../../services/lib/log.ts';
+import { createMetrics } from '../../../services/lib/metrics.ts';
+import type { Deps, RunningModule } from '../../../services/lib/module.ts';
+import { Outbox, type OutboxTables, outboxMigrations } from '../../../services/lib/outbox/outbox.ts';
+import { queueMigrations, sqlQueue } from '../../../services/lib/queue/sql-queue.ts';
+import type { TaskQueue } from '../../../services/lib/queue/task-queue.ts';
+import type { TaskDeps } from '../../../services/task-dispatch/deps.ts';
+import { taskDispatchModule } from '../../../services/task-dispatch/module.ts';
+import { ReadyQueue } from '../../../services/task-dispatch/ready-queue.ts';
+import { reap } from '../../../services/task-dispatch/reaper.ts';
+import type { TaskTables } from '../../../services/task-dispatch/store/tables.ts';
+import { TestClock } from '../../clock.ts';
+import { unique } from '../../make.ts';
+import { createDatabase, stackAvailable } from '../../stack.ts';
+import { Sessions } from './sessions.ts';
+
+/** Task-dispatch alone, over a real database, with the sessions in memory. */
+export interface Harness extends AsyncDisposable {
+  readonly clock: TestClock;
+  readonly deps: TaskDeps;
+  readonly module: RunningModule;
+  readonly sessions: Sessions;
+  readonly tasks: Client<typeof TaskService>;
+  readonly db: Database;
+  /** Runs one round of the reaper. */
+  reap(): Promise<void>;
+  /** What happened to tasks, in the order of each session; all sessions without an argument. */
+  news(sessionId?: string): Promise<TaskChanged[]>;
+  /** Runs in the context of the default tenant. */
+  inside<T>(work: () => T): T;
+}
+
+export interface HarnessOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly database?: DatabaseName;
+  readonly queue?: (queue: TaskQueue) => TaskQueue;
+}
+
+export type DatabaseName = 'sqlite' | 'mariadb';
+
+/** The databases that this machine can run. */
+export const databaseNames: readonly DatabaseName[] = stackAvailable ? ['sqlite', 'mariadb'] : ['sqlite'];
+
+export async function harness(options: HarnessOptions = {}): Promise<Harness> {
+  const clock = new TestClock();
+  const config = loadConfig({ LOG_LEVEL: 'silent', ...options.env });
+  const mysql = options.database === 'mariadb';
+  const db = new Database(mysql ? mysqlBackend(await createDatabase()) : sqliteBackend(':memory:'));
+  const tables = [outboxMigrations, idempotencyMigrations, queueMigrations, taskDispatchMigrations()];
+  await migrate(db, tables, clock.now());
+  const queue = options.queue?.(sqlQueue(db)) ?? sqlQueue(db);
+  const sessions = new Sessions();
+  const given = depsOf({ clock, config, db, queue });
+  const routes = (router: ConnectRouter) => {
+    router.service(SessionService, sessions.service);
+    module.routes(router);
+  };
+  const interceptors = [
+    observeInterceptor(given),
+    contextInterceptor({ authenticate: anonymous, hopSecret: SECRET, ids: given.ids }),
+    validateInterceptor(),
+  ];
+  const directory = localDirectory({ routes, interceptors, hopSecret: SECRET });
+  const module = await taskDispatchModule.start(given, directory);
+  const ready = new ReadyQueue(queue, given.logger);
+  const deps: TaskDeps = { ...given, ready, sessions: directory.client(SessionService) };
+  return {
+    clock,
+    deps,
+    module,
+    sessions,
+    db,
+    tasks: directory.client(TaskService),
+    reap: async () => void (await reap(deps, new AbortController().signal)),
+    news: (sessionId) => readNews(db, sessionId),
+    inside: (work) => inContext(systemContext('default', 'test'), work),
+    [Symbol.asyncDispose]: async () => {
+      await module[Symbol.asyncDispose]();
+      await queue[Symbol.asyncDispose]();
+      await db.close();
+    },
+  };
+}
+
+const SECRET = 'test';
+
+function taskDispatchMigrations() {
+  const { migrations } = taskDispatchModule;
+  if (!migrations) throw new Error('task-dispatch has tables');
+  return migrations;
+}
+
+function depsOf(given: { clock: TestClock; config: Config; db: Database; queue: TaskQueue }): Deps {
+  const ids = ulidIds(given.clock);
+  const logger = createLogger(given.config.logLevel);
+  const outbox = new Outbox(given.clock, ids);
+  const stopping = new AbortController().signal;
+  const shared = { ids, logger, outbox, metrics: createMetrics(false), authenticate: anonymous, stopping };
+  // task-dispatch reads no event log
+  return { ...given, ...shared, log: undefined as never };
+}
+
+async function readNews(db: Database, sessionId?: string): Promise<TaskChanged[]> {
+  const rows = await db
+    .of<OutboxTables>()
+    .selectFrom('outbox')
+    .select(['payload', 'source_seq', 'session_id'])
+    .$if(sessionId !== undefined, (query) => query.where('session_id', '=', sessionId!))
+    .orderBy('session_id')
+    .orderBy('source_seq')
+    .execute();
+  return rows.map((row) => {
+    const { payload } = fromBinary(EventSchema, row.payload);
+    if (payload.case !== 'taskChanged') throw new Error(`task-dispatch emitted ${payload.case}`);
+    return payload.value;
+  });
+}
+
+/** A task of a session of its own, between an account and a shop that nobody else uses. */
+export function taskSpec(over: MessageInitShape<typeof TaskSpecSchema> = {}) {
+  const n = unique();
+  return {
+    taskId: `tsk_${n}`,
+    sessionId: `ses_${n}`,
+    ownerEpoch: 1,
+    externalTaskId: `ext-${n}`,
+    taskType: TaskType.AUTO_BARGAIN,
+    level: QueueLevel.LEVEL3,
+    sendContent: `您好 ${n}`,
+    accountId: `t-acc-${n}`,
+    shopId: `shop-${n}`,
+    shopName: `店铺${n}`,
+    platform: '淘天',
+    accountKey: `acc_${n}`,
+    shopKey: `shp_${n}`,
+    maxAttempts: 1,
+    ...over,
+  };
+}
+
+/** What tests do again and again. */
+export function actions({ tasks, sessions, clock, db }: Harness) {
+  const store = async (over: Parameters<typeof taskSpec>[0] = {}) => {
+    const task = taskSpec({ createdAt: timestampFromMs(clock.now()), ...over });
+    if (!sessions.byId.has(task.sessionId)) sessions.open(task.sessionId);
+    await tasks.createTask({ task, status: Control.BOT_ACTIVE });
+    return task;
+  };
+  const claim = (accountId = '', workerId = '') => tasks.claimNextTask({ accountId, workerId });
+  const fetch = (taskId: string, leaseToken = '') => tasks.getSendInfo({ taskId, leaseToken });
+  /** A task whose content a sender has. */
+  const sent = async (over: Parameters<typeof taskSpec>[0] = {}) => {
+    const spec = await store(over);
+    const lease = await claim(spec.accountId);
+    await fetch(lease.taskId, lease.leaseToken);
+    return { ...spec, token: lease.leaseToken };
+  };
+  const raise = (sessionId: string, ownerEpoch: number, over: Record<string, unknown> = {}) =>
+    tasks.raiseFence({
+      sessionId,
+      ownerEpoch,
+      status: Control.PENDING_MANUAL,
+      tasksFromEpoch: ownerEpoch,
+      cancelReason: 'handed_over',
+      ...over,
+    });
+  const pause = (sessionId: string, ownerEpoch: number) =>
+    raise(sessionId, ownerEpoch, { status: Control.BOT_ACTIVE, paused: true, tasksFromEpoch: 1 });
+  const resume = (sessionId: string, ownerEpoch: number) =>
+    raise(sessionId, ownerEpoch, { status: Control.BOT_ACTIVE, tasksFromEpoch: 1 });
+  const row = (taskId: string) =>
+    db.of<TaskTables>().selectFrom('tasks').selectAll().where('task_id', '=', taskId).executeTakeFirstOrThrow();
+  const status = async (taskId: string) => (await row(taskId)).status;
+  const complete = (sessionId: string, over: Record<string, unknown> = {}) =>
+    tasks.completeSessionTask({ sessionId, success: true, ...over });
+  return { store, claim, fetch, sent, raise, pause, resume, row, status, complete };
+}
