@@ -4,6 +4,7 @@ import type { Executor } from '../lib/db/database.ts';
 import { ErrorReason, refuse } from '../lib/errors/refuse.ts';
 import { logChange } from '../lib/log.ts';
 import type { TaskDeps } from './deps.ts';
+import type { StoredTask } from './domain/task.ts';
 import { Raced, SessionUnit } from './store/session-unit.ts';
 import type { TaskTables } from './store/tables.ts';
 
@@ -41,16 +42,20 @@ export async function changeSessions<R>(
 }
 
 async function announce(deps: TaskDeps, unit: SessionUnit): Promise<void> {
-  for (const news of unit.news) {
-    const { task, change } = news;
+  for (const { task, change, reason } of unit.news) {
     const name = TaskChange[change].toLowerCase();
     deps.metrics.tasks.inc({ change: name });
-    const session_name = unit.fence(task.sessionId)?.sessionName;
-    // a sender's own words may quote what it was to say
-    const reason = /^[a-z_]{1,40}$/.test(news.reason) ? news.reason : 'reported';
-    const line = { event: `task_${name}`, session_id: task.sessionId, session_name, reason, status: task.status };
-    logChange(deps.logger.child({ task_id: task.taskId }), line);
+    logTask(deps, `task_${name}`, task, reason, unit.fence(task.sessionId)?.sessionName);
   }
+  for (const { task, command, reason } of unit.quiet)
+    logTask(deps, `task_${command}`, task, reason, unit.fence(task.sessionId)?.sessionName);
   await deps.ready.push([...unit.ready.values()]);
   await deps.ready.remove(unit.tenant, [...unit.withdrawn]);
+}
+
+/** Logs what happened to a task. A sender's own words stay out: they may quote what it was to say. */
+export function logTask(deps: TaskDeps, event: string, task: StoredTask, why: string, session_name?: string): void {
+  const reason = /^[a-z_]{1,40}$/.test(why) ? why : 'reported';
+  const line = { event, session_id: task.sessionId, session_name, reason, status: task.status };
+  logChange(deps.logger.child({ task_id: task.taskId }), line);
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { currentContext } from '../../lib/context.ts';
 import type { QueueFilter } from '../../lib/queue/task-queue.ts';
+import { logTask } from '../change-sessions.ts';
 import type { TaskDeps } from '../deps.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { claimTask, leasedTo, readyTasks } from '../store/claims.ts';
@@ -77,6 +78,7 @@ async function tryClaim(deps: TaskDeps, { workerId }: Claimant, task: StoredTask
   const lease = { workerId, secret, expiresAt: now + deps.config.leaseSeconds * 1_000 };
   try {
     const leased = await claimTask(deps.db.of(), task, lease, now);
+    if (leased) logTask(deps, 'task_leased', leased, 'claimed');
     // a proposal that came too early goes back
     if (!leased && task.status === 'pending' && task.runAt > now) await deps.ready.push([task]);
     return leased;

@@ -1,11 +1,16 @@
 import type { Executor } from '../../lib/db/database.ts';
 import { sqlTime } from '../../lib/db/time.ts';
-import type { QueueFilter } from '../../lib/queue/task-queue.ts';
 import { move } from '../domain/move.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { columnsFor } from './row.ts';
 import type { TaskTables } from './tables.ts';
 import { taskOf } from './tasks.ts';
+
+/** Only tasks of this platform, of this account, or both; nothing means any. */
+export interface TaskFilter {
+  readonly platform?: string;
+  readonly accountId?: string;
+}
 
 /** A lease to be. */
 export interface Lease {
@@ -47,7 +52,7 @@ export async function claimTask(
 }
 
 /** The ready tasks in the order in which they are handed out; one walk along an index. */
-export function readyTasks(db: Executor<TaskTables>, tenant: string, filter: QueueFilter, now: number, limit: number) {
+export function readyTasks(db: Executor<TaskTables>, tenant: string, filter: TaskFilter, now: number, limit: number) {
   const { platform, accountId } = filter;
   return db
     .selectFrom('tasks')

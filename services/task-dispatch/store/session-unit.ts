@@ -46,6 +46,8 @@ export class SessionUnit {
   readonly now: number;
   /** What happened, in order. */
   readonly news: TaskNews[] = [];
+  /** What no event tells of: for the log alone. */
+  readonly quiet: { task: StoredTask; command: TaskCommand; reason: string }[] = [];
   /** The tasks that wait to be claimed since, and those that do so no more. */
   readonly ready = new Map<string, StoredTask>();
   readonly withdrawn = new Set<string>();
@@ -113,7 +115,8 @@ export class SessionUnit {
     if (!(await updateTask(this.tx, task, changes))) throw new Raced();
     this.#count(task.sessionId, Number(!isFinished(after.status)) - Number(!isFinished(task.status)));
     this.#noteReadiness(task, after);
-    if (tells !== undefined) this.tell(after, tells, cause, task.status);
+    if (tells === undefined) this.quiet.push({ task: after, command, reason: cause.reason });
+    else this.tell(after, tells, cause, task.status);
     return after;
   }
 

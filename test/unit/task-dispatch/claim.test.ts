@@ -1,6 +1,7 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
 import { QueueLevel, TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
+import { inContext, systemContext } from '../../../services/lib/context.ts';
 import type { TaskQueue } from '../../../services/lib/queue/task-queue.ts';
 import { unique } from '../../make.ts';
 import { actions, databaseNames, harness } from './harness.ts';
@@ -125,7 +126,7 @@ describe('claiming', () => {
     await using world = await harness();
     const { store } = actions(world);
     const task = await store();
-    const { inContext, systemContext } = await import('../../../services/lib/context.ts');
+
     const stranger = systemContext('other', 'test');
     const lease = await inContext(stranger, () => world.tasks.claimNextTask({}));
     expect(lease.taskId).toBe('');

@@ -33,7 +33,7 @@ const pairs = (messages: Said[], receipts: Receipt[]) =>
 describe('matching', () => {
   it('takes the nearest fetch', () => {
     const receipts = [receipt('a', 0), receipt('b', 200_000)];
-    expect(pairs([said('m', 190_000)], receipts)).toEqual({ m: 'b' });
+    expect(pairs([said('m', 190_000, { storedAt: T + 210_000 })], receipts)).toEqual({ m: 'b' });
     expect(pairs([said('m', 20_000)], receipts)).toEqual({ m: 'a' });
   });
 
@@ -89,7 +89,14 @@ function mostExplained(messages: readonly Said[], receipts: readonly Receipt[]):
   if (!first) return 0;
   const taken = receipts
     .filter((r) => canExplain(r, first))
-    .map((r) => 1 + mostExplained(others, receipts.filter((other) => other !== r)));
+    .map(
+      (r) =>
+        1 +
+        mostExplained(
+          others,
+          receipts.filter((other) => other !== r),
+        ),
+    );
   return Math.max(mostExplained(others, receipts), ...taken);
 }
 

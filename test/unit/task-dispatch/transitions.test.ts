@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { TaskSpecSchema } from '../../../gen/autosession/task/v1/task_pb.js';
 import { ErrorReason } from '../../../gen/autosession/error/v1/error_reason_pb.js';
+import { TaskSpecSchema } from '../../../gen/autosession/task/v1/task_pb.js';
 import { errorInfo } from '../../../services/lib/errors/refuse.ts';
 import { move } from '../../../services/task-dispatch/domain/move.ts';
 import { newTask } from '../../../services/task-dispatch/domain/new-task.ts';

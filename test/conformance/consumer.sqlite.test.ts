@@ -1,0 +1,4 @@
+import { consumerConformance } from './consumer.ts';
+import { embeddedBus } from './event-bus.ts';
+
+consumerConformance('SQLite', embeddedBus);

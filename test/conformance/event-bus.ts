@@ -1,0 +1,171 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { sql } from 'kysely';
+import { EventSchema, Source } from '../../gen/autosession/event/v1/event_pb.js';
+import { busMigrations } from '../../services/lib/bus/consumer.ts';
+import type { EventLog, LoggedEvent, LogRecord } from '../../services/lib/bus/event-log.ts';
+import { natsEventLog } from '../../services/lib/bus/nats-event-log.ts';
+import { eventLogMigrations, sqlEventLog } from '../../services/lib/bus/sql-event-log.ts';
+import { type Backend, Database, type NamedLock } from '../../services/lib/db/database.ts';
+import { migrate } from '../../services/lib/db/migrate.ts';
+import { mysqlBackend } from '../../services/lib/db/mysql.ts';
+import { sqliteBackend } from '../../services/lib/db/sqlite.ts';
+import { ulidIds } from '../../services/lib/ids.ts';
+import { createLogger } from '../../services/lib/log.ts';
+import { createMetrics } from '../../services/lib/metrics.ts';
+import { Outbox, outboxMigrations } from '../../services/lib/outbox/outbox.ts';
+import { createRelay, type Relay } from '../../services/lib/outbox/relay.ts';
+import { TestClock } from '../clock.ts';
+import { nats } from '../servers.ts';
+import { createDatabase } from '../stack.ts';
+
+/** A database with an outbox and a log behind it. */
+export interface Bus extends AsyncDisposable {
+  readonly db: Database;
+  readonly log: EventLog;
+  readonly clock: TestClock;
+  readonly outbox: Outbox;
+  /** What relays and consumers are started with. */
+  readonly deps: ReturnType<typeof depsOf>;
+  /** The same, but every lock is free to take, as when two leaders overlap. */
+  readonly overlapping: ReturnType<typeof depsOf>;
+  /** Loses the log with everything in it. */
+  wipe(): Promise<void>;
+  /** Emits the next events of a session in one commit. */
+  emit(sessionId: string, count?: number, tenant?: string): Promise<void>;
+}
+
+export type OpenBus = () => Promise<Bus>;
+
+class EverybodyLeads extends Database {
+  override async tryLock(): Promise<NamedLock> {
+    return { held: async () => true, [Symbol.asyncDispose]: async () => {} };
+  }
+}
+
+export const logger = createLogger(process.env.TEST_LOG_LEVEL ?? 'silent');
+
+function depsOf(db: Database, log: EventLog, outbox: Outbox, clock: TestClock) {
+  return { db, log, outbox, clock, logger, metrics: createMetrics(false) };
+}
+
+/** SQLite and the log in it. */
+export async function embeddedBus(): Promise<Bus> {
+  const backend = sqliteBackend(':memory:');
+  const db = new Database(backend);
+  const clock = new TestClock();
+  const wipe = async () => {
+    for (const table of ['event_log_head', 'event_log']) await sql`DELETE FROM ${sql.table(table)}`.execute(db.of());
+  };
+  return bus({ backend, log: sqlEventLog(db, clock), clock, wipe, close: () => db.close() });
+}
+
+/** MariaDB and NATS. */
+export async function serversBus(): Promise<Bus> {
+  await using stack = new AsyncDisposableStack();
+  const backend = mysqlBackend(await createDatabase());
+  stack.defer(() => backend.close());
+  const server = stack.use(await nats());
+  const log = stack.use(await natsEventLog({ url: server.url, logger }));
+  const owned = stack.move();
+  const close = () => owned.disposeAsync();
+  return bus({ backend, log, clock: new TestClock(), wipe: () => server.wipe(), close });
+}
+
+interface Parts {
+  backend: Backend;
+  log: EventLog;
+  clock: TestClock;
+  wipe(): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function bus({ backend, log, clock, wipe, close }: Parts): Promise<Bus> {
+  const db = new Database(backend);
+  await migrate(db, [outboxMigrations, busMigrations, eventLogMigrations], clock.now());
+  const outbox = new Outbox(clock, ulidIds(clock));
+  const emit = async (sessionId: string, count = 1, tenant = 'default') => {
+    await db.transaction('test.emit', async (tx) => {
+      const first = await outbox.takeSequence(tx, tenant, Source.SESSION, sessionId, count);
+      const events = Array.from({ length: count }, (_, index) => ({
+        source: Source.SESSION,
+        sessionId,
+        sourceSeq: first + index,
+        payload: { case: 'sessionChanged' as const, value: { command: 'touch' } },
+      }));
+      await outbox.emit(tx, tenant, events);
+    });
+  };
+  return {
+    db,
+    log,
+    clock,
+    outbox,
+    emit,
+    wipe,
+    deps: depsOf(db, log, outbox, clock),
+    overlapping: depsOf(new EverybodyLeads(backend), log, outbox, clock),
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Starts a relay. */
+export function startRelay(deps: Bus['deps']): Relay {
+  const relay = createRelay(deps);
+  relay.begin();
+  return relay;
+}
+
+/** Everything that the log holds. */
+export async function everything(log: EventLog): Promise<LoggedEvent[]> {
+  const events: LoggedEvent[] = [];
+  for (let after = (await log.bounds()).before; ; ) {
+    const page = await log.read(after, 500);
+    events.push(...page);
+    const last = page.at(-1);
+    if (!last) return events;
+    after = last.position;
+  }
+}
+
+/** What somebody who drops repeats gets of the log: per session the numbers in their order. */
+export async function withoutRepeats(log: EventLog): Promise<Map<string, number[]>> {
+  const sessions = new Map<string, number[]>();
+  for (const { sessionId, sourceSeq } of await everything(log)) {
+    const numbers = sessions.get(sessionId) ?? [];
+    sessions.set(sessionId, numbers);
+    if (sourceSeq > (numbers.at(-1) ?? 0)) numbers.push(sourceSeq);
+  }
+  return sessions;
+}
+
+/** 1, 2, 3, … `last`. */
+export function upTo(last: number): number[] {
+  return Array.from({ length: last }, (_, index) => index + 1);
+}
+
+let count = 0;
+
+/** A record for the log, of a session of its own unless named. */
+export function record(special: Partial<LogRecord> = {}): LogRecord {
+  count += 1;
+  return {
+    eventId: `evt_${process.pid}_${count}`,
+    tenant: 'default',
+    source: 'session',
+    sessionId: `ses_${count}`,
+    sourceSeq: 1,
+    type: 'session_changed',
+    payload: Buffer.from([1, 2, 3]),
+    ...special,
+  };
+}
+
+/** The first `last` records of a session. */
+export function recordsOf(sessionId: string, last: number): LogRecord[] {
+  return upTo(last).map((sourceSeq) => record({ sessionId, sourceSeq }));
+}
+
+/** The number of an event as its payload says it. */
+export function numberIn(payload: Uint8Array): number {
+  return fromBinary(EventSchema, payload).sourceSeq;
+}

@@ -1,0 +1,154 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type EventLog, LogChanged, type LoggedEvent, NotAppended } from '../../services/lib/bus/event-log.ts';
+import { everything, record, recordsOf, upTo } from './event-bus.ts';
+
+/** What an event log's suite needs of its backend. Every test gets a log of its own. */
+export interface EventLogFixture extends AsyncDisposable {
+  readonly log: EventLog;
+  /** Another adapter on the same log, as in another process. */
+  readonly other: EventLog;
+  /** Loses the log with everything in it. */
+  wipe(): Promise<void>;
+}
+
+/** Reads a tail until `enough`, then ends it. */
+export async function readTail(
+  log: EventLog,
+  after: bigint,
+  enough: (events: readonly LoggedEvent[]) => boolean,
+): Promise<LoggedEvent[]> {
+  const stop = new AbortController();
+  const events: LoggedEvent[] = [];
+  for await (const batch of log.tail(after, stop.signal)) {
+    events.push(...batch);
+    if (enough(events)) stop.abort();
+  }
+  return events;
+}
+
+const numbers = (events: readonly LoggedEvent[]) => events.map(({ sourceSeq }) => sourceSeq);
+
+/** What every event log keeps. */
+export function eventLogConformance(name: string, open: () => Promise<EventLogFixture>): void {
+  describe(`event log on ${name}`, () => {
+    let fixture: EventLogFixture;
+    const append = async (...records: ReturnType<typeof recordsOf>) => (await fixture.log.writer()).append(records);
+
+    beforeEach(async () => {
+      fixture = await open();
+    });
+    afterEach(() => fixture[Symbol.asyncDispose]());
+
+    it('gives back what was appended', async () => {
+      const records = [
+        record({ tenant: 't1', payload: Buffer.from('ä') }),
+        record({ source: 'handover', sourceSeq: 7 }),
+      ];
+      const positions = await append(...records);
+      const read = await fixture.other.read(0n, 10);
+      expect(read.map(({ payload, ...rest }) => ({ ...rest, payload: Buffer.from(payload) }))).toEqual(
+        records.map((one, index) => ({ ...one, position: positions[index] })),
+      );
+    });
+
+    it('keeps the order of a session and goes up', async () => {
+      const a = recordsOf('ses_a', 50);
+      const b = recordsOf('ses_b', 50);
+      const positions = await append(...a.flatMap((one, index) => [one, b[index]!]));
+      expect(positions.every((position) => typeof position === 'bigint')).toBe(true);
+      const all = await everything(fixture.log);
+      for (const sessionId of ['ses_a', 'ses_b'])
+        expect(numbers(all.filter((event) => event.sessionId === sessionId))).toEqual(upTo(50));
+      expect(all.map(({ position }) => position)).toEqual(upTo(100).map(BigInt));
+    });
+
+    it('reads pages from a position to the end', async () => {
+      await append(...recordsOf('ses_a', 5));
+      const [first, second] = await fixture.log.read(0n, 2);
+      expect([first?.sourceSeq, second?.sourceSeq]).toEqual([1, 2]);
+      expect(numbers(await fixture.log.read(second!.position, 10))).toEqual([3, 4, 5]);
+      expect(await fixture.log.read(5n, 10)).toEqual([]);
+    });
+
+    it('says where it begins and ends, everywhere the same', async () => {
+      const empty = await fixture.log.bounds();
+      expect(empty).toMatchObject({ before: 0n, last: 0n });
+      await append(...recordsOf('ses_a', 3));
+      expect(await fixture.other.bounds()).toEqual({ ...empty, last: 3n });
+    });
+
+    it('has one incarnation when two make it at once', async () => {
+      const [a, b] = await Promise.all([fixture.log.bounds(), fixture.other.bounds()]);
+      expect(a.incarnation).toBe(b.incarnation);
+    });
+
+    it('tails without gaps while others append', async () => {
+      const tail = readTail(fixture.log, 0n, (events) => events.length >= 600);
+      for (let part = 0; part < 6; part++) await append(...recordsOf(`ses_${part}`, 100));
+      expect((await tail).map(({ position }) => position)).toEqual(upTo(600).map(BigInt));
+    });
+
+    it('tails what another process appends', async () => {
+      const tail = readTail(fixture.other, 0n, (events) => events.length >= 2);
+      await append(...recordsOf('ses_a', 2));
+      expect(numbers(await tail)).toEqual([1, 2]);
+    });
+
+    it('tails on from a position', async () => {
+      await append(...recordsOf('ses_a', 4));
+      const tail = readTail(fixture.log, 2n, (events) => events.length >= 3);
+      await append(record({ sessionId: 'ses_a', sourceSeq: 5 }));
+      expect(numbers(await tail)).toEqual([3, 4, 5]);
+    });
+
+    it('ends a tail that waits when it is told to', async () => {
+      const stop = new AbortController();
+      const next = fixture.log.tail(0n, stop.signal)[Symbol.asyncIterator]().next();
+      stop.abort();
+      expect((await next).done).toBe(true);
+    });
+
+    it('is another log after it was wiped, for tails and for writers', async () => {
+      await append(...recordsOf('ses_a', 3));
+      const { incarnation } = await fixture.log.bounds();
+      const writer = await fixture.log.writer();
+      const tail = readTail(fixture.log, 3n, () => false);
+      tail.catch(() => {});
+      await fixture.wipe();
+      const fresh = await fixture.other.bounds();
+      expect(fresh).toMatchObject({ before: 0n, last: 0n });
+      expect(fresh.incarnation).not.toBe(incarnation);
+      await expect(tail).rejects.toBeInstanceOf(LogChanged);
+      await expect(writer.bounds()).rejects.toThrow();
+      const [late] = await writer.append([record()]);
+      expect(late).toBeInstanceOf(NotAppended);
+      expect(late).toMatchObject({ why: 'lost' });
+      expect(await fixture.log.read(0n, 10)).toEqual([]);
+      expect(await append(record())).toEqual([1n]);
+    });
+
+    it('is another log after it was renewed, also for other writers', async () => {
+      await append(...recordsOf('ses_a', 3));
+      const before = await fixture.log.bounds();
+      const stale = await fixture.other.writer();
+      await (await fixture.log.writer()).renew();
+      expect(await fixture.log.bounds()).toMatchObject({ before: 0n, last: 0n });
+      expect((await fixture.log.bounds()).incarnation).not.toBe(before.incarnation);
+      expect(await stale.append([record()])).toMatchObject([{ why: 'lost' }]);
+      await stale.renew();
+      expect(await append(record())).toEqual([1n]);
+    });
+
+    it('does not tail another log than the one that was meant, nor from behind its end', async () => {
+      const stop = new AbortController();
+      const first = (after: bigint, incarnation?: string) =>
+        fixture.log.tail(after, stop.signal, incarnation)[Symbol.asyncIterator]().next();
+      await expect(first(0n, 'another')).rejects.toBeInstanceOf(LogChanged);
+      await expect(first(5n)).rejects.toBeInstanceOf(LogChanged);
+    });
+
+    it('answers a ping', async () => {
+      expect(await fixture.log.ping()).toBe(true);
+    });
+  });
+}

@@ -1,0 +1,171 @@
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { EventLog } from '../../services/lib/bus/event-log.ts';
+import type { OutboxRow, OutboxTables } from '../../services/lib/outbox/outbox.ts';
+import { eventually } from '../eventually.ts';
+import { type Bus, everything, type OpenBus, startRelay, upTo, withoutRepeats } from './event-bus.ts';
+import { failOnce, refusing } from './log-faults.ts';
+
+/** What the relay keeps on every backend. Every test gets a bus of its own. */
+export function relayConformance(name: string, open: OpenBus): void {
+  describe(`relay on ${name}`, () => {
+    let bus: Bus;
+
+    beforeEach(async () => {
+      bus = await open();
+    });
+    afterEach(() => bus[Symbol.asyncDispose]());
+
+    const relay = (deps = bus.deps) => {
+      const started = startRelay(deps);
+      onTestFinished(() => started[Symbol.asyncDispose]());
+      return started;
+    };
+    const rows = (): Promise<OutboxRow[]> =>
+      bus.db.of<OutboxTables>().selectFrom('outbox').selectAll().orderBy('position').execute();
+    const allPublished = () =>
+      eventually(async () => expect((await rows()).every((row) => row.published_at !== null)).toBe(true), 20_000);
+    const expectComplete = async (sessions: Record<string, number>) => {
+      const got = await eventually(() => withoutRepeats(bus.log));
+      expect(Object.fromEntries(got)).toEqual(
+        Object.fromEntries(Object.entries(sessions).map(([session, last]) => [session, upTo(last)])),
+      );
+    };
+
+    it('publishes what is committed, once, in order, and marks it', async () => {
+      relay();
+      for (let round = 0; round < 5; round++) await Promise.all([bus.emit('ses_a', 2), bus.emit('ses_b')]);
+      await allPublished();
+      await expectComplete({ ses_a: 10, ses_b: 5 });
+      expect(await everything(bus.log)).toHaveLength(15);
+      expect((await bus.deps.metrics.published.get()).values).toMatchObject([{ value: 15 }]);
+    });
+
+    it('goes on at once when more waits than one batch, also of one session', async () => {
+      await bus.emit('ses_a', 700);
+      await bus.emit('ses_b', 600);
+      relay();
+      await allPublished();
+      await expectComplete({ ses_a: 700, ses_b: 600 });
+    });
+
+    it.each(['relay.before-publish', 'relay.after-publish', 'relay.after-mark'])(
+      'loses nothing when it fails at %s',
+      async (point) => {
+        using failure = failOnce(point);
+        relay();
+        await bus.emit('ses_a', 3);
+        await failure.passed;
+        await bus.emit('ses_a', 2);
+        await allPublished();
+        await expectComplete({ ses_a: 5 });
+      },
+    );
+
+    it('publishes everything again, in order, when the log was wiped', async () => {
+      relay();
+      await bus.emit('ses_a', 20);
+      await allPublished();
+      await bus.wipe();
+      await bus.emit('ses_a', 5);
+      await eventually(() => expectComplete({ ses_a: 25 }), 20_000);
+    });
+
+    it('publishes everything again when the log went back to an earlier state', async () => {
+      await using first = startRelay(bus.deps);
+      await bus.emit('ses_a', 5);
+      await allPublished();
+      const { incarnation } = await bus.log.bounds();
+      await first[Symbol.asyncDispose]();
+      await sql`UPDATE relay_state SET last_position = 9`.execute(bus.db.of()); // the log reached further than it does now
+      relay();
+      await eventually(async () => expect((await bus.log.bounds()).incarnation).not.toBe(incarnation));
+      await eventually(() => expectComplete({ ses_a: 5 }));
+      await allPublished();
+    });
+
+    it('does not count what it published in a log that was lost before it could mark it', async () => {
+      using failure = failOnce('relay.after-publish', async () => {
+        await bus.wipe();
+        await using other = startRelay(bus.overlapping);
+        await eventually(async () => {
+          other.wake();
+          expect((await everything(bus.log)).length).toBe(4);
+        });
+        await bus.wipe();
+      });
+      relay(bus.overlapping);
+      await bus.emit('ses_a', 4);
+      await failure.passed;
+      await eventually(() => expectComplete({ ses_a: 4 }), 20_000);
+      await allPublished();
+    });
+
+    it('holds back a refused record and its session alone, and tries it again', async () => {
+      const log = refusing(bus.log, ({ sessionId, sourceSeq }) => sessionId === 'ses_bad' && sourceSeq === 2);
+      relay({ ...bus.deps, log });
+      await bus.emit('ses_bad', 2);
+      await bus.emit('ses_good', 2);
+      await eventually(async () => expect((await rows())[1]).toMatchObject({ attempts: 1, last_error: 'refused' }));
+      await bus.emit('ses_bad', 2);
+      await bus.emit('ses_good', 2);
+      await eventually(() => expectComplete({ ses_bad: 1, ses_good: 4 }));
+      log.accept();
+      bus.clock.advance({ minutes: 10 });
+      await allPublished();
+      await expectComplete({ ses_bad: 4, ses_good: 4 });
+    });
+
+    it('is not held up by very many rows behind a parked one', async () => {
+      const log = refusing(bus.log, ({ sessionId }) => sessionId === 'ses_bad');
+      await bus.emit('ses_bad', 1_200);
+      await bus.emit('ses_good', 2);
+      relay({ ...bus.deps, log });
+      await eventually(() => expectComplete({ ses_good: 2 }));
+    });
+
+    it('repeats but never overtakes when two relays run at once and the log refuses at random', async () => {
+      const flaky = (seed: number): EventLog => {
+        let turn = seed;
+        return refusing(bus.log, () => {
+          turn = (turn * 48_271) % 2_147_483_647;
+          return turn % 9 === 0;
+        });
+      };
+      for (const seed of [7, 11, 13]) relay({ ...bus.overlapping, log: flaky(seed) });
+      const sessions = upTo(12).map((number) => `ses_${number}`);
+      for (let round = 0; round < 25; round++) {
+        await Promise.all(sessions.map((session) => bus.emit(session, 1 + (round % 3))));
+        bus.clock.advance({ minutes: 6 });
+      }
+      await eventually(async () => {
+        bus.clock.advance({ minutes: 6 });
+        bus.outbox.wake();
+        expect((await rows()).filter((row) => row.published_at === null)).toEqual([]);
+      }, 25_000);
+      await expectComplete(Object.fromEntries(sessions.map((session) => [session, 49])));
+    });
+
+    it('takes over when the one that leads ends', async () => {
+      const first = relay();
+      await bus.emit('ses_a');
+      await allPublished();
+      relay();
+      await first[Symbol.asyncDispose]();
+      await bus.emit('ses_a');
+      await allPublished();
+      await expectComplete({ ses_a: 2 });
+    });
+
+    it('tells how much waits and for how long', async () => {
+      await bus.emit('ses_a', 3);
+      bus.clock.advance({ seconds: 60 });
+      const log = refusing(bus.log, () => true);
+      relay({ ...bus.deps, log });
+      await eventually(async () => {
+        expect((await bus.deps.metrics.outboxDepth.get()).values).toMatchObject([{ value: 3 }]);
+        expect((await bus.deps.metrics.outboxAgeSeconds.get()).values[0]?.value).toBeGreaterThanOrEqual(60);
+      });
+    });
+  });
+}

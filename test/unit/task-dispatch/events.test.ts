@@ -1,0 +1,54 @@
+import { create } from '@bufbuild/protobuf';
+import { expect, it } from 'vitest';
+import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
+import { type Event, EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
+import { actions, type Harness, harness, taskSpec } from './harness.ts';
+
+async function consume(world: Harness, event: Event): Promise<void> {
+  const handler = event.payload.case && world.module.consumes?.[event.payload.case];
+  if (!handler) throw new Error(`nobody consumes ${event.payload.case}`);
+  await world.inside(() => handler(event));
+}
+
+function changed(sessionId: string, ownerEpoch: number, over: Record<string, unknown>): Event {
+  const session = { sessionId, ownerEpoch, sessionName: sessionId, status: Control.BOT_ACTIVE, ...over };
+  return create(EventSchema, {
+    payload: {
+      case: 'sessionChanged',
+      value: { session, tasksFromEpoch: over.from === undefined ? 1 : Number(over.from) },
+    },
+  });
+}
+
+it('stores the task of a new session that the call did not bring, once', async () => {
+  await using world = await harness();
+  const { status } = actions(world);
+  const task = taskSpec();
+  const session = { sessionId: task.sessionId, ownerEpoch: 1, status: Control.BOT_ACTIVE, state: SessionState.PENDING };
+  const event = create(EventSchema, { payload: { case: 'sessionCreated', value: { session, task } } });
+  await consume(world, event);
+  await consume(world, event);
+  expect(await status(task.taskId)).toBe('pending');
+  expect(await world.news(task.sessionId)).toHaveLength(1);
+});
+
+it('has nothing to store for a session that a human opened', async () => {
+  await using world = await harness();
+  const session = { sessionId: 'ses_human', ownerEpoch: 1, status: Control.PENDING_MANUAL };
+  await consume(world, create(EventSchema, { payload: { case: 'sessionCreated', value: { session } } }));
+  expect(await world.news()).toEqual([]);
+});
+
+it('raises the fence when the call that does so was lost', async () => {
+  await using world = await harness();
+  const { store, row } = actions(world);
+  const { sessionId, taskId } = await store();
+  await consume(world, changed(sessionId, 2, { state: SessionState.PAUSED }));
+  expect((await row(taskId)).status).toBe('held');
+  await consume(world, changed(sessionId, 3, { state: SessionState.ACTIVE }));
+  expect((await row(taskId)).status).toBe('pending');
+  await consume(world, changed(sessionId, 2, { state: SessionState.PAUSED }));
+  expect((await row(taskId)).status).toBe('pending');
+  await consume(world, changed(sessionId, 4, { status: Control.CLOSED, from: 4 }));
+  expect(await row(taskId)).toMatchObject({ status: 'cancelled', error_message: 'session_closed' });
+});

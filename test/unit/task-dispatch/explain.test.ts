@@ -1,0 +1,136 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { describe, expect, it } from 'vitest';
+import { TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
+import { TaskStatus } from '../../../gen/autosession/task/v1/task_pb.js';
+import { actions, databaseNames, type Harness, harness } from './harness.ts';
+
+type Parties = { accountKey: string; shopKey: string };
+
+function explaining({ tasks, clock }: Harness) {
+  const at = (ms: number) => timestampFromMs(clock.now() + ms);
+  const said = (messageId: string, content: string, ago = 0) => ({
+    messageId,
+    content,
+    sentAt: at(-ago),
+    storedAt: at(0),
+  });
+  const explain = async ({ accountKey, shopKey }: Parties, messages: ReturnType<typeof said>[], over = {}) =>
+    (await tasks.explainMessages({ accountKey, shopKey, messages, ...over })).explained.map((e) => [
+      e.messageId,
+      e.taskId,
+    ]);
+  return { at, said, explain };
+}
+
+describe.each(databaseNames)('explaining on %s', (database) => {
+  it('completes a task by the message that proves it, and remembers', async () => {
+    await using world = await harness({ database });
+    const { sent, status } = actions(world);
+    const { said, explain } = explaining(world);
+    const task = await sent();
+    const message = said('m1', ` ${task.sendContent}\n`);
+    expect(await explain(task, [message])).toEqual([['m1', task.taskId]]);
+    expect(await status(task.taskId)).toBe('completed');
+    expect(await explain(task, [message, said('m2', task.sendContent)])).toEqual([['m1', task.taskId]]);
+    expect((await world.news(task.sessionId)).at(-1)).toMatchObject({
+      change: TaskChange.COMPLETED,
+      actor: 'evidence',
+      task: { matchedMessageId: 'm1' },
+    });
+  });
+
+  it('gives concurrent calls with the same and with other messages one answer per receipt', async () => {
+    await using world = await harness({ database });
+    const { sent } = actions(world);
+    const { said, explain } = explaining(world);
+    const task = await sent();
+    const ids = ['m1', 'm1', 'm1', 'm2', 'm2', 'm3'];
+    const answers = await Promise.all(ids.map((id) => explain(task, [said(id, task.sendContent)])));
+    const explained = new Set(answers.flat().map(([messageId]) => messageId));
+    expect(explained.size).toBe(1);
+    for (const [i, id] of ids.entries()) expect(answers[i]).toHaveLength(explained.has(id) ? 1 : 0);
+  });
+
+  it('takes the receipts of several sessions of one conversation in one call', async () => {
+    await using world = await harness({ database });
+    const { sent, status } = actions(world);
+    const { said, explain } = explaining(world);
+    const first = await sent();
+    const { accountKey, shopKey } = first;
+    const second = await sent({ accountKey, shopKey });
+    const messages = [said('m1', first.sendContent), said('m2', second.sendContent)];
+    expect((await explain(first, messages)).toSorted()).toEqual([
+      ['m1', first.taskId],
+      ['m2', second.taskId],
+    ]);
+    expect([await status(first.taskId), await status(second.taskId)]).toEqual(['completed', 'completed']);
+  });
+});
+
+describe('explaining', () => {
+  it('finds the receipt of a task that was completed, retried, failed, or lost to a takeover', async () => {
+    await using world = await harness();
+    const { sent, complete, raise, status } = actions(world);
+    const { said, explain } = explaining(world);
+    const done = await sent();
+    await complete(done.sessionId);
+    const retried = await sent({ maxAttempts: 2 });
+    await complete(retried.sessionId, { success: false });
+    const failed = await sent();
+    await complete(failed.sessionId, { success: false });
+    const takenOver = await sent({ maxAttempts: 2 });
+    await raise(takenOver.sessionId, 2);
+    await complete(takenOver.sessionId, { success: false });
+    expect(await status(takenOver.taskId)).toBe('cancelled');
+    for (const task of [done, retried, failed, takenOver]) {
+      expect(await explain(task, [said(`m-${task.taskId}`, task.sendContent)])).toHaveLength(1);
+      expect(await status(task.taskId)).toBe('completed');
+    }
+  });
+
+  it('explains nothing that was there before the fetch, or said by somebody else', async () => {
+    await using world = await harness();
+    const { store, sent } = actions(world);
+    const { said, explain } = explaining(world);
+    const old = said('m1', '您好');
+    world.clock.advance({ seconds: 1 });
+    const task = await sent({ sendContent: '您好' });
+    expect(await explain(task, [old, said('m2', '我是真人')])).toEqual([]);
+    expect(await explain(await store({ sendContent: '您好' }), [said('m3', '您好')])).toEqual([]);
+    const elsewhere = { accountKey: task.accountKey, shopKey: 'shp_other' };
+    expect(await explain(elsewhere, [said('m4', '您好')])).toEqual([]);
+  });
+
+  it('sends again what the window proves unsent, without counting the attempt', async () => {
+    await using world = await harness();
+    const { sent, claim, fetch, complete, status } = actions(world);
+    const { at, explain } = explaining(world);
+    const task = await sent();
+    const before = at(-61_000);
+    world.clock.advance({ seconds: 121 });
+    await world.reap();
+    await explain(task, [], { oldestAt: before, newestAt: at(0) });
+    expect(await status(task.taskId)).toBe('unknown');
+    world.clock.advance({ seconds: 61 });
+    await explain(task, [], { oldestAt: before, newestAt: at(0) });
+    expect(await status(task.taskId)).toBe('pending');
+    expect((await world.news(task.sessionId)).at(-1)).toMatchObject({ change: TaskChange.REQUEUED, actor: 'evidence' });
+    const lease = await claim(task.accountId);
+    expect(await fetch(lease.taskId, lease.leaseToken)).toMatchObject({ attempt: 2 });
+    expect((await complete(task.sessionId, { success: false })).taskStatus).toBe(TaskStatus.FAILED);
+  });
+
+  it('withdraws what it proves unsent when the bot has lost the word', async () => {
+    await using world = await harness();
+    const { sent, raise, status } = actions(world);
+    const { at, explain } = explaining(world);
+    const task = await sent();
+    const before = at(-61_000);
+    await raise(task.sessionId, 2);
+    world.clock.advance({ seconds: 200 });
+    await world.reap();
+    await explain(task, [], { oldestAt: before, newestAt: at(0) });
+    expect(await status(task.taskId)).toBe('cancelled');
+    expect((await world.news(task.sessionId)).at(-1)).toMatchObject({ reason: 'handed_over', actor: 'evidence' });
+  });
+});

@@ -1,0 +1,255 @@
+import { describe, expect, it } from 'vitest';
+import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
+import { TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
+import { TaskStatus } from '../../../gen/autosession/task/v1/task_pb.js';
+import { unique } from '../../make.ts';
+import { actions, harness } from './harness.ts';
+import { reasonOf } from './reason.ts';
+
+describe('a report of success', () => {
+  it('completes the task, tells the session, and is repeatable', async () => {
+    await using world = await harness();
+    const { sent, complete } = actions(world);
+    const { sessionId, taskId, token } = await sent();
+    const first = await complete(sessionId, { taskId, leaseToken: token });
+    expect(first).toMatchObject({ success: true, taskStatus: TaskStatus.COMPLETED, state: SessionState.ACTIVE });
+    expect(await complete(sessionId, { taskId, leaseToken: token })).toEqual(first);
+    expect(await complete(sessionId)).toEqual(first);
+    expect(world.sessions.outcomes).toMatchObject([{ taskId, success: true }, {}, {}]);
+    expect(await reasonOf(complete(sessionId, { success: false }))).toBe('TASK_DONE');
+  });
+
+  it('is kept when the session cannot be told, and is told with the repeat', async () => {
+    await using world = await harness();
+    const { sent, complete, status } = actions(world);
+    const { sessionId, taskId } = await sent();
+    world.sessions.down = true;
+    expect(await reasonOf(complete(sessionId, { idempotencyKey: 'k' }))).toBe('SERVICE_UNAVAILABLE');
+    expect(await status(taskId)).toBe('completed');
+    world.sessions.down = false;
+    expect((await complete(sessionId, { idempotencyKey: 'k' })).state).toBe(SessionState.ACTIVE);
+    expect(world.sessions.outcomes).toHaveLength(1);
+    const other = complete(sessionId, { idempotencyKey: 'k', success: false });
+    expect(await reasonOf(other)).toBe('IDEMPOTENCY_KEY_REUSED');
+  });
+
+  it.each(['lease', 'takeover', 'close'])('counts after the end of the %s', async (end) => {
+    await using world = await harness();
+    const { sent, complete, raise } = actions(world);
+    const { sessionId, taskId, token } = await sent();
+    world.clock.advance({ seconds: end === 'lease' ? 121 : 0 });
+    await world.reap();
+    if (end === 'takeover') await raise(sessionId, 2);
+    if (end === 'close') await raise(sessionId, 2, { status: Control.CLOSED, cancelReason: 'session_closed' });
+    const answer = await complete(sessionId, { taskId, leaseToken: token });
+    expect(answer.taskStatus).toBe(TaskStatus.COMPLETED);
+  });
+
+  it('counts for a task that was withdrawn after the claim, or never claimed', async () => {
+    await using world = await harness();
+    const { store, claim, complete, raise } = actions(world);
+    const { sessionId, accountId } = await store();
+    const lease = await claim(accountId);
+    await raise(sessionId, 2);
+    expect((await complete(sessionId, { leaseToken: lease.leaseToken })).taskStatus).toBe(TaskStatus.COMPLETED);
+    const unclaimed = await store();
+    expect((await complete(unclaimed.sessionId)).taskStatus).toBe(TaskStatus.COMPLETED);
+    expect((await claim(unclaimed.accountId)).taskId).toBe('');
+  });
+
+  it('counts for the last lease that has fetched, and for no older one', async () => {
+    await using world = await harness();
+    const { sent, claim, fetch, complete, status } = actions(world);
+    const { sessionId, taskId, token, accountId } = await sent({ maxAttempts: 3 });
+    world.clock.advance({ seconds: 121 });
+    await world.reap();
+    await world.tasks.requeueTask({ taskId });
+    const second = await claim(accountId);
+    await fetch(taskId, second.leaseToken);
+    expect(await reasonOf(complete(sessionId, { taskId, leaseToken: token }))).toBe('LEASE_LOST');
+    await world.tasks.failTask({ taskId, leaseToken: second.leaseToken });
+    world.clock.advance({ minutes: 1 });
+    await claim(accountId);
+    await complete(sessionId, { taskId, leaseToken: second.leaseToken });
+    expect(await status(taskId)).toBe('completed');
+  });
+
+  it('names the tasks when it could mean several', async () => {
+    await using world = await harness();
+    const { store, sent, complete } = actions(world);
+    const first = await sent();
+    await store({ sessionId: first.sessionId });
+    await store({ sessionId: first.sessionId });
+    expect((await complete(first.sessionId)).taskId).toBe(first.taskId);
+    expect(await reasonOf(complete(first.sessionId))).toBe('AMBIGUOUS_TASK');
+  });
+
+  it('tells an unknown session from one without a task', async () => {
+    await using world = await harness();
+    const { complete, store } = actions(world);
+    expect(await reasonOf(complete('ses_nobody'))).toBe('SESSION_NOT_FOUND');
+    world.sessions.open('ses_empty');
+    expect(await reasonOf(complete('ses_empty'))).toBe('TASK_NOT_FOUND');
+    const { sessionId } = await store();
+    expect(await reasonOf(complete(sessionId, { taskId: 'tsk_nobody' }))).toBe('TASK_NOT_FOUND');
+  });
+});
+
+describe('a report of failure', () => {
+  it('fails the task and with it a session that never became active', async () => {
+    await using world = await harness();
+    const { sent, complete } = actions(world);
+    const { sessionId, token } = await sent();
+    const report = { success: false, leaseToken: token, errorMessage: 'window gone' };
+    const first = await complete(sessionId, report);
+    expect(first).toMatchObject({ taskStatus: TaskStatus.FAILED, state: SessionState.CANCELLED });
+    expect(world.sessions.outcomes).toMatchObject([{ success: false, othersOpen: false, reason: 'window gone' }]);
+    expect(await complete(sessionId, report)).toEqual(first);
+    expect(await reasonOf(complete(sessionId))).toBe('TASK_DONE');
+  });
+
+  it('is tried again after a while, once per lease, while attempts remain', async () => {
+    await using world = await harness();
+    const { sent, claim, complete, row } = actions(world);
+    const { sessionId, taskId, token, accountId } = await sent({ maxAttempts: 2 });
+    const report = { success: false, leaseToken: token };
+    expect(await complete(sessionId, report)).toMatchObject({
+      taskStatus: TaskStatus.PENDING,
+      state: SessionState.PENDING,
+    });
+    const { version } = await row(taskId);
+    expect((await complete(sessionId, report)).taskStatus).toBe(TaskStatus.PENDING);
+    expect((await complete(sessionId, { success: false })).taskStatus).toBe(TaskStatus.PENDING);
+    expect((await row(taskId)).version).toBe(version);
+    expect((await claim(accountId)).taskId).toBe('');
+    world.clock.advance({ seconds: 6 });
+    const second = await claim(accountId);
+    expect((await complete(sessionId, report)).taskStatus).toBe(TaskStatus.LEASED);
+    expect((await complete(sessionId, { success: false, leaseToken: second.leaseToken })).taskStatus).toBe(
+      TaskStatus.FAILED,
+    );
+    expect(await row(taskId)).toMatchObject({ attempt: 2 });
+  });
+
+  it('withdraws instead of trying again when the bot has lost the word', async () => {
+    await using world = await harness();
+    const { sent, complete, raise } = actions(world);
+    const { sessionId, token } = await sent({ maxAttempts: 2 });
+    await raise(sessionId, 2);
+    expect((await complete(sessionId, { success: false, leaseToken: token })).taskStatus).toBe(TaskStatus.CANCELLED);
+    expect(world.sessions.outcomes).toEqual([]);
+  });
+
+  it('waits for the end of a pause to try again', async () => {
+    await using world = await harness();
+    const { sent, complete, pause } = actions(world);
+    const { sessionId, token } = await sent({ maxAttempts: 2 });
+    await pause(sessionId, 2);
+    expect((await complete(sessionId, { success: false, leaseToken: token })).taskStatus).toBe(TaskStatus.HELD);
+  });
+
+  it('is refused for a task that nobody was given', async () => {
+    await using world = await harness();
+    const { store, complete } = actions(world);
+    const { sessionId } = await store();
+    expect(await reasonOf(complete(sessionId, { success: false }))).toBe('LEASE_LOST');
+  });
+});
+
+describe('by task', () => {
+  it('decides an unknown task as an operator, for good, and leaves the sender his late word', async () => {
+    await using world = await harness();
+    const { sent, complete } = actions(world);
+    const { sessionId, taskId, token } = await sent({ maxAttempts: 5 });
+    world.clock.advance({ seconds: 121 });
+    await world.reap();
+    const { task } = await world.tasks.failTask({ taskId, errorMessage: 'looked' });
+    expect(task).toMatchObject({ taskStatus: TaskStatus.FAILED, errorMessage: 'looked' });
+    expect((await world.news(sessionId)).at(-1)).toMatchObject({
+      change: TaskChange.FAILED,
+      actor: 'operator',
+      previousStatus: TaskStatus.UNKNOWN,
+    });
+    expect(await reasonOf(world.tasks.completeTask({ taskId }))).toBe('TASK_DONE');
+    expect((await complete(sessionId, { leaseToken: token })).taskStatus).toBe(TaskStatus.COMPLETED);
+  });
+
+  it('completes an unknown task as an operator', async () => {
+    await using world = await harness();
+    const { sent } = actions(world);
+    const { sessionId, taskId } = await sent();
+    world.clock.advance({ seconds: 121 });
+    await world.reap();
+    expect((await world.tasks.completeTask({ taskId })).task?.taskStatus).toBe(TaskStatus.COMPLETED);
+    expect((await world.news(sessionId)).at(-1)).toMatchObject({ actor: 'operator' });
+  });
+
+  it('requeues what its holder gives back, and what an operator wants sent', async () => {
+    await using world = await harness();
+    const { store, claim, fetch, raise } = actions(world);
+    const { taskId, accountId, sessionId } = await store();
+    const lease = await claim(accountId);
+    expect(await reasonOf(world.tasks.requeueTask({ taskId }))).toBe('LEASE_LOST');
+    await world.tasks.requeueTask({ taskId, leaseToken: lease.leaseToken });
+    const again = await claim(accountId);
+    await fetch(taskId, again.leaseToken);
+    expect(await reasonOf(world.tasks.requeueTask({ taskId }))).toBe('INVALID_TASK_STATUS');
+    world.clock.advance({ seconds: 121 });
+    await world.reap();
+    const { task } = await world.tasks.requeueTask({ taskId, seconds: 60 });
+    expect(task?.taskStatus).toBe(TaskStatus.PENDING);
+    expect((await claim(accountId)).taskId).toBe('');
+    world.clock.advance({ seconds: 61 });
+    const third = await claim(accountId);
+    await fetch(taskId, third.leaseToken);
+    world.clock.advance({ seconds: 121 });
+    await world.reap();
+    await raise(sessionId, 2);
+    expect(await reasonOf(world.tasks.requeueTask({ taskId }))).toBe('HANDED_OVER');
+  });
+
+  it('cancels what is not out, tells the session, and nothing else', async () => {
+    await using world = await harness();
+    const { store, sent, claim, fetch } = actions(world);
+    const { taskId, accountId, sessionId } = await store();
+    await store({ sessionId });
+    const first = await world.tasks.cancelTask({ taskId, errorMessage: 'sold out' });
+    expect(first.task).toMatchObject({ taskStatus: TaskStatus.CANCELLED, errorMessage: 'sold out' });
+    expect(await world.tasks.cancelTask({ taskId })).toEqual(first);
+    expect(world.sessions.outcomes[0]).toMatchObject({ taskId, success: false, othersOpen: true, reason: 'sold out' });
+    expect((await claim(accountId)).taskId).toBe('');
+    expect(await reasonOf(fetch(taskId))).toBe('TASK_DONE');
+    const out = await sent();
+    expect(await reasonOf(world.tasks.cancelTask({ taskId: out.taskId }))).toBe('INVALID_TASK_STATUS');
+    expect(await reasonOf(world.tasks.cancelTask({ taskId: 'tsk_nobody' }))).toBe('TASK_NOT_FOUND');
+  });
+
+  it('extends a lease that is held, and no other', async () => {
+    await using world = await harness();
+    const { sent, claim, store, raise, status } = actions(world);
+    const { taskId, token, sessionId } = await sent();
+    await world.tasks.extendLease({ taskId, leaseToken: token, seconds: 600 });
+    world.clock.advance({ seconds: 300 });
+    await world.reap();
+    expect(await status(taskId)).toBe('sent');
+    expect(await reasonOf(world.tasks.extendLease({ taskId, leaseToken: '1.wrong' }))).toBe('LEASE_LOST');
+    await raise(sessionId, 2);
+    expect(await reasonOf(world.tasks.extendLease({ taskId, leaseToken: token }))).toBe('HANDED_OVER');
+    const waiting = await store();
+    const lease = await claim(waiting.accountId);
+    world.clock.advance({ seconds: 121 });
+    const late = world.tasks.extendLease({ taskId: waiting.taskId, leaseToken: lease.leaseToken });
+    expect(await reasonOf(late)).toBe('LEASE_LOST');
+  });
+
+  it('asks for the lease token where it is told to', async () => {
+    await using world = await harness({ env: { AUTOSESSION_STRICT_LEASE: 'true' } });
+    const { store, claim, fetch, complete } = actions(world);
+    const { taskId, sessionId, accountId } = await store({ externalTaskId: `e-${unique()}` });
+    const lease = await claim(accountId);
+    expect(await reasonOf(fetch(taskId))).toBe('INVALID_ARGUMENT');
+    await fetch(taskId, lease.leaseToken);
+    expect(await reasonOf(complete(sessionId))).toBe('INVALID_ARGUMENT');
+    expect((await complete(sessionId, { leaseToken: lease.leaseToken })).taskStatus).toBe(TaskStatus.COMPLETED);
+  });
+});
