@@ -1,12 +1,16 @@
-// npm run gen: writes gen/ from proto/. With --baseline also the image that breaking changes are judged against: do that
+// npm run gen: writes gen/ from proto/, and what the README says of the code. With --walk also the answers of the README's
+// walk, from a real one. With --baseline also the image that breaking changes are judged against: do that
 // with a release, never to silence a finding.
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import './export-protovalidate.ts';
 import { mustRun } from './run.ts';
 
-const { values } = parseArgs({ options: { output: { type: 'string', default: '.' }, baseline: { type: 'boolean' } } });
+const { values } = parseArgs({
+  options: { output: { type: 'string', default: '.' }, baseline: { type: 'boolean' }, walk: { type: 'boolean' } },
+});
 await mustRun('buf', ['generate', '--output', values.output]);
 // The rules' own code is in the protovalidate package; what is generated imports it from there.
 rmSync(`${values.output}/gen/buf`, { recursive: true, force: true });
+if (values.output === '.') await mustRun('node', ['scripts/readme/main.ts', ...(values.walk ? ['--walk'] : [])]);
 if (values.baseline) await mustRun('buf', ['build', 'proto', '--output', 'proto/baseline.binpb']);

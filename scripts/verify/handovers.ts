@@ -1,7 +1,7 @@
 import { type Check, groupBy } from './check.ts';
 
 interface Tables {
-  sessions: { tenant: string; session_id: string; status: string; owner_epoch: number };
+  sessions: { tenant: string; session_id: string; control: string; owner_epoch: number };
   handovers: { tenant: string; session_id: string; state: string };
   audit_entries: { tenant: string; session_id: string; owner_epoch: number };
 }
@@ -11,15 +11,15 @@ export const handoverChecks: Check[] = [
     claim: 'a session that is not the bot’s has one handover that lasts; any other has none',
     violations: async ({ db }) => {
       const kysely = db.of<Tables>();
-      const sessions = await kysely.selectFrom('sessions').select(['tenant', 'session_id', 'status']).execute();
+      const sessions = await kysely.selectFrom('sessions').select(['tenant', 'session_id', 'control']).execute();
       const lasting = groupBy(
         await kysely.selectFrom('handovers').selectAll().where('state', 'in', ['waiting', 'live']).execute(),
         (row) => `${row.tenant} ${row.session_id}`,
       );
-      return sessions.flatMap(({ tenant, session_id, status }) => {
+      return sessions.flatMap(({ tenant, session_id, control }) => {
         const count = lasting.get(`${tenant} ${session_id}`)?.length ?? 0;
-        const expected = status === 'pending_manual' || status === 'manual_live' ? 1 : 0;
-        return count === expected ? [] : [`${session_id} is ${status} and has ${count} lasting handovers`];
+        const expected = control === 'pending_manual' || control === 'manual_live' ? 1 : 0;
+        return count === expected ? [] : [`${session_id} is ${control} and has ${count} lasting handovers`];
       });
     },
   },

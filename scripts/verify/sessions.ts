@@ -4,13 +4,13 @@ interface Tables {
   sessions: {
     tenant: string;
     session_id: string;
-    account_key: string | null;
-    shop_key: string | null;
+    account_key: string;
+    shop_key: string;
     state: string;
-    status: string;
+    control: string;
     owner_epoch: number;
     fenced_epoch: number;
-    first_task_id: string | null;
+    first_task_id: string;
   };
   session_fence: { tenant: string; session_id: string; owner_epoch: number; status: string };
   tasks: { tenant: string; session_id: string; task_id: string; status: string };
@@ -27,7 +27,7 @@ export const sessionChecks: Check[] = [
         .selectFrom('sessions')
         .select(['tenant', 'session_id', 'account_key', 'shop_key'])
         .where('state', 'in', OPEN)
-        .where('shop_key', 'is not', null)
+        .where('shop_key', '!=', '')
         .execute();
       return [...groupBy(open, (row) => `${row.tenant} ${row.account_key} ${row.shop_key}`)]
         .filter(([, rows]) => rows.length > 1)
@@ -37,13 +37,13 @@ export const sessionChecks: Check[] = [
   {
     claim: 'state and control agree: transferred is a human’s, closed is nobody’s, the rest the bot’s',
     violations: async ({ db }) => {
-      const rows = await db.of<Tables>().selectFrom('sessions').select(['session_id', 'state', 'status']).execute();
+      const rows = await db.of<Tables>().selectFrom('sessions').select(['session_id', 'state', 'control']).execute();
       return rows
-        .filter(({ state, status }) => {
-          if (state === 'transferred') return status !== 'pending_manual' && status !== 'manual_live';
-          return status !== (OPEN.includes(state) ? 'bot_active' : 'closed');
+        .filter(({ state, control }) => {
+          if (state === 'transferred') return control !== 'pending_manual' && control !== 'manual_live';
+          return control !== (OPEN.includes(state) ? 'bot_active' : 'closed');
         })
-        .map(({ session_id, state, status }) => `${session_id}: ${state} with ${status}`);
+        .map(({ session_id, state, control }) => `${session_id}: ${state} with ${control}`);
     },
   },
   {
@@ -58,15 +58,15 @@ export const sessionChecks: Check[] = [
         .select([
           's.session_id',
           's.owner_epoch',
-          's.status',
+          's.control',
           'f.owner_epoch as fence_epoch',
           'f.status as fence_status',
         ])
         .execute();
       return rows
-        .filter((row) => row.fence_epoch !== row.owner_epoch || row.fence_status !== row.status)
+        .filter((row) => row.fence_epoch !== row.owner_epoch || row.fence_status !== row.control)
         .map(
-          (row) => `${row.session_id}: ${row.owner_epoch} ${row.status}, fence ${row.fence_epoch} ${row.fence_status}`,
+          (row) => `${row.session_id}: ${row.owner_epoch} ${row.control}, fence ${row.fence_epoch} ${row.fence_status}`,
         );
     },
   },
@@ -79,9 +79,9 @@ export const sessionChecks: Check[] = [
         .innerJoin('sessions as s', (on) =>
           on.onRef('s.tenant', '=', 't.tenant').onRef('s.session_id', '=', 't.session_id'),
         )
-        .select(['t.task_id', 't.status', 's.session_id', 's.status as control'])
+        .select(['t.task_id', 't.status', 's.session_id', 's.control'])
         .where('t.status', 'in', ['pending', 'held', 'leased'])
-        .where('s.status', '!=', 'bot_active')
+        .where('s.control', '!=', 'bot_active')
         .execute();
       return rows.map((row) => `${row.task_id} is ${row.status} in ${row.session_id}, which is ${row.control}`);
     },
@@ -96,7 +96,6 @@ export const sessionChecks: Check[] = [
           on.onRef('t.tenant', '=', 's.tenant').onRef('t.task_id', '=', 's.first_task_id'),
         )
         .select(['s.session_id', 's.first_task_id'])
-        .where('s.first_task_id', 'is not', null)
         .where('s.first_task_id', '!=', '')
         .where('t.task_id', 'is', null)
         .execute();

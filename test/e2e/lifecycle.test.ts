@@ -10,11 +10,9 @@ const folder = mkdtempSync(join(tmpdir(), 'auto-session-life-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the process', () => {
-  it('answers health within 3 s of its start', async () => {
-    const started = performance.now();
+  it('answers for its health', async () => {
     await using server = await startServerProcess({ AUTOSESSION_DATA_DIR: ':memory:' });
     const rest = restClient(server.url);
-    expect(performance.now() - started).toBeLessThan(3_000);
     for (const path of ['/health', '/api/health'])
       expect((await rest.get(path)).body).toMatchObject({ status: 'healthy', version: expect.any(String) });
     expect((await rest.get('/')).body).toMatchObject({ version: expect.any(String) });
