@@ -1,19 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const STEP_MS = 20;
-
 /**
  * Runs `check` until it returns without throwing, and returns its result. Throws what it threw last when that takes longer
  * than `withinMs`: for conditions that the system reaches by itself.
  */
-export async function eventually<T>(check: () => T | Promise<T>, withinMs = 10_000): Promise<T> {
+export async function eventually<T>(check: () => T | Promise<T>, withinMs = 10_000, stepMs = 20): Promise<T> {
   const until = Date.now() + withinMs;
   for (;;) {
     try {
       return await check();
     } catch (error) {
       if (Date.now() > until) throw error;
-      await delay(STEP_MS);
+      await delay(stepMs);
     }
   }
 }

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Waits, at most until the signal aborts. Never throws. */
+/** Waits, at most until the signal aborts; not at all for a time that is over. Never throws. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0) return;
   await delay(ms, undefined, { signal }).catch(() => {});
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { Database, NamedLock } from './db/database.ts';
 import { outsideTransaction } from './db/database.ts';
 import type { Logger } from './log.ts';
@@ -42,7 +43,8 @@ export function startLoop({ name, everyMs, run, logger }: LoopOptions): Loop {
       } catch (error) {
         if (!stop.signal.aborted) logger.warn({ event: 'loop_failed', loop: name, err: error }, `${name} failed`);
       }
-      if (!more) await pause();
+      // SQLite never lets go of the event loop by itself: without a breath, round upon round would stop everything else
+      await (more ? breathe() : pause());
     }
   });
   const wake = () => {

@@ -28,6 +28,8 @@ export interface ConsumerOptions {
 const BEFORE_LEADING_MS = 1_000;
 /** How long a round waits for a batch; between rounds the lock is checked and parked events are tried. */
 const ROUND_MS = 500;
+/** Between two batches: under load one commit then covers many events. Whoever waits for an answer waits for no consumer. */
+const PACE_MS = 50;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
 
@@ -59,6 +61,7 @@ class ConsumerRounds {
   #reading: { tail: TailReader; at: Offset } | undefined;
   #failures = 0;
   #replayedAt = 0;
+  #handledAt = 0;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
@@ -71,8 +74,12 @@ class ConsumerRounds {
     try {
       await this.#replay(signal);
       this.#reading ??= await this.#open();
+      await pause(this.#handledAt + PACE_MS - Date.now(), signal);
       const batch = await this.#reading.tail.next(ROUND_MS, signal);
-      if (batch) await this.#handle(this.#reading.at, batch, signal);
+      if (batch) {
+        await this.#handle(this.#reading.at, batch, signal);
+        this.#handledAt = Date.now();
+      }
       this.#failures = 0;
       return true;
     } catch (error) {

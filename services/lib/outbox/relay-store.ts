@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { Database, Executor } from '../db/database.ts';
 import { lockRow } from '../db/lock-row.ts';
@@ -133,6 +134,7 @@ export class RelayStore {
       if (to === undefined) break;
       await this.#unpublish(from, to);
       from = to;
+      await breathe();
     }
     const result = await this.#db
       .of<RelayTables>()

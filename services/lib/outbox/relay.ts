@@ -118,7 +118,7 @@ class RelayRound {
     const lost = results.find((result) => result instanceof NotAppended && result.why === 'lost');
     if (lost) throw lost;
     if (!settled) throw new LogChanged('another relay has turned to another log');
-    return rows.length === BATCH;
+    return rows.length === BATCH && outcome.published.length + outcome.refused.length > 0;
   }
 
   /** A writer to a log that holds everything that is marked as published; undefined when it has to be looked for again. */
