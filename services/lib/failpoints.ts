@@ -1,15 +1,15 @@
-/** What an armed failpoint does. `run` may delay, throw, or end the process. */
-export type Failure = () => void | Promise<void>;
+/** What an armed failpoint does, given its name: it may delay, throw, or end the process. */
+export type Failure = (name: string) => void | Promise<void>;
 
 const armed = new Map<string, Failure>();
 let any = false;
 
 /** A place where a test can make the system fail. Costs one comparison while nothing is armed. */
 export function failpoint(name: string): void | Promise<void> {
-  if (any) return armed.get(name)?.();
+  if (any) return (armed.get(name) ?? armed.get('*'))?.(name);
 }
 
-/** Arms a failpoint; the disposable disarms it. */
+/** Arms a failpoint, or with `*` all that are not armed by name; the disposable disarms it. */
 export function arm(name: string, failure: Failure): Disposable {
   armed.set(name, failure);
   any = true;

@@ -11,6 +11,8 @@ import type { Judged } from './store/settle.ts';
 export interface Case {
   readonly parties: ConversationParties;
   readonly pending: readonly Pending[];
+  /** The session that has yet to follow the conversation to its account; empty for none. */
+  readonly claimedSessionId: string;
   readonly botPrefix: string;
   /** The times of the oldest and the newest message that the batch shows; undefined when it carries none. */
   readonly window?: { readonly oldest: number; readonly newest: number };
@@ -24,6 +26,8 @@ export interface Judgement {
   readonly session?: Session;
   /** What happened to sessions, in words. */
   readonly operations: readonly string[];
+  /** The session that has followed the conversation now; empty for none. */
+  readonly claimedSessionId: string;
 }
 
 /**
@@ -31,7 +35,7 @@ export interface Judgement {
  * force. Both calls give a repeat the first answer. Throws SERVICE_UNAVAILABLE; nothing is settled then.
  */
 export async function judge(deps: MessageDeps, what: Case): Promise<Judgement> {
-  const { parties, pending, botPrefix, maxInactiveMinutes } = what;
+  const { parties, pending, claimedSessionId, botPrefix, maxInactiveMinutes } = what;
   const receipts = await explain(deps, what);
   const answer = await answerOf(
     deps.sessions.applyMessages({
@@ -42,6 +46,7 @@ export async function judge(deps: MessageDeps, what: Case): Promise<Judgement> {
       shopId: parties.shopId,
       shopName: parties.shopName,
       maxInactiveMinutes,
+      claimedSessionId,
       messages: conversationMessages(pending, receipts, botPrefix),
       matchedNicks: matchedNicks(pending, receipts),
     }),
@@ -54,7 +59,7 @@ export async function judge(deps: MessageDeps, what: Case): Promise<Judgement> {
     const { verdict, sessionId } = end;
     return { messageId, seq, role: roleOf(message, receipts), verdict, sessionId, receipt: receipts.get(messageId) };
   });
-  return { messages, session: answer.session, operations: answer.operations };
+  return { messages, session: answer.session, operations: answer.operations, claimedSessionId };
 }
 
 /** The receipts that the messages match. A window without candidates still proves what was not sent. */

@@ -8,7 +8,7 @@ import type { EventInit } from '../lib/outbox/outbox.ts';
 import type { MessageDeps } from './deps.ts';
 import type { Judgement } from './judge.ts';
 import { type Conversation, sessionKnown } from './store/conversation.ts';
-import { type Judged, settleMessages } from './store/settle.ts';
+import { forgetClaim, type Judged, settleMessages } from './store/settle.ts';
 import type { MessageTables } from './store/tables.ts';
 
 const IDS_IN_EVENT = 100;
@@ -23,11 +23,12 @@ export async function settle(
   tx: Executor<MessageTables>,
   tenant: string,
   conversation: Conversation,
-  { messages, session }: Judgement,
+  { messages, session, claimedSessionId }: Judgement,
 ): Promise<void> {
   const key = { tenant, conversationId: conversation.conversationId };
   const news = { session: session && sessionKnown(session), before: conversation.session };
   const settled = await settleMessages(tx, deps.db.dialect, key, messages, news);
+  if (claimedSessionId) await forgetClaim(tx, key, claimedSessionId);
   const stored = settled.filter(({ verdict, sessionId }) => verdict === Verdict.STORED && sessionId !== '');
   const events: EventInit[] = [];
   for (const [sessionId, group] of Map.groupBy(stored, (message) => message.sessionId)) {

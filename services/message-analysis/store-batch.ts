@@ -22,8 +22,6 @@ export interface StoredBatch {
   readonly pending: readonly Pending[];
   /** Numbers of all the batch's messages, by id. */
   readonly seqs: ReadonlyMap<string, number>;
-  /** Whether the conversation became the account's with this batch: its session has to follow. */
-  readonly claimed: boolean;
 }
 
 /**
@@ -37,13 +35,11 @@ export async function storeBatch(
   messages: readonly BoundMessage[],
 ): Promise<StoredBatch> {
   const ids = [...new Set(messages.map(({ id }) => id))];
-  let claimed = false;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const found = await lookUp(deps.db.of<MessageTables>(), currentTenant(), parties, ids);
     try {
-      if (!found.unclaimed) return { ...(await storeFresh(deps, parties, found, messages)), claimed };
+      if (!found.unclaimed) return await storeFresh(deps, parties, found, messages);
       await claim(deps, parties, found);
-      claimed = true;
     } catch (error) {
       if (!deps.db.isDuplicateKey(error) && !(error instanceof ConversationGone)) throw error;
     }
@@ -66,9 +62,9 @@ async function storeFresh(
   parties: Parties,
   { own }: Lookup,
   messages: readonly BoundMessage[],
-): Promise<Omit<StoredBatch, 'claimed'>> {
+): Promise<StoredBatch> {
   const sorted = sortOut(messages, parties.sides, own?.messages ?? new Map());
-  const conversation = own?.conversation ?? { ...sidesOnly(parties), conversationId: deps.ids.next('cnv') };
+  const conversation = own?.conversation ?? newConversation(parties, deps.ids.next('cnv'));
   const seqs = new Map(sorted.seqs);
   if (sorted.fresh.length === 0) return { conversation, sorted, pending: placed(sorted, seqs, 0), seqs };
   const now = deps.clock.now();
@@ -81,8 +77,11 @@ async function storeFresh(
   return { conversation, sorted, pending: placed(sorted, seqs, now), seqs };
 }
 
-function sidesOnly({ platform, accountKey, accountId, shopKey, shopId, shopName }: Parties) {
-  return { platform, accountKey, accountId, shopKey, shopId, shopName };
+function newConversation(
+  { platform, accountKey, accountId, shopKey, shopId, shopName }: Parties,
+  conversationId: string,
+): Conversation {
+  return { conversationId, platform, accountKey, accountId, shopKey, shopId, shopName, claimedSessionId: '' };
 }
 
 /** The fresh messages with the numbers and the time that they were stored with, among the unsettled ones. */

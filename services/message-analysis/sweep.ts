@@ -54,7 +54,9 @@ async function settleConversation(
   const found = await unsettledMessages(deps.db.of<MessageTables>(), tenant, conversationId, before, MESSAGES);
   if (!found || found.pending.length === 0) return;
   const { conversation, pending } = found;
-  const judgement = await judge(deps, { parties: conversation, pending, botPrefix: deps.config.botPrefix });
+  const { claimedSessionId } = conversation;
+  const { botPrefix } = deps.config;
+  const judgement = await judge(deps, { parties: conversation, pending, claimedSessionId, botPrefix });
   try {
     await deps.db.transaction<MessageTables, void>('settle-messages', (tx) =>
       settle(deps, tx, tenant, conversation, judgement),

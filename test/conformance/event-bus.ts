@@ -53,9 +53,10 @@ export async function embeddedBus(): Promise<Bus> {
   const backend = sqliteBackend(':memory:');
   const db = new Database(backend);
   const clock = new TestClock();
-  const wipe = async () => {
-    for (const table of ['event_log_head', 'event_log']) await sql`DELETE FROM ${sql.table(table)}`.execute(db.of());
-  };
+  const wipe = () =>
+    db.transaction('test.wipe', async (tx) => {
+      for (const table of ['event_log_head', 'event_log']) await sql`DELETE FROM ${sql.table(table)}`.execute(tx);
+    });
   return bus({ backend, log: sqlEventLog(db, clock), clock, wipe, close: () => db.close() });
 }
 

@@ -7,18 +7,35 @@ import {
 } from '../../services/lib/bus/event-log.ts';
 import { arm } from '../../services/lib/failpoints.ts';
 
-/** Makes the next pass of a failpoint fail, after `first`; `passed` resolves when it has. */
-export function failOnce(
-  point: string,
-  first: () => Promise<void> = async () => {},
-): Disposable & { passed: Promise<void> } {
+/** A failpoint that acts once; `passed` resolves when it has. */
+export interface Once extends Disposable {
+  readonly passed: Promise<void>;
+}
+
+/** Makes the next pass of a failpoint fail. */
+export function failOnce(point: string): Once {
+  return once(point, async () => new Error(`failpoint ${point}`));
+}
+
+/** Does something while the next pass of a failpoint waits for it; the pass then goes on as if nothing had been. */
+export function duringOnce(point: string, meanwhile: () => Promise<void>): Once {
+  return once(point, async () => {
+    await meanwhile();
+    return undefined;
+  });
+}
+
+/** `act` returns what the pass is to throw. */
+function once(point: string, act: () => Promise<Error | undefined>): Once {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let passes = 0;
   const armed = arm(point, async () => {
     passes += 1;
     if (passes > 1) return;
-    await first().then(resolve, reject);
-    throw new Error(`failpoint ${point}`);
+    const acted = act();
+    acted.then(() => resolve(), reject);
+    const error = await acted;
+    if (error) throw error;
   });
   return { passed: promise, [Symbol.dispose]: () => armed[Symbol.dispose]() };
 }

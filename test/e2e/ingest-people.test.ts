@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { arm } from '../../services/lib/failpoints.ts';
 import { onEveryBackend } from '../every-backend.ts';
 import { unique } from '../make.ts';
 import { steps } from '../steps.ts';
@@ -12,22 +14,50 @@ const say = (...lines: [nick: string, content: string, at?: number][]) =>
     ...(at === undefined ? {} : { time: new Date(at).toISOString() }),
   }));
 
+const anyName = fc.oneof(fc.constantFrom('a', 'A', 't-a', '甲', 'ａ', 'é', '😀', '店铺', "'", '%', ' x '), fc.string());
+const anyElement = fc.oneof(
+  fc.jsonValue(),
+  fc.record(
+    {
+      id: fc.oneof(anyName, fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constant(null)),
+      nick: anyName,
+      content: fc.oneof(anyName, fc.string({ unit: 'binary', maxLength: 2_000 })),
+      time: fc.oneof(
+        fc.constantFrom(
+          '',
+          null,
+          0,
+          '2025-06-11 14:41:58',
+          '2025-07-18T10:00:00',
+          '9999-12-31T23:59:59Z',
+          '1969-01-01 00:00:00',
+        ),
+        fc.integer(),
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc.string(),
+      ),
+      type: fc.oneof(anyName, fc.boolean()),
+    },
+    { requiredKeys: [] },
+  ),
+);
+
 onEveryBackend('who talks in a batch', (world) => {
-  const ingest = (body: Record<string, unknown>) =>
-    world().rest.ok(world().rest.post('/api/messages/batch', body));
+  const ingest = (body: Record<string, unknown>) => world().rest.ok(world().rest.post('/api/messages/batch', body));
 
   it('takes the shop’s answer in the bot’s own words for the shop’s, whichever id is smaller', async () => {
     const { create, claimAndFetch } = steps(world());
     const { body } = await create({ send_content: '您好' });
     await claimAndFetch(body.account_id);
     const at = world().clock.now();
-    const [bot, shop] = say([body.account_id, '您好', at], ['小二', '您好', at]) as [{ id: string }, { id: string }];
-    bot.id = `z${bot.id}`;
-    shop.id = `a${shop.id}`;
-    const batch = await ingest({ shop_name: body.shop_name, messages: [bot, shop] });
+    const messages = say([body.account_id, '您好', at], ['小二', '您好', at]).map((said, i) => ({
+      ...said,
+      id: `${i === 0 ? 'z' : 'a'}${said.id}`,
+    }));
+    const batch = await ingest({ shop_name: body.shop_name, messages });
     expect(batch).toMatchObject({ status: 'bot_active', state: 'active' });
-    const { messages } = await world().rest.ok(world().rest.get(`/api/sessions/${batch.active_session_id}/messages`));
-    expect(messages.map((m: { role: string }) => m.role)).toEqual(['account', 'shop']);
+    const listed = await world().rest.ok(world().rest.get(`/api/sessions/${batch.active_session_id}/messages`));
+    expect(listed.messages.map((m: { role: string }) => m.role)).toEqual(['account', 'shop']);
     const more = await ingest({ shop_name: body.shop_name, messages: say(['小二', '有什么可以帮您', at]) });
     expect(more).toMatchObject({ status: 'bot_active' });
   });
@@ -99,9 +129,79 @@ onEveryBackend('who talks in a batch', (world) => {
     });
     expect(next).toMatchObject({ active_session_id: first.active_session_id, processed_messages: 1 });
     const open = await world().rest.ok(
-      world().rest.get(`/api/sessions/open?platform=other&account_id=${account_id}&shop_name=${encodeURIComponent(shop_name)}`),
+      world().rest.get(
+        `/api/sessions/open?platform=other&account_id=${account_id}&shop_name=${encodeURIComponent(shop_name)}`,
+      ),
     );
     expect(open).toMatchObject({ has_active_session: true, session_id: first.active_session_id });
+    expect(await steps(world()).status(first.active_session_id)).toMatchObject({ account_id });
+  });
+
+  it.each([
+    'db.after-commit:claim-conversation',
+    'db.before-commit:session-apply-messages',
+    'answered:SessionService/ApplyMessages',
+    'db.before-commit:settle-messages',
+  ])('gives it to the account by a repeat when the first try broke off at %s', async (place) => {
+    const shop_name = `店铺${unique()}`;
+    const messages = say(['某人', '我要退货', world().clock.now()]);
+    const first = await ingest({ platform: 'other', shop_name, messages });
+    const body = { platform: 'other', shop_name, account_id: `acc-${unique()}`, messages };
+    {
+      using _ = arm(place, () => {
+        throw new Error('broken off');
+      });
+      expect((await world().rest.post('/api/messages/batch', body)).body.success).toBe(false);
+    }
+    expect(await ingest(body)).toMatchObject({ active_session_id: first.active_session_id });
+    const query = `platform=other&account_id=${body.account_id}&shop_name=${encodeURIComponent(shop_name)}`;
+    const open = await world().rest.ok(world().rest.get(`/api/sessions/open?${query}`));
+    expect(open).toMatchObject({ has_active_session: true, session_id: first.active_session_id });
+    expect(await steps(world()).status(first.active_session_id)).toMatchObject({ account_id: body.account_id });
+  });
+
+  it('closes the account’s bot session into the stranger’s that a human holds, once he is known', async () => {
+    const { create, takeOver, status, release } = steps(world());
+    const first = await create({ platform: 'other' });
+    const { shop_name } = first.body;
+    await create({ platform: 'other', shop_name, shop_id: first.body.shop_id });
+    const messages = say(['某人', '我要退货', world().clock.now()]);
+    const stranger = await ingest({ platform: 'other', shop_name, messages });
+    expect(stranger.session_operations).toEqual(expect.arrayContaining(['created', 'account_unresolved']));
+    const held = stranger.active_session_id;
+    await world().rest.ok(takeOver(held));
+    const found = await ingest({ platform: 'other', shop_name, account_id: first.body.account_id, messages });
+    expect(found).toMatchObject({ active_session_id: held, status: 'manual_live', processed_messages: 0 });
+    expect(await status(first.data.session_id)).toMatchObject({ session_state: 'cancelled', task_status: 'cancelled' });
+    expect(await status(held)).toMatchObject({ account_id: first.body.account_id, message_count: 1 });
+    await world().rest.ok(release(held));
+    const next = await ingest({
+      platform: 'other',
+      shop_name,
+      account_id: first.body.account_id,
+      messages: [...messages, ...say([shop_name, '好的', world().clock.now()])],
+    });
+    expect(next).toMatchObject({ active_session_id: held, status: 'bot_active', processed_messages: 1 });
+  });
+
+  it('answers any elements with a verdict each, and never with 500', { timeout: 60_000 }, async () => {
+    const shop_name = `店铺${unique()}`;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyElement, { minLength: 1, maxLength: 30 }),
+        fc.record({ account_id: fc.option(anyName), shop_id: fc.option(anyName), platform: fc.option(anyName) }),
+        async (messages, over) => {
+          const answer = await world().rest.post('/api/messages/batch', { shop_name, ...over, messages });
+          expect([200, 400], JSON.stringify(answer.body)).toContain(answer.status);
+          if (answer.status !== 200) return;
+          expect(answer.data.messages).toHaveLength(messages.length);
+          expect(answer.data.processed_messages + answer.data.skipped_messages).toBe(messages.length);
+          const again = await ingest({ shop_name, ...over, messages });
+          expect(again.processed_messages).toBe(0);
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 
   it('is one shop under one name and three ids', async () => {
@@ -109,7 +209,11 @@ onEveryBackend('who talks in a batch', (world) => {
     const { body, window, sessionId } = await sentSession();
     for (const shop_id of ['', `x-${unique()}`, `y-${unique()}`])
       expect(
-        await ingest({ ...window.batch(), shop_id, messages: [...window.messages, ...say([body.shop_name, `来自 ${shop_id}`])] }),
+        await ingest({
+          ...window.batch(),
+          shop_id,
+          messages: [...window.messages, ...say([body.shop_name, `来自 ${shop_id}`])],
+        }),
       ).toMatchObject({ active_session_id: sessionId, status: 'bot_active', processed_messages: 1 });
   });
 });

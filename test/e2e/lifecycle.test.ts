@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -21,6 +22,22 @@ describe('the process', () => {
       checks: { database: true, event_log: true, queue: true },
     });
     expect((await rest.get('/metrics')).body).toContain('autosession_rpc_seconds');
+  });
+
+  it('refuses what pages of other sites make a browser send', async () => {
+    await using server = await startServerProcess({ AUTOSESSION_DATA_DIR: ':memory:' });
+    const port = new URL(server.url).port;
+    const ask = (headers: Record<string, string>) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        get({ host: '127.0.0.1', port, path: '/api/tasks', headers }, (response) =>
+          resolve(response.resume().statusCode),
+        ).on('error', reject);
+      });
+    expect(await ask({})).toBe(200);
+    expect(await ask({ origin: server.url })).toBe(200);
+    expect(await ask({ origin: 'https://evil.example' })).toBe(403);
+    expect(await ask({ origin: 'null' })).toBe(403);
+    expect(await ask({ host: 'evil.example' })).toBe(403);
   });
 
   it('ends long polls and streams, and itself, within 10 s of SIGTERM', async () => {

@@ -17,7 +17,9 @@ interface Taken {
 }
 
 onEveryBackend('a takeover', (world) => {
-  it('stops every fetch that starts after it, and lists whatever was out, in 300 races', { timeout: 180_000 }, async () => {
+  it('stops every fetch that starts after it, and lists whatever was out, in 300 races', {
+    timeout: 180_000,
+  }, async () => {
     const { rest } = world();
     const platform = `race${unique()}`;
     const sessions = await inBatches(SESSIONS, 30, () =>

@@ -88,8 +88,10 @@ onEveryBackend('a foreign gRPC client', (world) => {
     );
     const client = new Client(world().rpcUrl.replace('http://', ''), credentials.createInsecure());
     const code = await new Promise((resolve) => {
-      (client as unknown as Record<string, Call>).fence?.(create(HealthCheckRequestSchema), { deadline: Date.now() + 5_000 }, (error) =>
-        resolve(error?.code),
+      (client as unknown as Record<string, Call>).fence?.(
+        create(HealthCheckRequestSchema),
+        { deadline: Date.now() + 5_000 },
+        (error) => resolve(error?.code),
       );
     });
     client.close();

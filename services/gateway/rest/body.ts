@@ -12,7 +12,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * The JSON object in a body; an empty body is `{}`, a missing media type is read as JSON. Throws UNSUPPORTED_MEDIA_TYPE, and
- * MALFORMED_BODY for what is not JSON, no object, nested too deeply, or holds numbers and text that no JSON can carry on.
+ * MALFORMED_BODY for what is not JSON, no object, nested too deeply, or holds a number that no JSON can carry on.
  */
 export function parseBody(bytes: Uint8Array, contentType: string | undefined): JsonObject {
   if (bytes.length === 0) return {};
@@ -41,7 +41,10 @@ function assertJsonType(contentType: string | undefined): void {
   throw refuse(ErrorReason.UNSUPPORTED_MEDIA_TYPE, 'the body has to be application/json in UTF-8');
 }
 
-/** Walks the value without recursion; takes out `__proto__`, which no field is called. */
+/**
+ * Walks the value without recursion; takes out `__proto__`, which no field is called, and mends text that was cut within a
+ * character: a receiver that cuts an emoji must not make its whole window unreadable.
+ */
 function inspect(root: object): void {
   let level: object[] = [root];
   for (let depth = 1; level.length > 0; depth++) {
@@ -52,16 +55,12 @@ function inspect(root: object): void {
 
 function children(parent: object): object[] {
   if (Object.hasOwn(parent, '__proto__')) Reflect.deleteProperty(parent, '__proto__');
-  if (!Array.isArray(parent)) for (const key of Object.keys(parent)) assertText(key);
-  return Object.values(parent).filter((value) => {
-    if (typeof value === 'string') assertText(value);
+  return Object.entries(parent).flatMap(([key, value]) => {
+    if (!key.isWellFormed()) throw malformed('a name in the body has half of a surrogate pair');
+    if (typeof value === 'string' && !value.isWellFormed()) Reflect.set(parent, key, value.toWellFormed());
     if (value === Infinity || value === -Infinity) throw malformed('a number in the body is out of range');
-    return typeof value === 'object' && value !== null;
+    return typeof value === 'object' && value !== null ? [value] : [];
   });
-}
-
-function assertText(text: string): void {
-  if (!text.isWellFormed()) throw malformed('a text in the body has half of a surrogate pair');
 }
 
 function malformed(text: string) {

@@ -12,6 +12,8 @@ export type Handlers = NonNullable<RunningModule['consumes']>;
 /** How a delivery ended: `stopped` says that the process stops and nothing is known. */
 export type Delivery = { outcome: 'done' | 'none' | 'stopped' } | { outcome: 'failed'; tries: number; error: unknown };
 
+/** How long the calls of one handler may take; a handler that hangs would stop its consumer. */
+const HANDLER_MS = 30_000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 
@@ -48,7 +50,8 @@ export class Deliverer {
 
   async #run(handler: EventHandler, record: LogRecord): Promise<void> {
     const event = fromBinary(EventSchema, record.payload);
-    await inContext(systemContext(record.tenant, record.eventId), () => handler(event));
+    const context = { ...systemContext(record.tenant, record.eventId), deadline: Date.now() + HANDLER_MS };
+    await inContext(context, () => handler(event));
   }
 }
 

@@ -3,6 +3,7 @@ import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Metrics } from '../metrics.ts';
+import { ownPagesOnly } from './own-pages-only.ts';
 import { type ListeningServer, RPC_BODY_BYTES } from './rpc-server.ts';
 
 /** The largest body that REST takes. */
@@ -30,6 +31,7 @@ export async function listenHttp(options: {
     return503OnClosing: false,
     keepAliveTimeout: 72_000,
   });
+  app.addHook('onRequest', ownPagesOnly);
   await app.register(fastifyConnectPlugin, {
     routes: options.routes,
     interceptors: options.interceptors,

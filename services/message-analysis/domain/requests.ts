@@ -11,10 +11,12 @@ import type { Pending, Receipt } from './pending.ts';
 /** Receipts that messages matched, by message id. */
 export type Receipts = ReadonlyMap<string, Receipt>;
 
-/** Those of the pending messages that the bot may have sent, for task-dispatch. */
+/** Those of the pending messages that the bot may have sent, for task-dispatch. What the account says itself is no guess. */
 export function messagesToExplain(pending: readonly Pending[]): MessageToExplain[] {
+  const sure = pending.filter(({ role, unsure }) => !unsure && role === MessageRole.ACCOUNT);
+  const saidByAccount = new Set(sure.map(({ content }) => content));
   return pending
-    .filter(({ role, unsure }) => unsure || role === MessageRole.ACCOUNT)
+    .filter(({ role, unsure, content }) => (unsure ? !saidByAccount.has(content) : role === MessageRole.ACCOUNT))
     .map(({ messageId, content, time, receivedAt }) =>
       create(MessageToExplainSchema, {
         messageId,
@@ -35,6 +37,7 @@ export function conversationMessages(
   botPrefix: string,
 ): ConversationMessage[] {
   const after = receiptsBefore(pending, receipts);
+  const olderThanBot = olderInFirstView(pending, receipts);
   return pending.map((message, i) =>
     create(ConversationMessageSchema, {
       messageId: message.messageId,
@@ -43,8 +46,9 @@ export function conversationMessages(
       sentAt: timestampOf(message.time),
       explained: receipts.has(message.messageId) || isPrefixed(message, botPrefix),
       afterReceiptOfSession: after[i],
-      beforeKnown: message.knownReceivedAt !== undefined,
+      beforeKnown: message.knownReceivedAt !== undefined || i < olderThanBot,
       knownReceivedAt: timestampOf(message.knownReceivedAt),
+      receivedAt: timestampOf(message.receivedAt),
     }),
   );
 }
@@ -62,6 +66,18 @@ export function matchedNicks(pending: readonly Pending[], receipts: Receipts): s
 
 function isPrefixed({ role, content }: Pending, botPrefix: string): boolean {
   return botPrefix !== '' && role === MessageRole.ACCOUNT && content.startsWith(botPrefix);
+}
+
+/**
+ * How many messages stand before the first one that the bot has sent, in the first view of a conversation; 0 otherwise. A view
+ * without times has nothing else to tell what was said long ago.
+ */
+function olderInFirstView(pending: readonly Pending[], receipts: Receipts): number {
+  if (!pending.some(({ seq }) => seq === 1)) return 0;
+  return Math.max(
+    0,
+    pending.findIndex(({ messageId }) => receipts.has(messageId)),
+  );
 }
 
 /** The session of the newest matched receipt at or before each message. */

@@ -22,18 +22,23 @@ const nickRules: Readonly<Record<string, (nick: string) => boolean>> = {
 /**
  * The side of every nick of a batch. A nick that nothing tells is the shop's when the account is known by another nick of
  * the batch or its marketplace has a rule for accounts; else it is the account's, so that a human's typing is not missed.
+ * Beside the account's own nick and without the shop's it is the shop's for sure: a shop that greets in the bot's words must
+ * not use up its receipt.
  */
 export function sidesOf(nicks: Iterable<string>, parties: KnownParties): Map<string, Side> {
   const all = new Set(nicks);
   const accounts = new Set(parties.accountNicks);
   const rule = Object.hasOwn(nickRules, parties.platform) ? nickRules[parties.platform] : undefined;
-  const isAccount = (nick: string) => accounts.has(nick) || rule?.(nick) === true;
   const isShop = (nick: string) => parties.shopNames.some((name) => nick === name || nick.startsWith(`${name}:`));
-  const leftOver = rule || [...all].some(isAccount) ? MessageRole.SHOP : MessageRole.ACCOUNT;
+  // a shop may be called t-恤专卖店
+  const isAccount = (nick: string) => accounts.has(nick) || (rule?.(nick) === true && !isShop(nick));
+  const accountSpeaks = [...all].some(isAccount);
+  const shopSpeaks = [...all].some((nick) => isShop(nick) && !isAccount(nick));
+  const leftOver = rule || accountSpeaks ? MessageRole.SHOP : MessageRole.ACCOUNT;
   const side = (nick: string): Side => {
     if (isAccount(nick)) return { role: MessageRole.ACCOUNT, unsure: false };
     if (isShop(nick)) return { role: MessageRole.SHOP, unsure: false };
-    return { role: leftOver, unsure: true };
+    return { role: leftOver, unsure: !accountSpeaks || shopSpeaks };
   };
   return new Map([...all].map((nick) => [nick, side(nick)]));
 }

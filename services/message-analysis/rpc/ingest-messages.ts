@@ -41,7 +41,7 @@ async function ingest(
   const speakers = messages.map(({ nick }) => nick);
   const parties = await resolveParties(deps, request, speakers);
   const batch = await storeBatch(deps, parties, messages);
-  const news = batch.pending.length > 0 || batch.claimed;
+  const news = batch.pending.length > 0 || batch.conversation.claimedSessionId !== '';
   const judgement = news ? await judgeBatch(deps, request, parties, batch, messages) : undefined;
   const { unresolved } = parties;
   return finish(deps, batch, { messages, rejected, batch, judgement, conflicts: [], unresolved }, record);
@@ -51,11 +51,12 @@ function judgeBatch(
   deps: MessageDeps,
   { maxInactiveMinutes }: IngestMessagesRequest,
   parties: Parties,
-  { pending }: StoredBatch,
+  { pending, conversation: { claimedSessionId } }: StoredBatch,
   messages: readonly BoundMessage[],
 ): Promise<Judgement> {
   const window = windowOf(messages.map(({ sentAt }) => sentAt));
-  return judge(deps, { parties, pending, botPrefix: parties.botPrefix, window, maxInactiveMinutes });
+  const { botPrefix } = parties;
+  return judge(deps, { parties, pending, claimedSessionId, botPrefix, window, maxInactiveMinutes });
 }
 
 /** Settles what was judged, keeps what differs and records the answer, all or nothing; a batch without news writes nothing. */

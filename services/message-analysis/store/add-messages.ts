@@ -87,6 +87,7 @@ async function insertConversation(
       session_version: 0,
       session_state: 0,
       session_status: 0,
+      claimed_session_id: '',
     })
     .execute();
 }

@@ -1,7 +1,7 @@
 import type { Database, Executor } from '../../lib/db/database.ts';
 import { lockRow } from '../../lib/db/lock-row.ts';
 import type { ConversationParties } from './conversation.ts';
-import type { MessageTables } from './tables.ts';
+import type { ConversationRow, MessageTables } from './tables.ts';
 
 type Tx = Executor<MessageTables>;
 
@@ -17,26 +17,28 @@ export interface Claim {
 
 /**
  * Gives the conversation without account to the account: it becomes the account's, or its messages join the account's
- * behind what that one has, in their order; of a message that both hold the account's stays. Does nothing when the
- * conversation is gone. Fails on a unique index when the account got a conversation meanwhile: roll back and look again.
+ * behind what that one has, in their order; of a message that both hold the account's stays. Its session is noted down as
+ * one that has yet to follow. Does nothing when the conversation is gone. Fails on a unique index when the account got a conversation meanwhile: roll back and look again.
  */
 export async function claimConversation(tx: Tx, dialect: Database['dialect'], claim: Claim): Promise<void> {
   const { tenant, from, to, parties } = claim;
-  const lastSeqs = await lockBoth(tx, dialect, claim);
-  if (!lastSeqs.has(from)) return;
+  const locked = await lockBoth(tx, dialect, claim);
+  const unclaimed = locked.get(from);
+  if (!unclaimed) return;
+  const { session_id: claimed_session_id } = unclaimed;
   if (to === undefined) {
     const { accountKey: account_key, accountId: account_id } = parties;
     await tx
       .updateTable('conversations')
-      .set({ account_key, account_id })
+      .set({ account_key, account_id, claimed_session_id })
       .where('tenant', '=', tenant)
       .where('conversation_id', '=', from)
       .execute();
     return;
   }
-  const target = lastSeqs.get(to);
-  if (target === undefined) return; // merged away itself: look again
-  await merge(tx, { tenant, from, to }, lastSeqs.get(from) ?? 0, target);
+  const target = locked.get(to);
+  if (!target) return; // merged away itself: look again
+  await merge(tx, { tenant, from, to, claimed_session_id }, unclaimed.last_seq, target.last_seq);
 }
 
 /** One order for all, so that two claims cannot wait for each other. */
@@ -44,25 +46,26 @@ async function lockBoth(
   tx: Tx,
   dialect: Database['dialect'],
   { tenant, from, to }: Claim,
-): Promise<Map<string, number>> {
+): Promise<Map<string, Pick<ConversationRow, 'last_seq' | 'session_id'>>> {
   const query = tx
     .selectFrom('conversations')
-    .select(['conversation_id', 'last_seq'])
+    .select(['conversation_id', 'last_seq', 'session_id'])
     .where('tenant', '=', tenant)
     .where('conversation_id', 'in', to === undefined ? [from] : [from, to])
     .orderBy('conversation_id');
   const rows = await lockRow(query, dialect).execute();
-  return new Map(rows.map((row) => [row.conversation_id, row.last_seq]));
+  return new Map(rows.map((row) => [row.conversation_id, row]));
 }
 
 interface Merge {
   readonly tenant: string;
   readonly from: string;
   readonly to: string;
+  readonly claimed_session_id: string;
 }
 
 async function merge(tx: Tx, move: Merge, fromLast: number, toLast: number): Promise<void> {
-  const { tenant, from, to } = move;
+  const { tenant, from, to, claimed_session_id } = move;
   const dropped = await dropHeldByBoth(tx, move);
   // between two dropped messages the numbers have no gap: each run moves as a whole, closing up
   let moved = 0;
@@ -80,7 +83,7 @@ async function merge(tx: Tx, move: Merge, fromLast: number, toLast: number): Pro
     .execute();
   await tx
     .updateTable('conversations')
-    .set({ last_seq: toLast + moved })
+    .set({ last_seq: toLast + moved, claimed_session_id })
     .where('tenant', '=', tenant)
     .where('conversation_id', '=', to)
     .execute();

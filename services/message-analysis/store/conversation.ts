@@ -29,6 +29,8 @@ export interface KnownSession {
 export interface Conversation extends ConversationParties {
   readonly conversationId: string;
   readonly session?: KnownSession;
+  /** The session that has yet to follow it to its account; empty for none. */
+  readonly claimedSessionId: string;
 }
 
 type SessionColumns = Pick<
@@ -55,6 +57,7 @@ export function conversationOf(row: ConversationRow): Conversation {
     shopId: row.shop_id,
     shopName: row.shop_name,
     session: knownSession(row),
+    claimedSessionId: row.claimed_session_id,
   };
 }
 

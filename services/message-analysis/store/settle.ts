@@ -113,6 +113,17 @@ async function settleGroup(tx: Executor<MessageTables>, key: Key, group: readonl
     .execute();
 }
 
+/** The session that was claimed with the conversation has followed it. */
+export async function forgetClaim(tx: Executor<MessageTables>, { tenant, conversationId }: Key, sessionId: string) {
+  await tx
+    .updateTable('conversations')
+    .set({ claimed_session_id: '' })
+    .where('tenant', '=', tenant)
+    .where('conversation_id', '=', conversationId)
+    .where('claimed_session_id', '=', sessionId)
+    .execute();
+}
+
 async function tellSession(
   tx: Executor<MessageTables>,
   { tenant, conversationId }: Key,

@@ -19,6 +19,8 @@ export interface ConversationRow {
   session_version: number;
   session_state: number;
   session_status: number;
+  /** The session that it had before its account was found, until that one has followed; empty otherwise. */
+  claimed_session_id: string;
 }
 
 export interface MessageRow {
@@ -126,6 +128,10 @@ export const messageMigrations: Migrations = {
           PRIMARY KEY (tenant, conversation_id, message_id, content_hash)
         ) ${c.table}`,
       ],
+    },
+    {
+      name: '002_claimed_session',
+      statements: (c) => [`ALTER TABLE conversations ADD COLUMN claimed_session_id ${c.id} NOT NULL DEFAULT ''`],
     },
   ],
 };

@@ -2,7 +2,7 @@ import { Control, SessionState } from '../../../gen/autosession/control/v1/contr
 import { decide } from './change.ts';
 import type { Applied, Batch, Conversation, Fresh, Operation, Placement } from './conversation.ts';
 import { ATTENDANT_SILENT_MS, wantsTouch } from './deadlines.ts';
-import { type BatchMessage, isTyped, newerThanReturn, newerThanStart } from './newer.ts';
+import { type BatchMessage, evidenceOf, isTyped, newerThanReturn, newerThanStart } from './newer.ts';
 import type { SessionRecord } from './session.ts';
 
 /** The batch meets an open session. */
@@ -24,10 +24,10 @@ export function appendMessages(
   const answerDueAt = attendantClock(session, acting, fresh.now);
   const operations: Operation[] = acting.length > 0 ? ['updated'] : [];
   if (typed.length > 0 && session.control !== Control.MANUAL_LIVE) {
-    const evidence = typed.map((message) => message.messageId);
+    const evidence = evidenceOf(typed);
     const change = decide(session, 'attend_externally', { evidence, answerDueAt }, { ...fresh, actor: 'system' });
-    const proofs = evidence.map(
-      (messageId) => ({ messageId, sessionId: session.sessionId, kind: 'intervention' }) as const,
+    const proofs = typed.map(
+      ({ messageId }) => ({ messageId, sessionId: session.sessionId, kind: 'intervention' }) as const,
     );
     operations.push('transferred');
     return { changes: [change], triggers: proofs, operations, placements, session: change.after };

@@ -2,7 +2,7 @@ import { HandoverReason, Severity } from '../../../gen/autosession/control/v1/co
 import { TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
 import type { Applied, Batch, Conversation, Fresh, Placement } from './conversation.ts';
 import type { Opened } from './events.ts';
-import { type BatchMessage, isTyped, newerThanClose, newerThanStart } from './newer.ts';
+import { type BatchMessage, evidenceOf, isTyped, newerThanClose, newerThanStart } from './newer.ts';
 import { openSession } from './open.ts';
 import type { SessionRecord } from './session.ts';
 
@@ -57,7 +57,7 @@ function openFor(unexplained: readonly BatchMessage[], batch: Batch, fresh: Fres
         severity: attended ? Severity.HIGH : Severity.LOW,
         details: '',
         triggerAt: fresh.now,
-        evidence: attended ? unexplained.map((message) => message.messageId) : [],
+        evidence: attended ? evidenceOf(unexplained) : [],
       },
     },
     fresh.now,

@@ -6,7 +6,7 @@ import { isHumanHeld, type SessionRecord } from './session.ts';
 export interface Holders {
   /** The open session of the account and the shop. */
   readonly own?: SessionRecord;
-  /** The shop's open session of an unknown account. */
+  /** The shop's open session of an unknown account, when it is this conversation's. */
   readonly unknown?: SessionRecord;
 }
 

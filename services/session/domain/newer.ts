@@ -15,6 +15,8 @@ export interface BatchMessage {
   readonly beforeKnown: boolean;
   /** When the newest of those was received. */
   readonly knownReceivedAt?: number;
+  /** When it was stored itself; undefined for now. */
+  readonly receivedAt?: number;
 }
 
 /** Whether it was said after the session began. What follows one of the session's receipts was, whatever its time says. */
@@ -24,13 +26,15 @@ export function newerThanStart(message: BatchMessage, session: { sessionId: stri
 
 /**
  * Whether it was said after the session's last return to the bot. A receipt of the session may be older than that return,
- * so it only speaks for messages whose time is not known.
+ * so it only speaks for messages whose time is not known. What was stored before the return was said to the human who had
+ * the session, or by him, even if it is judged only now.
  */
 export function newerThanReturn(
   message: BatchMessage,
   session: { sessionId: string; lastManualEndAt?: number },
 ): boolean {
   if (session.lastManualEndAt === undefined) return true;
+  if (message.receivedAt !== undefined && message.receivedAt < session.lastManualEndAt) return false;
   if (message.sentAt === undefined && message.afterReceiptOf === session.sessionId) return true;
   return newerByOrderOrTime(message, session.lastManualEndAt);
 }
@@ -49,4 +53,12 @@ function newerByOrderOrTime(message: BatchMessage, moment: number): boolean {
 /** Typed by a human under our account: nothing the bot sent explains it. */
 export function isTyped(message: BatchMessage): boolean {
   return message.side === 'account' && !message.explained;
+}
+
+/** A batch of a whole window is no better proof than its first messages; a session carries them in every event. */
+const EVIDENCE_MESSAGES = 20;
+
+/** The ids of those messages that are kept as the proof of an intervention. */
+export function evidenceOf(typed: readonly BatchMessage[]): string[] {
+  return typed.slice(0, EVIDENCE_MESSAGES).map(({ messageId }) => messageId);
 }

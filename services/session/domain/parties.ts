@@ -30,6 +30,11 @@ export type AccountChoice =
   | { readonly kind: 'named'; readonly accountId: string }
   | { readonly kind: 'unknown' };
 
+/** Whether a nick is the shop's by its name; its agents are named behind a colon. */
+export function isShopNick(nick: string, shopName: string): boolean {
+  return nick === shopName || nick.startsWith(`${shopName}:`);
+}
+
 /** How a platform's accounts are named, where that can be told from a nick. */
 const accountNicks: Readonly<Record<string, string>> = { 淘天: 't-' };
 

@@ -34,7 +34,7 @@ export const applyMessages =
     const batch = batchOf(request);
     if (batch.accountKey !== UNKNOWN_ACCOUNT)
       await deps.parties.learnNicks(batch.platform, batch.accountKey, request.matchedNicks);
-    const { applied, last } = await applyOnce(deps, batch);
+    const { applied, last } = await applyOnce(deps, batch, request.claimedSessionId);
     await confirmControl(deps, applied, last);
     return create(ApplyMessagesResponseSchema, {
       session: applied.session && presentSession(applied.session),
@@ -48,9 +48,13 @@ export const applyMessages =
   };
 
 /** Reads, decides and commits; again as a whole when another batch opened or changed the session meanwhile. */
-async function applyOnce(deps: SessionDeps, batch: Batch): Promise<{ applied: Applied; last?: SessionRecord }> {
+async function applyOnce(
+  deps: SessionDeps,
+  batch: Batch,
+  claimedSessionId: string,
+): Promise<{ applied: Applied; last?: SessionRecord }> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const conversation = await readConversation(deps, batch);
+    const conversation = await readConversation(deps, batch, claimedSessionId);
     const applied = decideMessages(conversation, batch, {
       now: deps.clock.now(),
       actor: 'system',
@@ -74,21 +78,21 @@ function writes({ changes, opened, touch }: Applied): boolean {
   return changes.length > 0 || opened !== undefined || touch !== undefined;
 }
 
-async function readConversation(deps: SessionDeps, batch: Batch): Promise<Conversation> {
+/** A session of an unknown account is another conversation's, unless this one claims it or one of its messages opened it. */
+async function readConversation(deps: SessionDeps, batch: Batch, claimedSessionId: string): Promise<Conversation> {
   const tenant = currentTenant();
   const { accountKey, shopKey, messages } = batch;
-  const [open, triggers] = await Promise.all([
-    deps.sessions.findOpen(tenant, accountKey, shopKey),
-    findTriggers(
-      deps.db,
-      tenant,
-      batch,
-      messages.map((message) => message.messageId),
-    ),
-  ]);
+  const messageIds = messages.map((message) => message.messageId);
+  // the session second: what a message is known to have done must be seen in it
+  const triggers = await findTriggers(deps.db, tenant, batch, messageIds);
+  const open = await deps.sessions.findOpen(tenant, accountKey, shopKey);
   const own = open.find((session) => session.accountKey !== UNKNOWN_ACCOUNT);
-  const unknown = open.find((session) => session.accountKey === UNKNOWN_ACCOUNT);
-  const last = open.length > 0 ? undefined : await deps.sessions.findNewest(tenant, accountKey, shopKey);
+  const ours = new Set([claimedSessionId, ...triggers.values()]);
+  const unknown = open.find(
+    (session) =>
+      session.accountKey === UNKNOWN_ACCOUNT && (accountKey === UNKNOWN_ACCOUNT || ours.has(session.sessionId)),
+  );
+  const last = (own ?? unknown) ? undefined : await deps.sessions.findNewest(tenant, accountKey, shopKey);
   return { own, unknown, last, triggers };
 }
 
@@ -115,5 +119,6 @@ function messageOf(message: ConversationMessage): BatchMessage {
     afterReceiptOf: message.afterReceiptOfSession,
     beforeKnown: message.beforeKnown,
     knownReceivedAt: message.knownReceivedAt && timestampMs(message.knownReceivedAt),
+    receivedAt: message.receivedAt && timestampMs(message.receivedAt),
   };
 }

@@ -23,7 +23,6 @@ export const createSession =
       return outcome.answer;
     });
     const session = outcome?.session ?? (await loadSession(deps, answer.sessionId));
-    if (outcome?.replaced) await deps.fences.confirmIfPossible(outcome.replaced);
     await Promise.all([confirmControl(deps, session, answer), createFirstTask(deps, session, request, answer.taskId)]);
     return answer;
   };

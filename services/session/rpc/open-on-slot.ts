@@ -11,7 +11,7 @@ import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import type { RecordAnswer } from '../../lib/idempotency.ts';
 import { commit } from '../commit.ts';
 import type { SessionDeps } from '../deps.ts';
-import { type Change, decide } from '../domain/change.ts';
+import { decide } from '../domain/change.ts';
 import type { Opened } from '../domain/events.ts';
 import { openSession } from '../domain/open.ts';
 import { escalate, severityOfTask } from '../domain/requests.ts';
@@ -29,8 +29,6 @@ const ATTEMPTS = 8;
 export interface SlotOutcome {
   readonly answer: CreateSessionResponse;
   readonly session: SessionRecord;
-  /** The session that held the slot and has run out. */
-  readonly replaced?: SessionRecord;
 }
 
 /** A request with its defaults, and the keys of its slot. */
@@ -80,7 +78,8 @@ async function carryOut(deps: SessionDeps, asking: Asking, decision: SlotDecisio
     case 'escalate':
       return takeFromBot(deps, asking, decision.holder);
     case 'replace':
-      return open(deps, asking, decision);
+      await endHolder(deps, decision);
+      return open(deps, asking);
     case 'open':
       return open(deps, asking);
   }
@@ -98,18 +97,20 @@ async function takeFromBot(deps: SessionDeps, asking: Asking, holder: SessionRec
   return { answer, session };
 }
 
-async function open(
-  deps: SessionDeps,
-  asking: Asking,
-  replace?: { readonly holder: SessionRecord; readonly limitMinutes: number },
-): Promise<SlotOutcome> {
-  const now = deps.clock.now();
-  const ended = replace && decide(replace.holder, 'time_out', replace, { now, actor: 'system' });
-  const changes: Change[] = ended ? [ended] : [];
-  const opened = newSession(deps, asking, now);
+/** A holder that has run out is closed by itself, so that the senders hear of it before anybody else has the slot. */
+async function endHolder(deps: SessionDeps, { holder, limitMinutes }: Extract<SlotDecision, { kind: 'replace' }>) {
+  const ended = decide(holder, 'time_out', { limitMinutes }, { now: deps.clock.now(), actor: 'system' });
+  await commit(deps, 'session-time_out', { changes: [ended] });
+}
+
+/** Opens on a free slot, once the senders know that the session before is closed: until then the bot may speak in it. */
+async function open(deps: SessionDeps, asking: Asking): Promise<SlotOutcome> {
+  const before = await deps.sessions.findNewest(currentTenant(), asking.accountKey, asking.shopKey);
+  if (before) await deps.fences.confirm(before);
+  const opened = newSession(deps, asking, deps.clock.now());
   const answer = reply(asking, opened.session);
-  await commit(deps, 'session-create', { changes, opened }, (tx) => asking.record(tx, answer));
-  return { answer, session: opened.session, replaced: ended?.after };
+  await commit(deps, 'session-create', { opened }, (tx) => asking.record(tx, answer));
+  return { answer, session: opened.session };
 }
 
 function newSession(deps: SessionDeps, asking: Asking, now: number): Opened {

@@ -7,7 +7,7 @@ import {
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { currentTenant } from '../../lib/context.ts';
 import type { SessionDeps } from '../deps.ts';
-import { type Alias, chooseAccount } from '../domain/parties.ts';
+import { type Alias, chooseAccount, isShopNick } from '../domain/parties.ts';
 import { UNKNOWN_ACCOUNT } from '../domain/session.ts';
 
 /** Finds, and makes where needed, the account and the shop of a batch. */
@@ -43,7 +43,7 @@ async function findAccount(
   const { platform } = request;
   const choice = chooseAccount({
     platform,
-    nicks: request.nicks.filter((nick) => nick !== request.shopName),
+    nicks: request.nicks.filter((nick) => !isShopNick(nick, request.shopName)),
     aliases: known.filter(({ side }) => side === 'account'),
     openSessions: await deps.sessions.openParties(currentTenant(), shopKey),
   });

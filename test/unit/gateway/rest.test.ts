@@ -220,13 +220,17 @@ describe('a body', () => {
     expect((await post('{}', 'application/problem+json')).status).toBe(200);
   });
 
-  it.each(['{', '[]', '"x"', 'null', '7', '{"a":1e999}', '{"reason":"\\ud800"}', `${'{"a":'.repeat(50_000)}`])(
+  it.each(['{', '[]', '"x"', 'null', '7', '{"a":1e999}', '{"\\ud800":1}', `${'{"a":'.repeat(50_000)}`])(
     'that is no usable JSON object is malformed (%#)',
     async (payload) => {
       const { status, body } = await post(payload);
       expect([status, body.error_code]).toEqual([400, 'MALFORMED_BODY']);
     },
   );
+
+  it('with a text that was cut within a character is mended', async () => {
+    expect((await post('{"reason":"\\ud800"}')).status).toBe(200);
+  });
 
   it('that is nested too deeply is malformed, however short', async () => {
     const deep = (levels: number) => `{"context":${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}}`;

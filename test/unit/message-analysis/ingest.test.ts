@@ -355,7 +355,7 @@ describe.each(databases)('on %s', (database) => {
       ['a nick is a stranger’s', true, 'stranger'],
     ])('is asked every time when %s', async (_, stable, nick) => {
       analysis.judges.stable = stable;
-      for (const id of ['1', '2']) await analysis.upload([own('0', 0), { ...shop(id, 1), nick }]);
+      for (const id of ['1', '2']) await analysis.upload([own('0', 0), shop('s', 0), { ...shop(id, 1), nick }]);
       expect(analysis.judges.resolved).toHaveLength(2);
     });
   });

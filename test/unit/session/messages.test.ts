@@ -108,8 +108,24 @@ describe('new messages', () => {
     const conflict = world.sessions.createSession(creation({ accountId: 't-我', shopName: '大店' }));
     await expect(conflict).rejects.toThrow(opened.session?.sessionId);
     const known = await resolve({ accountId: 't-我' });
-    const answer = await say(known, MessageRole.SHOP, 'm2', { accountId: 't-我' });
+    const claim = { accountId: 't-我', claimedSessionId: opened.session?.sessionId };
+    const answer = await say(known, MessageRole.SHOP, 'm2', claim);
     expect(answer.session).toMatchObject({ sessionId: opened.session?.sessionId, accountId: 't-我' });
+  });
+});
+
+describe('new messages of a known account', () => {
+  it('leave a session of an unknown account alone that they neither claim nor opened', async () => {
+    const unknown = await resolve({ nicks: ['谁'] });
+    const opened = await say(unknown, MessageRole.SHOP, 'm1');
+    const known = await resolve({ accountId: 't-我' });
+    const own = await say(known, MessageRole.SHOP, 'm2', { accountId: 't-我' });
+    expect(own.session?.sessionId).not.toBe(opened.session?.sessionId);
+    const opener = await say(known, MessageRole.SHOP, 'm1', { accountId: 't-我' });
+    expect(opener.session?.sessionId).toBe(own.session?.sessionId);
+    expect((await world.sessions.getSession({ sessionId: opened.session?.sessionId })).session).toMatchObject({
+      state: SessionState.CANCELLED,
+    });
   });
 });
 

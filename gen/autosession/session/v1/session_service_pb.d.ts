@@ -1446,7 +1446,8 @@ export declare type ConversationMessage = Message<"autosession.session.v1.Conver
   afterReceiptOfSession: string;
 
   /**
-   * Whether a message that was stored earlier follows it in the batch: it is older than that one.
+   * Whether a message that was stored earlier follows it in the batch, or, in the first view of a conversation, one that the
+   * bot has sent: it is older than that one.
    *
    * @generated from field: bool before_known = 7;
    */
@@ -1458,6 +1459,13 @@ export declare type ConversationMessage = Message<"autosession.session.v1.Conver
    * @generated from field: google.protobuf.Timestamp known_received_at = 8;
    */
   knownReceivedAt?: Timestamp | undefined;
+
+  /**
+   * When it was stored itself: it was said before. Unset means now.
+   *
+   * @generated from field: google.protobuf.Timestamp received_at = 9;
+   */
+  receivedAt?: Timestamp | undefined;
 };
 
 /**
@@ -1534,6 +1542,14 @@ export declare type ApplyMessagesRequest = Message<"autosession.session.v1.Apply
    * @generated from field: repeated string matched_nicks = 9;
    */
   matchedNicks: string[];
+
+  /**
+   * The session of an unknown account that the conversation had before its account was found, when it has yet to follow;
+   * empty otherwise.
+   *
+   * @generated from field: string claimed_session_id = 10;
+   */
+  claimedSessionId: string;
 };
 
 /**

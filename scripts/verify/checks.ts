@@ -1,0 +1,15 @@
+import type { Check } from './check.ts';
+import { eventChecks } from './events.ts';
+import { handoverChecks } from './handovers.ts';
+import { messageChecks } from './messages.ts';
+import { sessionChecks } from './sessions.ts';
+import { taskChecks } from './tasks.ts';
+
+/** Everything that is checked, in the order in which it is told. */
+export const checks: readonly Check[] = [
+  ...sessionChecks,
+  ...taskChecks,
+  ...messageChecks,
+  ...eventChecks,
+  ...handoverChecks,
+];
