@@ -62,6 +62,8 @@ async function applyOnce(
       defaultMaxInactiveMinutes: deps.config.maxInactiveMinutes,
     });
     try {
+      if (await closedFirst(deps, applied)) continue;
+      if (applied.opened && conversation.last) await deps.fences.confirm(conversation.last);
       if (writes(applied)) await commit(deps, 'session-apply-messages', applied);
       return { applied, last: conversation.last };
     } catch (error) {
@@ -72,6 +74,19 @@ async function applyOnce(
     ErrorReason.SERVICE_UNAVAILABLE,
     'the conversation is being changed by many batches; a repeat is harmless',
   );
+}
+
+/**
+ * Closes what makes room for the session in which the conversation goes on, and has the senders hear of it before that
+ * session can be seen. True when it did so, and the batch is to be decided anew.
+ */
+async function closedFirst(deps: SessionDeps, { changes, opened }: Applied): Promise<boolean> {
+  const closing = changes.findLastIndex(({ after }) => !isOpen(after)) + 1;
+  if (closing === 0 || (!opened && closing === changes.length)) return false;
+  const closed = changes.slice(0, closing);
+  await commit(deps, 'session-apply-messages', { changes: closed });
+  await deps.fences.confirm(...closed.map(({ after }) => after));
+  return true;
 }
 
 function writes({ changes, opened, touch }: Applied): boolean {

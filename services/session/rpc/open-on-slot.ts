@@ -101,6 +101,7 @@ async function takeFromBot(deps: SessionDeps, asking: Asking, holder: SessionRec
 async function endHolder(deps: SessionDeps, { holder, limitMinutes }: Extract<SlotDecision, { kind: 'replace' }>) {
   const ended = decide(holder, 'time_out', { limitMinutes }, { now: deps.clock.now(), actor: 'system' });
   await commit(deps, 'session-time_out', { changes: [ended] });
+  await deps.fences.confirm(ended.after);
 }
 
 /** Opens on a free slot, once the senders know that the session before is closed: until then the bot may speak in it. */
