@@ -9,7 +9,7 @@ const code = await (async () => {
   await using database = await mariadb();
   await using queue = await redis();
   await using events = await nats();
-  return run(command, args, {
+  return await run(command, args, {
     MYSQL_URL: await database.createDatabase(),
     REDIS_URL: queue.url,
     NATS_URL: events.url,

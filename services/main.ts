@@ -11,9 +11,10 @@ const modules = [sessionModule, taskDispatchModule, messageAnalysisModule, hando
 try {
   const config = loadConfig(readEnvironment());
   const running = await startProcess(config, modules);
-  const http = `http://${config.host}:${running.httpPort}`;
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  const http = `http://${host}:${running.httpPort}`;
   process.stdout.write(
-    `Auto Session serves REST and SSE on ${http}, gRPC and Connect on ${config.host}:${running.rpcPort}\n` +
+    `Auto Session serves REST and SSE on ${http}, gRPC and Connect on ${host}:${running.rpcPort}\n` +
       `It runs on ${running.description}.\n` +
       'No API key is configured: only this machine can reach it.\n' +
       `Try: curl ${http}/health\n`,

@@ -1,9 +1,11 @@
 import type { Check } from './check.ts';
 import { eventChecks } from './events.ts';
 import { handoverChecks } from './handovers.ts';
+import { historyChecks } from './history.ts';
 import { messageChecks } from './messages.ts';
 import { sessionChecks } from './sessions.ts';
 import { taskChecks } from './tasks.ts';
+import { tenantChecks } from './tenants.ts';
 
 /** Everything that is checked, in the order in which it is told. */
 export const checks: readonly Check[] = [
@@ -11,5 +13,7 @@ export const checks: readonly Check[] = [
   ...taskChecks,
   ...messageChecks,
   ...eventChecks,
+  ...historyChecks,
   ...handoverChecks,
+  ...tenantChecks,
 ];

@@ -1,7 +1,6 @@
-import { fromBinary } from '@bufbuild/protobuf';
-import { EventSchema } from '../../gen/autosession/event/v1/event_pb.js';
 import type { LoggedEvent } from '../../services/lib/bus/event-log.ts';
 import { type Check, groupBy, type Stored } from './check.ts';
+import { isWhole, wholeLog } from './log.ts';
 
 interface Tables {
   outbox: {
@@ -12,22 +11,9 @@ interface Tables {
     event_id: string;
     published_at: string | null;
   };
-  sessions: { tenant: string; session_id: string; source_seq: number; version: number };
+  sessions: { tenant: string; session_id: string; created_at: string };
+  consumer_offset: { consumer: string; incarnation: string; position: number };
   parked_event: { consumer: string; event_id: string };
-}
-
-const PAGE = 1_000;
-
-async function wholeLog({ log }: Stored): Promise<LoggedEvent[]> {
-  const all: LoggedEvent[] = [];
-  let { before: position } = await log.bounds();
-  for (;;) {
-    const page = await log.read(position, PAGE);
-    all.push(...page);
-    const last = page.at(-1);
-    if (!last) return all;
-    position = last.position;
-  }
 }
 
 function outboxRows({ db }: Stored) {
@@ -40,11 +26,18 @@ function outboxRows({ db }: Stored) {
 
 const numbered = (row: { tenant: string; source: string }, session: string) => `${row.tenant} ${row.source} ${session}`;
 
-/** The gaps in numbers that have to grow by one. */
-function gaps(name: string, numbers: readonly number[], first = numbers[0]): string[] {
+/** The gaps in numbers that have to grow by one, from 1 unless the oldest were removed with age. */
+function gaps(name: string, numbers: readonly number[], fromOne: boolean): string[] {
+  const first = fromOne ? 1 : (numbers[0] ?? 1);
   return numbers
-    .flatMap((number, index) => (number === (first ?? 1) + index ? [] : [`${name}: ${number} at place ${index + 1}`]))
+    .flatMap((number, index) => (number === first + index ? [] : [`${name}: ${number} at place ${index + 1}`]))
     .slice(0, 1);
+}
+
+/** The sessions, by tenant and id, whose every event must be there still. */
+async function wholeSessions({ db }: Stored): Promise<ReadonlySet<string>> {
+  const rows = await db.of<Tables>().selectFrom('sessions').select(['tenant', 'session_id', 'created_at']).execute();
+  return new Set(rows.filter((row) => isWhole(row.created_at)).map((row) => `${row.tenant} ${row.session_id}`));
 }
 
 export const eventChecks: Check[] = [
@@ -52,12 +45,11 @@ export const eventChecks: Check[] = [
     claim: 'events are numbered without gaps per source and session',
     violations: async (stored) => {
       const rows = await outboxRows(stored);
-      return [...groupBy(rows, (row) => numbered(row, row.session_id))].flatMap(([name, same]) =>
-        gaps(
-          name,
-          same.map((row) => row.source_seq).toSorted((a, b) => a - b),
-        ),
-      );
+      const whole = await wholeSessions(stored);
+      return [...groupBy(rows, (row) => numbered(row, row.session_id))].flatMap(([name, same]) => {
+        const numbers = same.map((row) => row.source_seq).toSorted((a, b) => a - b);
+        return gaps(name, numbers, whole.has(`${same[0]?.tenant} ${same[0]?.session_id}`));
+      });
     },
   },
   {
@@ -73,17 +65,16 @@ export const eventChecks: Check[] = [
     claim: 'the log brings the events of a source and session in order, repeats aside',
     violations: async (stored) => {
       const bySource = groupBy(await wholeLog(stored), (event) => numbered(event, event.sessionId));
+      const whole = await wholeSessions(stored);
       return [...bySource].flatMap(([name, events]) => {
-        let last = (events[0]?.sourceSeq ?? 1) - 1;
+        let last = 0;
         const fresh = events.filter(({ sourceSeq }) => {
           const isFresh = sourceSeq > last;
           last = Math.max(last, sourceSeq);
           return isFresh;
         });
-        return gaps(
-          name,
-          fresh.map((event) => event.sourceSeq),
-        );
+        const numbers = fresh.map((event) => event.sourceSeq);
+        return gaps(name, numbers, whole.has(`${events[0]?.tenant} ${events[0]?.sessionId}`));
       });
     },
   },
@@ -101,25 +92,12 @@ export const eventChecks: Check[] = [
     },
   },
   {
-    claim: 'a session is where its last event says',
-    violations: async (stored) => {
-      const last = new Map<string, { version: number; seq: number }>();
-      for (const logged of await wholeLog(stored)) {
-        if (logged.source !== 'session') continue;
-        const event = fromBinary(EventSchema, logged.payload);
-        last.set(`${logged.tenant} ${logged.sessionId}`, { version: event.sessionVersion, seq: logged.sourceSeq });
-      }
-      const rows = await stored.db
-        .of<Tables>()
-        .selectFrom('sessions')
-        .select(['tenant', 'session_id', 'version', 'source_seq'])
-        .execute();
-      return rows
-        .filter((row) => {
-          const told = last.get(`${row.tenant} ${row.session_id}`);
-          return told?.version !== row.version || told.seq !== row.source_seq;
-        })
-        .map((row) => `${row.session_id}: version ${row.version}, number ${row.source_seq}`);
+    claim: 'every consumer has handled the log to its end',
+    violations: async ({ db, log }) => {
+      const { incarnation, last } = await log.bounds();
+      const rows = await db.of<Tables>().selectFrom('consumer_offset').selectAll().execute();
+      const behind = rows.filter((row) => row.incarnation !== incarnation || BigInt(row.position) < last);
+      return behind.map((row) => `${row.consumer} is at ${row.position} of ${last}`);
     },
   },
   {

@@ -1,4 +1,4 @@
-import { type Check, groupBy } from './check.ts';
+import { type Check, groupBy, type Stored } from './check.ts';
 
 interface Tables {
   sessions: {
@@ -10,13 +10,40 @@ interface Tables {
     control: string;
     owner_epoch: number;
     fenced_epoch: number;
+    tasks_from_epoch: number;
     first_task_id: string;
   };
-  session_fence: { tenant: string; session_id: string; owner_epoch: number; status: string };
-  tasks: { tenant: string; session_id: string; task_id: string; status: string };
+  session_fence: {
+    tenant: string;
+    session_id: string;
+    owner_epoch: number;
+    tasks_from_epoch: number;
+    status: string;
+    paused: number;
+  };
+  tasks: { tenant: string; session_id: string; task_id: string; status: string; owner_epoch: number };
 }
 
 const OPEN = ['pending', 'active', 'idle', 'paused', 'transferred'];
+
+const isPaused = ({ state }: { state: string }) => state === 'paused';
+
+function sessionsWithFences({ db }: Stored) {
+  return db
+    .of<Tables>()
+    .selectFrom('sessions as s')
+    .leftJoin('session_fence as f', (on) =>
+      on.onRef('f.tenant', '=', 's.tenant').onRef('f.session_id', '=', 's.session_id'),
+    )
+    .select(['s.session_id', 's.state', 's.owner_epoch', 's.control', 's.fenced_epoch', 's.tasks_from_epoch'])
+    .select(['s.first_task_id', 'f.owner_epoch as fence_epoch', 'f.status as fence_status', 'f.paused'])
+    .select('f.tasks_from_epoch as fence_from')
+    .execute();
+}
+
+function fenceText(row: Awaited<ReturnType<typeof sessionsWithFences>>[number]): string {
+  return `${row.fence_epoch} ${row.fence_status} from ${row.fence_from}${row.paused ? ' paused' : ''}`;
+}
 
 export const sessionChecks: Check[] = [
   {
@@ -47,31 +74,21 @@ export const sessionChecks: Check[] = [
     },
   },
   {
-    claim: 'every fence has what the session decided',
-    violations: async ({ db }) => {
-      const rows = await db
-        .of<Tables>()
-        .selectFrom('sessions as s')
-        .innerJoin('session_fence as f', (on) =>
-          on.onRef('f.tenant', '=', 's.tenant').onRef('f.session_id', '=', 's.session_id'),
-        )
-        .select([
-          's.session_id',
-          's.owner_epoch',
-          's.control',
-          'f.owner_epoch as fence_epoch',
-          'f.status as fence_status',
-        ])
-        .execute();
-      return rows
-        .filter((row) => row.fence_epoch !== row.owner_epoch || row.fence_status !== row.control)
-        .map(
-          (row) => `${row.session_id}: ${row.owner_epoch} ${row.control}, fence ${row.fence_epoch} ${row.fence_status}`,
-        );
-    },
+    claim: 'every fence has what the session decided, and no session believes it confirmed what it has not',
+    violations: async (stored) =>
+      (await sessionsWithFences(stored)).flatMap((row) => {
+        const decided = `${row.owner_epoch} ${row.control} from ${row.tasks_from_epoch}${isPaused(row) ? ' paused' : ''}`;
+        const fence = row.fence_status === null ? 'none' : fenceText(row);
+        // a session that no task was made for and that never changed hands needs no fence
+        const needless = row.fence_status === null && row.owner_epoch === 1 && row.first_task_id === '';
+        const early = row.fenced_epoch > Math.max(1, row.fence_epoch ?? 0);
+        return (needless || decided === fence) && !early
+          ? []
+          : [`${row.session_id}: ${decided}, confirmed ${row.fenced_epoch}, fence ${fence}`];
+      }),
   },
   {
-    claim: 'nothing waits to be sent where the bot has not the word',
+    claim: 'a task waits to be sent only where the bot has the word, and is held exactly while the session is paused',
     violations: async ({ db }) => {
       const rows = await db
         .of<Tables>()
@@ -79,11 +96,18 @@ export const sessionChecks: Check[] = [
         .innerJoin('sessions as s', (on) =>
           on.onRef('s.tenant', '=', 't.tenant').onRef('s.session_id', '=', 't.session_id'),
         )
-        .select(['t.task_id', 't.status', 's.session_id', 's.control'])
+        .select(['t.task_id', 't.status', 't.owner_epoch', 's.session_id', 's.control', 's.state'])
+        .select('s.tasks_from_epoch')
         .where('t.status', 'in', ['pending', 'held', 'leased'])
-        .where('s.control', '!=', 'bot_active')
         .execute();
-      return rows.map((row) => `${row.task_id} is ${row.status} in ${row.session_id}, which is ${row.control}`);
+      return rows
+        .filter(
+          (row) =>
+            row.control !== 'bot_active' ||
+            row.owner_epoch < row.tasks_from_epoch ||
+            isPaused(row) !== (row.status === 'held'),
+        )
+        .map((row) => `${row.task_id} is ${row.status} in ${row.session_id}, which is ${row.state}/${row.control}`);
     },
   },
   {

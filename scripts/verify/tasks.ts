@@ -12,12 +12,16 @@ interface Tables {
   tasks: {
     tenant: string;
     task_id: string;
+    session_id: string;
     status: string;
     attempt: number;
     lease_fence: number;
     fetched_fence: number;
   };
+  session_fence: { tenant: string; session_id: string; open_tasks: number };
 }
+
+const OPEN = ['pending', 'held', 'leased', 'sent', 'unknown'];
 
 export const taskChecks: Check[] = [
   {
@@ -34,6 +38,8 @@ export const taskChecks: Check[] = [
         if (new Set(fences).size !== fences.length)
           return [`${task.task_id}: a fence was used twice (${fences.join(', ')})`];
         if (fences.some((fence) => fence > task.lease_fence)) return [`${task.task_id}: a receipt above its fence`];
+        if (fences.length > task.attempt)
+          return [`${task.task_id}: ${fences.length} fetches, ${task.attempt} attempts`];
         const fetched = Math.max(0, ...fences);
         return fetched === Number(task.fetched_fence)
           ? []
@@ -67,6 +73,33 @@ export const taskChecks: Check[] = [
         .where('r.task_id', 'is', null)
         .execute();
       return rows.map((row) => `${row.task_id} is ${row.status} without a receipt`);
+    },
+  },
+  {
+    claim: 'no task was seen twice in its chat',
+    violations: async ({ db }) => {
+      const rows = await db
+        .of<Tables>()
+        .selectFrom('receipts')
+        .select(['tenant', 'task_id'])
+        .where('matched_message_id', 'is not', null)
+        .execute();
+      return [...groupBy(rows, (row) => `${row.tenant} ${row.task_id}`)]
+        .filter(([, same]) => same.length > 1)
+        .map(([name, same]) => `${name}: ${same.length} of its fetches were matched`);
+    },
+  },
+  {
+    claim: 'every fence counts the open tasks of its session',
+    violations: async ({ db }) => {
+      const kysely = db.of<Tables>();
+      const open = await kysely.selectFrom('tasks').selectAll().where('status', 'in', OPEN).execute();
+      const bySession = groupBy(open, (row) => `${row.tenant} ${row.session_id}`);
+      const fences = await kysely.selectFrom('session_fence').selectAll().execute();
+      return fences.flatMap(({ tenant, session_id, open_tasks }) => {
+        const count = bySession.get(`${tenant} ${session_id}`)?.length ?? 0;
+        return count === open_tasks ? [] : [`${session_id} counts ${open_tasks}, and there are ${count}`];
+      });
     },
   },
 ];

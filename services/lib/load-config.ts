@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { parseEnv } from 'node:util';
 import type { Config, RedisConfig, WebhookConfig } from './config.ts';
 
@@ -53,7 +54,7 @@ export function loadConfig(env: Env): Config {
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 /** All of MySQL, Redis and NATS, or none of them: there is no mixture. */

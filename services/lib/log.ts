@@ -31,7 +31,8 @@ export interface StateChange {
   status: string;
 }
 
-/** Logs a state change or key operation as one line. */
+/** Logs a state change or key operation as one line with every key; a session without a name of its own goes by its id. */
 export function logChange(logger: Logger, change: StateChange): void {
-  logger.info(change, `${change.event} ${change.session_id}`);
+  const { session_id, session_name = session_id, reason = '' } = change;
+  logger.info({ ...change, session_name, reason }, `${change.event} ${session_id}`);
 }

@@ -176,7 +176,7 @@ async function listen(
     host,
     port: httpPort,
     stopping,
-  });
+  }).catch(portRefused('AUTOSESSION_HTTP_PORT', host, httpPort));
   const rpc = await listenRpc({
     routes,
     interceptors,
@@ -185,7 +185,14 @@ async function listen(
     stopping,
   }).catch(async (error) => {
     await http.close(0);
-    throw error;
+    return portRefused('AUTOSESSION_RPC_PORT', host, rpcPort)(error);
   });
   return [http, rpc] as const;
+}
+
+/** Says which setting a port that cannot be had comes from. */
+function portRefused(setting: string, host: string, port: number): (cause: unknown) => never {
+  return (cause) => {
+    throw new Error(`${setting} is ${port}: nothing can listen there on ${host}`, { cause });
+  };
 }

@@ -1,6 +1,6 @@
 import { createValidator } from '@bufbuild/protovalidate';
 import { type IngestedMessage, IngestedMessageSchema } from '../../gen/autosession/message/v1/message_service_pb.js';
-import { platformRegex } from '../lib/interceptors/validate.ts';
+import { platformRegex, violationText } from '../lib/interceptors/validate.ts';
 import { parseTime, unixTime } from '../lib/times.ts';
 import type { BindRules, BrokenRule } from './domain/bind.ts';
 
@@ -14,7 +14,7 @@ export function elementRules(timezone: string): (now: number) => BindRules {
     return result.violations.map((violation) => {
       const step = violation.field[0];
       const field = step && 'name' in step ? step.name : '';
-      return { field, rule: violation.ruleId, text: `${field}: ${violation.message}` };
+      return { field, rule: violation.ruleId, text: `${field}: ${violationText(violation)}` };
     });
   };
   return (now) => ({ now, check, unixTime, parseTime: (text) => parseTime(text, timezone) });

@@ -1,8 +1,11 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { type Event, TaskChange } from '../../gen/autosession/event/v1/event_pb.js';
 import { ErrorReason, isRefusal } from '../lib/errors/refuse.ts';
 import type { SessionDeps } from './deps.ts';
 import { recordOutcome } from './outcome.ts';
 
+/** `task_status_code` of a task that is not finished. */
+const OPEN = 0;
 /** Withdrawals that the session service itself caused say nothing new to it. */
 const OWN_WITHDRAWALS = ['handed_over', 'session_closed'];
 
@@ -18,11 +21,19 @@ export function onTaskChanged(deps: SessionDeps): (event: Event) => Promise<void
       (change === TaskChange.CANCELLED && !OWN_WITHDRAWALS.includes(reason));
     if (!task || !(success || failure)) return;
     try {
-      const session = await recordOutcome(deps, { sessionId, success, othersOpen, reason });
+      const open = failure && (othersOpen || (await hasOpenTasks(deps, sessionId)));
+      const at = task.finishedAt && timestampMs(task.finishedAt);
+      const session = await recordOutcome(deps, { sessionId, success, othersOpen: open, reason, at });
       await deps.fences.confirmIfPossible(session);
     } catch (error) {
       // a session that was removed after its retention has nothing left to change
       if (!isRefusal(error, ErrorReason.SESSION_NOT_FOUND)) throw error;
     }
   };
+}
+
+/** An event may be late: the task may wait again since, or another one. */
+async function hasOpenTasks(deps: SessionDeps, sessionId: string): Promise<boolean> {
+  const { tasks } = await deps.tasks.getSessionTasks({ sessionId });
+  return tasks.some((task) => task.taskStatusCode === OPEN);
 }

@@ -11,12 +11,14 @@ export interface Outcome {
   readonly othersOpen: boolean;
   /** Why it failed. */
   readonly reason: string;
+  /** When it ended, if that may be long ago. */
+  readonly at?: number;
 }
 
 /** Lets a task's end act on its session, and returns the session afterwards. A repeat changes nothing. */
 export function recordOutcome(deps: SessionDeps, outcome: Outcome): Promise<SessionRecord> {
-  const { sessionId, success, othersOpen, reason } = outcome;
+  const { sessionId, success, othersOpen, reason, at } = outcome;
   return changeSession(deps, sessionId, (current, by) =>
-    success ? taskSucceeded(current, by) : taskFailed(current, othersOpen, reason, by),
+    success ? taskSucceeded(current, at, by) : taskFailed(current, othersOpen, reason, by),
   );
 }

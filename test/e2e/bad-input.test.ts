@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { expect, it } from 'vitest';
 import { onEveryBackend } from '../every-backend.ts';
 import { sessionBody } from '../make.ts';
@@ -28,6 +30,8 @@ onEveryBackend('bad input', (world) => {
     ['a number out of range', { max_attempts: 0 }, 'max_attempts'],
     ['a number that is none', { max_inactive_minutes: 'many' }, 'max_inactive_minutes'],
     ['a time that is none', { not_before_at: 'tomorrow' }, 'not_before_at'],
+    ['a time that no database keeps', { not_before_at: '9999-12-31T23:59:59-12:00' }, 'not_before_at'],
+    ['a time before all', { not_before_at: '0000-01-01T00:00:00Z' }, 'not_before_at'],
   ])('refuses %s and changes nothing', async (_, over, field) => {
     const { rest } = world();
     const body = sessionBody(over);
@@ -44,6 +48,23 @@ onEveryBackend('bad input', (world) => {
   it('refuses a bot’s session without content', async () => {
     const answer = await world().rest.post('/api/sessions/create', sessionBody({ send_content: '  ' }));
     expectProblem(answer, 400, 'INVALID_ARGUMENT');
+    expect(answer.data.field).toBe('send_content');
+  });
+
+  it('takes names of letters that are joined invisibly', async () => {
+    const body = sessionBody();
+    const { session_id: id } = await world().rest.ok(
+      world().rest.post('/api/sessions/create', { ...body, shop_name: `👨‍👩‍👧 ${body.shop_name}` }),
+    );
+    expect(id).toMatch(/^ses_/);
+  });
+
+  it('refuses a pause that no database can end', async () => {
+    const { rest } = world();
+    const { session_id: id } = await rest.ok(rest.post('/api/sessions/create', sessionBody()));
+    const answer = await rest.post(`/api/sessions/${id}/pause`, { resume_at: '9999-12-31T23:59:59-12:00' });
+    expectProblem(answer, 400, 'INVALID_ARGUMENT');
+    expect((await rest.ok(rest.get(`/api/sessions/${id}/status`))).session_state).toBe('pending');
   });
 
   it('refuses a body that is not JSON, or no object', async () => {
@@ -55,6 +76,21 @@ onEveryBackend('bad input', (world) => {
   it('refuses a body of 2 MiB', async () => {
     const body = JSON.stringify(sessionBody({ send_content: 'x'.repeat(2 * 1024 * 1024) }));
     expectProblem(await world().rest.send('POST', '/api/sessions/create', { body, headers: json }), 413, 'TOO_LARGE');
+  });
+
+  it('tells a client that writes all of its request before it reads that the body is too large', async () => {
+    const url = new URL('/api/sessions/create', world().rest.baseUrl);
+    const body = Buffer.alloc(8 * 1024 * 1024, 'x');
+    const socket = connect(Number(url.port), url.hostname);
+    socket.pause();
+    socket.write(`POST ${url.pathname} HTTP/1.1\r\nhost: ${url.host}\r\ncontent-length: ${body.length}\r\n\r\n`);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.write(body, () => resolve());
+    });
+    const [answer] = await once(socket.resume(), 'data');
+    socket.destroy();
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 413 .*"error_code":"TOO_LARGE"/s);
   });
 
   it('refuses another media type', async () => {

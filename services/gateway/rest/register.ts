@@ -15,6 +15,7 @@ import { binderOf } from './bind.ts';
 import { BODY_BYTES, parseBody } from './body.ts';
 import { type Call, callUnary, goneSignal, webHeaders } from './call.ts';
 import { addPlainRoutes } from './custom.ts';
+import { drain } from './drain.ts';
 import { languageOf } from './language.ts';
 import { problemOf, refusalOf } from './problem.ts';
 import { replyOf } from './reply.ts';
@@ -132,8 +133,14 @@ function isSafe(route: Route): boolean {
   return route.rpc.idempotency === Idempotency.NO_SIDE_EFFECTS;
 }
 
-function sendProblem(rest: RestApp, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+async function sendProblem(
+  rest: RestApp,
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const error = refusalOf(thrown);
+  if (errorInfo(error)?.reason === ErrorReason.TOO_LARGE) await drain(request.raw);
   const requestId = rest.requestIdOf(request.raw);
   if (errorInfo(error)?.reason === ErrorReason.INTERNAL && !errorInfo(thrown)) {
     const line = { event: 'rest_failed', request_id: requestId, route: request.routeOptions.url, err: thrown };

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import {
@@ -21,7 +21,7 @@ const CACHED_STATEMENTS = 500;
  */
 export function sqliteBackend(dataDir: string): Backend {
   const inMemory = dataDir === ':memory:';
-  if (!inMemory) mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  if (!inMemory) makeFolder(dataDir);
   const folderLock = inMemory ? undefined : lockFolder(dataDir);
   const database = new DatabaseSync(inMemory ? ':memory:' : join(dataDir, 'auto-session.db'));
   // FULL: a commit that was answered survives a power cut, not only the end of the process.
@@ -45,6 +45,15 @@ export function sqliteBackend(dataDir: string): Backend {
       folderLock?.close();
     },
   };
+}
+
+function makeFolder(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    accessSync(dataDir, constants.W_OK);
+  } catch (error) {
+    throw new Error(`nothing can be stored in the folder ${dataDir} (AUTOSESSION_DATA_DIR)`, { cause: error });
+  }
 }
 
 /** Holds an exclusive lock on a file of its own for as long as the process lives; the system frees it after a kill. */

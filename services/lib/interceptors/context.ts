@@ -1,10 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
 import { getOption } from '@bufbuild/protobuf';
-import type { Interceptor } from '@connectrpc/connect';
+import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 import { internal } from '../../../gen/autosession/access/v1/access_pb.js';
 import { inContext, type RequestContext } from '../context.ts';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import type { Ids } from '../ids.ts';
+import { presentable } from './observe.ts';
 
 /** Who a caller is. */
 export interface Identity {
@@ -35,30 +36,47 @@ export function requestIdFrom(value: string | null | undefined, ids: Ids): strin
   return value && REQUEST_ID.test(value) ? value : ids.next('req');
 }
 
+interface ContextOptions {
+  readonly authenticate: Authenticate;
+  readonly hopSecret: string;
+  readonly ids: Ids;
+}
+
 /**
  * Enters the request's context: from the calling service when it proves to be one of ours, else from `authenticate`.
- * Refuses internal RPCs to everybody else.
+ * Refuses internal RPCs to everybody else. Answers and errors carry the request id.
  */
-export function contextInterceptor(options: { authenticate: Authenticate; hopSecret: string; ids: Ids }): Interceptor {
+export function contextInterceptor(options: ContextOptions): Interceptor {
   return (next) => async (request) => {
-    const { header } = request;
-    const trusted = isOurs(header.get(hop.secret), options.hopSecret);
-    if (!trusted && getOption(request.method, internal))
-      throw refuse(ErrorReason.PERMISSION_DENIED, `${request.method.name} is for the services themselves`);
-    const identity = trusted
-      ? { tenant: header.get(hop.tenant) ?? 'default', actor: decodeURIComponent(header.get(hop.actor) ?? 'system') }
-      : await options.authenticate(header);
-    const context: RequestContext = {
-      ...identity,
-      requestId: requestIdFrom(header.get(hop.requestId), options.ids),
-      signal: request.signal,
-      idempotencyKey: idempotencyKey(header, request.stream ? undefined : request.message),
-    };
-    const response = await inContext(context, () => next(request));
-    response.header.set('x-request-id', context.requestId);
-    if (!response.stream) return response;
-    return { ...response, message: iterateInContext(context, response.message) };
+    const requestId = requestIdFrom(request.header.get(hop.requestId), options.ids);
+    try {
+      const context = await contextOf(request, requestId, options);
+      const response = await inContext(context, () => next(request));
+      response.header.set(hop.requestId, requestId);
+      if (!response.stream) return response;
+      return { ...response, message: iterateInContext(context, response.message) };
+    } catch (thrown) {
+      const error = presentable(thrown, request.signal);
+      error.metadata.set(hop.requestId, requestId);
+      throw error;
+    }
   };
+}
+
+async function contextOf(
+  request: UnaryRequest | StreamRequest,
+  requestId: string,
+  options: ContextOptions,
+): Promise<RequestContext> {
+  const { header } = request;
+  const trusted = isOurs(header.get(hop.secret), options.hopSecret);
+  if (!trusted && getOption(request.method, internal))
+    throw refuse(ErrorReason.PERMISSION_DENIED, `${request.method.name} is for the services themselves`);
+  const identity = trusted
+    ? { tenant: header.get(hop.tenant) ?? 'default', actor: decodeURIComponent(header.get(hop.actor) ?? 'system') }
+    : await options.authenticate(header);
+  const key = idempotencyKey(header, request.stream ? undefined : request.message);
+  return { ...identity, requestId, signal: request.signal, idempotencyKey: key };
 }
 
 function isOurs(given: string | null, secret: string): boolean {

@@ -1,25 +1,48 @@
-import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
+import { Code, ConnectError, type Interceptor, type StreamRequest, type UnaryRequest } from '@connectrpc/connect';
 import { ErrorReason, errorInfo, refuse } from '../errors/refuse.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 
-/** Measures every RPC, logs the failures, and turns whatever was thrown into an error with exactly one ErrorInfo. */
+type Request = UnaryRequest | StreamRequest;
+
+/**
+ * Measures every RPC, logs the failures, and turns whatever was thrown into an error with exactly one ErrorInfo. A stream is
+ * measured up to its first answer; what it throws later is told and turned in the same way.
+ */
 export function observeInterceptor({ logger, metrics }: { logger: Logger; metrics: Metrics }): Interceptor {
   return (next) => async (request) => {
     const end = metrics.rpcSeconds.startTimer({ service: request.service.typeName, method: request.method.name });
     try {
       const response = await next(request);
       end({ code: 'ok' });
-      return response;
+      if (!response.stream) return response;
+      const present = (thrown: unknown) => failure(thrown, request, logger, response.header);
+      return { ...response, message: presentStream(response.message, present) };
     } catch (thrown) {
-      const error = presentable(thrown, request.signal);
+      const error = failure(thrown, request, logger);
       end({ code: Code[error.code] });
-      const line = { event: 'rpc_failed', method: `${request.service.typeName}/${request.method.name}` };
-      if (error.code === Code.Internal) logger.error({ ...line, err: thrown }, 'a defect');
-      else logger.debug({ ...line, reason: ErrorReason[errorInfo(error)?.reason ?? 0] }, error.rawMessage);
       throw error;
     }
   };
+}
+
+/** The error that the caller of an RPC may see; a defect is logged with what caused it. */
+function failure(thrown: unknown, request: Request, logger: Logger, header?: Headers): ConnectError {
+  const error = presentable(thrown, request.signal);
+  const id = (header ?? error.metadata).get('x-request-id');
+  const method = `${request.service.typeName}/${request.method.name}`;
+  const line = { event: 'rpc_failed', method, ...(id && { request_id: id }) };
+  if (error.code === Code.Internal) logger.error({ ...line, err: error.cause ?? thrown }, 'a defect');
+  else logger.debug({ ...line, reason: ErrorReason[errorInfo(error)?.reason ?? 0] }, error.rawMessage);
+  return error;
+}
+
+async function* presentStream<T>(messages: AsyncIterable<T>, present: (thrown: unknown) => Error): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (thrown) {
+    throw present(thrown);
+  }
 }
 
 /** The error that a caller may see. What is not one of ours is a defect: its text stays in the log. */

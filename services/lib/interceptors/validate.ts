@@ -42,18 +42,29 @@ export function platformRegex(): (pattern: string, against: string) => boolean {
 /** The refusal for the violations of a message; all in the text, the first one in the metadata. */
 export function violationError(violations: readonly Violation[]) {
   const text = violations.map((violation) => {
-    const field = fieldName(violation);
-    return field ? `${field}: ${violation.message}` : violation.message;
+    const field = pathOf(violation);
+    return field ? `${field}: ${violationText(violation)}` : violationText(violation);
   });
   const first = violations[0];
   return refuse(ErrorReason.INVALID_ARGUMENT, text.join('; '), {
-    field: (first && fieldName(first)) || undefined,
+    field: first && (pathOf(first) || fieldOfRule(first)),
     rule: first?.ruleId,
   });
 }
 
+/** What is wrong, in words; every pattern in the protos is the one for names and ids. */
+export function violationText({ ruleId, message }: Violation): string {
+  if (ruleId !== 'string.pattern') return message;
+  return 'must not begin or end with white space, and must not hold control characters';
+}
+
+/** A rule over a whole message has an id that ends with the field it is about: `create.send_content`. */
+function fieldOfRule({ ruleId }: Violation): string | undefined {
+  return ruleId.split('.').at(-1);
+}
+
 /** `task.send_content`; empty for a rule over the whole message. */
-function fieldName(violation: Violation): string {
+function pathOf(violation: Violation): string {
   return violation.field
     .map((step) => ('name' in step ? step.name : undefined))
     .filter(Boolean)

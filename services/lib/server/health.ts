@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DescService } from '@bufbuild/protobuf';
-import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
+import type { ConnectRouter } from '@connectrpc/connect';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../../gen/grpc/health/v1/health_pb.js';
+import { ErrorReason, refuse } from '../errors/refuse.ts';
 
 const WATCH_MS = 1_000;
 
@@ -16,7 +17,7 @@ export function healthRoutes(
   return (router: ConnectRouter): void => {
     router.service(Health, {
       async check({ service }) {
-        if (!known.has(service)) throw new ConnectError(`unknown service ${service}`, Code.NotFound);
+        if (!known.has(service)) throw refuse(ErrorReason.ROUTE_NOT_FOUND, `there is no service ${service}`);
         return { status: await status() };
       },
       async *watch({ service }, { signal }) {

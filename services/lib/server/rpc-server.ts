@@ -2,6 +2,7 @@ import { createServer, type Http2Server, type ServerHttp2Session } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { giveErrorInfo } from './error-info.ts';
 
 /** The largest request that an RPC may carry: a full batch of messages of 16 KiB would not fit, as over REST. */
 export const RPC_BODY_BYTES = 4 * 1024 * 1024;
@@ -21,9 +22,12 @@ export async function listenRpc(options: {
   port: number;
   stopping: AbortSignal;
 }): Promise<ListeningServer> {
-  const { routes, interceptors, stopping } = options;
+  const { interceptors, stopping } = options;
   const handler = connectNodeAdapter({
-    routes,
+    routes: (router) => {
+      options.routes(router);
+      giveErrorInfo(router);
+    },
     interceptors,
     readMaxBytes: RPC_BODY_BYTES,
     acceptCompression: [],

@@ -73,9 +73,13 @@ export function archive(session: SessionRecord, reason: string, by: Asked): Chan
   return decide(session, 'archive', { reason }, by);
 }
 
-/** What a task that was sent does: something has happened in the session, so one that waited or idled is active. */
-export function taskSucceeded(session: SessionRecord, by: Asked): Change | undefined {
+/**
+ * What a task that was sent does: something has happened in the session, so one that waited or idled is active; unless it
+ * happened (`at`) before the session's last activity.
+ */
+export function taskSucceeded(session: SessionRecord, at: number | undefined, by: Asked): Change | undefined {
   if (session.state !== SessionState.PENDING && session.state !== SessionState.IDLE) return undefined;
+  if (session.state === SessionState.IDLE && at !== undefined && at <= session.lastActivity) return undefined;
   return decide(session, 'activate', { reason: 'task_completed' }, by);
 }
 

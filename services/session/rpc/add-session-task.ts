@@ -6,7 +6,7 @@ import {
   SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { type Task, TaskStatus } from '../../../gen/autosession/task/v1/task_pb.js';
-import { currentContext, currentTenant } from '../../lib/context.ts';
+import { currentTenant } from '../../lib/context.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import { once } from '../../lib/idempotency.ts';
 import { loadSession } from '../commit.ts';
@@ -15,7 +15,11 @@ import { wantsTouch } from '../domain/deadlines.ts';
 import { isOpen, type SessionRecord } from '../domain/session.ts';
 import { botHasTheWord, isPaused, REPEAT_MS } from '../domain/slot.ts';
 import { controlWord, stateWord } from '../domain/words.ts';
+import { recordAlone } from './command-once.ts';
 import { taskSpec } from './task-spec.ts';
+
+/** Why a task is withdrawn at once: the bot has lost the word since the session was read. */
+const WITHDRAWN = ['handed_over', 'session_closed'];
 
 /** Gives an open session a further task while the bot has the word. */
 export const addSessionTask =
@@ -29,7 +33,7 @@ export const addSessionTask =
       const answer = create(AddSessionTaskResponseSchema, { task });
       const now = deps.clock.now();
       if (wantsTouch(session, now)) await deps.sessions.touch(currentTenant(), session, now);
-      if (currentContext().idempotencyKey) await deps.db.transaction('session-add-task', (tx) => record(tx, answer));
+      await recordAlone(deps, record, answer);
       return answer;
     });
 
@@ -47,8 +51,11 @@ async function createTask(deps: SessionDeps, session: SessionRecord, request: Ad
     reuseSeconds: REPEAT_MS / 1_000,
   });
   if (!task) throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the task was not stored; a repeat is harmless');
-  const lostMeanwhile = task.taskStatus === TaskStatus.CANCELLED && task.errorMessage === 'handed_over';
-  if (lostMeanwhile) throw handedOver(await loadSession(deps, session.sessionId));
+  if (task.taskStatus === TaskStatus.CANCELLED && WITHDRAWN.includes(task.errorMessage)) {
+    const now = await loadSession(deps, session.sessionId);
+    checkWord(now);
+    throw handedOver(now);
+  }
   return task;
 }
 

@@ -17,10 +17,11 @@ import {
   type Batch,
   type Conversation,
   applyMessages as decideMessages,
+  type Operation,
 } from '../domain/conversation.ts';
 import type { BatchMessage } from '../domain/newer.ts';
 import { presentSession } from '../domain/present.ts';
-import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
+import { isOpen, type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
 import { StaleSession } from '../store/session-store.ts';
 import { findTriggers } from '../store/trigger-store.ts';
 
@@ -53,6 +54,7 @@ async function applyOnce(
   batch: Batch,
   claimedSessionId: string,
 ): Promise<{ applied: Applied; last?: SessionRecord }> {
+  const done: Operation[] = [];
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const conversation = await readConversation(deps, batch, claimedSessionId);
     const applied = decideMessages(conversation, batch, {
@@ -62,10 +64,13 @@ async function applyOnce(
       defaultMaxInactiveMinutes: deps.config.maxInactiveMinutes,
     });
     try {
-      if (await closedFirst(deps, applied)) continue;
+      if (await closedFirst(deps, applied)) {
+        done.push(...applied.operations.filter((operation) => operation === 'timed_out'));
+        continue;
+      }
       if (applied.opened && conversation.last) await deps.fences.confirm(conversation.last);
       if (writes(applied)) await commit(deps, 'session-apply-messages', applied);
-      return { applied, last: conversation.last };
+      return { applied: { ...applied, operations: [...done, ...applied.operations] }, last: conversation.last };
     } catch (error) {
       if (!(error instanceof StaleSession || deps.db.isDuplicateKey(error))) throw error;
     }

@@ -1,5 +1,6 @@
 import type { DescMessage, DescMethodUnary, MessageShape } from '@bufbuild/protobuf';
-import { once } from '../../lib/idempotency.ts';
+import { currentContext } from '../../lib/context.ts';
+import { once, type RecordAnswer } from '../../lib/idempotency.ts';
 import { changeSession, loadSession } from '../commit.ts';
 import type { SessionDeps } from '../deps.ts';
 import type { Change } from '../domain/change.ts';
@@ -27,8 +28,21 @@ export async function commandOnce<I extends DescMessage, O extends DescMessage>(
   const { sessionId, decide, reply } = command;
   let fresh: SessionRecord | undefined;
   const answer = await once(deps, method, request, async (record) => {
-    fresh = await changeSession(deps, sessionId, decide, (tx, after) => record(tx, reply(after)));
-    return reply(fresh);
+    let change: Change | undefined;
+    const remember: typeof decide = (session, by) => {
+      change = decide(session, by);
+      return change;
+    };
+    fresh = await changeSession(deps, sessionId, remember, (tx, after) => record(tx, reply(after)));
+    const said = reply(fresh);
+    // what changes nothing now could change something when its repeat comes late
+    if (!change) await recordAlone(deps, record, said);
+    return said;
   });
   return { answer, session: fresh ?? (await loadSession(deps, sessionId)) };
+}
+
+/** Keeps the answer of a request that wrote nothing else, if it has a key. */
+export async function recordAlone<O>(deps: SessionDeps, record: RecordAnswer<O>, answer: O): Promise<void> {
+  if (currentContext().idempotencyKey) await deps.db.transaction('session-answer', (tx) => record(tx, answer));
 }

@@ -19,6 +19,7 @@ import { isManualType, type SessionRecord, timeoutAt } from '../domain/session.t
 import { decideSlot, type SlotDecision } from '../domain/slot.ts';
 import { stateWord, taskTypeWord } from '../domain/words.ts';
 import { StaleSession } from '../store/session-store.ts';
+import { recordAlone } from './command-once.ts';
 import { bodyHash, withDefaults } from './create-request.ts';
 import { taskSpec } from './task-spec.ts';
 
@@ -72,7 +73,7 @@ export async function openOnSlot(
 async function carryOut(deps: SessionDeps, asking: Asking, decision: SlotDecision): Promise<SlotOutcome> {
   switch (decision.kind) {
     case 'repeat':
-      return { answer: reply(asking, decision.session), session: decision.session };
+      return repeat(deps, asking, decision.session);
     case 'refuse':
       throw conflict(decision.holder);
     case 'escalate':
@@ -83,6 +84,13 @@ async function carryOut(deps: SessionDeps, asking: Asking, decision: SlotDecisio
     case 'open':
       return open(deps, asking);
   }
+}
+
+/** The same body again: its answer is the first one's, under this key too. */
+async function repeat(deps: SessionDeps, asking: Asking, session: SessionRecord): Promise<SlotOutcome> {
+  const answer = reply(asking, session);
+  await recordAlone(deps, asking.record, answer);
+  return { answer, session };
 }
 
 /** One conversation, one session: the bot's session becomes the manual request's. */

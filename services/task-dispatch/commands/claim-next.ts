@@ -43,9 +43,17 @@ async function claimProposed(deps: TaskDeps, claimant: Claimant): Promise<Stored
     const taskId = await deps.ready.take(tenant, claimant.filter, deps.clock.now());
     if (!taskId) return undefined;
     const task = await findTask(deps.db.of(), tenant, taskId);
-    const leased = task && (await tryClaim(deps, claimant, task));
+    const wanted = task && isWanted(task, claimant.filter);
+    const leased = wanted && (await tryClaim(deps, claimant, task));
     if (leased) return leased;
   }
+}
+
+/** The queue may be wrong in everything, also in whose task it proposes. */
+function isWanted(task: StoredTask, { platform, accountId }: QueueFilter): boolean {
+  return (
+    (platform === undefined || task.platform === platform) && (accountId === undefined || task.accountId === accountId)
+  );
 }
 
 async function claimFound(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {

@@ -2,8 +2,10 @@ import { create } from '@bufbuild/protobuf';
 import type { InjectOptions } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import {
+  CloseSessionResponseSchema,
   GetOpenSessionResponseSchema,
   GetSessionStatusResponseSchema,
+  PauseSessionResponseSchema,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { GetTaskResponseSchema } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { currentContext } from '../../../services/lib/context.ts';
@@ -40,6 +42,19 @@ describe('an answer', () => {
   it('is the named field of the response alone where the rule says so', async () => {
     const over = { getTask: async () => create(GetTaskResponseSchema, { task: { taskId: 'tsk_1' } }) };
     expect((await send(getTask, over)).body.data).toMatchObject({ task_id: 'tsk_1', send_content: '' });
+  });
+
+  it('says what was possibly sent beside the session of a pause or a close', async () => {
+    const answer = { session: { sessionId: 'ses_1' }, possiblySent: [{ taskId: 'tsk_1' }] };
+    const over = {
+      pauseSession: async () => create(PauseSessionResponseSchema, answer),
+      closeSession: async () => create(CloseSessionResponseSchema, answer),
+    };
+    for (const verb of ['pause', 'close']) {
+      const { body } = await send({ method: 'POST', url: `/api/sessions/ses_1/${verb}` }, over);
+      expect(body.data).toMatchObject({ session_id: 'ses_1', possibly_sent: [{ task_id: 'tsk_1' }] });
+      expect(body.data).not.toHaveProperty('session');
+    }
   });
 
   it('speaks English when asked to', async () => {

@@ -31,6 +31,7 @@ describe('the configuration', () => {
     ['AUTOSESSION_WEBHOOKS', '[{"url": "ftp://x", "secret": "s"}]'],
     ['AUTOSESSION_WEBHOOKS', 'nope'],
     ['AUTOSESSION_HOST', '0.0.0.0'],
+    ['AUTOSESSION_HOST', '127.0.0.999'],
     ['LOG_LEVEL', 'loud'],
     ['MYSQL_URL', 'postgres://x'],
   ])('says in a sentence what is wrong with %s=%s', (name, value) => {

@@ -1,4 +1,4 @@
-import { create, fromBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Client, type ConnectRouter, createClient, createRouterTransport } from '@connectrpc/connect';
 import { type Event, EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
 import { MessageService } from '../../../gen/autosession/message/v1/message_service_pb.js';
@@ -55,6 +55,10 @@ export class Neighbours {
   down = false;
   /** What RaiseFence says is out. */
   out: string[] = [];
+  /** The tasks that task-dispatch shows. */
+  tasks: MessageInitShape<typeof TaskSchema>[] = [];
+  /** Why task-dispatch withdraws new tasks at once; empty when it does not. */
+  withdraws = '';
 
   readonly routes = (router: ConnectRouter) => {
     router.service(TaskService, {
@@ -62,9 +66,10 @@ export class Neighbours {
         this.#answering();
         this.created.push(request);
         const { task } = request;
-        const taskStatus = TaskStatus.PENDING;
+        const taskStatus = this.withdraws ? TaskStatus.CANCELLED : TaskStatus.PENDING;
+        const { taskId, sessionId } = task ?? {};
         return create(CreateTaskResponseSchema, {
-          task: create(TaskSchema, { taskId: task?.taskId, sessionId: task?.sessionId, taskStatus }),
+          task: create(TaskSchema, { taskId, sessionId, taskStatus, errorMessage: this.withdraws }),
         });
       },
       raiseFence: (request) => {
@@ -75,7 +80,7 @@ export class Neighbours {
           possiblySent: this.out.map((taskId) => ({ taskId })),
         });
       },
-      getSessionTasks: () => ({ tasks: [], sourceSeq: 0 }),
+      getSessionTasks: () => ({ tasks: this.tasks.map((task) => create(TaskSchema, task)), sourceSeq: 0 }),
     });
     router.service(MessageService, { getSessionMessages: () => ({ messageCount: 3, messages: [], sourceSeq: 0 }) });
   };

@@ -48,6 +48,22 @@ describe.each(databaseNames)('claiming on %s', (database) => {
     expect(claimed.toSorted()).toEqual(stored.map((task) => task.taskId).toSorted());
   });
 
+  it('believes nothing that the queue says: finished, foreign, unknown, or another account’s', async () => {
+    const lies: string[] = [];
+    const lying = (queue: TaskQueue): TaskQueue => ({
+      ...queue,
+      take: async (...args) => (lies.length > 0 ? lies.splice(0, 1) : queue.take(...args)),
+    });
+    await using world = await harness({ database, queue: lying });
+    const { store, sent, complete, claim } = actions(world);
+    const done = await sent();
+    await complete(done.sessionId);
+    const [others, own] = [await store(), await store()];
+    lies.push(done.taskId, 'tsk_of_another_tenant', others.taskId, '');
+    expect((await claim(own.accountId)).taskId).toBe(own.taskId);
+    expect((await claim(others.accountId)).taskId).toBe(others.taskId);
+  });
+
   it('gives concurrent calls of one worker one lease', async () => {
     await using world = await harness({ database });
     const { store, claim } = actions(world);

@@ -52,3 +52,17 @@ it('raises the fence when the call that does so was lost', async () => {
   await consume(world, changed(sessionId, 4, { status: Control.CLOSED, from: 4 }));
   expect(await row(taskId)).toMatchObject({ status: 'cancelled', error_message: 'session_closed' });
 });
+
+it('withdraws the task of a new session that comes after the session was taken over, and lets no older event undo that', async () => {
+  await using world = await harness();
+  const { row, raise, claim } = actions(world);
+  const task = taskSpec();
+  const session = { sessionId: task.sessionId, ownerEpoch: 1, status: Control.BOT_ACTIVE, state: SessionState.PENDING };
+  const created = create(EventSchema, { payload: { case: 'sessionCreated', value: { session, task } } });
+  await raise(task.sessionId, 2, { status: Control.MANUAL_LIVE });
+  await consume(world, created);
+  await consume(world, changed(task.sessionId, 1, { state: SessionState.ACTIVE }));
+  await consume(world, created);
+  expect(await row(task.taskId)).toMatchObject({ status: 'cancelled', error_message: 'handed_over' });
+  expect((await claim(task.accountId)).taskId).toBe('');
+});

@@ -40,7 +40,7 @@ export enum ErrorReason {
   MALFORMED_BODY = 2,
 
   /**
-   * The body or the batch is larger than the limit. Metadata: `limit`. REST 413.
+   * The body, or a free object in it, is larger than its limit. Metadata: `limit`. REST 413.
    *
    * @generated from enum value: ERROR_REASON_TOO_LARGE = 3;
    */

@@ -92,7 +92,7 @@ export declare type CreateSessionRequest = Message<"autosession.session.v1.Creat
   maxInactiveMinutes?: number | undefined;
 
   /**
-   * Not to be handed out before this time; unset means at once.
+   * Not to be handed out before this time, of the years 1970 to 9999; unset means at once.
    *
    * @generated from field: google.protobuf.Timestamp not_before_at = 11;
    */
@@ -244,7 +244,7 @@ export declare type AddSessionTaskRequest = Message<"autosession.session.v1.AddS
   sendUrl: string;
 
   /**
-   * Not to be handed out before this time; unset means at once.
+   * Not to be handed out before this time, of the years 1970 to 9999; unset means at once.
    *
    * @generated from field: google.protobuf.Timestamp not_before_at = 6;
    */
@@ -769,7 +769,7 @@ export declare type PauseSessionRequest = Message<"autosession.session.v1.PauseS
   reason: string;
 
   /**
-   * When it ends by itself, a time to come; unset means not by itself.
+   * When it ends by itself, a time to come, before the year 10000; unset means not by itself.
    *
    * @generated from field: google.protobuf.Timestamp resume_at = 3;
    */
@@ -1756,7 +1756,8 @@ export declare const SessionService: GenService<{
    * EscalateSession takes the word from the bot and asks for a human.
    *
    * Accepts pending, active, idle, paused; leaves transferred/pending_manual. A repeat while pending_manual gives the same
-   * answer. Errors: SESSION_NOT_FOUND, MANUAL_IN_PROGRESS (manual_live), INVALID_STATUS (closed), SERVICE_UNAVAILABLE.
+   * answer. Errors: SESSION_NOT_FOUND, MANUAL_IN_PROGRESS (manual_live), INVALID_STATUS (closed), TOO_LARGE (context),
+   * SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.EscalateSession
    */

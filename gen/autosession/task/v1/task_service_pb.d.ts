@@ -405,7 +405,7 @@ export declare type CompleteSessionTaskRequest = Message<"autosession.task.v1.Co
   taskId: string;
 
   /**
-   * The lease; also the header X-Lease-Token.
+   * The lease; also the header X-Lease-Token. Required on a leased or sent task when AUTOSESSION_STRICT_LEASE is set.
    *
    * @generated from field: string lease_token = 5;
    */
@@ -548,7 +548,8 @@ export declare type CompleteTaskRequest = Message<"autosession.task.v1.CompleteT
   taskId: string;
 
   /**
-   * The lease; also the header X-Lease-Token. Not needed on an unknown task.
+   * The lease; also the header X-Lease-Token. Required on a leased or sent task when AUTOSESSION_STRICT_LEASE is set; on an
+   * unknown task without it, it is an operator's decision.
    *
    * @generated from field: string lease_token = 2;
    */
@@ -602,7 +603,8 @@ export declare type FailTaskRequest = Message<"autosession.task.v1.FailTaskReque
   taskId: string;
 
   /**
-   * The lease; also the header X-Lease-Token. Not needed on an unknown task.
+   * The lease; also the header X-Lease-Token. Required on a leased or sent task when AUTOSESSION_STRICT_LEASE is set; on an
+   * unknown task without it, it is an operator's decision.
    *
    * @generated from field: string lease_token = 2;
    */
@@ -1260,7 +1262,8 @@ export declare const TaskService: GenService<{
   /**
    * CompleteSessionTask reports what became of a session's task. success=true leaves completed, also late: after the lease,
    * a handover or a cancellation, as long as no later lease has fetched. success=false is the sender's word that it was not
-   * sent: it is tried again while attempts remain, else it has failed.
+   * sent: it is tried again while attempts remain, else it has failed. Nobody can say that of a task that waits and that no
+   * sender has had: LEASE_LOST.
    * Errors: SESSION_NOT_FOUND, TASK_NOT_FOUND, AMBIGUOUS_TASK, LEASE_LOST, TASK_DONE, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.task.v1.TaskService.CompleteSessionTask
@@ -1304,7 +1307,7 @@ export declare const TaskService: GenService<{
   },
   /**
    * RequeueTask gives a lease back (leased), or decides that an unknown, failed or dead task is to be sent (again): an
-   * operator's decision, audited. Leaves pending, or held while the session is paused.
+   * operator's decision, audited. Leaves pending, or held while the session is paused; one that waits already stays as it is.
    * Errors: TASK_NOT_FOUND, LEASE_LOST, TASK_DONE, HANDED_OVER, INVALID_TASK_STATUS.
    *
    * @generated from rpc autosession.task.v1.TaskService.RequeueTask

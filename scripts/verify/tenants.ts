@@ -1,0 +1,22 @@
+import type { Check } from './check.ts';
+
+const TABLES = ['tasks', 'receipts', 'session_fence', 'messages', 'handovers', 'audit_entries', 'outbox'] as const;
+
+type Tables = Record<(typeof TABLES)[number] | 'sessions', { tenant: string; session_id: string | null }>;
+
+export const tenantChecks: Check[] = [
+  {
+    claim: 'nothing of a session is stored under another tenant than its own',
+    violations: async ({ db }) => {
+      const rows = await db.of<Tables>().selectFrom('sessions').select(['tenant', 'session_id']).execute();
+      const owner = new Map(rows.map((row) => [row.session_id, row.tenant]));
+      const strays: string[] = [];
+      for (const table of TABLES) {
+        const found = await db.of<Tables>().selectFrom(table).select(['tenant', 'session_id']).distinct().execute();
+        for (const { tenant, session_id } of found)
+          if ((owner.get(session_id) ?? tenant) !== tenant) strays.push(`${table}: ${session_id} under ${tenant}`);
+      }
+      return strays;
+    },
+  },
+];

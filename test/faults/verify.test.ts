@@ -1,0 +1,130 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checks } from '../../scripts/verify/checks.ts';
+import { openBackends } from '../../services/lib/backends.ts';
+import { systemClock } from '../../services/lib/clock.ts';
+import { loadConfig } from '../../services/lib/load-config.ts';
+import { createLogger } from '../../services/lib/log.ts';
+import { ChatWindow } from '../make.ts';
+import { steps } from '../steps.ts';
+import { startWorld, type World } from '../world.ts';
+import { everythingHolds } from './at-rest.ts';
+
+const ONE_SENT = "(SELECT task_id FROM tasks WHERE status = 'completed' LIMIT 1)";
+
+/** What to do to a sound database, and the beginning of the claim that is not true of it then. */
+const damages: [claim: string, ...statements: string[]][] = [
+  [
+    'one open session',
+    'DROP INDEX sessions_slot',
+    "UPDATE sessions SET account_key = 'a', shop_key = 's' WHERE state = 'active'",
+    "UPDATE sessions SET account_key = 'a', shop_key = 's' WHERE state = 'transferred'",
+  ],
+  ['state and control agree', "UPDATE sessions SET control = 'bot_active' WHERE state = 'transferred'"],
+  ['every fence has', "UPDATE session_fence SET owner_epoch = 1 WHERE status = 'manual_live'"],
+  ['every fence has', 'UPDATE session_fence SET paused = 0 WHERE paused = 1'],
+  ['every fence has', 'DELETE FROM session_fence WHERE owner_epoch = 1'],
+  ['every fence has', 'UPDATE sessions SET fenced_epoch = owner_epoch + 1'],
+  ['a task waits to be sent only', "UPDATE tasks SET status = 'pending' WHERE status = 'cancelled'"],
+  ['a task waits to be sent only', "UPDATE tasks SET status = 'pending' WHERE status = 'held'"],
+  ['every task that a session was created with', `DELETE FROM tasks WHERE task_id = ${ONE_SENT}`],
+  ['a task’s content was handed out', 'UPDATE receipts SET fence = fence + 7'],
+  ['a task’s content was handed out', 'UPDATE tasks SET attempt = 0'],
+  [
+    'one message explains one receipt',
+    'DROP INDEX receipts_message',
+    "UPDATE receipts SET account_key = 'a', shop_key = 's', matched_message_id = 'm'",
+  ],
+  ['what is sent or unknown', 'DELETE FROM receipts'],
+  [
+    'no task was seen twice',
+    'UPDATE receipts SET fence = rowid + 7, matched_message_id = rowid',
+    'UPDATE receipts SET task_id = (SELECT max(task_id) FROM receipts)',
+  ],
+  ['every fence counts', 'UPDATE session_fence SET open_tasks = open_tasks + 1'],
+  ['messages are numbered', 'UPDATE conversations SET last_seq = last_seq + 1'],
+  ['every message is judged', 'UPDATE messages SET settled = 0'],
+  ['events are numbered', 'DELETE FROM outbox WHERE source_seq = 1'],
+  ['events are numbered', "DELETE FROM outbox WHERE source_seq = 2 AND source = 'session'"],
+  ['every event of the outbox', 'DELETE FROM event_log WHERE position = 3'],
+  ['every event of the outbox', 'UPDATE outbox SET published_at = NULL'],
+  ['the log brings', 'DELETE FROM event_log WHERE source_seq = 1'],
+  ['the log brings', 'UPDATE event_log SET source_seq = 9 WHERE source_seq = 2'],
+  ['nothing of a session comes before', "DELETE FROM event_log WHERE type = 'session_created'"],
+  ['no event is parked', parking()],
+  ['every consumer', 'UPDATE consumer_offset SET position = position - 1'],
+  ['every change of a session', "DELETE FROM event_log WHERE source = 'session' AND source_seq = 2"],
+  ['a session is where', 'UPDATE sessions SET version = version + 1'],
+  ['a session is where', "UPDATE sessions SET control = 'pending_manual' WHERE control = 'manual_live'"],
+  ['every change of a task', "DELETE FROM event_log WHERE source = 'task-dispatch' AND source_seq = 2"],
+  ['a task is where', `UPDATE tasks SET status = 'failed' WHERE task_id = ${ONE_SENT}`],
+  ['a session that is not the bot’s', "UPDATE handovers SET state = 'closed'"],
+  ['every change of control is in the audit', 'UPDATE audit_entries SET owner_epoch = 1'],
+  ['nothing of a session is stored under another tenant', "UPDATE handovers SET tenant = 'other'"],
+];
+
+function parking(): string {
+  const columns = 'tenant, session_id, source, source_seq, event_id, type, payload';
+  return `INSERT INTO parked_event (consumer, ${columns}, attempts, retry_at) SELECT 'x', ${columns}, 1, created_at FROM outbox LIMIT 1`;
+}
+
+/** A session in each of the cells, with every table filled. */
+async function play(world: World) {
+  const { sentSession, create, takeOver, claimAndFetch } = steps(world);
+  const { rest } = world;
+  await sentSession();
+  const { body, data } = await sentSession().then(async (sent) => ({ body: sent.body, data: sent }));
+  await rest.ok(takeOver(data.sessionId));
+  await rest.ok(rest.post('/api/messages/batch', new ChatWindow(body, () => world.clock.now()).shop('在吗').batch()));
+  const paused = await create();
+  await rest.ok(rest.post(`/api/sessions/${paused.data.session_id}/pause`));
+  const handed = await create();
+  await rest.ok(takeOver(handed.data.session_id));
+  const out = await create();
+  await claimAndFetch(out.body.account_id);
+  const closed = await create();
+  await rest.ok(rest.post(`/api/sessions/${closed.data.session_id}/close`, { outcome: 'cancelled' }));
+}
+
+describe('the checker', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'auto-session-verify-'));
+  const sound = join(folder, 'sound');
+  beforeAll(async () => {
+    await using world = await startWorld('embedded', { env: { AUTOSESSION_DATA_DIR: sound } });
+    await play(world);
+    await everythingHolds(world);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** The claims that are not true of a copy of the sound database after the statements. */
+  async function broken(name: string, statements: readonly string[]): Promise<string[]> {
+    const dataDir = join(folder, name);
+    cpSync(sound, dataDir, { recursive: true });
+    const config = loadConfig({ AUTOSESSION_DATA_DIR: dataDir });
+    await using backends = await openBackends(config, { clock: systemClock, logger: createLogger('silent') });
+    for (const statement of statements) await sql.raw(statement).execute(backends.db.of());
+    const claims: string[] = [];
+    for (const { claim, violations } of checks) if ((await violations(backends)).length > 0) claims.push(claim);
+    return claims;
+  }
+
+  it('finds nothing where nothing is wrong', async () => {
+    expect(await broken('copy', [])).toEqual([]);
+  });
+
+  it.each(damages.map(([claim, ...statements], index) => ({ claim, statements, index })))(
+    'sees that “$claim …” is not true after $statements.0',
+    async ({ claim, statements, index }) => {
+      const found = await broken(`damaged-${index}`, statements);
+      expect(found.some((each) => each.startsWith(claim))).toBe(true);
+    },
+  );
+
+  it('has no check that nothing can break', () => {
+    const never = checks.filter(({ claim }) => !damages.some(([beginning]) => claim.startsWith(beginning)));
+    expect(never.map(({ claim }) => claim)).toEqual([]);
+  });
+});
