@@ -4,7 +4,10 @@ import { mariadb, nats, redis } from '../test/servers.ts';
 import { run } from './run.ts';
 
 const [command, ...args] = process.argv.slice(2);
-if (!command) throw new Error('usage: npm run with-servers -- COMMAND [ARGUMENT…]');
+if (!command) {
+  process.stderr.write('usage: npm run with-servers -- COMMAND [ARGUMENT…]\n');
+  process.exit(2);
+}
 const code = await (async () => {
   await using database = await mariadb();
   await using queue = await redis();

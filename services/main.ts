@@ -25,10 +25,15 @@ try {
     stopping = true;
     process.stdout.write(`${signal}: finishing what is under way\n`);
     await running[Symbol.asyncDispose]();
+    process.stdout.write('Stopped.\n');
     process.exit(0);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // npm ends at a SIGTERM without passing it on: its end counts as one.
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event)
+    setInterval(() => void (process.ppid !== parent && !stopping && stop('npm ended')), 500).unref();
 } catch (error) {
   const text =
     error instanceof ConfigError || !(error instanceof Error) ? String((error as Error).message) : describe(error);

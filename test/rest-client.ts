@@ -58,18 +58,18 @@ export function restClient(baseUrl: string, always: Record<string, string> = {})
     },
     stream: async (path, signal, headers = {}) => {
       const response = await fetch(`${baseUrl}${path}`, { signal, headers: { ...always, ...headers } });
-      if (response.status !== 200 || !response.body)
-        throw new Error(`no stream: ${response.status} ${await response.text()}`);
-      return frames(response.body, signal);
+      if (response.status !== 200) throw new Error(`no stream: ${response.status} ${await response.text()}`);
+      return frames(response, signal);
     },
   };
 }
 
-async function* frames(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<SseFrame> {
+/** Holds the response, not its body alone: fetch cancels a body that nobody reads yet when the response is collected. */
+async function* frames(response: Response, signal: AbortSignal): AsyncGenerator<SseFrame> {
   const decoder = new TextDecoder();
   let buffer = '';
   try {
-    for await (const chunk of body) {
+    for await (const chunk of response.body ?? []) {
       buffer += decoder.decode(chunk, { stream: true });
       for (let end = buffer.indexOf('\n\n'); end >= 0; end = buffer.indexOf('\n\n')) {
         const frame = parseFrame(buffer.slice(0, end));

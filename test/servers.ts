@@ -67,6 +67,7 @@ export async function mariadb(): Promise<MariadbServer> {
       ...user,
       `--datadir=${join(folder, 'data')}`,
       `--socket=${join(folder, 'data', 's.sock')}`,
+      `--tmpdir=${join(folder, 'data')}`,
       `--port=${port}`,
       '--bind-address=127.0.0.1',
       '--skip-name-resolve',
@@ -81,7 +82,13 @@ export async function mariadb(): Promise<MariadbServer> {
       '--innodb-fast-shutdown=2',
     ],
     prepare: async (folder) => {
-      const args = ['--no-defaults', ...user, `--datadir=${join(folder, 'data')}`, '--skip-test-db'];
+      const args = [
+        '--no-defaults',
+        ...user,
+        `--datadir=${join(folder, 'data')}`,
+        `--tmpdir=${join(folder, 'data')}`,
+        '--skip-test-db',
+      ];
       await run(installed(binaries.installDb, 'mariadb-install-db'), [
         ...args,
         '--auth-root-authentication-method=normal',

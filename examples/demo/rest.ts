@@ -30,6 +30,14 @@ export class Rest {
     this.baseUrl = baseUrl;
   }
 
+  /** Whether a system is up at this address. */
+  static answers(baseUrl: string): Promise<boolean> {
+    return fetch(`${baseUrl}/health`).then(
+      (response) => response.ok,
+      () => false,
+    );
+  }
+
   /** How many requests had to be repeated. */
   get repeats(): number {
     return this.#repeats;
@@ -61,7 +69,8 @@ export class Rest {
     for (;;) {
       const outcome = await this.#once(method, path, body, headers);
       if (outcome && outcome.status !== 503 && outcome.status !== 504) return outcome;
-      if (Date.now() > until) throw new Error(`${method} ${path}: no answer in ${PATIENCE_MS / 1_000} s`);
+      const last = outcome ? `${outcome.status} ${outcome.body.error_code}` : 'no answer';
+      if (Date.now() > until) throw new Error(`${method} ${path}: ${last}, for ${PATIENCE_MS / 1_000} s`);
       this.#repeats += 1;
       await delay(RETRY_MS);
     }

@@ -10,35 +10,36 @@ export const README_URL = 'http://127.0.0.1:8000';
 
 const steps: Step[] = [
   {
-    say: 'Two shorthands, for `bash` and `zsh`; then an upstream system asks for a session:',
-    type: `post() { curl -s "${README_URL}$1" -H 'content-type: application/json' -d "$2"; echo; }
-field() { sed "s/.*\\"$1\\":\\"\\([^\\"]*\\)\\".*/\\1/"; }
+    say: 'Two shorthands, for `bash` and `zsh`, and a number that makes this walk’s ids its own (a repeated id is answered with what it made the first time). Then an upstream system asks for a session:',
+    type: `post() { curl -sS "${README_URL}$1" -H 'content-type: application/json' -d "$2"; echo; }
+field() { sed -n "s/.*\\"$1\\":\\"\\([^\\"]*\\)\\".*/\\1/p"; }
+N=$(date +%s)
 
-post /api/sessions/create '{"account_id": "t-buyer", "shop_id": "1001", "shop_name": "示例店铺",
-  "task_type": "auto_bargain", "external_task_id": "order-7", "send_content": "您好，可以便宜一点吗？"}'`,
+post /api/sessions/create "{\\"account_id\\": \\"t-buyer\\", \\"shop_id\\": \\"$N\\", \\"shop_name\\": \\"示例店铺$N\\",
+  \\"task_type\\": \\"auto_bargain\\", \\"external_task_id\\": \\"order-$N\\", \\"send_content\\": \\"您好，可以便宜一点吗？\\"}"`,
   },
   {
     say: 'A sender asks what to do, fetches what to send, types it into the shop’s window, and reports back:',
-    type: `NEXT=$(curl -s '${README_URL}/api/tasks/next_id?worker_id=sender-1'); echo "$NEXT"
+    type: `NEXT=$(curl -sS '${README_URL}/api/tasks/next_id?worker_id=sender-1&wait_seconds=5'); echo "$NEXT"
 TASK=$(echo "$NEXT" | field task_id); SESSION=$(echo "$NEXT" | field session_id); LEASE=$(echo "$NEXT" | field lease_token)
-curl -s "${README_URL}/api/tasks/$TASK/send_info" -H "X-Lease-Token: $LEASE"; echo
+curl -sS "${README_URL}/api/tasks/$TASK/send_info" -H "X-Lease-Token: $LEASE"; echo
 post "/api/sessions/$SESSION/complete" "{\\"success\\": true, \\"task_id\\": \\"$TASK\\", \\"lease_token\\": \\"$LEASE\\"}"`,
   },
   {
     say: 'A receiver uploads all that the window shows. The first message is recognised as the bot’s own, the second is new:',
-    type: `post /api/messages/batch "{\\"shop_name\\": \\"示例店铺\\", \\"messages\\": [
-  {\\"id\\": \\"m1\\", \\"nick\\": \\"t-buyer\\", \\"content\\": \\"您好，可以便宜一点吗？\\", \\"time\\": \\"$(date -u +%FT%TZ)\\"},
-  {\\"id\\": \\"m2\\", \\"nick\\": \\"示例店铺\\", \\"content\\": \\"可以便宜五块\\", \\"time\\": \\"$(date -u +%FT%TZ)\\"}]}"`,
+    type: `post /api/messages/batch "{\\"shop_name\\": \\"示例店铺$N\\", \\"messages\\": [
+  {\\"id\\": \\"$N-1\\", \\"nick\\": \\"t-buyer\\", \\"content\\": \\"您好，可以便宜一点吗？\\", \\"time\\": \\"$(date -u +%FT%TZ)\\"},
+  {\\"id\\": \\"$N-2\\", \\"nick\\": \\"示例店铺$N\\", \\"content\\": \\"可以便宜五块\\", \\"time\\": \\"$(date -u +%FT%TZ)\\"}]}"`,
   },
   {
     say: 'A human takes the session over. From this answer on no sender gets any content of it; what was out is in `possibly_sent`:',
     type: `post "/api/sessions/$SESSION/takeover" '{"agent_id": "agent_01", "agent_name": "小王"}'
-post "/api/sessions/$SESSION/tasks" '{"external_task_id": "order-7-2", "send_content": "还在吗？"}'`,
+post "/api/sessions/$SESSION/tasks" '{"external_task_id": "second-line", "send_content": "还在吗？"}'`,
   },
   {
     say: 'He gives it back, and the conversation is closed:',
     type: `post "/api/sessions/$SESSION/release" '{"agent_id": "agent_01", "reason": "resolved"}'
-curl -s "${README_URL}/api/sessions/$SESSION/status"; echo
+curl -sS "${README_URL}/api/sessions/$SESSION/status"; echo
 post "/api/sessions/$SESSION/close" '{"outcome": "completed"}'`,
   },
 ];

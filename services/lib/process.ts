@@ -97,7 +97,8 @@ async function openDeps(
   stack.use(backends);
   const { db, log, queue } = backends;
   const ran = await migrate(db, [...backends.migrations, ...modules.flatMap((m) => m.migrations ?? [])], clock.now());
-  if (ran.length > 0) logger.info({ event: 'migrated', steps: ran }, `migrated: ${ran.join(', ')}`);
+  if (ran.length > 0) logger.info({ event: 'migrated', steps: ran.length }, `${ran.length} migrations applied`);
+  logger.debug({ event: 'migrations', steps: ran });
   await probeDatabase(db);
   const outbox = new Outbox(clock, ids);
   const authenticate = overrides.authenticate ?? anonymous;

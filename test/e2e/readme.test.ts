@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { errorTable } from '../../scripts/readme/error-table.ts';
+import { routeTable } from '../../scripts/readme/route-table.ts';
 import { sessionTable, taskTable } from '../../scripts/readme/state-tables.ts';
 import { README_URL } from '../../scripts/readme/walk.ts';
 import { onEveryBackend } from '../every-backend.ts';
@@ -11,7 +12,7 @@ const readme = readFileSync('README.md', 'utf8');
 
 describe('the README', () => {
   it('has the tables that the code has', () => {
-    for (const table of [sessionTable(), taskTable(), errorTable()]) expect(readme).toContain(table);
+    for (const table of [sessionTable(), taskTable(), errorTable(), routeTable()]) expect(readme).toContain(table);
   });
 });
 

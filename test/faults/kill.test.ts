@@ -31,7 +31,7 @@ async function playThrough(server: ServerProcess, env: Record<string, string>, d
   ]);
   await disturb();
   const { code, output } = await demo.ended;
-  expect(output).toContain('All as injected.');
+  expect(output).toContain('All as injected');
   expect(code).toBe(0);
   await atRest(server.url);
   await server[Symbol.asyncDispose]();

@@ -112,7 +112,9 @@ class ConsumerRounds {
     if (!reaches) {
       await this.#store.moveTo(at);
       const position = saved && `${saved.incarnation} ${saved.position}`;
-      logger.info({ event: 'consumer_from_start', consumer: name, position }, `${name} reads the log from its start`);
+      const line = { event: 'consumer_from_start', consumer: name, position };
+      // on a new installation there is nothing to wonder about
+      logger[saved ? 'info' : 'debug'](line, `${name} reads the log from its start`);
     }
     return { at, tail: new TailReader(log, at.position, at.incarnation) };
   }

@@ -4,7 +4,7 @@ import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Metrics } from '../metrics.ts';
 import { ownPagesOnly } from './own-pages-only.ts';
-import { type ListeningServer, RPC_BODY_BYTES } from './rpc-server.ts';
+import { type ListeningServer, portError, RPC_BODY_BYTES } from './rpc-server.ts';
 
 /** The largest body that REST takes. */
 export const REST_BODY_BYTES = 1024 * 1024;
@@ -46,7 +46,9 @@ export async function listenHttp(options: {
     return options.metrics.registry.metrics();
   });
   await options.addRoutes(app);
-  await app.listen({ host: options.host, port: options.port });
+  await app.listen({ host: options.host, port: options.port }).catch((error) => {
+    throw portError(error, 'AUTOSESSION_HTTP_PORT', options);
+  });
   return { port: (app.server.address() as AddressInfo).port, close: (graceMs) => closeApp(app, graceMs) };
 }
 

@@ -36,7 +36,7 @@ export async function listenRpc(options: {
   const server = createServer({ settings: { maxConcurrentStreams: 1_000 } }, handler);
   const sessions = trackSessions(server);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => reject(portError(error, 'AUTOSESSION_RPC_PORT', options)));
     server.listen(options.port, options.host, resolve);
   });
   return {
@@ -65,4 +65,14 @@ async function closeServer(server: Http2Server, sessions: Set<ServerHttp2Session
   }, graceMs);
   await closed;
   clearTimeout(cut);
+}
+
+/** Says which variable to change when a port cannot be had; other errors stay as they are. */
+export function portError(error: unknown, variable: string, { host, port }: { host: string; port: number }): unknown {
+  const { code } = error as { code?: string };
+  if (code === 'EADDRINUSE')
+    return new Error(`port ${port} of ${host} is taken: set ${variable} to another one, or to 0 for any free one`);
+  if (code === 'EACCES')
+    return new Error(`port ${port} of ${host} may not be opened: set ${variable} to one above 1023`);
+  return error;
 }

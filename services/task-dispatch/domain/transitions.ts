@@ -100,8 +100,22 @@ export function transitionOf(status: Status, command: TaskCommand): Transition |
 }
 
 /** The commands that the table accepts in `status`. */
-export function allowedCommands(status: Status): TaskCommand[] {
+function allowedCommands(status: Status): TaskCommand[] {
   return transitions.filter((row: Transition) => row.from.includes(status)).map((row) => row.command);
+}
+
+/** What a caller asks for, by the commands that it leads to. */
+const asked: Partial<Record<TaskCommand, string>> = {
+  complete: 'complete',
+  fail_final: 'fail',
+  requeue: 'requeue',
+  give_back: 'requeue',
+  cancel: 'cancel',
+};
+
+/** What a caller can ask for in `status`, by the names of the routes. */
+export function callersCommands(status: Status): string[] {
+  return [...new Set(allowedCommands(status).flatMap((command) => asked[command] ?? []))];
 }
 
 /** The row to go by. Throws INVALID_TASK_STATUS when the table has none. */
@@ -112,7 +126,7 @@ export function mustTransition(task: StoredTask, command: TaskCommand): Transiti
       task_id: task.taskId,
       task_status: task.status,
       command,
-      allowed: allowedCommands(task.status).join(','),
+      allowed: callersCommands(task.status).join(','),
     });
   return row;
 }

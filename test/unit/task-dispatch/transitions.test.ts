@@ -9,7 +9,7 @@ import { newTask } from '../../../services/task-dispatch/domain/new-task.ts';
 import { isFinished, type StoredTask, statuses } from '../../../services/task-dispatch/domain/task.ts';
 import { statusCode, statusMessage, statusWord } from '../../../services/task-dispatch/domain/task-message.ts';
 import {
-  allowedCommands,
+  callersCommands,
   type TaskCommand,
   type Transition,
   transitionOf,
@@ -42,7 +42,7 @@ it('does in every cell of command and state what the table says, and else refuse
         else
           expect(outcome).toEqual({
             reason: ErrorReason.INVALID_TASK_STATUS,
-            metadata: { task_id: 'tsk_1', task_status: status, command, allowed: allowedCommands(status).join(',') },
+            metadata: { task_id: 'tsk_1', task_status: status, command, allowed: callersCommands(status).join(',') },
           });
       }
 });

@@ -1284,7 +1284,7 @@ export declare const TaskService: GenService<{
     output: typeof ExtendLeaseResponseSchema;
   },
   /**
-   * CompleteTask is CompleteSessionTask with success, by task. On an unknown task without a token it is an operator's
+   * CompleteTask reports that a task was sent, as CompleteSessionTask does. On an unknown task without a token it is an operator's
    * decision and is audited. Errors: TASK_NOT_FOUND, LEASE_LOST, TASK_DONE, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.task.v1.TaskService.CompleteTask
@@ -1295,7 +1295,7 @@ export declare const TaskService: GenService<{
     output: typeof CompleteTaskResponseSchema;
   },
   /**
-   * FailTask is CompleteSessionTask without success, by task. On an unknown task without a token it is an operator's
+   * FailTask reports that a task was not sent, as CompleteSessionTask does. On an unknown task without a token it is an operator's
    * decision, final, and audited. Errors: TASK_NOT_FOUND, LEASE_LOST, TASK_DONE, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.task.v1.TaskService.FailTask
