@@ -22,7 +22,8 @@ rmSync(folder, { recursive: true, force: true });
 const brokenFiles = report.testResults.filter(
   (one) => one.status === 'failed' && one.assertionResults.length === 0,
 ).length;
-const failed = report.numFailedTests + brokenFiles;
+// and so is a run that ended before any test
+const failed = Math.max(report.numFailedTests + brokenFiles, code === 0 ? 0 : 1);
 const skipped = report.numPendingTests + report.numTodoTests;
 process.stdout.write(
   `\n${report.numPassedTests} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`,
