@@ -5,7 +5,7 @@ import { onEveryBackend } from '../every-backend.ts';
 import { sessionBody } from '../make.ts';
 import type { RestAnswer } from '../rest-client.ts';
 
-/** What CONTRACT section 1 promises of every error. */
+/** What every error looks like, whatever is wrong. */
 function expectProblem(answer: RestAnswer, status: number, reason: string): void {
   expect([answer.status, answer.body.error_code]).toEqual([status, reason]);
   expect(answer.body).toMatchObject({ success: false });
