@@ -1,9 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 
-/** The largest body that REST takes. */
-export const BODY_BYTES = 1024 * 1024;
-
 /** Deeper bodies would pass the recursion limit of protobuf, where a level of JSON is up to three messages. */
 const MAX_DEPTH = 30;
 

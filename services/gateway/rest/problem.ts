@@ -1,7 +1,7 @@
 import type { ConnectError } from '@connectrpc/connect';
 import { ErrorReason, errorInfo, refuse } from '../../lib/errors/refuse.ts';
 import { presentable } from '../../lib/interceptors/observe.ts';
-import { BODY_BYTES } from './body.ts';
+import { REST_BODY_BYTES } from '../../lib/server/http-server.ts';
 import type { Language } from './language.ts';
 import { reasonText } from './texts.ts';
 
@@ -86,7 +86,7 @@ export function problemOf(thrown: unknown, options: ProblemOptions): Problem {
 export function refusalOf(thrown: unknown): ConnectError {
   const { code, statusCode } = (thrown ?? {}) as { code?: unknown; statusCode?: unknown };
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return refuse(ErrorReason.TOO_LARGE, 'the body is larger than 1 MiB', { limit: BODY_BYTES });
+    return refuse(ErrorReason.TOO_LARGE, 'the body is larger than 1 MiB', { limit: REST_BODY_BYTES });
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return refuse(ErrorReason.UNSUPPORTED_MEDIA_TYPE, 'the body has to be application/json in UTF-8');
   if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH')

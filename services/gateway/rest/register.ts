@@ -10,9 +10,10 @@ import type { Authenticate } from '../../lib/interceptors/context.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { Directory } from '../../lib/module.ts';
+import { REST_BODY_BYTES } from '../../lib/server/http-server.ts';
 import { streamFrames } from '../sse/stream.ts';
 import { binderOf } from './bind.ts';
-import { BODY_BYTES, parseBody } from './body.ts';
+import { parseBody } from './body.ts';
 import { type Call, callUnary, goneSignal, webHeaders } from './call.ts';
 import { addPlainRoutes } from './custom.ts';
 import { drain } from './drain.ts';
@@ -68,7 +69,7 @@ function acceptJson(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser(
     '*',
-    { parseAs: 'buffer', bodyLimit: BODY_BYTES },
+    { parseAs: 'buffer', bodyLimit: REST_BODY_BYTES },
     async (request: FastifyRequest, body: Buffer) => parseBody(body, request.headers['content-type']),
   );
 }
