@@ -1,4 +1,4 @@
-// npm run gen: writes gen/ from proto/, and what the README says of the code. With --walk also the answers of the README's
+// npm run gen: writes gen/ from proto/ (code and the OpenAPI document), and what the README says of the code. With --walk also the answers of the README's
 // walk, from a real one. With --baseline also the image that breaking changes are judged against: do that
 // with a release, never to silence a finding.
 import { rmSync } from 'node:fs';
@@ -12,5 +12,6 @@ const { values } = parseArgs({
 await mustRun('buf', ['generate', '--output', values.output]);
 // The rules' own code is in the protovalidate package; what is generated imports it from there.
 rmSync(`${values.output}/gen/buf`, { recursive: true, force: true });
+await mustRun('node', ['scripts/openapi.ts', `${values.output}/gen/openapi.json`]);
 if (values.output === '.') await mustRun('node', ['scripts/readme/main.ts', ...(values.walk ? ['--walk'] : [])]);
 if (values.baseline) await mustRun('buf', ['build', 'proto', '--output', 'proto/baseline.binpb']);

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { cp, mkdir, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { createConnection } from 'mysql2/promise';
@@ -19,6 +19,8 @@ export interface RedisServer extends Server {
 export interface NatsServer extends Server {
   /** Throws all streams away: stops it, deletes the JetStream folder, starts it. */
   wipe(): Promise<void>;
+  /** Stops it, copies the JetStream folder, starts it; the result puts the copy back in the same way. */
+  backUp(): Promise<() => Promise<void>>;
 }
 
 const run = promisify(execFile);
@@ -56,8 +58,16 @@ function installed(path: string | undefined, name: string): string {
   return path;
 }
 
+/** How much memory and log MariaDB gets, as it writes sizes. */
+export interface MariadbSize {
+  readonly bufferPool: string;
+  readonly redoLog: string;
+}
+
+const SMALL: MariadbSize = { bufferPool: '64M', redoLog: '32M' };
+
 /** MariaDB; root needs no password. Its default character set is latin1, which nothing of ours may depend on. */
-export async function mariadb(): Promise<MariadbServer> {
+export async function mariadb({ bufferPool, redoLog }: MariadbSize = SMALL): Promise<MariadbServer> {
   // mariadbd refuses to run as root without being told whom to become
   const user = process.getuid?.() === 0 ? ['--user=mysql'] : [];
   const program: Program = {
@@ -75,8 +85,8 @@ export async function mariadb(): Promise<MariadbServer> {
       '--performance-schema=OFF',
       '--character-set-server=latin1',
       '--max-connections=500',
-      '--innodb-buffer-pool-size=64M',
-      '--innodb-log-file-size=32M',
+      `--innodb-buffer-pool-size=${bufferPool}`,
+      `--innodb-log-file-size=${redoLog}`,
       '--innodb-flush-log-at-trx-commit=1',
       '--innodb-use-native-aio=0',
       '--innodb-fast-shutdown=2',
@@ -92,7 +102,7 @@ export async function mariadb(): Promise<MariadbServer> {
       await run(installed(binaries.installDb, 'mariadb-install-db'), [
         ...args,
         '--auth-root-authentication-method=normal',
-        '--innodb-log-file-size=32M',
+        `--innodb-log-file-size=${redoLog}`,
       ]);
     },
     // the server speaks first: four bytes of header, then protocol version 10
@@ -140,12 +150,20 @@ export async function nats(): Promise<NatsServer> {
     prepare: async (folder) => void (await mkdir(join(folder, 'data'))),
     ready: { say: '', answered: (bytes) => bytes.toString().startsWith('INFO ') },
   });
+  const data = join(server.folder, 'data');
+  const copy = join(server.folder, 'copy');
+  const whileStopped = async (work: () => Promise<void>) => {
+    await server.stop();
+    await work();
+    await server.run();
+  };
+  const empty = () => rm(data, { recursive: true, force: true });
   return server.as({
     url: (port) => `nats://127.0.0.1:${port}`,
-    wipe: async () => {
-      await server.stop();
-      await rm(join(server.folder, 'data'), { recursive: true, force: true });
-      await server.run();
+    wipe: () => whileStopped(empty),
+    backUp: async () => {
+      await whileStopped(() => cp(data, copy, { recursive: true }));
+      return () => whileStopped(() => empty().then(() => cp(copy, data, { recursive: true })));
     },
   });
 }

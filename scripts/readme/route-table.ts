@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
+import { DirectoryService } from '../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { routesOf } from '../../services/gateway/rest/routes.ts';
@@ -8,10 +9,9 @@ import { markdownTable } from './section.ts';
 
 /** Every REST route with what its RPC's comment says first. */
 export function routeTable(): string {
-  const rows = routesOf([SessionService, TaskService, MessageService, EventService]).map(({ method, path, rpc }) => [
-    `\`${method} ${path}\``,
-    firstSentence(rpc.parent.file.name, rpc.name),
-  ]);
+  const rows = routesOf([SessionService, TaskService, MessageService, DirectoryService, EventService]).map(
+    ({ method, path, rpc }) => [`\`${method} ${path}\``, firstSentence(rpc.parent.file.name, rpc.name)],
+  );
   return markdownTable(['route', 'what it does'], rows);
 }
 

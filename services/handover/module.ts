@@ -19,7 +19,10 @@ export const handoverModule: Module = {
     let delivery: Loop[] = [];
     const deps: HandoverDeps = {
       ...processDeps,
-      channels: configuredChannels(processDeps.config.webhooks, processDeps),
+      channels: configuredChannels(processDeps.config.webhooks, {
+        ...processDeps,
+        timezone: processDeps.config.timezone,
+      }),
       wakeDelivery: () => {
         for (const loop of delivery) loop.wake();
       },

@@ -27,10 +27,18 @@ export interface Backends extends AsyncDisposable {
 }
 
 const kernelMigrations = [outboxMigrations, idempotencyMigrations, busMigrations];
+const embeddedMigrations = [...kernelMigrations, queueMigrations, eventLogMigrations];
 
 /** Opens what the configuration names: three servers, or the embedded default. Throws when one cannot be reached. */
 export function openBackends(config: Config, { clock, logger }: { clock: Clock; logger: Logger }): Promise<Backends> {
   return config.servers ? openServers(config.servers, logger) : openEmbedded(config.dataDir, clock);
+}
+
+/** The database alone, for work that needs no other server. Disposing it closes it. */
+export function openDatabase({ servers, dataDir }: Config): Pick<Backends, 'db' | 'migrations'> & AsyncDisposable {
+  const db = new Database(servers ? mysqlBackend(servers.mysqlUrl) : sqliteBackend(dataDir));
+  const migrations = servers ? kernelMigrations : embeddedMigrations;
+  return { db, migrations, [Symbol.asyncDispose]: () => db.close() };
 }
 
 async function openEmbedded(dataDir: string, clock: Clock): Promise<Backends> {
@@ -43,8 +51,7 @@ async function openEmbedded(dataDir: string, clock: Clock): Promise<Backends> {
     dataDir === ':memory:'
       ? 'SQLite in memory: everything is lost at the end of the process'
       : `SQLite in ${dataDir}: an answered write survives a power cut (WAL, synchronous FULL); one process`;
-  const migrations = [...kernelMigrations, queueMigrations, eventLogMigrations];
-  return { db, queue, log, description, migrations, [Symbol.asyncDispose]: closer(stack.move()) };
+  return { db, queue, log, description, migrations: embeddedMigrations, [Symbol.asyncDispose]: closer(stack.move()) };
 }
 
 async function openServers(servers: NonNullable<Config['servers']>, logger: Logger): Promise<Backends> {

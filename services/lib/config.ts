@@ -1,3 +1,5 @@
+import type { ApiKey } from './auth/api-keys.ts';
+
 /** What the process was told by its environment: a pure function of it, checked whole before anything starts. */
 export interface Config {
   readonly httpPort: number;
@@ -7,6 +9,15 @@ export interface Config {
   readonly dataDir: string;
   /** All three, or none (embedded). */
   readonly servers?: { readonly mysqlUrl: string; readonly redis: RedisConfig; readonly natsUrl: string };
+  /** Where the services that run elsewhere are reached, by name: `http://host:port` each, one or more. */
+  readonly peers: Readonly<Record<string, readonly string[]>>;
+  /** What the installation's processes prove themselves to each other with; absent when everything runs in this one. */
+  readonly internalSecret?: string;
+  /** Who may call from outside; with none, only this machine. */
+  readonly apiKeys: readonly ApiKey[];
+  /** Requests from outside that are worked on at a time, and those that may wait for their turn. */
+  readonly maxRequests: number;
+  readonly maxWaiting: number;
   readonly logLevel: string;
   /** IANA name; for times in requests that carry no zone. */
   readonly timezone: string;
@@ -21,9 +32,11 @@ export interface Config {
   /** Whether REST answers business refusals (404, 409) with 200, as the first RPA tools expect. */
   readonly legacyStatus: boolean;
   /** Where reminders go beside the log. */
-  readonly webhooks: readonly WebhookConfig[];
+  readonly webhooks: readonly ReceiverConfig[];
   /** A message of the account that begins with it was sent by the bot; empty for none. */
   readonly botPrefix: string;
+  /** Where the page of a task that was given none is asked for; absent: nowhere. */
+  readonly sendUrlLookup?: SendUrlLookupConfig;
   /** Days after which closed sessions, finished tasks and their messages are removed; 0 keeps them. */
   readonly retentionDays: number;
   /** Seconds between two sweeps of what is older than its retention. */
@@ -40,8 +53,54 @@ export interface RedisConfig {
   readonly retryDelayMs: number;
 }
 
-/** A receiver of reminders: `{"url": "…", "secret": "…"}`. */
-export interface WebhookConfig {
+/** What may stand in the URL of a lookup as `{name}`. */
+export const sendUrlPlaceholders = [
+  'external_task_id',
+  'task_id',
+  'session_id',
+  'task_type',
+  'account_id',
+  'shop_id',
+  'shop_name',
+  'platform',
+  'tenant',
+] as const;
+
+export type SendUrlPlaceholder = (typeof sendUrlPlaceholders)[number];
+
+/** The order system that knows pages: AUTOSESSION_SEND_URL_LOOKUP. */
+export interface SendUrlLookupConfig {
+  /** With placeholders behind its host. */
   readonly url: string;
+  /** Sent along; they may hold a secret. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Where the page stands in the JSON of its answer: `data.send_url`. */
+  readonly field: string;
+  /** For a lookup with all its repeats. */
+  readonly timeoutMs: number;
+  /** How long an answer is remembered; 0 for not at all. */
+  readonly cacheSeconds: number;
+  /** What a sender is told when no answer is to be had: to try again, or no page. */
+  readonly onFailure: 'retry' | 'empty';
+}
+
+/** A receiver of reminders, an entry of AUTOSESSION_WEBHOOKS. */
+export type ReceiverConfig = WebhookConfig | RobotConfig;
+
+/** Takes every reminder as JSON. */
+export interface WebhookConfig {
+  readonly kind: 'webhook';
+  readonly url: string;
+  /** What the requests are signed with. */
   readonly secret: string;
+}
+
+/** The robot of a chat group. Its URL holds its key. */
+export interface RobotConfig {
+  readonly kind: 'wecom' | 'dingtalk' | 'feishu';
+  readonly url: string;
+  /** For dingtalk and feishu whose robot checks signatures. */
+  readonly secret?: string;
+  /** Whom urgent messages mention, by the vendor's ids. */
+  readonly mention: readonly string[];
 }

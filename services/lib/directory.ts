@@ -1,38 +1,35 @@
-import type { DescService } from '@bufbuild/protobuf';
-import {
-  type Client,
-  type ConnectRouter,
-  createClient,
-  createRouterTransport,
-  type Interceptor,
-  type Transport,
-} from '@connectrpc/connect';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import { type Client, type ConnectRouter, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
 import { maybeContext } from './context.ts';
 import { assertNoTransaction } from './db/database.ts';
 import { failpoint } from './failpoints.ts';
 import { hop } from './interceptors/context.ts';
 import type { Directory } from './module.ts';
+import { inProcessTransport } from './rpc/in-process-transport.ts';
 
-/** A directory in which every service runs in this process. `routes` may come to know its services after this call. */
-export function localDirectory(options: {
+/**
+ * The directory of a process. A service that `remote` has is called there, every other one in this process; `routes` may
+ * come to know its services after this call.
+ */
+export function createDirectory(options: {
   routes: (router: ConnectRouter) => void;
   interceptors: Interceptor[];
   hopSecret: string;
+  remote?: ReadonlyMap<DescService, Transport>;
 }): Directory {
-  let transport: Transport | undefined;
-  const lazily = () => {
-    transport ??= forwardContext(
-      createRouterTransport(options.routes, {
-        router: { interceptors: options.interceptors },
-        transport: { interceptors: [callInterceptor(options.hopSecret)] },
-      }),
-    );
-    return transport;
+  const { routes, interceptors, hopSecret, remote } = options;
+  let local: Transport | undefined;
+  const here = (): Transport => {
+    local ??= asService(inProcessTransport(routes, interceptors), hopSecret);
+    return local;
   };
   const clients = new Map<DescService, unknown>();
   return {
     client<S extends DescService>(service: S): Client<S> {
-      if (!clients.has(service)) clients.set(service, createClient(service, lateTransport(lazily)));
+      if (!clients.has(service)) {
+        const there = remote?.get(service);
+        clients.set(service, createClient(service, there ? asService(there, hopSecret) : lateTransport(here)));
+      }
       return clients.get(service) as Client<S>;
     },
   };
@@ -42,14 +39,45 @@ function lateTransport(get: () => Transport): Transport {
   return { unary: (...args) => get().unary(...args), stream: (...args) => get().stream(...args) };
 }
 
-/** Lets the deadline and the cancellation of the request that is being handled govern the calls that it makes. */
-function forwardContext(inner: Transport): Transport {
+/**
+ * Calls as a service of the installation calls another one: tells it for whom, and lets the deadline and the cancellation
+ * of the request that is being handled govern the call. Nothing may be called while a transaction is open.
+ */
+function asService(inner: Transport, secret: string): Transport {
   return {
-    unary: (method, signal, timeoutMs, ...rest) =>
-      inner.unary(method, signal ?? maybeContext()?.signal, timeoutMs ?? remaining(), ...rest),
-    stream: (method, signal, timeoutMs, ...rest) =>
-      inner.stream(method, signal ?? maybeContext()?.signal, timeoutMs, ...rest),
+    unary: async (method, signal, timeoutMs, header, ...rest) => {
+      const name = await leave(method);
+      const response = await inner.unary(
+        method,
+        signal ?? maybeContext()?.signal,
+        timeoutMs ?? remaining(),
+        hopHeaders(header, secret),
+        ...rest,
+      );
+      await failpoint(`answered:${name}`);
+      return response;
+    },
+    stream: async (method, signal, timeoutMs, header, ...rest) => {
+      const name = await leave(method);
+      const response = await inner.stream(
+        method,
+        signal ?? maybeContext()?.signal,
+        timeoutMs ?? remaining(),
+        hopHeaders(header, secret),
+        ...rest,
+      );
+      await failpoint(`answered:${name}`);
+      return response;
+    },
   };
+}
+
+/** What has to be so before a call; returns the name of its failpoints. */
+async function leave({ parent, name }: DescMethod): Promise<string> {
+  const call = `${parent.typeName.split('.').at(-1)}/${name}`;
+  assertNoTransaction(`the call ${call}`);
+  await failpoint(`call:${call}`);
+  return call;
 }
 
 function remaining(): number | undefined {
@@ -57,21 +85,15 @@ function remaining(): number | undefined {
   return deadline === undefined ? undefined : Math.max(1, deadline - Date.now());
 }
 
-/** Tells the called service for whom it is called. Nothing may be called while a transaction is open. */
-function callInterceptor(secret: string): Interceptor {
-  return (next) => async (request) => {
-    const name = `${request.service.typeName.split('.').at(-1)}/${request.method.name}`;
-    assertNoTransaction(`the call ${name}`);
-    await failpoint(`call:${name}`);
-    const context = maybeContext();
-    request.header.set(hop.secret, secret);
-    if (context) {
-      request.header.set(hop.tenant, context.tenant);
-      request.header.set(hop.actor, encodeURIComponent(context.actor));
-      request.header.set(hop.requestId, context.requestId);
-    }
-    const response = await next(request);
-    await failpoint(`answered:${name}`);
-    return response;
-  };
+/** Who asks, for whose data, and in which request; believed beside the secret. */
+function hopHeaders(given: ConstructorParameters<typeof Headers>[0], secret: string): Headers {
+  const header = new Headers(given);
+  const context = maybeContext();
+  header.set(hop.secret, secret);
+  if (context) {
+    header.set(hop.tenant, context.tenant);
+    header.set(hop.actor, encodeURIComponent(context.actor));
+    header.set(hop.requestId, context.requestId);
+  }
+  return header;
 }

@@ -30,7 +30,7 @@ export function armFromText(text: string): void {
     .split(',')
     .map((s) => s.trim())
     .filter(Boolean)) {
-    const match = /^([\w.:-]+)=(crash|error|delay:(\d+))(?:@(\d+))?$/.exec(part);
+    const match = /^([\w.:/-]+)=(crash|error|delay:(\d+))(?:@(\d+))?$/.exec(part);
     if (!match) throw new Error(`AUTOSESSION_FAILPOINTS: "${part}" is not name=crash|error|delay:MS[@n]`);
     const [, name = '', what = '', ms, nth] = match;
     let passes = 0;

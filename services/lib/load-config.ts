@@ -1,7 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
 import { parseEnv } from 'node:util';
-import type { Config, RedisConfig, WebhookConfig } from './config.ts';
+import { parseApiKeys } from './auth/load-api-keys.ts';
+import type { Config, RedisConfig } from './config.ts';
+import { parseReceivers } from './load-receivers.ts';
+import { parseSendUrlLookup } from './load-send-url-lookup.ts';
+import { isLoopback } from './loopback.ts';
+
+/** Fewer characters could be guessed. */
+const SECRET_LENGTH = 32;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -21,8 +27,23 @@ export function readEnvironment(directory = process.cwd()): Env {
   return { ...fromFile, ...process.env };
 }
 
-/** The configuration that the environment asks for; an empty value counts as unset. Throws ConfigError. */
-export function loadConfig(env: Env): Config {
+/** As much of a process's placement as its configuration depends on. */
+interface Placed {
+  readonly local: readonly { readonly name: string }[];
+  readonly remote: readonly { readonly name: string }[];
+  readonly split: boolean;
+}
+
+/** For commands that run no service: they need the stores, and no port. */
+export const NOTHING: Placed = { local: [], remote: [], split: false };
+
+const WHOLE: Placed = { local: [{ name: 'gateway' }], remote: [], split: false };
+
+/**
+ * The configuration that the environment asks for; an empty value counts as unset. `placed` tells which services run here
+ * and which are called elsewhere; by default all run here. Throws ConfigError.
+ */
+export function loadConfig(env: Env, placed: Placed = WHOLE): Config {
   const read = reader(env);
   const config: Config = {
     httpPort: read.integer('AUTOSESSION_HTTP_PORT', 8000, 0, 65535),
@@ -30,6 +51,11 @@ export function loadConfig(env: Env): Config {
     host: read.text('AUTOSESSION_HOST', '127.0.0.1'),
     dataDir: read.text('AUTOSESSION_DATA_DIR', '.data'),
     servers: servers(read),
+    peers: peers(read, placed),
+    internalSecret: internalSecret(read, placed),
+    apiKeys: parseApiKeys(read.text('AUTOSESSION_API_KEYS', ''), read.problem),
+    maxRequests: read.integer('AUTOSESSION_MAX_REQUESTS', 64, 1, 10_000),
+    maxWaiting: read.integer('AUTOSESSION_MAX_WAITING', 256, 0, 100_000),
     logLevel: read.oneOf('LOG_LEVEL', 'info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     timezone: read.timezone('AUTOSESSION_TIMEZONE', 'Asia/Shanghai'),
     maxInactiveMinutes: read.integer('AUTOSESSION_MAX_INACTIVE_MINUTES', 120, 1, 525_600),
@@ -39,22 +65,55 @@ export function loadConfig(env: Env): Config {
     unknownAfterMinutes: read.integer('AUTOSESSION_UNKNOWN_AFTER_MINUTES', 10, 1, 1_440),
     strictLease: read.bool('AUTOSESSION_STRICT_LEASE', false),
     legacyStatus: read.bool('AUTOSESSION_LEGACY_STATUS', false),
-    webhooks: webhooks(read),
+    webhooks: parseReceivers(read.text('AUTOSESSION_WEBHOOKS', ''), read.problem),
     botPrefix: read.text('AUTOSESSION_BOT_PREFIX', ''),
+    sendUrlLookup: parseSendUrlLookup(read.text('AUTOSESSION_SEND_URL_LOOKUP', ''), read.problem),
     retentionDays: read.integer('AUTOSESSION_RETENTION_DAYS', 90, 0, 36_500),
     cleanupIntervalSeconds: read.integer('CLEANUP_INTERVAL', 3_600, 1, 86_400),
     failpoints: read.text('AUTOSESSION_FAILPOINTS', ''),
   };
-  if (!isLoopback(config.host))
+  if (placed.split && !config.servers && read.problems.length === 0)
+    read.problem('--target splits the services up: set MYSQL_URL, REDIS_URL and NATS_URL, which they share.');
+  const forOutsiders = placed.local.some(({ name }) => name === 'gateway');
+  if (forOutsiders && !isLoopback(config.host) && read.text('AUTOSESSION_API_KEYS', '') === '')
     read.problem(
-      `AUTOSESSION_HOST is ${config.host}: without API keys only this machine may reach the ports; use 127.0.0.1, ::1 or localhost.`,
+      `AUTOSESSION_HOST is ${config.host}: without AUTOSESSION_API_KEYS only this machine may reach the ports; set them, or use 127.0.0.1, ::1 or localhost.`,
     );
   if (read.problems.length > 0) throw new ConfigError(read.problems);
   return config;
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+/** The addresses of every service that is called elsewhere, from `SESSION_URL` and its like. */
+function peers(read: Reader, { remote }: Placed): Config['peers'] {
+  return Object.fromEntries(
+    remote.map(({ name }) => {
+      const variable = `${name.toUpperCase().replaceAll('-', '_')}_URL`;
+      const addresses = read
+        .text(variable, '')
+        .split(',')
+        .map((address) => address.trim());
+      if (!addresses.every(isAddress))
+        read.problem(
+          `${variable} has to say where ${name} answers RPCs, as in http://host:50051, with commas between several.`,
+        );
+      return [name, addresses];
+    }),
+  );
+}
+
+function isAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, pathname, search, username } = new URL(text);
+  return protocol === 'http:' && pathname === '/' && search === '' && username === '';
+}
+
+function internalSecret(read: Reader, { split }: Placed): string | undefined {
+  const secret = read.text('AUTOSESSION_INTERNAL_SECRET', '');
+  if (secret ? secret.length < SECRET_LENGTH : split)
+    read.problem(
+      `AUTOSESSION_INTERNAL_SECRET has to be the same ${SECRET_LENGTH} characters or more in every process of the installation, as "openssl rand -hex 32" makes them.`,
+    );
+  return secret || undefined;
 }
 
 /** All of MySQL, Redis and NATS, or none of them: there is no mixture. */
@@ -89,30 +148,6 @@ function redisConfig(read: Reader): RedisConfig | undefined {
   target.password = read.text('REDIS_PASSWORD', '');
   target.pathname = `/${read.integer('REDIS_DB', 0, 0, 1_000)}`;
   return { url: target.href, ...retries };
-}
-
-function webhooks(read: Reader): WebhookConfig[] {
-  const text = read.text('AUTOSESSION_WEBHOOKS', '');
-  if (!text) return [];
-  const wrong = () => {
-    read.problem('AUTOSESSION_WEBHOOKS is not a list as in [{"url": "https://host/path", "secret": "…"}].');
-    return [];
-  };
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return wrong();
-  }
-  if (!Array.isArray(parsed) || !parsed.every(isWebhook)) return wrong();
-  return parsed.map(({ url, secret }) => ({ url, secret }));
-}
-
-function isWebhook(value: unknown): value is WebhookConfig {
-  const { url, secret } = (value ?? {}) as Partial<WebhookConfig>;
-  return (
-    typeof url === 'string' && URL.canParse(url) && /^https?:/.test(url) && typeof secret === 'string' && secret !== ''
-  );
 }
 
 type Reader = ReturnType<typeof reader>;

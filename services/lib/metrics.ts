@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { SqlCounts } from './db/counts.ts';
 
 const LATENCY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -26,8 +27,12 @@ export interface Metrics {
   readonly messages: Counter<'verdict'>;
   /** Reminder deliveries, by channel and outcome. */
   readonly reminders: Counter<'channel' | 'outcome'>;
+  /** Lookups of a send_url, by outcome (found, none, remembered, shared, or why it failed). */
+  readonly sendUrls: Counter<'outcome'>;
   /** Open event streams. */
   readonly streams: Gauge;
+  /** Requests refused because too many were under way, by port (http, rpc). */
+  readonly refused: Counter<'port'>;
 }
 
 /** Metrics of one process in a registry of their own. `defaults` adds those of Node itself. */
@@ -54,6 +59,37 @@ export function createMetrics(defaults = true): Metrics {
     sessions: counter('session_changes_total', 'Session transitions', ['command']),
     messages: counter('messages_total', 'Messages taken in', ['verdict']),
     reminders: counter('reminders_total', 'Reminder deliveries', ['channel', 'outcome']),
+    sendUrls: counter('send_url_lookups_total', 'Lookups of a send_url', ['outcome']),
     streams: gauge('event_streams', 'Open event streams'),
+    refused: counter('requests_refused_total', 'Requests refused because too many were under way', ['port']),
   };
+}
+
+/**
+ * Shows what was asked of the database: `sql_statements_total`, `sql_round_trips_total`, and `sql_commits_total` by the
+ * transaction's label. They are read when somebody asks, so the statements themselves pay nothing for it.
+ */
+export function exposeSql({ registry }: Pick<Metrics, 'registry'>, counts: SqlCounts): void {
+  const total = (name: string, help: string, value: () => number) =>
+    new Counter({
+      name: `autosession_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(value());
+      },
+    });
+  total('sql_statements_total', 'SQL statements, without BEGIN and COMMIT', () => counts.statements);
+  total('sql_round_trips_total', 'Requests to the SQL server, of one or several statements', () => counts.roundTrips);
+  new Counter({
+    name: 'autosession_sql_commits_total',
+    help: 'Commits by label of the transaction; `single` are writes that are committed each by itself',
+    labelNames: ['label'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [label, value] of counts.commits) this.inc({ label }, value);
+    },
+  });
 }

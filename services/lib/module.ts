@@ -66,6 +66,8 @@ export interface Module {
   readonly provides: readonly DescService[];
   /** The services that it calls. */
   readonly uses: readonly DescService[];
+  /** Services whose RPCs callers from outside may call here, wherever they run. */
+  readonly passesOn?: readonly DescService[];
   /** Its tables. */
   readonly migrations?: Migrations;
   start(deps: Deps, directory: Directory): Promise<RunningModule>;

@@ -1,28 +1,35 @@
 import { randomBytes } from 'node:crypto';
 import type { DescService } from '@bufbuild/protobuf';
-import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
+import type { ConnectRouter, Interceptor, Transport } from '@connectrpc/connect';
 import { sql } from 'kysely';
+import { type Callers, callersOf } from './auth/callers.ts';
 import { type Backends, openBackends } from './backends.ts';
 import { startConsumer } from './bus/consumer.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { migrate } from './db/migrate.ts';
 import { probeDatabase } from './db/probe.ts';
-import { localDirectory } from './directory.ts';
+import { createDirectory } from './directory.ts';
 import { armFromText } from './failpoints.ts';
+import { forwardRoutes } from './forward.ts';
 import { type Ids, ulidIds } from './ids.ts';
-import { type Authenticate, anonymous, contextInterceptor } from './interceptors/context.ts';
+import { type Authenticate, contextInterceptor } from './interceptors/context.ts';
 import { observeInterceptor } from './interceptors/observe.ts';
 import { validateInterceptor } from './interceptors/validate.ts';
 import { createLogger, type Logger } from './log.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { createMetrics, exposeSql, type Metrics } from './metrics.ts';
 import type { Deps, Directory, Module, RunningModule } from './module.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { createRelay } from './outbox/relay.ts';
+import type { Placement } from './placement.ts';
 import { startRetention } from './retention.ts';
+import { peerTransport } from './rpc/peer-transport.ts';
+import type { WorkGuard } from './server/guard-work.ts';
 import { healthRoutes } from './server/health.ts';
 import { listenHttp } from './server/http-server.ts';
+import { reflectionRoutes } from './server/reflection.ts';
 import { listenRpc } from './server/rpc-server.ts';
+import { WorkLimit } from './server/work-limit.ts';
 
 /** Requests under way at the stop have this long; then they are cut. */
 const GRACE_MS = 8_000;
@@ -42,6 +49,8 @@ export interface RunningProcess extends AsyncDisposable {
   readonly rpcPort: number;
   /** What it runs on and how durable that is, in words. */
   readonly description: string;
+  /** Who may call it, in words. */
+  readonly callers: string;
   readonly deps: Deps;
   readonly directory: Directory;
 }
@@ -52,18 +61,22 @@ export interface RunningProcess extends AsyncDisposable {
  */
 export async function startProcess(
   config: Config,
-  modules: readonly Module[],
+  { local: modules, remote }: Pick<Placement, 'local' | 'remote'>,
   overrides: Overrides = {},
 ): Promise<RunningProcess> {
   if (config.failpoints) armFromText(config.failpoints);
   const stack = new AsyncDisposableStack();
   try {
     const stop = new AbortController();
-    const { deps, description } = await openDeps(config, modules, overrides, stop.signal, stack);
-    const { directory, running, routes, interceptors } = await startModules(deps, modules, overrides, stack);
+    const { deps, description, callers } = await openDeps(config, modules, overrides, stop.signal, stack);
+    const peers = connectPeers(config, remote, stack);
+    const started = await startModules(deps, modules, peers, stack);
+    const { directory, running, routes, interceptors } = started;
     startBackground(deps, modules, running, stack);
-    const services = modules.flatMap((module) => module.provides);
-    const ports = await listen(deps, { running, services, routes, interceptors }, stop.signal);
+    const { services } = started;
+    const { ownPagesOnly } = callers;
+    const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps, services) : undefined;
+    const ports = await listen(deps, { running, services, routes, interceptors, ownPagesOnly, work }, stop.signal);
     stack.defer(async () => {
       stop.abort();
       await Promise.all(ports.map((port) => port.close(GRACE_MS)));
@@ -75,7 +88,15 @@ export async function startProcess(
       closed ??= closing.disposeAsync();
       return closed;
     };
-    return { httpPort: http.port, rpcPort: rpc.port, description, deps, directory, [Symbol.asyncDispose]: dispose };
+    return {
+      httpPort: http.port,
+      rpcPort: rpc.port,
+      description,
+      callers: callers.description,
+      deps,
+      directory,
+      [Symbol.asyncDispose]: dispose,
+    };
   } catch (error) {
     await stack.disposeAsync();
     throw error;
@@ -88,7 +109,7 @@ async function openDeps(
   overrides: Overrides,
   stopping: AbortSignal,
   stack: AsyncDisposableStack,
-): Promise<{ deps: Deps; description: string }> {
+): Promise<{ deps: Deps; description: string; callers: Callers }> {
   const clock = overrides.clock ?? systemClock;
   const ids = overrides.ids ?? ulidIds(clock);
   const logger = overrides.logger ?? createLogger(config.logLevel);
@@ -96,30 +117,55 @@ async function openDeps(
   const backends = overrides.backends ?? (await openBackends(config, { clock, logger }));
   stack.use(backends);
   const { db, log, queue } = backends;
+  exposeSql(metrics, db.backend.counts);
   const ran = await migrate(db, [...backends.migrations, ...modules.flatMap((m) => m.migrations ?? [])], clock.now());
   if (ran.length > 0) logger.info({ event: 'migrated', steps: ran.length }, `${ran.length} migrations applied`);
   logger.debug({ event: 'migrations', steps: ran });
   await probeDatabase(db);
   const outbox = new Outbox(clock, ids);
-  const authenticate = overrides.authenticate ?? anonymous;
+  const servesOutsiders = modules.some(({ passesOn }) => passesOn);
+  const callers = callersOf(config, servesOutsiders);
+  const authenticate = overrides.authenticate ?? callers.authenticate;
   const deps: Deps = { config, db, outbox, log, queue, clock, ids, logger, metrics, authenticate, stopping };
-  return { deps, description: backends.description };
+  return { deps, description: backends.description, callers };
 }
 
-async function startModules(deps: Deps, modules: readonly Module[], overrides: Overrides, stack: AsyncDisposableStack) {
-  const hopSecret = randomBytes(24).toString('hex');
+/** A way to every service that runs elsewhere. */
+function connectPeers(config: Config, remote: readonly Module[], stack: AsyncDisposableStack) {
+  return new Map<DescService, Transport>(
+    remote.flatMap(({ name, provides }) => {
+      const transport = stack.use(peerTransport({ addresses: config.peers[name] ?? [] }));
+      return provides.map((service): [DescService, Transport] => [service, transport]);
+    }),
+  );
+}
+
+async function startModules(
+  deps: Deps,
+  modules: readonly Module[],
+  remote: ReadonlyMap<DescService, Transport>,
+  stack: AsyncDisposableStack,
+) {
+  const hopSecret = deps.config.internalSecret ?? randomBytes(24).toString('hex');
   const interceptors: Interceptor[] = [
     observeInterceptor(deps),
-    contextInterceptor({ authenticate: overrides.authenticate ?? anonymous, hopSecret, ids: deps.ids }),
+    contextInterceptor({ authenticate: deps.authenticate, hopSecret, ids: deps.ids }),
     validateInterceptor(),
   ];
   const running: RunningModule[] = [];
-  const routes = (router: ConnectRouter) => {
+  const ofModules = (router: ConnectRouter) => {
     for (const module of running) module.routes(router);
   };
-  const directory = localDirectory({ routes, interceptors, hopSecret });
+  const directory = createDirectory({ routes: ofModules, interceptors, hopSecret, remote });
   for (const module of modules) running.push(stack.use(await module.start(deps, directory)));
-  return { directory, running, routes, interceptors };
+  const passedOn = modules.flatMap((module) => module.passesOn ?? []).filter((service) => remote.has(service));
+  const forward = forwardRoutes(passedOn, directory);
+  const routes = (router: ConnectRouter) => {
+    ofModules(router);
+    forward(router);
+  };
+  const services = [...modules.flatMap((module) => module.provides), ...passedOn];
+  return { directory, running, routes, interceptors, services };
 }
 
 function startBackground(
@@ -128,15 +174,22 @@ function startBackground(
   running: readonly RunningModule[],
   stack: AsyncDisposableStack,
 ): void {
-  stack.use(startRetention({ ...deps, everyMs: deps.config.cleanupIntervalSeconds * 1_000 }));
   running.forEach((module, index) => {
     const name = modules[index]?.name;
     if (module.consumes && name) stack.use(startConsumer({ ...deps, name, handlers: module.consumes }));
     module.begin?.();
   });
+  if (!modules.some(({ migrations }) => migrations)) return; // stores nothing, emits nothing
+  stack.use(startRetention({ ...deps, everyMs: deps.config.cleanupIntervalSeconds * 1_000 }));
   const relay = createRelay(deps);
   relay.begin();
   stack.use(relay);
+}
+
+/** What bounds the requests from outside, on both ports together: one process is one event loop. */
+function workGuard({ config, metrics }: Deps, services: readonly DescService[]): WorkGuard {
+  const limit = new WorkLimit({ atOnce: config.maxRequests, waiting: config.maxWaiting });
+  return { limit, metrics, services };
 }
 
 async function listen(
@@ -146,10 +199,12 @@ async function listen(
     services: readonly DescService[];
     routes: (router: ConnectRouter) => void;
     interceptors: Interceptor[];
+    ownPagesOnly: boolean;
+    work?: WorkGuard;
   },
   stopping: AbortSignal,
 ) {
-  const { running, services, interceptors } = what;
+  const { running, services, interceptors, ownPagesOnly, work } = what;
   const databaseAnswers = () =>
     sql`SELECT 1`.execute(deps.db.of()).then(
       () => true,
@@ -172,18 +227,24 @@ async function listen(
     routes,
     interceptors,
     addRoutes,
+    ownPagesOnly,
+    work,
     readiness,
     metrics: deps.metrics,
     host,
     port: httpPort,
     stopping,
   }).catch(portRefused('AUTOSESSION_HTTP_PORT', host, httpPort));
+  const reflection = reflectionRoutes(services);
   const rpc = await listenRpc({
-    routes,
+    routes: (router) => {
+      routes(router);
+      reflection(router);
+    },
     interceptors,
+    work,
     host,
     port: rpcPort,
-    stopping,
   }).catch(async (error) => {
     await http.close(0);
     return portRefused('AUTOSESSION_RPC_PORT', host, rpcPort)(error);

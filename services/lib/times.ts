@@ -1,5 +1,6 @@
 /** Date, `T` or space, time, fraction, zone; the zone may be absent. */
-const TIME = /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d{2}):(\d{2}))?$/;
+export const TIME =
+  /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d{2}):(\d{2}))?$/;
 /** Offsets are looked up per quarter of an hour, the finest step that zones change at. */
 const OFFSET_STEP_MS = 900_000;
 const CACHED_OFFSETS = 10_000;

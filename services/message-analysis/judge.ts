@@ -1,4 +1,5 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { Verdict } from '../../gen/autosession/message/v1/message_pb.js';
 import type { Session } from '../../gen/autosession/session/v1/session_pb.js';
 import { ErrorReason, refuse } from '../lib/errors/refuse.ts';
 import { answerOf, type MessageDeps } from './deps.ts';
@@ -30,9 +31,12 @@ export interface Judgement {
   readonly claimedSessionId: string;
 }
 
+/** A name of the batch means another account or shop by now: nothing was done, and the parties are to be resolved anew. */
+export class PartiesMoved extends Error {}
+
 /**
  * Has the messages explained by receipts and applied to their session: when this returns, a human's intervention is in
- * force. Both calls give a repeat the first answer. Throws SERVICE_UNAVAILABLE; nothing is settled then.
+ * force. Both calls give a repeat the first answer. Throws SERVICE_UNAVAILABLE and PartiesMoved; nothing is settled then.
  */
 export async function judge(deps: MessageDeps, what: Case): Promise<Judgement> {
   const { parties, pending, claimedSessionId, botPrefix, maxInactiveMinutes } = what;
@@ -51,6 +55,7 @@ export async function judge(deps: MessageDeps, what: Case): Promise<Judgement> {
       matchedNicks: matchedNicks(pending, receipts),
     }),
   );
+  if (answer.partiesMoved) throw new PartiesMoved('a name has changed its owner');
   const applied = new Map(answer.messages.map((message) => [message.messageId, message]));
   const messages = pending.map((message): Judged => {
     const { messageId, seq } = message;
@@ -60,6 +65,18 @@ export async function judge(deps: MessageDeps, what: Case): Promise<Judgement> {
     return { messageId, seq, role: roleOf(message, receipts), verdict, sessionId, receipt: receipts.get(messageId) };
   });
   return { messages, session: answer.session, operations: answer.operations, claimedSessionId };
+}
+
+/**
+ * What becomes of unsettled messages that came under a name which means somebody else by now: nothing. Nobody was told that
+ * they are settled, and where they belong now they come with the next view of the window.
+ */
+export function asHistory(pending: readonly Pending[]): Judgement {
+  const messages = pending.map((message): Judged => {
+    const { messageId, seq, role } = message;
+    return { messageId, seq, role, verdict: Verdict.HISTORY, sessionId: '' };
+  });
+  return { messages, operations: ['history'], claimedSessionId: '' };
 }
 
 /** The receipts that the messages match. A window without candidates still proves what was not sent. */

@@ -42,9 +42,14 @@ export class PartiesCache {
     const [oldest] = this.#entries.keys();
     if (oldest !== undefined) this.#entries.delete(oldest);
   }
+
+  /** Forgets an answer that has turned out to be outdated. */
+  forget(parties: Parties): void {
+    for (const [key, entry] of this.#entries) if (entry.parties === parties) this.#entries.delete(key);
+  }
 }
 
-/** Finds out who talks in a batch, from memory when the answer cannot change. */
+/** Finds out who talks in a batch, from memory when the answer cannot change but by an operator. */
 export async function resolveParties(
   deps: MessageDeps,
   request: IngestMessagesRequest,
@@ -61,6 +66,16 @@ export async function resolveParties(
   const parties = partiesOf(answer, request, platform, nicks);
   if (isLasting(answer, parties)) deps.parties.set(key, parties, now);
   return parties;
+}
+
+/** The prefix of the bot that speaks in a conversation; empty for none. */
+export async function botPrefixOf(
+  deps: MessageDeps,
+  { platform, shopName, accountId, accountKey }: ConversationParties,
+): Promise<string> {
+  // an unknown account has none but that of the installation
+  if (accountKey === UNKNOWN_ACCOUNT || !accountId) return deps.config.botPrefix;
+  return (await answerOf(deps.sessions.resolveParties({ platform, shopName, accountId }))).botPrefix;
 }
 
 function partiesOf(

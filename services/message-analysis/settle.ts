@@ -27,7 +27,7 @@ export async function settle(
 ): Promise<void> {
   const key = { tenant, conversationId: conversation.conversationId };
   const news = { session: session && sessionKnown(session), before: conversation.session };
-  const settled = await settleMessages(tx, deps.db.dialect, key, messages, news);
+  const settled = await settleMessages(tx, key, messages, news);
   if (claimedSessionId) await forgetClaim(tx, key, claimedSessionId);
   const stored = settled.filter(({ verdict, sessionId }) => verdict === Verdict.STORED && sessionId !== '');
   const events: EventInit[] = [];

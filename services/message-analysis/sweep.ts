@@ -1,9 +1,12 @@
 import { inContext, systemContext } from '../lib/context.ts';
 import { backgroundRequestId, type Loop, startLeaderLoop } from '../lib/loop.ts';
 import type { MessageDeps } from './deps.ts';
-import { judge } from './judge.ts';
+import type { Pending } from './domain/pending.ts';
+import { asHistory, type Judgement, judge, PartiesMoved } from './judge.ts';
+import { botPrefixOf } from './parties.ts';
 import { settle } from './settle.ts';
 import { ConversationGone } from './store/add-messages.ts';
+import type { Conversation } from './store/conversation.ts';
 import { removeOldMessages } from './store/retention.ts';
 import type { MessageTables } from './store/tables.ts';
 import { unsettledConversations, unsettledMessages } from './store/unsettled.ts';
@@ -54,9 +57,7 @@ async function settleConversation(
   const found = await unsettledMessages(deps.db.of<MessageTables>(), tenant, conversationId, before, MESSAGES);
   if (!found || found.pending.length === 0) return;
   const { conversation, pending } = found;
-  const { claimedSessionId } = conversation;
-  const { botPrefix } = deps.config;
-  const judgement = await judge(deps, { parties: conversation, pending, claimedSessionId, botPrefix });
+  const judgement = await judgeLate(deps, conversation, pending);
   try {
     await deps.db.transaction<MessageTables, void>('settle-messages', (tx) =>
       settle(deps, tx, tenant, conversation, judgement),
@@ -64,6 +65,18 @@ async function settleConversation(
   } catch (error) {
     // somebody else was at it: the next round looks again
     if (!deps.db.isDuplicateKey(error) && !(error instanceof ConversationGone)) throw error;
+  }
+}
+
+/** As the messages' own batch would have been judged, unless its names have changed their owner since. */
+async function judgeLate(deps: MessageDeps, parties: Conversation, pending: readonly Pending[]): Promise<Judgement> {
+  const { claimedSessionId } = parties;
+  const botPrefix = await botPrefixOf(deps, parties);
+  try {
+    return await judge(deps, { parties, pending, claimedSessionId, botPrefix });
+  } catch (error) {
+    if (error instanceof PartiesMoved) return asHistory(pending);
+    throw error;
   }
 }
 

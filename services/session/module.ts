@@ -1,4 +1,5 @@
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
+import { DirectoryService } from '../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import type { Deps, Directory, Module } from '../lib/module.ts';
@@ -26,7 +27,7 @@ export function sessionDeps(deps: Deps, directory: Directory): SessionDeps {
 /** The sessions, the directory of accounts and shops, and the only decision on who may speak. */
 export const sessionModule: Module = {
   name: 'session',
-  provides: [SessionService],
+  provides: [SessionService, DirectoryService],
   uses: [TaskService, MessageService],
   migrations: sessionMigrations,
   start: async (deps, directory) => {

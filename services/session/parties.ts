@@ -3,7 +3,7 @@ import { currentTenant } from '../lib/context.ts';
 import type { Ids } from '../lib/ids.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Alias } from './domain/parties.ts';
-import type { DirectoryStore, WantedAliases } from './store/directory-store.ts';
+import type { DirectoryStore } from './store/directory-store.ts';
 
 /** A shop as a caller names it; at least one of the two is set. */
 export interface ShopNames {
@@ -20,7 +20,7 @@ export class Parties {
   readonly #clock: Clock;
   readonly #ids: Ids;
   readonly #logger: Logger;
-  /** Nicks that have an owner, which they keep for ever. */
+  /** Nicks that had an owner when they were last looked at: they are not learnt. */
   readonly #ownedNicks = new Set<string>();
 
   constructor(store: DirectoryStore, deps: { clock: Clock; ids: Ids; logger: Logger }) {
@@ -32,12 +32,8 @@ export class Parties {
 
   /** The aliases that are known of a shop, and of the account with this id or with one of these nicks. */
   find(platform: string, shop: ShopNames, accountId: string, nicks: readonly string[] = []): Promise<Alias[]> {
-    const wanted: WantedAliases[] = [
-      { side: 'shop', kinds: ['name'], values: present(shop.shopName) },
-      { side: 'shop', kinds: ['id'], values: present(shop.shopId) },
-      { side: 'account', kinds: ['id'], values: present(accountId) },
-      { side: 'account', kinds: ['id', 'nick'], values: nicks },
-    ];
+    const accountIds = present(accountId);
+    const wanted = { shopNames: present(shop.shopName), shopIds: present(shop.shopId), accountIds, nicks };
     return this.#store.find(currentTenant(), platform, wanted);
   }
 
@@ -48,11 +44,25 @@ export class Parties {
     accountId: string,
   ): Promise<{ accountKey: string; shopKey: string }> {
     const known = await this.find(platform, shop, accountId);
+    const made = known.length === 0 ? await this.#registerNew(platform, shop, accountId) : undefined;
+    if (made) return made;
     const [shopKey, accountKey] = await Promise.all([
       this.shopKey(platform, shop, known),
       this.accountKey(platform, accountId, known),
     ]);
     return { accountKey, shopKey };
+  }
+
+  /** Makes an account and a shop of which nothing is known, at once; undefined when somebody else just made one of them. */
+  async #registerNew(platform: string, { shopName, shopId }: ShopNames, accountId: string) {
+    const keys = { accountKey: this.#ids.next('acc'), shopKey: this.#ids.next('shp') };
+    const aliases: Alias[] = [
+      { side: 'shop', kind: 'name', value: shopName, key: keys.shopKey },
+      ...present(shopId).map((value): Alias => ({ side: 'shop', kind: 'id', value, key: keys.shopKey })),
+      { side: 'account', kind: 'id', value: accountId, key: keys.accountKey },
+    ];
+    const added = await this.#store.addAll(currentTenant(), platform, aliases, this.#clock.now());
+    return added ? keys : undefined;
   }
 
   /** The key of an account, made on first sight. */
@@ -84,8 +94,23 @@ export class Parties {
     return key;
   }
 
-  /** The names of some accounts and shops. */
-  aliasesOf(keys: readonly string[]): Promise<Alias[]> {
+  /** Those of some aliases of one side that are known. */
+  async owners(
+    platform: string,
+    side: Alias['side'],
+    names: readonly Pick<Alias, 'kind' | 'value'>[],
+  ): Promise<Alias[]> {
+    const values = (kind: Alias['kind']) => names.filter((name) => name.kind === kind).map(({ value }) => value);
+    const wanted =
+      side === 'shop'
+        ? { shopNames: values('name'), shopIds: values('id') }
+        : { accountIds: values('id'), nicks: values('nick') };
+    const found = await this.#store.find(currentTenant(), platform, wanted);
+    return found.filter(({ kind, value }) => names.some((name) => name.kind === kind && name.value === value));
+  }
+
+  /** The names of some accounts and shops, the oldest first, with the bot prefixes of the accounts. */
+  aliasesOf(keys: readonly string[]): ReturnType<DirectoryStore['ofEntries']> {
     return this.#store.ofEntries(currentTenant(), keys);
   }
 
@@ -95,9 +120,7 @@ export class Parties {
     const cacheKey = (nick: string) => JSON.stringify([tenant, platform, nick]);
     const unsure = [...new Set(nicks)].filter((nick) => nick !== '' && !this.#ownedNicks.has(cacheKey(nick)));
     if (unsure.length === 0) return;
-    const known = await this.#store.find(tenant, platform, [
-      { side: 'account', kinds: ['id', 'nick'], values: unsure },
-    ]);
+    const known = await this.#store.find(tenant, platform, { nicks: unsure });
     for (const value of unsure.filter((nick) => !known.some((alias) => alias.value === nick)))
       await this.#add(platform, { side: 'account', kind: 'nick', value, key: accountKey });
     if (this.#ownedNicks.size + unsure.length > KNOWN_NICKS) this.#ownedNicks.clear();

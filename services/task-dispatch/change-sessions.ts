@@ -1,5 +1,5 @@
 import { TaskChange } from '../../gen/autosession/event/v1/event_pb.js';
-import { currentTenant } from '../lib/context.ts';
+import { currentContext } from '../lib/context.ts';
 import type { Executor } from '../lib/db/database.ts';
 import { ErrorReason, refuse } from '../lib/errors/refuse.ts';
 import { logChange } from '../lib/log.ts';
@@ -15,21 +15,59 @@ const ATTEMPTS = 5;
  * When another writer was faster (a stale task, a duplicate key) all of it is run again, so `work` must have no effect but
  * its statements. `label` names the failpoints.
  */
-export async function changeSessions<R>(
+export function changeSessions<R>(
   deps: TaskDeps,
   label: string,
   sessionIds: readonly string[],
   work: (unit: SessionUnit) => Promise<R>,
 ): Promise<R> {
-  const tenant = currentTenant();
-  const options = { tenant, dialect: deps.db.dialect, outbox: deps.outbox };
+  return changeTasks(deps, label, async (options) => {
+    const unit = await SessionUnit.open(options, sessionIds);
+    return { unit, result: await work(unit) };
+  });
+}
+
+/** The same for one task, which is locked too, and its session; `task` is undefined when there is none of this id. */
+export function changeTask<R>(
+  deps: TaskDeps,
+  label: string,
+  taskId: string,
+  work: (unit: SessionUnit, task: StoredTask | undefined) => Promise<R>,
+): Promise<R> {
+  return changeTasks(deps, label, async (options) => {
+    const { unit, task } = await SessionUnit.openTask(options, taskId);
+    return { unit, result: await work(unit, task) };
+  });
+}
+
+/** The same for a session that is likely new: then there is nothing to lock, and one request does it all. */
+export function changeNewSession<R>(
+  deps: TaskDeps,
+  label: string,
+  sessionId: string,
+  work: (unit: SessionUnit) => Promise<R>,
+): Promise<R> {
+  return changeTasks(deps, label, async (options, attempt) => {
+    const unit = attempt === 1 ? SessionUnit.openNew(options) : await SessionUnit.open(options, [sessionId]);
+    return { unit, result: await work(unit) };
+  });
+}
+
+type UnitOptions = Parameters<typeof SessionUnit.openNew>[0];
+
+async function changeTasks<R>(
+  deps: TaskDeps,
+  label: string,
+  work: (options: UnitOptions, attempt: number) => Promise<{ unit: SessionUnit; result: R }>,
+): Promise<R> {
+  const { tenant } = currentContext();
+  const given = { tenant, dialect: deps.db.dialect, outbox: deps.outbox };
   for (let attempt = 1; ; attempt++) {
     try {
       const { unit, result } = await deps.db.transaction(`task.${label}`, async (tx: Executor<TaskTables>) => {
-        const unit = await SessionUnit.open({ ...options, tx, now: deps.clock.now() }, sessionIds);
-        const result = await work(unit);
-        await unit.close();
-        return { unit, result };
+        const done = await work({ ...given, tx, now: deps.clock.now() }, attempt);
+        await done.unit.close();
+        return done;
       });
       await announce(deps, unit);
       return result;

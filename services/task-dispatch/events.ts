@@ -1,10 +1,13 @@
 import { Control, SessionState } from '../../gen/autosession/control/v1/control_pb.js';
+import { currentTenant } from '../lib/context.ts';
 import type { EventHandler } from '../lib/module.ts';
 import { raiseFence } from './commands/raise-fence.ts';
 import { storeTask } from './commands/store-task.ts';
 import type { TaskDeps } from './deps.ts';
 import { controlWord } from './domain/fence.ts';
 import { HANDED_OVER, SESSION_CLOSED } from './domain/task.ts';
+import { findFence } from './store/fences.ts';
+import { findTask } from './store/tasks.ts';
 
 /** Stores the task that a new session brings, in case that the call which does so was lost. */
 export const onSessionCreated =
@@ -13,6 +16,7 @@ export const onSessionCreated =
     if (payload.case !== 'sessionCreated') return;
     const { session, task: spec } = payload.value;
     if (!session || !spec) return;
+    if (await findTask(deps.db.of(), currentTenant(), spec.taskId)) return; // the call was not lost
     const word = {
       sessionName: session.sessionName,
       status: controlWord(session.status),
@@ -28,6 +32,8 @@ export const onSessionChanged =
     if (payload.case !== 'sessionChanged') return;
     const { session, tasksFromEpoch } = payload.value;
     if (!session) return;
+    const fence = await findFence(deps.db.of(), currentTenant(), session.sessionId);
+    if (fence && fence.ownerEpoch >= session.ownerEpoch) return;
     await raiseFence(deps, {
       sessionId: session.sessionId,
       sessionName: session.sessionName,

@@ -23,6 +23,7 @@ import { listPendingTasks } from './rpc/list-pending-tasks.ts';
 import { listTasks } from './rpc/list-tasks.ts';
 import { raiseFence } from './rpc/raise-fence.ts';
 import { requeueTask } from './rpc/requeue-task.ts';
+import { SendUrlLookup } from './send-url/lookup.ts';
 import { taskDispatchMigrations } from './store/migrations.ts';
 
 /** What is sent next, by whom, and whether it was sent. */
@@ -33,7 +34,9 @@ export const taskDispatchModule: Module = {
   migrations: taskDispatchMigrations,
   start: async (given, directory) => {
     const ready = new ReadyQueue(given.queue, given.logger);
-    const deps: TaskDeps = { ...given, ready, sessions: directory.client(SessionService) };
+    const { sendUrlLookup } = given.config;
+    const sendUrls = sendUrlLookup && new SendUrlLookup(sendUrlLookup, given);
+    const deps: TaskDeps = { ...given, ready, sendUrls, sessions: directory.client(SessionService) };
     const loops = new AsyncDisposableStack();
     return {
       routes: (router) => void router.service(TaskService, implementation(deps)),

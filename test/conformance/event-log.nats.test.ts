@@ -37,6 +37,25 @@ describe.runIf(stackAvailable)('with a server', () => {
         expect((await tail).map(({ position }) => position)).toEqual(upTo(20).map(BigInt));
       }));
 
+    it('wakes whoever listens in another process, also after an outage', () =>
+      withServer(async (server, log) => {
+        await using other = await natsEventLog({ url: server.url, logger });
+        let heard = 0;
+        using _ear = log.onRing(() => {
+          heard += 1;
+        });
+        const ringUntil = (times: number) =>
+          eventually(async () => {
+            await log.bounds();
+            other.ring();
+            expect(heard).toBeGreaterThan(times);
+          });
+        await ringUntil(0);
+        await server.kill();
+        await server.start();
+        await ringUntil(heard);
+      }));
+
     it('ends a writer with its connection, though the log is the same afterwards', () =>
       withServer(async (server, log) => {
         const writer = await log.writer();

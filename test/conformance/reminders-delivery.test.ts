@@ -20,6 +20,10 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
       ...others,
     ]);
   const waiting = (session: string) => new Story(session, START).open('pending').events;
+  const endsAt = (failpoint: string) =>
+    arm(failpoint, () => {
+      throw new Error('the process ends here');
+    });
   const states = async (service: RunningHandover) => (await service.rows('reminders')).map(({ state }) => state);
 
   it('signs what it posts and names the delivery', async () => {
@@ -54,7 +58,7 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
 
   it('loses nothing and repeats nothing when the receiver fails, hangs, is busy, goes away and comes back', async () => {
     await using receiver = await Receiver.start();
-    await using service = await start(receiver, 100);
+    await using service = await start(receiver, 1_000);
     receiver.answer(500, 503, 'silence', { status: 429, headers: { 'retry-after': '7' } }, 502);
     const expected: string[] = [];
     const round = async () => {
@@ -174,18 +178,49 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     await using service = await start(receiver);
     await service.handle(waiting('ses_1'));
     {
-      using _failure = arm('db.before-commit:handover.settle-delivery', () => {
-        throw new Error('the process ends here');
-      });
+      using _failure = endsAt('reminders.before-note');
       await expect(service.deliver()).rejects.toThrow('the process ends here');
     }
-    await service.deliver();
+    const another = service.with(service.deps);
+    await another.deliver();
     expect(receiver.accepted).toHaveLength(1);
     service.clock.advance(30_000);
-    await service.deliver();
+    await another.deliver();
     const [first, again] = receiver.accepted;
     expect(again).toBe(first);
     expect(await states(service)).toEqual(['delivered']);
+  });
+
+  it.each(['reminders.after-note', 'db.before-commit:handover.settle-delivery'])(
+    'does not deliver again when it ends at %s, and settles what it had noted',
+    async (failpoint) => {
+      await using receiver = await Receiver.start();
+      await using service = await start(receiver);
+      await service.handle(waiting('ses_1'));
+      {
+        using _failure = endsAt(failpoint);
+        await expect(service.deliver()).rejects.toThrow('the process ends here');
+      }
+      expect(await states(service)).toEqual(['pending']);
+      service.clock.advance(30_000);
+      await service.with(service.deps).deliver();
+      expect(receiver.accepted).toHaveLength(1);
+      expect(await service.rows('reminders')).toMatchObject([{ state: 'delivered', attempts: 1 }]);
+    },
+  );
+
+  it('notes a yes later, and says nothing again, when the database was away in that moment', async () => {
+    await using receiver = await Receiver.start();
+    await using service = await start(receiver);
+    await service.handle(waiting('ses_1'));
+    {
+      using _failure = endsAt('reminders.before-note');
+      await expect(service.deliver()).rejects.toThrow('the process ends here');
+    }
+    service.clock.advance(30_000);
+    await service.deliver();
+    expect(await service.rows('reminder_deliveries')).toMatchObject([{ state: 'delivered' }]);
+    expect(receiver.accepted).toHaveLength(1);
   });
 
   it('gives back what the stop of the process interrupts, and delivers it later', async () => {
@@ -239,9 +274,10 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
       webhookChannel('webhook:receiver', { url: receiver.url, secret: SECRET }, { clock }),
     ]);
     const { deps } = service;
-    const channels = configuredChannels([{ url: receiver.url, secret: SECRET }], deps);
+    const webhook = { kind: 'webhook', url: receiver.url, secret: SECRET } as const;
+    const channels = configuredChannels([webhook], { ...deps, timezone: 'UTC' });
     const host = new URL(receiver.url).host;
-    expect(channels.map(({ name }) => name)).toEqual(['log', `webhook:${host}`]);
+    expect(channels.map(({ name }) => name)).toEqual(['log', expect.stringContaining(`webhook:${host}:`)]);
     const all = { ...deps, channels };
     await using loops = new AsyncDisposableStack();
     const running = startDelivery(all).map((loop) => loops.use(loop));

@@ -61,6 +61,13 @@ async function atRest(url: string): Promise<void> {
   );
 }
 
+/** How many events the relay has published. */
+async function published(url: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const rows = text.matchAll(/^autosession_events_published_total\{.*\} (\d+)$/gm);
+  return rows.reduce((all, row) => all + Number(row[1]), 0);
+}
+
 async function killSometimes(server: ServerProcess): Promise<void> {
   const seed = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
   process.stdout.write(`FAULT_SEED=${seed}\n`);
@@ -116,6 +123,21 @@ describe.runIf(stackAvailable)('losing what may be lost, under load', () => {
     await playThrough(server, env, async () => {
       await delay(1_000); // the fault itself
       await events.wipe();
+    });
+  }, 180_000);
+
+  it('a JetStream folder restored from an older copy is filled again from the outbox', async () => {
+    await using queue = await redis();
+    await using events = await nats();
+    const env = { MYSQL_URL: await createDatabase(), REDIS_URL: queue.url, NATS_URL: events.url };
+    await using server = await startServerProcess(env);
+    await playThrough(server, env, async () => {
+      const publishedMoreThan = (count: number) =>
+        eventually(async () => expect(await published(server.url)).toBeGreaterThan(count), 60_000);
+      await publishedMoreThan(30);
+      const restore = await events.backUp();
+      await publishedMoreThan((await published(server.url)) + 50);
+      await restore();
     });
   }, 180_000);
 });

@@ -14,13 +14,20 @@ export interface ServerProcess extends AsyncDisposable {
   readonly output: string;
 }
 
-export async function startServerProcess(env: Record<string, string>): Promise<ServerProcess> {
-  const [httpPort, rpcPort] = [await freePort(), await freePort()];
+/** What differs from a process that runs everything on ports of its own. */
+interface Where {
+  readonly target?: string;
+  readonly rpcPort?: number;
+}
+
+export async function startServerProcess(env: Record<string, string>, where: Where = {}): Promise<ServerProcess> {
+  const [httpPort, rpcPort] = [await freePort(), where.rpcPort ?? (await freePort())];
+  const args = where.target ? [`--target=${where.target}`] : [];
   const url = `http://127.0.0.1:${httpPort}`;
   let child: ChildProcess | undefined;
   let output = '';
   const start = async () => {
-    child = spawn(process.execPath, ['services/main.ts'], {
+    child = spawn(process.execPath, ['services/main.ts', ...args], {
       env: {
         ...process.env,
         LOG_LEVEL: 'error',

@@ -12,7 +12,7 @@ export interface RequestParts {
 }
 
 /** Headers and other names under which a field may come as well. */
-interface Alias {
+export interface Alias {
   readonly header?: string;
   readonly name?: string;
   /** A reconnecting EventSource repeats its first URL: then only the header is new. */
@@ -64,9 +64,13 @@ interface Binding {
 }
 
 function bindingOf(field: DescField, route: Route, names: ReadonlySet<string>): Binding {
+  return { field, convert: converterOf(field), hasBody: route.hasBody, alias: aliasOf(field, names) };
+}
+
+/** Where else a field of a request may come from; a name that is another field's is not an alias. */
+export function aliasOf(field: DescField, names: ReadonlySet<string>): Alias {
   const alias = aliases[field.name] ?? {};
-  const name = alias.name && !names.has(alias.name) ? alias.name : undefined;
-  return { field, convert: converterOf(field), hasBody: route.hasBody, alias: { ...alias, name } };
+  return { ...alias, name: alias.name && !names.has(alias.name) ? alias.name : undefined };
 }
 
 /** The field's value, or undefined when nothing gives it. Two places may give it only if they agree. */

@@ -24,6 +24,8 @@ export function addPlainRoutes(app: FastifyInstance, { clock, version }: { clock
   app.get('/', async () => ({
     message: 'Auto Session',
     version,
+    docs: '/docs',
+    openapi: '/openapi.json',
     health: '/health',
     readiness: '/readyz',
     metrics: '/metrics',

@@ -23,6 +23,9 @@ const statuses: Readonly<Record<ErrorReason, number>> = {
   [ErrorReason.ALREADY_TAKEN]: 409,
   [ErrorReason.MANUAL_IN_PROGRESS]: 409,
   [ErrorReason.NOT_YOUR_SESSION]: 403,
+  [ErrorReason.PARTY_NOT_FOUND]: 404,
+  [ErrorReason.ALIAS_TAKEN]: 409,
+  [ErrorReason.ALIAS_IN_USE]: 409,
   [ErrorReason.TASK_NOT_FOUND]: 404,
   [ErrorReason.HANDED_OVER]: 409,
   [ErrorReason.PAUSED]: 409,
@@ -37,6 +40,11 @@ const statuses: Readonly<Record<ErrorReason, number>> = {
   [ErrorReason.INTERNAL]: 500,
   [ErrorReason.CANCELED]: 499,
 };
+
+/** The HTTP status of a reason. */
+export function statusOf(reason: ErrorReason): number {
+  return statuses[reason];
+}
 
 /** The body of every error. */
 export interface ErrorBody {
@@ -102,6 +110,7 @@ function isBusinessRefusal(reason: ErrorReason, status: number): boolean {
 }
 
 function headersOf(status: number, metadata: Readonly<Record<string, string>>): Record<string, string> {
+  if (status === 401) return { 'www-authenticate': 'Bearer realm="auto-session"' };
   if (status === 405) return { allow: metadata.allow ?? '' };
   if (status === 429 || status === 503) return { 'retry-after': metadata.retry_after ?? '1' };
   return {};

@@ -11,10 +11,12 @@ import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { Directory } from '../../lib/module.ts';
 import { REST_BODY_BYTES } from '../../lib/server/http-server.ts';
+import { admissionTo } from '../auth/admission.ts';
+import { addDocs } from '../openapi/serve.ts';
 import { streamFrames } from '../sse/stream.ts';
 import { binderOf } from './bind.ts';
 import { parseBody } from './body.ts';
-import { type Call, callUnary, goneSignal, webHeaders } from './call.ts';
+import { type Call, callUnary, goneSignal } from './call.ts';
 import { addPlainRoutes } from './custom.ts';
 import { drain } from './drain.ts';
 import { languageOf } from './language.ts';
@@ -59,6 +61,7 @@ export async function registerRest(app: FastifyInstance, options: RestOptions): 
       for (const each of [method].flat()) if (each !== 'HEAD') paths.push({ method: each, url });
     });
     addPlainRoutes(scope, rest);
+    addDocs(scope);
     for (const route of routes) addRoute(scope, route, rest);
     scope.setNotFoundHandler(unroutedHandler(paths));
   });
@@ -91,17 +94,20 @@ function observe(
 
 function addRoute(scope: FastifyInstance, route: Route, rest: RestApp): void {
   const bind = binderOf(route, rest.config.timezone);
+  const admission = admissionTo(route, rest.authenticate);
   const headable = isSafe(route) && !isStream(route);
   if (route.method === 'GET' && !headable) refuseHead(scope, route);
   scope.route({
     method: route.method,
     url: route.url,
     exposeHeadRoute: headable,
+    config: { waits: isStream(route) ? () => true : ({ wait_seconds }) => Number(wait_seconds) > 0 },
+    onRequest: admission.admit,
     handler: async (request, reply) => {
       const call: Call = {
         directory: rest.directory,
         route,
-        identity: await rest.authenticate(webHeaders(request.headers)),
+        identity: admission.identityOf(request),
         message: bind({
           path: request.params as Record<string, string>,
           query: request.query as Record<string, unknown>,

@@ -21,6 +21,8 @@ const texts: Readonly<Record<string, Text>> = {
   FailTask: { zh: '任务已标记为未发送', en: 'Task recorded as not sent' },
   RequeueTask: { zh: '任务已重新排队', en: 'Task queued again' },
   CancelTask: { zh: '任务已取消', en: 'Task cancelled' },
+  PutAccount: { zh: '账号已保存', en: 'Account saved' },
+  PutShop: { zh: '店铺已保存', en: 'Shop saved' },
   IngestMessages: { zh: '消息处理完成', en: 'Messages processed' },
 };
 

@@ -48,6 +48,15 @@ const reasonTexts: Readonly<Record<ErrorReason, ReasonText>> = {
     zh: `会话由人工客服 ${agent(metadata, '其他客服')} 负责`,
     en: `The session belongs to ${agent(metadata, 'another agent')}`,
   }),
+  [ErrorReason.PARTY_NOT_FOUND]: { zh: '账号或店铺不存在', en: 'There is no such account or shop' },
+  [ErrorReason.ALIAS_TAKEN]: ({ value = '' }) => ({
+    zh: `别名 ${value} 已属于其他账号或店铺；如需改归，请传 move: true`,
+    en: `${value} is the alias of another account or shop; with move: true it becomes this one's`,
+  }),
+  [ErrorReason.ALIAS_IN_USE]: ({ value = '', session_id = '' }) => ({
+    zh: `会话 ${session_id} 正在使用别名 ${value}，请先关闭该会话`,
+    en: `The open session ${session_id} goes by ${value}: close it first`,
+  }),
   [ErrorReason.TASK_NOT_FOUND]: { zh: '任务不存在', en: 'There is no such task' },
   [ErrorReason.HANDED_OVER]: {
     zh: '会话已转人工，机器人不可发送',

@@ -1,30 +1,50 @@
 import type { Reminder } from '../../../gen/autosession/handover/v1/handover_pb.js';
 
-/** A way to tell people of a reminder. */
+/** A way to tell people of reminders. */
 export interface ReminderChannel {
   /** Names its deliveries in the database: it has to stay the same over restarts. Holds no secret. */
   readonly name: string;
+  /** What the receiver can bear. Without it every reminder goes by itself, several at a time. */
+  readonly pace?: Pace;
   /**
-   * Returns when the receiver has taken the reminder. Throws DeliveryError when it has not, or nobody knows whether. Runs in
-   * the context of the reminder's tenant. The same reminder may be delivered again when the process ends between its
-   * arrival and the note of it: receivers dedupe by its id.
+   * Returns when the receiver has taken all of the reminders: one, or as many as the pace lets go together. Throws
+   * DeliveryError when it has not, or nobody knows whether. Runs in the context of the reminders' tenant. The same reminder
+   * may be delivered again when the process ends between its arrival and the note of it: who can dedupe does so by its id.
    */
-  deliver(reminder: Reminder, signal: AbortSignal): Promise<void>;
+  deliver(reminders: Together, signal: AbortSignal): Promise<void>;
 }
 
-/** Why a delivery failed, in words that are safe to store and log: no URL, no secret, nothing that the receiver said. */
+/** Reminders that go in one message. */
+export type Together = readonly [Reminder, ...Reminder[]];
+
+/** The limits of a receiver that takes one message at a time, and not too often. */
+export interface Pace {
+  /** The shortest time between the beginnings of two messages, in milliseconds, over all processes. */
+  readonly intervalMs: number;
+  /** How many of the reminders, from the first one on, go into one message: at least one. */
+  fits(reminders: Together): number;
+}
+
+/** Why a delivery failed, in words that are safe to store and log: no URL, no secret, no text of the receiver. */
 export class DeliveryError extends Error {
-  /** Whether the receiver said no to this reminder, rather than being away or busy. */
+  /** Whether the receiver said no, rather than being away or busy. */
   readonly permanent: boolean;
+  /** Whether it may be for what the message says: its reminders are then tried each by itself. */
+  readonly ofContent: boolean;
   /** How long the receiver asked to be left alone, in milliseconds. */
   readonly retryAfterMs?: number;
 
   constructor(
     message: string,
-    { permanent = false, retryAfterMs }: { permanent?: boolean; retryAfterMs?: number } = {},
+    {
+      permanent = false,
+      ofContent = false,
+      retryAfterMs,
+    }: { permanent?: boolean; ofContent?: boolean; retryAfterMs?: number } = {},
   ) {
     super(message);
     this.permanent = permanent;
+    this.ofContent = ofContent;
     this.retryAfterMs = retryAfterMs;
   }
 }

@@ -8,7 +8,7 @@ import type { ReminderChannel } from './channel.ts';
 export function logChannel(logger: Logger): ReminderChannel {
   return {
     name: 'log',
-    deliver: async (reminder) => {
+    deliver: async ([reminder]) => {
       const { reminderId, sessionId, sessionName, kind, severity, accountId, shopName, count, ownerEpoch } = reminder;
       const line = {
         event: 'reminder',

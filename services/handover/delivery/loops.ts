@@ -1,6 +1,6 @@
 import { type Loop, startLeaderLoop } from '../../lib/loop.ts';
 import type { HandoverDeps } from '../deps.ts';
-import { DeliveryLane } from './lane.ts';
+import { laneOf } from './lane.ts';
 import { sweep } from './sweep.ts';
 
 /** Deliveries that come due by time are noticed this late at most; new reminders wake the loops. */
@@ -9,7 +9,7 @@ const POLL_MS = 1_000;
 /** Starts a delivery loop per channel, each led by one process of the installation. */
 export function startDelivery(deps: HandoverDeps): Loop[] {
   return deps.channels.map((channel) => {
-    const lane = new DeliveryLane(deps, channel);
+    const lane = laneOf(deps, channel);
     const name = `handover-delivery:${channel.name}`;
     return startLeaderLoop(deps.db, name, {
       name,

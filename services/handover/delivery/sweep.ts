@@ -1,8 +1,7 @@
-import { inContext, systemContext } from '../../lib/context.ts';
-import { backgroundRequestId } from '../../lib/loop.ts';
 import type { HandoverDeps } from '../deps.ts';
-import { settleDelivery } from '../store/deliveries.ts';
+import { settleDelivery } from '../store/outcomes.ts';
 import { orphanedDeliveries, removeEndedHandovers, removeSettledReminders } from '../store/retention.ts';
+import { inTenantOf } from './trials.ts';
 
 const BATCH = 200;
 const DAY_MS = 86_400_000;
@@ -26,10 +25,10 @@ export async function sweep(deps: HandoverDeps): Promise<boolean> {
 async function giveUpOrphans({ db, clock, channels }: HandoverDeps): Promise<number> {
   const names = channels.map((channel) => channel.name);
   const orphans = await orphanedDeliveries(db, names, clock.now() - DAY_MS, BATCH);
-  const outcome = { state: 'failed', error: 'the channel is not configured any more', refused: false } as const;
-  for (const delivery of orphans)
-    await inContext(systemContext(delivery.tenant, backgroundRequestId('reminder')), () =>
-      settleDelivery(db, delivery, outcome, clock.now()),
-    );
+  const failed = { state: 'failed', error: 'the channel is not configured any more', refused: false } as const;
+  for (const delivery of orphans) {
+    const outcome = delivery.state === 'accepted' ? ({ state: 'delivered' } as const) : failed;
+    await inTenantOf(delivery, () => settleDelivery(db, delivery, outcome, clock.now()));
+  }
   return orphans.length;
 }

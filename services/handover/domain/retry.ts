@@ -1,12 +1,14 @@
 /** How a channel did not deliver. */
 export interface Refusal {
-  /** Whether the receiver said no to this reminder, rather than being away or busy. */
+  /** Whether the receiver said no, rather than being away or busy. */
   readonly permanent: boolean;
+  /** Whether it may be for what the message says. */
+  readonly ofContent?: boolean;
   /** How long the receiver asked to be left alone, in milliseconds. */
   readonly retryAfterMs?: number;
 }
 
-/** A receiver that says no may be misconfigured for a while; after so many times it is believed. */
+/** A receiver that says no may be misconfigured for a while; after so many times it is believed. A no to the words never changes. */
 export const MAX_REFUSALS = 6;
 
 const FIRST_MS = 1_000;
@@ -18,7 +20,7 @@ const LONGEST_ASKED_MS = 60 * 60_000;
  * not worth another try. A receiver that is away or busy is tried for ever.
  */
 export function retryIn(refusal: Refusal, attempts: number, refusals: number): number | undefined {
-  if (refusal.permanent && refusals >= MAX_REFUSALS) return undefined;
+  if (refusal.permanent && (refusal.ofContent || refusals >= MAX_REFUSALS)) return undefined;
   const backoff = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempts - 1, 20));
   return Math.max(backoff, pauseAsked(refusal));
 }

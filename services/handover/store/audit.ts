@@ -4,6 +4,7 @@ import { Control, HandoverReason, Severity } from '../../../gen/autosession/cont
 import { type AuditEntry, AuditEntrySchema } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import { currentTenant } from '../../lib/context.ts';
 import type { Executor } from '../../lib/db/database.ts';
+import { prepared } from '../../lib/db/prepared.ts';
 import { msOf, sqlTime } from '../../lib/db/time.ts';
 import type { ControlChange } from '../domain/control-change.ts';
 import { enumOf, wordOf } from '../domain/words.ts';
@@ -31,16 +32,14 @@ export interface TaskDecision {
 
 /** Whether the event has its entry: everything that it leads to was committed with it. */
 export async function isAudited(tx: Executor<HandoverTables>, eventId: string): Promise<boolean> {
-  const row = await tx
-    .selectFrom('audit_entries')
-    .select('audit_id')
-    .where('tenant', '=', currentTenant())
-    .where('source_event_id', '=', eventId)
-    .executeTakeFirst();
-  return row !== undefined;
+  return (await selectEntry(tx, { tenant: currentTenant(), eventId })).rows.length > 0;
 }
 
-/** Adds the entry of a change of control. Fails on the unique index when the event has one. */
+const selectEntry = prepared((db: Executor<HandoverTables>, { tenant, eventId }: { tenant: string; eventId: string }) =>
+  db.selectFrom('audit_entries').select('audit_id').where('tenant', '=', tenant).where('source_event_id', '=', eventId),
+);
+
+/** Adds the entry of a change of control. The commit fails on the unique index when the event has one. */
 export async function auditChange(tx: Executor<HandoverTables>, key: AuditKey, change: ControlChange): Promise<void> {
   const row = {
     ...columns(key, change.at),
@@ -58,8 +57,12 @@ export async function auditChange(tx: Executor<HandoverTables>, key: AuditKey, c
     severity: wordOf(Severity, change.severity),
     details: change.details,
   };
-  await tx.insertInto('audit_entries').values(row).execute();
+  await insert.later(tx, { row });
 }
+
+const insert = prepared((db: Executor<HandoverTables>, { row }: { row: AuditRow }) =>
+  db.insertInto('audit_entries').values(row),
+);
 
 /** Adds the entry of an operator's decision. Fails on the unique index when the event has one. */
 export async function auditDecision(

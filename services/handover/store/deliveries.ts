@@ -1,34 +1,67 @@
-import { type Reminder, ReminderState } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import type { Reminder } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import { currentTenant } from '../../lib/context.ts';
-import type { Database, Executor } from '../../lib/db/database.ts';
+import type { Database } from '../../lib/db/database.ts';
 import { sqlTime } from '../../lib/db/time.ts';
-import { wordOf } from '../domain/words.ts';
 import { toReminder } from './reminders.ts';
 import type { DeliveryRow, HandoverTables } from './tables.ts';
 
-/** How a try ended. */
-export type Outcome =
-  | { readonly state: 'delivered' }
-  | { readonly state: 'pending'; readonly error: string; readonly refused: boolean; readonly nextTryAt: number }
-  | { readonly state: 'failed'; readonly error: string; readonly refused: boolean };
+/** The states of a delivery that somebody has to go on with. */
+export const OPEN = ['pending', 'accepted'] as const;
 
-/** At most `limit` deliveries of a channel that are due, of all tenants, the longest due first. */
-export function dueDeliveries(db: Database, channel: string, now: number, limit: number): Promise<DeliveryRow[]> {
+/**
+ * At most `limit` deliveries of a channel that are due, of all tenants, the longest due first. `accepted` ones are due when
+ * the claim of the process that noted them has run out.
+ */
+export function dueDeliveries(
+  db: Database,
+  channel: string,
+  state: (typeof OPEN)[number],
+  now: number,
+  limit: number,
+): Promise<DeliveryRow[]> {
   return db
     .of<HandoverTables>()
     .selectFrom('reminder_deliveries')
     .selectAll()
     .where('channel', '=', channel)
-    .where('state', '=', 'pending')
+    .where('state', '=', state)
     .where('next_try_at', '<=', sqlTime(now))
     .orderBy('next_try_at')
     .limit(limit)
     .execute();
 }
 
+/** The pending ones of them, those of the gravest reminders first, and of these the oldest. */
+export function gravestDeliveries(db: Database, channel: string, now: number, limit: number): Promise<DeliveryRow[]> {
+  return db
+    .of<HandoverTables>()
+    .selectFrom('reminder_deliveries as delivery')
+    .innerJoin('reminders as reminder', (join) =>
+      join.onRef('reminder.tenant', '=', 'delivery.tenant').onRef('reminder.reminder_id', '=', 'delivery.reminder_id'),
+    )
+    .selectAll('delivery')
+    .where('delivery.channel', '=', channel)
+    .where('delivery.state', '=', 'pending')
+    .where('delivery.next_try_at', '<=', sqlTime(now))
+    .orderBy((eb) =>
+      eb
+        .case()
+        .when('reminder.severity', '=', 'high')
+        .then(0)
+        .when('reminder.severity', '=', 'medium')
+        .then(1)
+        .else(2)
+        .end(),
+    )
+    .orderBy('reminder.created_at')
+    .orderBy('reminder.reminder_id')
+    .limit(limit)
+    .execute();
+}
+
 /** Makes the delivery this process's until `until`; false when another one was faster. */
 export async function claimDelivery(db: Database, delivery: DeliveryRow, until: number): Promise<boolean> {
-  const result = await mine(db.of<HandoverTables>(), delivery)
+  const result = await mine(db, delivery)
     .set({ attempts: delivery.attempts + 1, next_try_at: sqlTime(until) })
     .where('attempts', '=', delivery.attempts)
     .executeTakeFirst();
@@ -37,13 +70,14 @@ export async function claimDelivery(db: Database, delivery: DeliveryRow, until: 
 
 /** Lets a delivery that was claimed and not tried to its end be claimed again at once. */
 export async function giveBackDelivery(db: Database, delivery: DeliveryRow, now: number): Promise<void> {
-  await mine(db.of<HandoverTables>(), delivery)
+  await mine(db, delivery)
     .set({ next_try_at: sqlTime(now) })
     .execute();
 }
 
-function mine(db: Executor<HandoverTables>, { reminder_id, channel }: DeliveryRow) {
+function mine(db: Database, { reminder_id, channel }: DeliveryRow) {
   return db
+    .of<HandoverTables>()
     .updateTable('reminder_deliveries')
     .where('tenant', '=', currentTenant())
     .where('reminder_id', '=', reminder_id)
@@ -51,68 +85,41 @@ function mine(db: Executor<HandoverTables>, { reminder_id, channel }: DeliveryRo
     .where('state', '=', 'pending');
 }
 
-/** Fixes what the reminder says, for every channel and every try, and returns it; undefined when it is gone. */
-export async function letOut(db: Database, reminderId: string, now: number): Promise<Reminder | undefined> {
+/** Notes, in one statement, that the receiver has the reminders. From here on they are not said again. */
+export async function acceptDeliveries(db: Database, channel: string, reminderIds: readonly string[]): Promise<void> {
+  await db
+    .of<HandoverTables>()
+    .updateTable('reminder_deliveries')
+    .set({ state: 'accepted' })
+    .where('tenant', '=', currentTenant())
+    .where('reminder_id', 'in', reminderIds)
+    .where('channel', '=', channel)
+    .where('state', '=', 'pending')
+    .execute();
+}
+
+/** Fixes what the reminders say, for every channel and every try, and returns them, without those that are gone. */
+export async function letOut(db: Database, reminderIds: readonly string[], now: number): Promise<Reminder[]> {
   await db
     .of<HandoverTables>()
     .updateTable('reminders')
     .set({ out_at: sqlTime(now) })
     .where('tenant', '=', currentTenant())
-    .where('reminder_id', '=', reminderId)
+    .where('reminder_id', 'in', reminderIds)
     .where('out_at', 'is', null)
     .execute();
-  const row = await db
+  return peek(db, reminderIds);
+}
+
+/** The reminders in the order of their ids' list, without those that are gone. What they count may still grow. */
+export async function peek(db: Database, reminderIds: readonly string[]): Promise<Reminder[]> {
+  const rows = await db
     .of<HandoverTables>()
     .selectFrom('reminders')
     .selectAll()
     .where('tenant', '=', currentTenant())
-    .where('reminder_id', '=', reminderId)
-    .executeTakeFirst();
-  return row && toReminder(row);
-}
-
-/** Records how a try ended; the reminder is settled with its last delivery. */
-export async function settleDelivery(db: Database, delivery: DeliveryRow, outcome: Outcome, now: number) {
-  await db.transaction<HandoverTables, void>('handover.settle-delivery', async (tx) => {
-    await countTry(tx, delivery, outcome);
-    await mine(tx, delivery).set(columnsOf(delivery, outcome)).execute();
-    if (outcome.state !== 'pending') await settleReminder(tx, delivery.reminder_id, now);
-  });
-}
-
-/** Comes first: it locks the reminder, so that of two channels that end together the second one sees the first. */
-async function countTry(tx: Executor<HandoverTables>, { reminder_id }: DeliveryRow, outcome: Outcome): Promise<void> {
-  const error = outcome.state === 'delivered' ? {} : { last_error: outcome.error };
-  await tx
-    .updateTable('reminders')
-    .set((eb) => ({ attempts: eb('attempts', '+', 1), ...error }))
-    .where('tenant', '=', currentTenant())
-    .where('reminder_id', '=', reminder_id)
+    .where('reminder_id', 'in', reminderIds)
     .execute();
-}
-
-function columnsOf({ refusals }: DeliveryRow, outcome: Outcome) {
-  if (outcome.state === 'delivered') return { state: 'delivered', last_error: '' };
-  const tried = { state: outcome.state, last_error: outcome.error, refusals: refusals + Number(outcome.refused) };
-  return outcome.state === 'pending' ? { ...tried, next_try_at: sqlTime(outcome.nextTryAt) } : tried;
-}
-
-async function settleReminder(tx: Executor<HandoverTables>, reminderId: string, now: number): Promise<void> {
-  const deliveries = await tx
-    .selectFrom('reminder_deliveries')
-    .select('state')
-    .where('tenant', '=', currentTenant())
-    .where('reminder_id', '=', reminderId)
-    .execute();
-  if (deliveries.some(({ state }) => state === 'pending')) return;
-  const failed = deliveries.some(({ state }) => state === 'failed');
-  await tx
-    .updateTable('reminders')
-    .set({
-      state: wordOf(ReminderState, failed ? ReminderState.FAILED : ReminderState.DELIVERED),
-      settled_at: sqlTime(now),
-    })
-    .where('tenant', '=', currentTenant())
-    .where('reminder_id', '=', reminderId)
-    .execute();
+  const byId = new Map(rows.map((row) => [row.reminder_id, row]));
+  return reminderIds.flatMap((id) => byId.get(id) ?? []).map(toReminder);
 }

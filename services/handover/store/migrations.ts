@@ -114,5 +114,15 @@ export const handoverMigrations: Migrations = {
         'CREATE INDEX reminder_counted_events_reminder ON reminder_counted_events (tenant, reminder_id)',
       ],
     },
+    {
+      name: '004_channel_paces',
+      statements: (c) => [
+        `CREATE TABLE channel_paces (
+          channel ${c.key(300)} NOT NULL,
+          free_at ${c.time} NOT NULL,
+          PRIMARY KEY (channel)
+        ) ${c.table}`,
+      ],
+    },
   ],
 };

@@ -1,5 +1,6 @@
 import type { Database } from '../../lib/db/database.ts';
 import { sqlTime } from '../../lib/db/time.ts';
+import { OPEN } from './deliveries.ts';
 import type { DeliveryRow, HandoverTables } from './tables.ts';
 
 /** Removes at most `limit` handovers that ended before `before`, of all tenants; returns how many. */
@@ -53,7 +54,7 @@ export function orphanedDeliveries(
     .selectFrom('reminder_deliveries')
     .selectAll()
     .where('channel', 'not in', channels)
-    .where('state', '=', 'pending')
+    .where('state', 'in', OPEN)
     .where('next_try_at', '<', sqlTime(before))
     .limit(limit)
     .execute();

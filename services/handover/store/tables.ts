@@ -47,13 +47,19 @@ export interface DeliveryRow {
   tenant: string;
   reminder_id: string;
   channel: string;
-  /** pending, delivered, failed. */
+  /** pending; accepted: the receiver has it, and the reminder does not say so yet; delivered, failed. */
   state: string;
   attempts: number;
   /** How many of them the channel refused, rather than failed at. */
   refusals: number;
   next_try_at: string;
   last_error: string;
+}
+
+/** When a channel with a pace may say its next thing. */
+export interface ChannelPaceRow {
+  channel: string;
+  free_at: string;
 }
 
 /** An event whose messages a reminder counts: a repeat of it must not count again. */
@@ -91,5 +97,6 @@ export interface HandoverTables {
   reminders: ReminderRow;
   reminder_deliveries: DeliveryRow;
   reminder_counted_events: CountedEventRow;
+  channel_paces: ChannelPaceRow;
   audit_entries: AuditRow;
 }

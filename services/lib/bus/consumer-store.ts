@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Database, Executor } from '../db/database.ts';
+import { prepared } from '../db/prepared.ts';
 import { sqlTime } from '../db/time.ts';
 import type { LoggedEvent, LogRecord } from './event-log.ts';
 import { sourceKey } from './session-key.ts';
@@ -65,6 +66,10 @@ export interface BatchResult {
   readonly parked: readonly Parked[];
 }
 
+const replaceProgress = prepared((db: Executor<ConsumerTables>, { rows }: { rows: readonly ProgressRow[] }) =>
+  db.replaceInto('consumer_progress').values(rows),
+);
+
 /** The statements of one consumer. */
 export class ConsumerStore {
   readonly #db: Database;
@@ -128,7 +133,7 @@ export class ConsumerStore {
         .executeTakeFirst();
       if (moved.numUpdatedRows === 0n) return false;
       const rows = [...handled.values()].map((record) => this.#progressOf(record));
-      if (rows.length > 0) await tx.replaceInto('consumer_progress').values(rows).execute();
+      if (rows.length > 0) await replaceProgress.later(tx, { rows });
       if (parked.length > 0)
         await tx
           .insertInto('parked_event')

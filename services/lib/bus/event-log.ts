@@ -86,6 +86,10 @@ export interface EventLog extends AsyncDisposable {
    * from `after` without a gap; call bounds() and begin again.
    */
   tail(after: bigint, signal: AbortSignal, incarnation?: string): AsyncIterable<LoggedEvent[]>;
+  /** Tells the relay of another process that records wait for it. Costs next to nothing and may be lost: the relay polls too. */
+  ring(): void;
+  /** Calls `hook` at the rings of other processes, from the next use of the log on. */
+  onRing(hook: () => void): Disposable;
   /** Removes what is older than this time; for logs that do not do so by themselves. */
   trim(before: number): Promise<void>;
   /** Whether the log answers now. */

@@ -1,6 +1,7 @@
 import { backoff, pause } from '../bell.ts';
 import type { Logger } from '../log.ts';
 import { type EventLog, type LogBounds, LogChanged, type LoggedEvent } from './event-log.ts';
+import { NatsBell } from './nats-bell.ts';
 import { type NatsLink, NatsLinks } from './nats-link.ts';
 import { NatsLogWriter } from './nats-log-writer.ts';
 import { openPull, pull } from './nats-pull.ts';
@@ -41,10 +42,13 @@ class NatsEventLog implements EventLog {
   readonly name = 'NATS JetStream';
   readonly #links: NatsLinks;
   readonly #stream: NatsStream;
+  readonly #bell: NatsBell;
 
   constructor(links: NatsLinks, stream: NatsStream) {
     this.#links = links;
     this.#stream = stream;
+    // beside the log's subjects, which have three parts
+    this.#bell = new NatsBell(links, `${stream.prefix}-bell`);
   }
 
   async bounds(): Promise<LogBounds> {
@@ -102,6 +106,14 @@ class NatsEventLog implements EventLog {
     yield* pull(link, consumer, BATCH, signal);
   }
 
+  ring(): void {
+    this.#bell.ring();
+  }
+
+  onRing(hook: () => void): Disposable {
+    return this.#bell.onRing(hook);
+  }
+
   /** The stream's own max_age removes what is old. */
   async trim(): Promise<void> {}
 
@@ -118,6 +130,7 @@ class NatsEventLog implements EventLog {
 
   async #open(): Promise<{ link: NatsLink; incarnation: string }> {
     const link = await this.#links.current();
+    this.#bell.listenOn(link);
     return { link, incarnation: await this.#stream.find(link) };
   }
 }

@@ -67,6 +67,13 @@ class SqlEventLog implements EventLog {
     return this.#store.trim(before);
   }
 
+  /** One process: the relay hears of every commit by itself. */
+  ring(): void {}
+
+  onRing(): Disposable {
+    return { [Symbol.dispose]() {} };
+  }
+
   ping(): Promise<boolean> {
     return this.#store.bounds().then(
       () => true,

@@ -1,9 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Kysely, type Dialect as KyselyDialect } from 'kysely';
+import type { Kysely } from 'kysely';
 import { maybeContext } from '../context.ts';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import { failpoint } from '../failpoints.ts';
-import { ATTEMPTS, retryPause, singleStatements } from './single-statements.ts';
+import type { Connection } from './connection.ts';
+import type { SqlCounts } from './counts.ts';
+import { kyselyOver, TransactionExecutor } from './executor.ts';
+import { ATTEMPTS, retryPause, SingleStatements } from './single-statements.ts';
 
 export type Dialect = 'mysql' | 'sqlite';
 
@@ -20,8 +23,10 @@ export interface NamedLock extends AsyncDisposable {
 /** What a SQL dialect brings. */
 export interface Backend {
   readonly dialect: Dialect;
-  /** How Kysely reaches it; every driver that it creates shares the same connections. */
-  readonly kyselyDialect: KyselyDialect;
+  /** What was asked of it so far. */
+  readonly counts: SqlCounts;
+  /** Lends a connection; waits for one when all are lent. */
+  connect(): Promise<Connection>;
   /** Takes the lock, or returns undefined when somebody else holds it. Does not wait. */
   tryLock(name: string): Promise<NamedLock | undefined>;
   /** Whether the statement failed on a unique index. */
@@ -53,14 +58,11 @@ export function outsideTransaction<T>(work: () => T): T {
 export class Database {
   readonly backend: Backend;
   // biome-ignore lint/suspicious/noExplicitAny: the tables are the stores' business
-  readonly #transactions: Kysely<any>;
-  // biome-ignore lint/suspicious/noExplicitAny: the tables are the stores' business
   readonly #statements: Kysely<any>;
 
   constructor(backend: Backend) {
     this.backend = backend;
-    this.#transactions = new Kysely({ dialect: backend.kyselyDialect });
-    this.#statements = new Kysely({ dialect: singleStatements(this) });
+    this.#statements = kyselyOver(new SingleStatements(this));
   }
 
   get dialect(): Dialect {
@@ -97,13 +99,7 @@ export class Database {
       state.afterCommit.length = 0;
       maybeContext()?.signal?.throwIfAborted();
       try {
-        return await openTransaction.run(state, () =>
-          this.#transactions.transaction().execute(async (tx) => {
-            const result = await work(tx as unknown as Executor<T>);
-            await failpoint(`db.before-commit:${label}`);
-            return result;
-          }),
-        );
+        return await openTransaction.run(state, () => this.#run(label, work));
       } catch (error) {
         if (attempt < ATTEMPTS && this.backend.isRetryable(error)) {
           await retryPause(attempt);
@@ -111,6 +107,25 @@ export class Database {
         }
         throw this.translate(error);
       }
+    }
+  }
+
+  async #run<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>): Promise<R> {
+    const connection = await this.backend.connect();
+    const statements = new TransactionExecutor(this.dialect, connection);
+    try {
+      await connection.begin();
+      const result = await work(kyselyOver(statements));
+      await failpoint(`db.before-commit:${label}`);
+      await connection.commit();
+      this.backend.counts.committed(label);
+      return result;
+    } catch (error) {
+      await connection.rollback();
+      throw error;
+    } finally {
+      statements.close();
+      connection.release();
     }
   }
 

@@ -1,8 +1,8 @@
-import { MysqlDialect } from 'kysely';
 import { createPool, type PoolOptions } from 'mysql2';
+import { SqlCounts } from './counts.ts';
 import type { Backend } from './database.ts';
+import { lendMysql } from './mysql-connection.ts';
 import { takeMysqlLock } from './mysql-lock.ts';
-import { withStatementLimit } from './mysql-pool.ts';
 
 const DUPLICATE = 1062;
 /** 1020: the row changed under the snapshot (MariaDB), 1205: lock wait, 1213: deadlock. */
@@ -48,6 +48,7 @@ export function mysqlBackend(url: string, poolSize = 20): Backend {
   };
   const pool = createPool({
     ...options,
+    multipleStatements: true, // see mysql-connection.ts; every value is a parameter, never text of a statement
     connectionLimit: poolSize,
     queueLimit: WAITING_LINE,
     idleTimeout: IDLE_MS,
@@ -60,9 +61,11 @@ export function mysqlBackend(url: string, poolSize = 20): Backend {
       });
   });
   const database = new URL(url).pathname.slice(1);
+  const counts = new SqlCounts();
   return {
     dialect: 'mysql',
-    kyselyDialect: new MysqlDialect({ pool: withStatementLimit(pool) }),
+    counts,
+    connect: () => lendMysql(pool, counts),
     tryLock: (name) => takeMysqlLock(options, `${database}:${name}`),
     isDuplicateKey: (error) => errno(error) === DUPLICATE,
     isRetryable: (error) => RETRYABLE.includes(errno(error)),

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CompiledQuery, DatabaseConnection, Driver, Dialect as KyselyDialect, QueryResult } from 'kysely';
+import type { CompiledQuery, QueryResult } from 'kysely';
 import type { Backend } from './database.ts';
+import { StatementExecutor } from './executor.ts';
 
 /** How often a transaction or statement that lost a deadlock is run. */
 export const ATTEMPTS = 8;
@@ -10,88 +11,47 @@ export function retryPause(attempt: number): Promise<void> {
   return delay(Math.random() * 5 * 2 ** attempt);
 }
 
-interface ErrorsOf {
+interface Owner {
   readonly backend: Backend;
   translate(error: unknown): unknown;
 }
 
 /**
- * The backend for statements that are committed each by itself. One that lost a deadlock has changed nothing and is run
- * again; other failures are translated. Not for transactions: those are run again as a whole, by their owner.
+ * Runs statements that are committed each by itself. One that lost a deadlock has changed nothing and is run again; other
+ * failures are translated. Not for transactions: those are run again as a whole, by their owner.
  */
-export function singleStatements(errors: ErrorsOf): KyselyDialect {
-  const dialect = errors.backend.kyselyDialect;
-  return {
-    createAdapter: () => dialect.createAdapter(),
-    createDriver: () => new SingleStatementDriver(dialect.createDriver(), errors),
-    createIntrospector: (db) => dialect.createIntrospector(db),
-    createQueryCompiler: () => dialect.createQueryCompiler(),
-  };
-}
+export class SingleStatements extends StatementExecutor {
+  readonly #owner: Owner;
 
-class SingleStatementDriver implements Driver {
-  readonly #driver: Driver;
-  readonly #errors: ErrorsOf;
-
-  constructor(driver: Driver, errors: ErrorsOf) {
-    this.#driver = driver;
-    this.#errors = errors;
-  }
-
-  init(): Promise<void> {
-    return this.#driver.init();
-  }
-
-  async acquireConnection(): Promise<DatabaseConnection> {
-    try {
-      return new SingleStatementConnection(await this.#driver.acquireConnection(), this.#errors);
-    } catch (error) {
-      throw this.#errors.translate(error);
-    }
-  }
-
-  releaseConnection(connection: SingleStatementConnection): Promise<void> {
-    return this.#driver.releaseConnection(connection.inner);
-  }
-
-  beginTransaction(): Promise<void> {
-    throw new Error('transactions go through Database.transaction()');
-  }
-
-  commitTransaction(): Promise<void> {
-    return this.beginTransaction();
-  }
-
-  rollbackTransaction(): Promise<void> {
-    return this.beginTransaction();
-  }
-
-  destroy(): Promise<void> {
-    return this.#driver.destroy();
-  }
-}
-
-class SingleStatementConnection implements DatabaseConnection {
-  readonly inner: DatabaseConnection;
-  readonly #errors: ErrorsOf;
-
-  constructor(inner: DatabaseConnection, errors: ErrorsOf) {
-    this.inner = inner;
-    this.#errors = errors;
+  constructor(owner: Owner) {
+    super(owner.backend.dialect);
+    this.#owner = owner;
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.inner.executeQuery<R>(query);
+        return await this.#run<R>(query);
       } catch (error) {
-        if (attempt === ATTEMPTS || !this.#errors.backend.isRetryable(error)) throw this.#errors.translate(error);
+        if (attempt === ATTEMPTS || !this.#owner.backend.isRetryable(error)) throw this.#owner.translate(error);
         await retryPause(attempt);
       }
     }
   }
 
-  streamQuery<R>(query: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
-    return this.inner.streamQuery<R>(query, chunkSize);
+  /** Nothing to wait for: there is no commit to travel with. */
+  async executeLater(query: CompiledQuery): Promise<void> {
+    await this.executeQuery(query);
+  }
+
+  async #run<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const connection = await this.#owner.backend.connect();
+    try {
+      const result = await connection.execute<R>(query);
+      if (result.numAffectedRows) this.#owner.backend.counts.committed('single');
+      return result;
+    } finally {
+      connection.release();
+    }
   }
 }

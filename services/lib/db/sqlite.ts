@@ -1,19 +1,11 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import {
-  CompiledQuery,
-  type DatabaseConnection,
-  type Driver,
-  type QueryResult,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-} from 'kysely';
+import { DatabaseSync } from 'node:sqlite';
+import { SqlCounts } from './counts.ts';
 import type { Backend, NamedLock } from './database.ts';
+import { SqliteConnections } from './sqlite-connection.ts';
 
 const DUPLICATE = [1555, 2067]; // SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE
-const CACHED_STATEMENTS = 500;
 
 /**
  * SQLite in a file under `dataDir`, or in memory for `:memory:`. One connection, one transaction at a time. A second
@@ -26,22 +18,19 @@ export function sqliteBackend(dataDir: string): Backend {
   const database = new DatabaseSync(inMemory ? ':memory:' : join(dataDir, 'auto-session.db'));
   // FULL: a commit that was answered survives a power cut, not only the end of the process.
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
-  const driver = new NodeSqliteDriver(database);
+  const counts = new SqlCounts();
+  const connections = new SqliteConnections(database, counts);
   const locks = new Set<string>();
   return {
     dialect: 'sqlite',
-    kyselyDialect: {
-      createAdapter: () => new SqliteAdapter(),
-      createDriver: () => driver,
-      createIntrospector: (db) => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
-    },
+    counts,
+    connect: () => connections.lend(),
     tryLock: async (name) => takeLock(locks, name),
     isDuplicateKey: (error) => DUPLICATE.includes(errorCode(error)),
     isRetryable: () => false,
     isUnavailable: () => false,
     close: async () => {
-      await driver.destroy();
+      await connections.close();
       folderLock?.close();
     },
   };
@@ -79,95 +68,4 @@ function takeLock(locks: Set<string>, name: string): NamedLock | undefined {
 
 function errorCode(error: unknown): number {
   return (error as { errcode?: number } | undefined)?.errcode ?? 0;
-}
-
-/** One connection behind one queue: SQLite has one writer, and two flows must not share a transaction. */
-class NodeSqliteDriver implements Driver {
-  readonly #database: DatabaseSync;
-  readonly #connection: NodeSqliteConnection;
-  #busy: Promise<void> = Promise.resolve();
-  #release: () => void = () => {};
-
-  constructor(database: DatabaseSync) {
-    this.#database = database;
-    this.#connection = new NodeSqliteConnection(database);
-  }
-
-  async init(): Promise<void> {}
-
-  async acquireConnection(): Promise<DatabaseConnection> {
-    const before = this.#busy;
-    let release = () => {};
-    this.#busy = new Promise((resolve) => {
-      release = resolve;
-    });
-    await before;
-    this.#release = release;
-    return this.#connection;
-  }
-
-  async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('BEGIN IMMEDIATE'));
-  }
-
-  async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('COMMIT'));
-  }
-
-  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    // a full disk ends the transaction by itself, and then ROLLBACK would hide that error behind its own
-    if (this.#database.isTransaction) await connection.executeQuery(CompiledQuery.raw('ROLLBACK'));
-  }
-
-  async releaseConnection(): Promise<void> {
-    this.#release();
-  }
-
-  async destroy(): Promise<void> {
-    await this.#busy;
-    this.#connection.forgetStatements();
-    this.#database.close();
-  }
-}
-
-class NodeSqliteConnection implements DatabaseConnection {
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, { statement: StatementSync; reads: boolean }>();
-
-  constructor(database: DatabaseSync) {
-    this.#database = database;
-  }
-
-  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const { statement, reads } = this.#prepare(query.sql);
-    const parameters = query.parameters.map(bindable);
-    if (reads) return { rows: statement.all(...parameters) as R[] };
-    const { changes, lastInsertRowid } = statement.run(...parameters);
-    return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
-  }
-
-  // biome-ignore lint/correctness/useYield: the interface wants a generator
-  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
-    throw new Error('streamed queries are not supported');
-  }
-
-  forgetStatements(): void {
-    this.#statements.clear();
-  }
-
-  #prepare(sql: string): { statement: StatementSync; reads: boolean } {
-    const known = this.#statements.get(sql);
-    if (known) return known;
-    const statement = this.#database.prepare(sql);
-    const prepared = { statement, reads: statement.columns().length > 0 };
-    if (this.#statements.size >= CACHED_STATEMENTS) this.#statements.clear();
-    this.#statements.set(sql, prepared);
-    return prepared;
-  }
-}
-
-function bindable(value: unknown): SQLInputValue {
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  if (value === undefined) return null;
-  return value as SQLInputValue;
 }

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { getOption } from '@bufbuild/protobuf';
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 import { internal } from '../../../gen/autosession/access/v1/access_pb.js';
+import { requireScope } from '../auth/scopes.ts';
 import { inContext, type RequestContext } from '../context.ts';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import type { Ids } from '../ids.ts';
@@ -13,13 +14,23 @@ export interface Identity {
   readonly tenant: string;
   /** How logs and the audit name him. */
   readonly actor: string;
+  /** What his key is for, as `requireScope` reads it; absent where no keys are configured: then everything. */
+  readonly scopes?: readonly string[];
 }
 
 /** Tells who a caller is from the headers of his request; throws UNAUTHENTICATED. */
 export type Authenticate = (headers: Headers) => Identity | Promise<Identity>;
 
 /** Everybody is the default tenant: right as long as only this machine can reach the ports. */
-export const anonymous: Authenticate = () => ({ tenant: 'default', actor: 'anonymous' });
+export const anonymous = (): Identity => ({ tenant: 'default', actor: 'anonymous' });
+
+/** For a process that serves the installation's own services alone: nobody else is anybody there. */
+export const servicesOnly: Authenticate = () => {
+  throw refuse(
+    ErrorReason.UNAUTHENTICATED,
+    'this process answers to the services of the installation: call the gateway',
+  );
+};
 
 /** The headers by which a service tells the next one for whom it calls. Believed only beside the installation's secret. */
 export const hop = {
@@ -43,8 +54,8 @@ interface ContextOptions {
 }
 
 /**
- * Enters the request's context: from the calling service when it proves to be one of ours, else from `authenticate`.
- * Refuses internal RPCs to everybody else. Answers and errors carry the request id.
+ * Enters the request's context: from the calling service when it proves to be one of ours, else from `authenticate` and
+ * within the scopes of the RPC. Refuses internal RPCs to everybody else. Answers and errors carry the request id.
  */
 export function contextInterceptor(options: ContextOptions): Interceptor {
   return (next) => async (request) => {
@@ -74,9 +85,33 @@ async function contextOf(
     throw refuse(ErrorReason.PERMISSION_DENIED, `${request.method.name} is for the services themselves`);
   const identity = trusted
     ? { tenant: header.get(hop.tenant) ?? 'default', actor: decodeURIComponent(header.get(hop.actor) ?? 'system') }
-    : await options.authenticate(header);
+    : await admitted(request, options.authenticate);
   const key = idempotencyKey(header, request.stream ? undefined : request.message);
-  return { ...identity, requestId, signal: request.signal, idempotencyKey: key };
+  const { tenant, actor } = identity;
+  return { tenant, actor, requestId, signal: request.signal, deadline: deadlineOf(header), idempotencyKey: key };
+}
+
+/** A caller from outside, who has to be known and to be allowed to call this RPC. */
+async function admitted(request: UnaryRequest | StreamRequest, authenticate: Authenticate): Promise<Identity> {
+  if (isOpen(request)) return anonymous();
+  const identity = await authenticate(request.header);
+  requireScope(identity, request.method);
+  return identity;
+}
+
+const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
+
+/** When the caller stops waiting, from what Connect or gRPC say of it; undefined when they say nothing. */
+function deadlineOf(header: Headers): number | undefined {
+  const connect = header.get('connect-timeout-ms');
+  if (connect !== null) return Date.now() + Number(connect);
+  const [, amount, unit = ''] = /^(\d{1,8})([HMSmun])$/.exec(header.get('grpc-timeout') ?? '') ?? [];
+  return amount === undefined ? undefined : Date.now() + Number(amount) * (GRPC_UNITS[unit] ?? 0);
+}
+
+/** gRPC's own services (health, reflection) tell nothing of anybody. */
+function isOpen({ service }: UnaryRequest | StreamRequest): boolean {
+  return service.typeName.startsWith('grpc.');
 }
 
 function isOurs(given: string | null, secret: string): boolean {

@@ -4,6 +4,7 @@ import { EventSchema, Source } from '../../../gen/autosession/event/v1/event_pb.
 import type { Clock } from '../clock.ts';
 import { afterCommit, type Executor } from '../db/database.ts';
 import type { Migrations } from '../db/migrate.ts';
+import { prepared } from '../db/prepared.ts';
 import { sqlTime } from '../db/time.ts';
 import type { Ids } from '../ids.ts';
 
@@ -80,6 +81,40 @@ export const sourceNames: Record<Source, string> = {
 /** An event to emit. `eventId` and `occurredAt` are filled in when absent; `sourceSeq` is the emitter's to count. */
 export type EventInit = MessageInitShape<typeof EventSchema> & { source: Source; sessionId: string; sourceSeq: number };
 
+const insertRows = prepared((db: Executor<OutboxTables>, { rows }: { rows: readonly object[] }) =>
+  db.insertInto('outbox').values(rows as never),
+);
+
+interface SequenceKey {
+  readonly tenant: string;
+  readonly source: string;
+  readonly sessionId: string;
+}
+
+const raiseSequence = prepared(
+  (db: Executor<OutboxTables>, to: SequenceKey & { readonly count: number; readonly updatedAt: string }) =>
+    db
+      .updateTable('event_sequence')
+      .set((eb) => ({ last_seq: eb('last_seq', '+', to.count), updated_at: to.updatedAt }))
+      .where('tenant', '=', to.tenant)
+      .where('source', '=', to.source)
+      .where('session_id', '=', to.sessionId),
+);
+
+const selectSequence = prepared((db: Executor<OutboxTables>, { tenant, source, sessionId }: SequenceKey) =>
+  db
+    .selectFrom('event_sequence')
+    .select('last_seq')
+    .where('tenant', '=', tenant)
+    .where('source', '=', source)
+    .where('session_id', '=', sessionId),
+);
+
+const insertSequence = prepared(
+  (db: Executor<OutboxTables>, { row }: { readonly row: OutboxTables['event_sequence'] }) =>
+    db.insertInto('event_sequence').values(row),
+);
+
 /** Writes events beside the change that they tell of; the relay takes them from there. */
 export class Outbox {
   readonly #clock: Clock;
@@ -92,17 +127,14 @@ export class Outbox {
   }
 
   /**
-   * Adds the events to the transaction, in one insert. Every `sourceSeq` must have been taken under the session's row lock
+   * Adds the events to the transaction, in one insert; a failure of it may come out at the commit. Every `sourceSeq` must have been taken under the session's row lock
    * (or by `takeSequence`). The relay is woken after the commit.
    */
   async emit(tx: Executor, tenant: string, events: readonly EventInit[]): Promise<void> {
     if (events.length === 0) return;
     const now = this.#clock.now();
     const rows = events.map((init) => this.#row(init, tenant, now));
-    await (tx as Executor<OutboxTables>)
-      .insertInto('outbox')
-      .values(rows as never)
-      .execute();
+    await insertRows.later(tx, { rows });
     afterCommit(() => this.wake());
   }
 
@@ -128,37 +160,23 @@ export class Outbox {
    * transaction ends. For sources that have no row of their own per session; the others count in their row.
    */
   async takeSequence(tx: Executor, tenant: string, source: Source, sessionId: string, count = 1): Promise<number> {
-    const tables = tx as Executor<OutboxTables>;
-    const key = { tenant, source: sourceNames[source], session_id: sessionId };
-    const updated_at = sqlTime(this.#clock.now());
-    const where = tables
-      .updateTable('event_sequence')
-      .set((eb) => ({ last_seq: eb('last_seq', '+', count), updated_at }))
-      .where('tenant', '=', key.tenant)
-      .where('source', '=', key.source)
-      .where('session_id', '=', key.session_id);
-    const result = await where.executeTakeFirst();
-    if (result.numUpdatedRows === 0n) {
-      // A racing first emitter fails on the primary key; the caller's transaction is then run again.
-      await tables
-        .insertInto('event_sequence')
-        .values({ ...key, last_seq: count, updated_at })
-        .execute();
-      return 1;
-    }
-    return (await this.lastSequence(tx, tenant, source, sessionId)) - count + 1;
+    const key = { tenant, source: sourceNames[source], sessionId };
+    const updatedAt = sqlTime(this.#clock.now());
+    const [raised, last] = await Promise.all([
+      raiseSequence(tx, { ...key, count, updatedAt }),
+      this.lastSequence(tx, tenant, source, sessionId),
+    ]);
+    if (raised.numAffectedRows) return last - count + 1;
+    // a racing first emitter fails on the primary key; the caller's transaction is then run again
+    const row = { tenant, source: key.source, session_id: sessionId, last_seq: count, updated_at: updatedAt };
+    await insertSequence.later(tx, { row });
+    return 1;
   }
 
   /** The last number that `takeSequence` gave out for (source, session); 0 if none. */
   async lastSequence(tx: Executor, tenant: string, source: Source, sessionId: string): Promise<number> {
-    const row = await (tx as Executor<OutboxTables>)
-      .selectFrom('event_sequence')
-      .select('last_seq')
-      .where('tenant', '=', tenant)
-      .where('source', '=', sourceNames[source])
-      .where('session_id', '=', sessionId)
-      .executeTakeFirst();
-    return row?.last_seq ?? 0;
+    const { rows } = await selectSequence(tx, { tenant, source: sourceNames[source], sessionId });
+    return rows[0]?.last_seq ?? 0;
   }
 
   /** Calls `hook` after every commit that emitted something in this process. */

@@ -1,7 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { Database, Executor } from '../db/database.ts';
-import { lockRow } from '../db/lock-row.ts';
+import { prepared } from '../db/prepared.ts';
 import { msOf, sqlTime } from '../db/time.ts';
 import type { OutboxRow, OutboxTables } from './outbox.ts';
 
@@ -24,6 +24,43 @@ export interface Outcome {
   readonly published: readonly OutboxRow[];
   readonly refused: readonly { row: OutboxRow; retryAt: number; error: string }[];
 }
+
+/** `last_position` never goes down: two relays may settle in another order than they published. */
+const reach = prepared(
+  (db: Executor<RelayTables>, to: { readonly name: string; readonly incarnation: string; readonly last: number }) =>
+    db
+      .updateTable('relay_state')
+      .set((eb) => ({
+        last_position: eb.case().when('last_position', '<', to.last).then(to.last).else(eb.ref('last_position')).end(),
+      }))
+      .where('name', '=', to.name)
+      .where('incarnation', '=', to.incarnation),
+);
+
+const mark = prepared(
+  (db: Executor<RelayTables>, { positions, publishedAt }: { positions: readonly number[]; publishedAt: string }) =>
+    db.updateTable('outbox').set({ published_at: publishedAt, retry_at: null }).where('position', 'in', positions),
+);
+
+const selectWaiting = prepared((db: Executor<RelayTables>, { now, limit }: { now: string; limit: number }) => {
+  const parked = db
+    .selectFrom('outbox')
+    .select((eb) => ['tenant', 'session_id', eb.fn.min('position').as('first')])
+    .where('retry_at', '>', now)
+    .where('published_at', 'is', null)
+    .groupBy(['tenant', 'session_id'])
+    .as('parked');
+  return db
+    .selectFrom('outbox')
+    .leftJoin(parked, (join) =>
+      join.onRef('parked.tenant', '=', 'outbox.tenant').onRef('parked.session_id', '=', 'outbox.session_id'),
+    )
+    .selectAll('outbox')
+    .where('outbox.published_at', 'is', null)
+    .where((eb) => eb.or([eb('parked.first', 'is', null), eb('outbox.position', '<', eb.ref('parked.first'))]))
+    .orderBy('outbox.position')
+    .limit(limit);
+});
 
 /** The statements of the relay. */
 export class RelayStore {
@@ -51,26 +88,7 @@ export class RelayStore {
    * to be one statement: between two, another relay could park a row, and what is behind it would overtake it.
    */
   waiting(limit: number): Promise<OutboxRow[]> {
-    const parked = this.#db
-      .of<RelayTables>()
-      .selectFrom('outbox')
-      .select((eb) => ['tenant', 'session_id', eb.fn.min('position').as('first')])
-      .where('retry_at', '>', sqlTime(this.#clock.now()))
-      .where('published_at', 'is', null)
-      .groupBy(['tenant', 'session_id'])
-      .as('parked');
-    return this.#db
-      .of<RelayTables>()
-      .selectFrom('outbox')
-      .leftJoin(parked, (join) =>
-        join.onRef('parked.tenant', '=', 'outbox.tenant').onRef('parked.session_id', '=', 'outbox.session_id'),
-      )
-      .selectAll('outbox')
-      .where('outbox.published_at', 'is', null)
-      .where((eb) => eb.or([eb('parked.first', 'is', null), eb('outbox.position', '<', eb.ref('parked.first'))]))
-      .orderBy('outbox.position')
-      .limit(limit)
-      .execute();
+    return selectWaiting(this.#db.of(), { now: sqlTime(this.#clock.now()), limit }).then(({ rows }) => rows);
   }
 
   /**
@@ -79,10 +97,11 @@ export class RelayStore {
    */
   settle({ incarnation, last, published, refused }: Outcome): Promise<boolean> {
     return this.#db.transaction('relay.mark', async (tx: Executor<RelayTables>) => {
-      const query = tx.selectFrom('relay_state').selectAll().where('name', '=', NAME);
-      const state = await lockRow(query, this.#db.dialect).executeTakeFirst();
-      if (state?.incarnation !== incarnation) return false;
-      await this.#markPublished(tx, published);
+      // it locks the row too: whoever turns to another log waits for these marks, and undoes them
+      const { numAffectedRows } = await reach(tx, { name: NAME, incarnation, last: Number(last) });
+      if (!numAffectedRows) return false;
+      const positions = published.map((row) => row.position);
+      if (positions.length > 0) await mark.later(tx, { positions, publishedAt: sqlTime(this.#clock.now()) });
       for (const { row, retryAt, error } of refused) {
         await tx
           .updateTable('outbox')
@@ -91,27 +110,8 @@ export class RelayStore {
           .where('published_at', 'is', null)
           .execute();
       }
-      if (last > BigInt(state.last_position))
-        await tx
-          .updateTable('relay_state')
-          .set({ last_position: Number(last) })
-          .where('name', '=', NAME)
-          .execute();
       return true;
     });
-  }
-
-  async #markPublished(tx: Executor<RelayTables>, rows: readonly OutboxRow[]): Promise<void> {
-    if (rows.length === 0) return;
-    await tx
-      .updateTable('outbox')
-      .set({ published_at: sqlTime(this.#clock.now()), retry_at: null })
-      .where(
-        'position',
-        'in',
-        rows.map((row) => row.position),
-      )
-      .execute();
   }
 
   /**

@@ -18,6 +18,10 @@ import { type Outcome, RelayStore } from './relay-store.ts';
 
 const BATCH = 500;
 const POLL_MS = 500;
+/** A leader runs every POLL_MS. */
+const LEADS_MS = 3 * POLL_MS;
+/** Between the beginnings of two rounds: under load one mark then covers many events. The first after a silence goes at once. */
+const PACE_MS = 10;
 const MEASURE_MS = 2_000;
 /** After an outage of the log, and after a refused record. */
 const FIRST_PAUSE_MS = 200;
@@ -53,8 +57,9 @@ export interface Relay extends AsyncDisposable {
 export function createRelay(options: RelayOptions): Relay {
   const round = new RelayRound(options);
   let loop: Loop | undefined;
-  let hook: Disposable | undefined;
+  let hooks: Disposable[] | undefined;
   const wake = () => loop?.wake();
+  const committed = () => (round.leads ? wake() : options.log.ring());
   return {
     wake,
     begin() {
@@ -64,10 +69,10 @@ export function createRelay(options: RelayOptions): Relay {
         logger: options.logger,
         run: (signal) => round.run(signal),
       });
-      hook ??= options.outbox.onCommit(wake);
+      hooks ??= [options.outbox.onCommit(committed), options.log.onRing(() => round.leads && wake())];
     },
     async [Symbol.asyncDispose]() {
-      hook?.[Symbol.dispose]();
+      for (const hook of hooks ?? []) hook[Symbol.dispose]();
       await loop?.[Symbol.asyncDispose]();
     },
   };
@@ -80,6 +85,7 @@ class RelayRound {
   /** How far the log reached when it was last looked at. */
   #reached = 0n;
   #failures = 0;
+  #ranAt = Number.NEGATIVE_INFINITY;
   #measuredAt = 0;
 
   constructor(options: RelayOptions) {
@@ -87,8 +93,15 @@ class RelayRound {
     this.#store = new RelayStore(options.db, options.clock);
   }
 
+  /** Whether it is this process that publishes, as far as known. */
+  get leads(): boolean {
+    return performance.now() - this.#ranAt < LEADS_MS;
+  }
+
   /** Publishes a batch. True when there may be more. */
   async run(signal: AbortSignal): Promise<boolean> {
+    await pause(this.#ranAt + PACE_MS - performance.now(), signal);
+    this.#ranAt = performance.now();
     try {
       const more = await this.#publish();
       this.#failures = 0;

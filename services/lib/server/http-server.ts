@@ -3,6 +3,7 @@ import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Metrics } from '../metrics.ts';
+import { guardHttp, type WorkGuard } from './guard-work.ts';
 import { ownPagesOnly } from './own-pages-only.ts';
 import { type ListeningServer, portError, RPC_BODY_BYTES } from './rpc-server.ts';
 
@@ -17,6 +18,10 @@ export async function listenHttp(options: {
   routes: (router: ConnectRouter) => void;
   interceptors: Interceptor[];
   addRoutes: (app: FastifyInstance) => Promise<void>;
+  /** Absent where only the installation's own services call. */
+  work?: WorkGuard;
+  /** Whether to refuse what pages of other sites make a browser send. */
+  ownPagesOnly: boolean;
   readiness: Readiness;
   metrics: Metrics;
   host: string;
@@ -31,21 +36,22 @@ export async function listenHttp(options: {
     return503OnClosing: false,
     keepAliveTimeout: 72_000,
   });
-  app.addHook('onRequest', ownPagesOnly);
-  await app.register(fastifyConnectPlugin, {
-    routes: options.routes,
-    interceptors: options.interceptors,
-    readMaxBytes: RPC_BODY_BYTES,
-    acceptCompression: [],
-    shutdownSignal: options.stopping,
-    grpc: false,
-  });
+  if (options.ownPagesOnly) app.addHook('onRequest', ownPagesOnly);
+  if (options.work) guardHttp(app, options.work);
   addHealth(app, options.readiness, options.stopping);
   app.get('/metrics', async (_request, reply) => {
     reply.type(options.metrics.registry.contentType);
     return options.metrics.registry.metrics();
   });
   await options.addRoutes(app);
+  // behind the modules: a plugin answers with the error handler that it finds
+  await app.register(fastifyConnectPlugin, {
+    routes: options.routes,
+    interceptors: options.interceptors,
+    readMaxBytes: RPC_BODY_BYTES,
+    acceptCompression: [],
+    grpc: false,
+  });
   await app.listen({ host: options.host, port: options.port }).catch((error) => {
     throw portError(error, 'AUTOSESSION_HTTP_PORT', options);
   });

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { giveErrorInfo } from './error-info.ts';
+import { guardRpc, type WorkGuard } from './guard-work.ts';
 
 /** The largest request that an RPC may carry: a full batch of messages of 16 KiB would not fit, as over REST. */
 export const RPC_BODY_BYTES = 4 * 1024 * 1024;
@@ -14,26 +15,29 @@ export interface ListeningServer {
   close(graceMs: number): Promise<void>;
 }
 
-/** gRPC, gRPC-Web and Connect over HTTP/2 without TLS. */
+/**
+ * gRPC, gRPC-Web and Connect over HTTP/2 without TLS. A stop cancels nothing that is under way: streams and long polls, which
+ * would hold it up, end by `Deps.stopping`.
+ */
 export async function listenRpc(options: {
   routes: (router: ConnectRouter) => void;
   interceptors: Interceptor[];
+  /** Absent where only the installation's own services call. */
+  work?: WorkGuard;
   host: string;
   port: number;
-  stopping: AbortSignal;
 }): Promise<ListeningServer> {
-  const { interceptors, stopping } = options;
   const handler = connectNodeAdapter({
     routes: (router) => {
       options.routes(router);
       giveErrorInfo(router);
     },
-    interceptors,
+    interceptors: options.interceptors,
     readMaxBytes: RPC_BODY_BYTES,
     acceptCompression: [],
-    shutdownSignal: stopping,
   });
-  const server = createServer({ settings: { maxConcurrentStreams: 1_000 } }, handler);
+  const guarded = options.work ? guardRpc(handler, options.work) : handler;
+  const server = createServer({ settings: { maxConcurrentStreams: 1_000 } }, guarded);
   const sessions = trackSessions(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(portError(error, 'AUTOSESSION_RPC_PORT', options)));

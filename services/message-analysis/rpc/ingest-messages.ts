@@ -11,7 +11,7 @@ import { once, type RecordAnswer } from '../../lib/idempotency.ts';
 import type { MessageDeps } from '../deps.ts';
 import { windowOf } from '../domain/batch-times.ts';
 import { type BoundMessage, bindBatch } from '../domain/bind.ts';
-import { type Judgement, judge } from '../judge.ts';
+import { type Judgement, judge, PartiesMoved } from '../judge.ts';
 import { type Parties, resolveParties } from '../parties.ts';
 import { type Ingested, reply } from '../reply.ts';
 import { settle } from '../settle.ts';
@@ -38,13 +38,31 @@ async function ingest(
 ): Promise<IngestMessagesResponse> {
   const { messages, rejected } = bindBatch(request.messages, deps.elementRules(deps.clock.now()));
   if (messages.length === 0) return reply({ messages, rejected, conflicts: [], unresolved: false });
+  const { parties, batch, judgement } = await storeAndJudge(deps, request, messages);
+  const { unresolved } = parties;
+  return finish(deps, batch, { messages, rejected, batch, judgement, conflicts: [], unresolved }, record);
+}
+
+/** A name that has changed its owner since it was resolved is resolved anew, once: the directory is read afresh then. */
+async function storeAndJudge(
+  deps: MessageDeps,
+  request: IngestMessagesRequest,
+  messages: readonly BoundMessage[],
+  again = false,
+): Promise<{ parties: Parties; batch: StoredBatch; judgement?: Judgement }> {
   const speakers = messages.map(({ nick }) => nick);
   const parties = await resolveParties(deps, request, speakers);
   const batch = await storeBatch(deps, parties, messages);
   const news = batch.pending.length > 0 || batch.conversation.claimedSessionId !== '';
-  const judgement = news ? await judgeBatch(deps, request, parties, batch, messages) : undefined;
-  const { unresolved } = parties;
-  return finish(deps, batch, { messages, rejected, batch, judgement, conflicts: [], unresolved }, record);
+  try {
+    const judgement = news ? await judgeBatch(deps, request, parties, batch, messages) : undefined;
+    return { parties, batch, judgement };
+  } catch (error) {
+    if (!(error instanceof PartiesMoved)) throw error;
+    deps.parties.forget(parties);
+    if (!again) return storeAndJudge(deps, request, messages, true);
+    throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the directory is being changed; a repeat is harmless', {}, error);
+  }
 }
 
 function judgeBatch(

@@ -1,10 +1,11 @@
 import { Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { Executor } from '../../lib/db/database.ts';
+import { prepared } from '../../lib/db/prepared.ts';
 import { sqlTime, sqlTimeOrNull } from '../../lib/db/time.ts';
 import type { NewMessage } from '../domain/sort-out.ts';
 import { chunks } from './chunks.ts';
 import type { ConversationParties } from './conversation.ts';
-import type { MessageRow, MessageTables } from './tables.ts';
+import type { ConversationRow, MessageRow, MessageTables } from './tables.ts';
 
 /** Where to add messages: a conversation that is there, or one to make under this id. */
 export interface Target {
@@ -29,9 +30,17 @@ export async function addMessages(
 ): Promise<number> {
   const firstSeq = await takeSeqs(tx, tenant, target, messages.length, now);
   const rows = messages.map((message, i) => messageRow(tenant, target.conversationId, message, firstSeq + i, now));
-  for (const chunk of chunks(rows)) await tx.insertInto('messages').values(chunk).execute();
+  if (rows.length <= FEW) await insertMessages.later(tx, { rows });
+  else for (const chunk of chunks(rows)) await tx.insertInto('messages').values(chunk).execute();
   return firstSeq;
 }
+
+/** So few that they cannot make a request too big that carries them with other statements. */
+const FEW = 16;
+
+const insertMessages = prepared((db: Executor<MessageTables>, { rows }: { rows: readonly MessageRow[] }) =>
+  db.insertInto('messages').values(rows),
+);
 
 /** Holds the conversation's row from here to the end of the transaction, so that numbers have no gaps. */
 async function takeSeqs(
@@ -45,23 +54,36 @@ async function takeSeqs(
     await insertConversation(tx, tenant, conversationId, create, count, now);
     return 1;
   }
-  const updated = await tx
-    .updateTable('conversations')
-    .set((eb) => ({ last_seq: eb('last_seq', '+', count) }))
-    .where('tenant', '=', tenant)
-    .where('conversation_id', '=', conversationId)
-    .executeTakeFirst();
-  if (updated.numUpdatedRows === 0n) throw new ConversationGone();
-  const row = await tx
-    .selectFrom('conversations')
-    .select('last_seq')
-    .where('tenant', '=', tenant)
-    .where('conversation_id', '=', conversationId)
-    .executeTakeFirstOrThrow();
+  const key = { tenant, conversationId };
+  const [updated, { rows }] = await Promise.all([raiseSeq(tx, { ...key, count }), selectSeq(tx, key)]);
+  const [row] = rows;
+  if (!updated.numAffectedRows || !row) throw new ConversationGone();
   return row.last_seq - count + 1;
 }
 
-async function insertConversation(
+interface ConversationKey {
+  readonly tenant: string;
+  readonly conversationId: string;
+}
+
+const raiseSeq = prepared(
+  (db: Executor<MessageTables>, { tenant, conversationId, count }: ConversationKey & { count: number }) =>
+    db
+      .updateTable('conversations')
+      .set((eb) => ({ last_seq: eb('last_seq', '+', count) }))
+      .where('tenant', '=', tenant)
+      .where('conversation_id', '=', conversationId),
+);
+
+const selectSeq = prepared((db: Executor<MessageTables>, { tenant, conversationId }: ConversationKey) =>
+  db
+    .selectFrom('conversations')
+    .select('last_seq')
+    .where('tenant', '=', tenant)
+    .where('conversation_id', '=', conversationId),
+);
+
+function insertConversation(
   tx: Executor<MessageTables>,
   tenant: string,
   conversationId: string,
@@ -69,28 +91,30 @@ async function insertConversation(
   lastSeq: number,
   now: number,
 ): Promise<void> {
-  await tx
-    .insertInto('conversations')
-    .values({
-      tenant,
-      conversation_id: conversationId,
-      account_key: parties.accountKey,
-      shop_key: parties.shopKey,
-      platform: parties.platform,
-      account_id: parties.accountId,
-      shop_id: parties.shopId,
-      shop_name: parties.shopName,
-      last_seq: lastSeq,
-      created_at: sqlTime(now),
-      session_id: '',
-      session_opened_at: null,
-      session_version: 0,
-      session_state: 0,
-      session_status: 0,
-      claimed_session_id: '',
-    })
-    .execute();
+  const row = {
+    tenant,
+    conversation_id: conversationId,
+    account_key: parties.accountKey,
+    shop_key: parties.shopKey,
+    platform: parties.platform,
+    account_id: parties.accountId,
+    shop_id: parties.shopId,
+    shop_name: parties.shopName,
+    last_seq: lastSeq,
+    created_at: sqlTime(now),
+    session_id: '',
+    session_opened_at: null,
+    session_version: 0,
+    session_state: 0,
+    session_status: 0,
+    claimed_session_id: '',
+  };
+  return insertRow.later(tx, { row });
 }
+
+const insertRow = prepared((db: Executor<MessageTables>, { row }: { row: ConversationRow }) =>
+  db.insertInto('conversations').values(row),
+);
 
 function messageRow(tenant: string, conversationId: string, message: NewMessage, seq: number, now: number): MessageRow {
   return {

@@ -1,4 +1,5 @@
 import type { Executor } from '../../lib/db/database.ts';
+import { prepared } from '../../lib/db/prepared.ts';
 import { msOf } from '../../lib/db/time.ts';
 import type { StoredMessage } from '../domain/sort-out.ts';
 import { type Conversation, type ConversationParties, conversationOf, UNKNOWN_ACCOUNT } from './conversation.ts';
@@ -47,13 +48,27 @@ export async function lookUp(
   messageIds: readonly string[],
 ): Promise<Lookup> {
   const { accountKey, shopKey } = parties;
-  const own = conversationWith(db, { tenant, shopKey, accountKey }, messageIds);
-  if (accountKey === UNKNOWN_ACCOUNT) return { own: found(await own.execute(), accountKey) };
-  const both = own.unionAll(conversationWith(db, { tenant, shopKey, accountKey: UNKNOWN_ACCOUNT }, messageIds));
-  const rows = await both.execute();
+  const accountKeys = [...new Set([accountKey, UNKNOWN_ACCOUNT])];
+  const { rows } = await select(db, { tenant, shopKey, accountKeys, messageIds });
+  if (accountKey === UNKNOWN_ACCOUNT) return { own: found(rows, accountKey) };
   const unclaimed = found(rows, UNKNOWN_ACCOUNT);
   return { own: found(rows, accountKey), unclaimed: unclaimed?.messages.size ? unclaimed : undefined };
 }
+
+interface Wanted {
+  readonly tenant: string;
+  readonly shopKey: string;
+  /** One or two. */
+  readonly accountKeys: readonly string[];
+  readonly messageIds: readonly string[];
+}
+
+const select = prepared((db: Executor<MessageTables>, { tenant, shopKey, accountKeys, messageIds }: Wanted) => {
+  const [own, other] = accountKeys.map((accountKey) =>
+    conversationWith(db, { tenant, shopKey, accountKey }, messageIds),
+  );
+  return other ? own!.unionAll(other) : own!;
+});
 
 /** One conversation by its unique key: the optimizer then knows its id, and reads only the messages that are asked for. */
 function conversationWith(
@@ -67,7 +82,7 @@ function conversationWith(
       join
         .onRef('m.tenant', '=', 'c.tenant')
         .onRef('m.conversation_id', '=', 'c.conversation_id')
-        .on('m.message_id', 'in', [...messageIds]),
+        .on('m.message_id', 'in', messageIds),
     )
     .selectAll('c')
     .select(MESSAGE_COLUMNS)

@@ -1,12 +1,13 @@
 import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import type { MessageRole, Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
-import type { Database, Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/database.ts';
 import { lockRow } from '../../lib/db/lock-row.ts';
+import { prepared } from '../../lib/db/prepared.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import type { Receipt } from '../domain/pending.ts';
 import { ConversationGone } from './add-messages.ts';
 import { type KnownSession, knownSession, supersedes } from './conversation.ts';
-import type { MessageTables } from './tables.ts';
+import type { ConversationRow, MessageRow, MessageTables } from './tables.ts';
 
 /** What became of a message. */
 export interface Judged {
@@ -33,12 +34,11 @@ export interface SessionNews {
  */
 export async function settleMessages(
   tx: Executor<MessageTables>,
-  dialect: Database['dialect'],
   key: { readonly tenant: string; readonly conversationId: string },
   judged: readonly Judged[],
   news: SessionNews,
 ): Promise<Judged[]> {
-  const { session, unsettled } = await lockUnsettled(tx, dialect, key, judged);
+  const { session, unsettled } = await lockUnsettled(tx, key, judged);
   const ours = judged.filter(({ messageId }) => unsettled.has(messageId));
   for (const message of ours) if (message.receipt) await keepReceipt(tx, key, message, message.receipt);
   for (const group of groups(ours)) await settleGroup(tx, key, group);
@@ -46,72 +46,91 @@ export async function settleMessages(
   return ours;
 }
 
-type Key = Parameters<typeof settleMessages>[2];
+type Key = Parameters<typeof settleMessages>[1];
 
 /** Locks the conversation and tells which of the messages are unsettled, in one statement. */
 async function lockUnsettled(
   tx: Executor<MessageTables>,
-  dialect: Database['dialect'],
   { tenant, conversationId }: Key,
   judged: readonly Judged[],
 ): Promise<{ session?: KnownSession; unsettled: Set<string> }> {
   const ids = judged.length > 0 ? judged.map(({ messageId }) => messageId) : ['']; // no message has this one
-  const query = tx
-    .selectFrom('conversations as c')
-    .leftJoin('messages as m', (join) =>
-      join
-        .onRef('m.tenant', '=', 'c.tenant')
-        .onRef('m.conversation_id', '=', 'c.conversation_id')
-        .on('m.settled', '=', 0)
-        .on('m.message_id', 'in', ids),
-    )
-    .select([
-      'c.session_id',
-      'c.session_opened_at',
-      'c.session_version',
-      'c.session_state',
-      'c.session_status',
-      'm.message_id',
-    ])
-    .where('c.tenant', '=', tenant)
-    .where('c.conversation_id', '=', conversationId);
-  const rows = await lockRow(query, dialect).execute();
+  const { rows } = await selectUnsettled(tx, { tenant, conversationId, ids });
   const [first] = rows;
   if (!first) throw new ConversationGone();
   const unsettled = new Set(rows.flatMap(({ message_id }) => message_id ?? []));
   return { session: knownSession(first), unsettled };
 }
 
-async function keepReceipt(tx: Executor<MessageTables>, key: Key, { messageId, role }: Judged, receipt: Receipt) {
-  await tx
-    .updateTable('messages')
-    .set({ role, task_id: receipt.taskId, receipt_session_id: receipt.sessionId })
-    .where('tenant', '=', key.tenant)
-    .where('conversation_id', '=', key.conversationId)
-    .where('message_id', '=', messageId)
-    .execute();
+type MessageIds = Key & { readonly ids: readonly string[] };
+
+const selectUnsettled = prepared((db: Executor<MessageTables>, { tenant, conversationId, ids }: MessageIds, dialect) =>
+  lockRow(
+    db
+      .selectFrom('conversations as c')
+      .leftJoin('messages as m', (join) =>
+        join
+          .onRef('m.tenant', '=', 'c.tenant')
+          .onRef('m.conversation_id', '=', 'c.conversation_id')
+          .on('m.settled', '=', 0)
+          .on('m.message_id', 'in', ids),
+      )
+      .select([
+        'c.session_id',
+        'c.session_opened_at',
+        'c.session_version',
+        'c.session_state',
+        'c.session_status',
+        'm.message_id',
+      ])
+      .where('c.tenant', '=', tenant)
+      .where('c.conversation_id', '=', conversationId),
+    dialect,
+  ),
+);
+
+function keepReceipt(tx: Executor<MessageTables>, key: Key, { messageId, role }: Judged, receipt: Receipt) {
+  const changes = { role, task_id: receipt.taskId, receipt_session_id: receipt.sessionId };
+  return updateMessage.later(tx, { ...key, messageId, changes });
 }
+
+const updateMessage = prepared(
+  (
+    db: Executor<MessageTables>,
+    { tenant, conversationId, messageId, changes }: Key & { messageId: string; changes: Partial<MessageRow> },
+  ) =>
+    db
+      .updateTable('messages')
+      .set(changes)
+      .where('tenant', '=', tenant)
+      .where('conversation_id', '=', conversationId)
+      .where('message_id', '=', messageId),
+);
 
 /** The messages by (session, verdict): one statement each. */
 function groups(judged: readonly Judged[]): Judged[][] {
   return Object.values(Object.groupBy(judged, ({ sessionId, verdict }) => `${verdict} ${sessionId}`)) as Judged[][];
 }
 
-async function settleGroup(tx: Executor<MessageTables>, key: Key, group: readonly Judged[]): Promise<void> {
+function settleGroup(tx: Executor<MessageTables>, key: Key, group: readonly Judged[]): Promise<void> {
   const { verdict, sessionId } = group[0]!;
-  await tx
-    .updateTable('messages')
-    .set({ settled: 1, verdict, session_id: sessionId || null })
-    .where('tenant', '=', key.tenant)
-    .where('conversation_id', '=', key.conversationId)
-    .where('settled', '=', 0)
-    .where(
-      'message_id',
-      'in',
-      group.map(({ messageId }) => messageId),
-    )
-    .execute();
+  const changes = { settled: 1, verdict, session_id: sessionId || null };
+  return updateUnsettled.later(tx, { ...key, changes, ids: group.map(({ messageId }) => messageId) });
 }
+
+const updateUnsettled = prepared(
+  (
+    db: Executor<MessageTables>,
+    { tenant, conversationId, ids, changes }: MessageIds & { changes: Partial<MessageRow> },
+  ) =>
+    db
+      .updateTable('messages')
+      .set(changes)
+      .where('tenant', '=', tenant)
+      .where('conversation_id', '=', conversationId)
+      .where('settled', '=', 0)
+      .where('message_id', 'in', ids),
+);
 
 /** The session that was claimed with the conversation has followed it. */
 export async function forgetClaim(tx: Executor<MessageTables>, { tenant, conversationId }: Key, sessionId: string) {
@@ -132,13 +151,17 @@ async function tellSession(
 ): Promise<void> {
   const next = session ?? closed(current, before);
   if (!next || same(next, current) || !supersedes(next, current)) return;
-  await tx
-    .updateTable('conversations')
-    .set(sessionColumns(next))
-    .where('tenant', '=', tenant)
-    .where('conversation_id', '=', conversationId)
-    .execute();
+  await updateSession.later(tx, { tenant, conversationId, changes: sessionColumns(next) });
 }
+
+const updateSession = prepared(
+  (db: Executor<MessageTables>, { tenant, conversationId, changes }: Key & { changes: Partial<ConversationRow> }) =>
+    db
+      .updateTable('conversations')
+      .set(changes)
+      .where('tenant', '=', tenant)
+      .where('conversation_id', '=', conversationId),
+);
 
 /** The known session as closed, when nothing was heard of it since it was asked for and found gone. */
 function closed(current?: KnownSession, before?: KnownSession): KnownSession | undefined {

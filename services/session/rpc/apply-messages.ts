@@ -22,6 +22,7 @@ import {
 import type { BatchMessage } from '../domain/newer.ts';
 import { presentSession } from '../domain/present.ts';
 import { isOpen, type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
+import { isRenamed } from '../store/alias-use.ts';
 import { StaleSession } from '../store/session-store.ts';
 import { findTriggers } from '../store/trigger-store.ts';
 
@@ -35,7 +36,9 @@ export const applyMessages =
     const batch = batchOf(request);
     if (batch.accountKey !== UNKNOWN_ACCOUNT)
       await deps.parties.learnNicks(batch.platform, batch.accountKey, request.matchedNicks);
-    const { applied, last } = await applyOnce(deps, batch, request.claimedSessionId);
+    const outcome = await applyOnce(deps, batch, request.claimedSessionId);
+    if (!outcome) return create(ApplyMessagesResponseSchema, { partiesMoved: true });
+    const { applied, last } = outcome;
     await confirmControl(deps, applied, last);
     return create(ApplyMessagesResponseSchema, {
       session: applied.session && presentSession(applied.session),
@@ -48,12 +51,15 @@ export const applyMessages =
     });
   };
 
-/** Reads, decides and commits; again as a whole when another batch opened or changed the session meanwhile. */
+/**
+ * Reads, decides and commits; again as a whole when another batch opened or changed the session meanwhile. Undefined when a
+ * session was to go by a name that means another account or shop by now.
+ */
 async function applyOnce(
   deps: SessionDeps,
   batch: Batch,
   claimedSessionId: string,
-): Promise<{ applied: Applied; last?: SessionRecord }> {
+): Promise<{ applied: Applied; last?: SessionRecord } | undefined> {
   const done: Operation[] = [];
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const conversation = await readConversation(deps, batch, claimedSessionId);
@@ -72,6 +78,7 @@ async function applyOnce(
       if (writes(applied)) await commit(deps, 'session-apply-messages', applied);
       return { applied: { ...applied, operations: [...done, ...applied.operations] }, last: conversation.last };
     } catch (error) {
+      if (isRenamed(error)) return undefined;
       if (!(error instanceof StaleSession || deps.db.isDuplicateKey(error))) throw error;
     }
   }

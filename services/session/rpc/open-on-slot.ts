@@ -18,6 +18,7 @@ import { escalate, severityOfTask } from '../domain/requests.ts';
 import { isManualType, type SessionRecord, timeoutAt } from '../domain/session.ts';
 import { decideSlot, type SlotDecision } from '../domain/slot.ts';
 import { stateWord, taskTypeWord } from '../domain/words.ts';
+import { isRenamed } from '../store/alias-use.ts';
 import { StaleSession } from '../store/session-store.ts';
 import { recordAlone } from './command-once.ts';
 import { bodyHash, withDefaults } from './create-request.ts';
@@ -52,16 +53,16 @@ export async function openOnSlot(
 ): Promise<SlotOutcome> {
   const request = withDefaults(sent, deps.config.maxInactiveMinutes);
   const hash = bodyHash(request);
-  const { accountKey, shopKey } = await deps.parties.register(request.platform, request, request.accountId);
-  const asking: Asking = { request, hash, accountKey, shopKey, record };
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const candidates = await deps.sessions.findForRequest(currentTenant(), accountKey, shopKey, hash);
+    const { accountKey, shopKey } = await deps.parties.register(request.platform, request, request.accountId);
+    const asking: Asking = { request, hash, accountKey, shopKey, record };
+    const found = await deps.sessions.findForRequest(currentTenant(), { accountKey, shopKey, hash });
     const wish = { hash, taskType: request.taskType, maxInactiveMinutes: sent.maxInactiveMinutes };
-    const decision = decideSlot(candidates, wish, deps.clock.now());
+    const decision = decideSlot(found.candidates, wish, deps.clock.now());
     try {
-      return await carryOut(deps, asking, decision);
+      return await carryOut(deps, asking, decision, found.newest);
     } catch (error) {
-      if (!(error instanceof StaleSession || deps.db.isDuplicateKey(error))) throw error;
+      if (!(error instanceof StaleSession || isRenamed(error) || deps.db.isDuplicateKey(error))) throw error;
     }
   }
   throw refuse(
@@ -70,7 +71,12 @@ export async function openOnSlot(
   );
 }
 
-async function carryOut(deps: SessionDeps, asking: Asking, decision: SlotDecision): Promise<SlotOutcome> {
+async function carryOut(
+  deps: SessionDeps,
+  asking: Asking,
+  decision: SlotDecision,
+  newest: SessionRecord | undefined,
+): Promise<SlotOutcome> {
   switch (decision.kind) {
     case 'repeat':
       return repeat(deps, asking, decision.session);
@@ -80,9 +86,9 @@ async function carryOut(deps: SessionDeps, asking: Asking, decision: SlotDecisio
       return takeFromBot(deps, asking, decision.holder);
     case 'replace':
       await endHolder(deps, decision);
-      return open(deps, asking);
+      return open(deps, asking, await deps.sessions.findNewest(currentTenant(), asking.accountKey, asking.shopKey));
     case 'open':
-      return open(deps, asking);
+      return open(deps, asking, newest);
   }
 }
 
@@ -113,8 +119,7 @@ async function endHolder(deps: SessionDeps, { holder, limitMinutes }: Extract<Sl
 }
 
 /** Opens on a free slot, once the senders know that the session before is closed: until then the bot may speak in it. */
-async function open(deps: SessionDeps, asking: Asking): Promise<SlotOutcome> {
-  const before = await deps.sessions.findNewest(currentTenant(), asking.accountKey, asking.shopKey);
+async function open(deps: SessionDeps, asking: Asking, before: SessionRecord | undefined): Promise<SlotOutcome> {
   if (before) await deps.fences.confirm(before);
   const opened = newSession(deps, asking, deps.clock.now());
   const answer = reply(asking, opened.session);

@@ -29,7 +29,7 @@ export const resolveParties =
       accountNicks: [...new Set(ofAccount.map(({ value }) => value))],
       shopNicks: names.filter(({ side, kind }) => side === 'shop' && kind === 'name').map(({ value }) => value),
       stable: account.stable,
-      botPrefix: deps.config.botPrefix,
+      botPrefix: ofAccount[0]?.botPrefix || deps.config.botPrefix,
     });
   };
 

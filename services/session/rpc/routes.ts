@@ -1,4 +1,5 @@
 import type { ConnectRouter } from '@connectrpc/connect';
+import { DirectoryService } from '../../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import type { SessionDeps } from '../deps.ts';
 import { addSessionTask } from './add-session-task.ts';
@@ -7,6 +8,10 @@ import { archiveSession } from './archive-session.ts';
 import { batchGetSessions } from './batch-get-sessions.ts';
 import { closeSession } from './close-session.ts';
 import { createSession } from './create-session.ts';
+import { getAccount, getShop } from './directory/get.ts';
+import { listAccounts, listShops } from './directory/list.ts';
+import { putAccount } from './directory/put-account.ts';
+import { putShop } from './directory/put-shop.ts';
 import { escalateSession } from './escalate-session.ts';
 import { getOpenSession } from './get-open-session.ts';
 import { getSession } from './get-session.ts';
@@ -37,5 +42,13 @@ export const sessionRoutes = (deps: SessionDeps) => (router: ConnectRouter) => {
     recordTaskOutcome: recordTaskOutcome(deps),
     resolveParties: resolveParties(deps),
     applyMessages: applyMessages(deps),
+  });
+  router.service(DirectoryService, {
+    listAccounts: listAccounts(deps),
+    getAccount: getAccount(deps),
+    putAccount: putAccount(deps),
+    listShops: listShops(deps),
+    getShop: getShop(deps),
+    putShop: putShop(deps),
   });
 };

@@ -1,14 +1,18 @@
-import type { Database } from '../../lib/db/database.ts';
+import type { Database, Executor } from '../../lib/db/database.ts';
+import { prepared } from '../../lib/db/prepared.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import type { Alias } from '../domain/parties.ts';
-import type { SessionTables } from './schema.ts';
+import type { DirectoryAliasRow, SessionTables } from './schema.ts';
 
-/** Values of one side to look up. */
+/** Values to look up; an account may be looked for by what may be its id or its nick. */
 export interface WantedAliases {
-  readonly side: Alias['side'];
-  readonly kinds: readonly Alias['kind'][];
-  readonly values: readonly string[];
+  readonly shopNames: readonly string[];
+  readonly shopIds: readonly string[];
+  readonly accountIds: readonly string[];
+  readonly nicks: readonly string[];
 }
+
+const nothing: WantedAliases = { shopNames: [], shopIds: [], accountIds: [], nicks: [] };
 
 /** Statements on the directory of accounts and shops. */
 export class DirectoryStore {
@@ -19,29 +23,17 @@ export class DirectoryStore {
   }
 
   /** The known ones of some aliases, in one statement. */
-  async find(tenant: string, platform: string, wanted: readonly WantedAliases[]): Promise<Alias[]> {
-    const some = wanted.filter(({ values }) => values.length > 0);
-    if (some.length === 0) return [];
-    const rows = await this.#aliases(tenant)
-      .where('platform', '=', platform)
-      .where((eb) =>
-        eb.or(
-          some.map(({ side, kinds, values }) =>
-            eb.and([eb('side', '=', side), eb('kind', 'in', [...kinds]), eb('value', 'in', [...values])]),
-          ),
-        ),
-      )
-      .execute();
-    return rows.map(aliasOf);
+  async find(tenant: string, platform: string, wanted: Partial<WantedAliases>): Promise<Alias[]> {
+    const values = { tenant, platform, ...nothing, ...wanted };
+    if (Object.values(wanted).every((some) => some.length === 0)) return [];
+    return (await selectWanted(this.#db.of(), values)).rows.map(aliasOf);
   }
 
-  /** All aliases of some accounts and shops. */
-  async ofEntries(tenant: string, keys: readonly string[]): Promise<Alias[]> {
+  /** All aliases of some accounts and shops, the oldest first, each with the bot prefix that its account has. */
+  async ofEntries(tenant: string, keys: readonly string[]): Promise<(Alias & { readonly botPrefix: string })[]> {
     if (keys.length === 0) return [];
-    const rows = await this.#aliases(tenant)
-      .where('entry_key', 'in', [...keys])
-      .execute();
-    return rows.map(aliasOf);
+    const { rows } = await selectOfEntries(this.#db.of(), { tenant, keys });
+    return rows.map((row) => ({ ...aliasOf(row), botPrefix: row.bot_prefix ?? '' }));
   }
 
   /**
@@ -49,21 +41,27 @@ export class DirectoryStore {
    * transaction: of many callers with the same alias all but one fail on it, and none holds a lock that another waits for.
    */
   async add(tenant: string, platform: string, alias: Alias, now: number): Promise<string> {
-    const row = { tenant, platform, side: alias.side, kind: alias.kind, value: alias.value, entry_key: alias.key };
+    if (await this.addAll(tenant, platform, [alias], now)) return alias.key;
+    const values = [alias.value];
+    const wanted = alias.side === 'account' ? { nicks: values } : { shopNames: values, shopIds: values };
+    const found = await this.find(tenant, platform, wanted);
+    const winner = found.find(({ side, kind }) => side === alias.side && kind === alias.kind);
+    if (!winner) throw new Error('an alias was taken and is not there');
+    return winner.key;
+  }
+
+  /** Adds aliases, all or none: false when somebody has one of them. */
+  async addAll(tenant: string, platform: string, aliases: readonly Alias[], now: number): Promise<boolean> {
+    const created_at = sqlTime(now);
+    const rows = aliases.map(({ side, kind, value, key: entry_key }) => ({
+      ...{ tenant, platform, side, kind, value, entry_key, created_at },
+    }));
     try {
-      await this.#db.transaction<SessionTables, unknown>('directory-alias', (tx) =>
-        tx
-          .insertInto('directory_alias')
-          .values({ ...row, created_at: sqlTime(now) })
-          .execute(),
-      );
-      return alias.key;
+      await this.#db.transaction('directory-alias', (tx) => insertRows.later(tx, { rows }));
+      return true;
     } catch (error) {
       if (!this.#db.isDuplicateKey(error)) throw error;
-      const wanted = { side: alias.side, kinds: [alias.kind], values: [alias.value] };
-      const [winner] = await this.find(tenant, platform, [wanted]);
-      if (!winner) throw error;
-      return winner.key;
+      return false;
     }
   }
 
@@ -81,15 +79,49 @@ export class DirectoryStore {
         .execute(),
     );
   }
-
-  #aliases(tenant: string) {
-    return this.#db
-      .of<SessionTables>()
-      .selectFrom('directory_alias')
-      .select(['side', 'kind', 'value', 'entry_key'])
-      .where('tenant', '=', tenant);
-  }
 }
+
+const aliases = (db: Executor<SessionTables>, tenant: string) =>
+  db.selectFrom('directory_alias').select(['side', 'kind', 'value', 'entry_key']).where('tenant', '=', tenant);
+
+const selectWanted = prepared(
+  (db: Executor<SessionTables>, wanted: WantedAliases & { tenant: string; platform: string }) => {
+    const choices: [side: string, kinds: string[], values: readonly string[]][] = [
+      ['shop', ['name'], wanted.shopNames],
+      ['shop', ['id'], wanted.shopIds],
+      ['account', ['id'], wanted.accountIds],
+      ['account', ['id', 'nick'], wanted.nicks],
+    ];
+    const asked = choices.filter(([, , values]) => values.length > 0);
+    return aliases(db, wanted.tenant)
+      .where('platform', '=', wanted.platform)
+      .where((eb) =>
+        eb.or(
+          asked.map(([side, kinds, values]) =>
+            eb.and([eb('side', '=', side), eb('kind', 'in', kinds), eb('value', 'in', values)]),
+          ),
+        ),
+      );
+  },
+);
+
+const selectOfEntries = prepared(
+  (db: Executor<SessionTables>, { tenant, keys }: { tenant: string; keys: readonly string[] }) =>
+    db
+      .selectFrom('directory_alias as a')
+      .leftJoin('directory_entry as e', (join) =>
+        join.onRef('e.tenant', '=', 'a.tenant').onRef('e.entry_key', '=', 'a.entry_key'),
+      )
+      .select(['a.side', 'a.kind', 'a.value', 'a.entry_key', 'e.bot_prefix'])
+      .where('a.tenant', '=', tenant)
+      .where('a.entry_key', 'in', keys)
+      .orderBy('a.created_at')
+      .orderBy('a.value'),
+);
+
+const insertRows = prepared((db: Executor<SessionTables>, { rows }: { rows: readonly DirectoryAliasRow[] }) =>
+  db.insertInto('directory_alias').values(rows),
+);
 
 function aliasOf(row: { side: string; kind: string; value: string; entry_key: string }): Alias {
   return {

@@ -61,6 +61,16 @@ export interface DirectoryAliasRow {
   created_at: string;
 }
 
+/** What callers have set for an account or a shop; most have no such row. */
+export interface DirectoryEntryRow {
+  tenant: string;
+  entry_key: string;
+  name: string;
+  bot_prefix: string;
+  version: number;
+  updated_at: string;
+}
+
 export interface ConversationTriggerRow {
   tenant: string;
   account_key: string;
@@ -74,6 +84,7 @@ export interface ConversationTriggerRow {
 export interface SessionTables {
   sessions: SessionRow;
   directory_alias: DirectoryAliasRow;
+  directory_entry: DirectoryEntryRow;
   conversation_trigger: ConversationTriggerRow;
 }
 
@@ -178,6 +189,21 @@ export const sessionMigrations: Migrations = {
           PRIMARY KEY (tenant, account_key, shop_key, message_id)
         ) ${c.table}`,
         'CREATE INDEX conversation_trigger_session ON conversation_trigger (tenant, session_id)',
+      ],
+    },
+    {
+      name: '004_directory_entry',
+      statements: (c) => [
+        `CREATE TABLE directory_entry (
+          tenant ${c.id} NOT NULL,
+          entry_key ${c.id} NOT NULL,
+          name ${c.key(100)} NOT NULL,
+          bot_prefix ${c.key(100)} NOT NULL,
+          version ${c.int} NOT NULL,
+          updated_at ${c.time} NOT NULL,
+          PRIMARY KEY (tenant, entry_key)
+        ) ${c.table}`,
+        'CREATE INDEX directory_alias_side ON directory_alias (tenant, side, entry_key)',
       ],
     },
   ],

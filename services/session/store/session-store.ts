@@ -1,11 +1,13 @@
 import type { Selectable, Updateable } from 'kysely';
-import type { Database, Executor } from '../../lib/db/database.ts';
+import type { Database, Dialect, Executor } from '../../lib/db/database.ts';
+import { prepared } from '../../lib/db/prepared.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import type { Outbox } from '../../lib/outbox/outbox.ts';
 import type { Change } from '../domain/change.ts';
 import type { Touch, Trigger } from '../domain/conversation.ts';
 import { changedEvent, createdEvent, type Opened } from '../domain/events.ts';
 import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
+import { keysWhileNamed, lockNames, type PartyNames, partyNames } from './alias-use.ts';
 import { type SessionRow, type SessionTables, slotOf } from './schema.ts';
 import { rowOf, sessionOf } from './session-row.ts';
 import { addTriggers } from './trigger-store.ts';
@@ -39,30 +41,34 @@ export class SessionStore {
 
   async findMany(tenant: string, sessionIds: readonly string[]): Promise<SessionRecord[]> {
     if (sessionIds.length === 0) return [];
-    return records(this.#sessions(tenant).where('session_id', 'in', [...sessionIds]));
+    return records(await byIds(this.#tables(), { tenant, sessionIds }));
   }
 
   /** The open sessions of (account, shop) and of the shop's unknown account: at most two. */
   async findOpen(tenant: string, accountKey: string | undefined, shopKey: string): Promise<SessionRecord[]> {
-    return records(this.#sessions(tenant).where('open_slot', 'in', slots(accountKey, shopKey)));
+    return records(await onSlots(this.#tables(), { tenant, slots: slots(accountKey, shopKey) }));
   }
 
-  /** The same, and whatever was opened or taken by a request with this hash. */
-  async findForRequest(tenant: string, accountKey: string, shopKey: string, hash: string): Promise<SessionRecord[]> {
-    const query = this.#sessions(tenant).where((eb) =>
-      eb.or([
-        eb('open_slot', 'in', slots(accountKey, shopKey)),
-        eb('create_hash', '=', hash),
-        eb('taken_hash', '=', hash),
-      ]),
-    );
-    return records(query.orderBy('created_at', 'desc').limit(20));
+  /**
+   * The same, and whatever was opened or taken by a request with this hash, newest first; and the newest session of
+   * (account, shop), open or closed. One statement.
+   */
+  async findForRequest(
+    tenant: string,
+    { accountKey, shopKey, hash }: { accountKey: string; shopKey: string; hash: string },
+  ): Promise<{ candidates: SessionRecord[]; newest: SessionRecord | undefined }> {
+    const wanted = { tenant, accountKey, shopKey, hash, slots: slots(accountKey, shopKey) };
+    const { rows } = await forRequest(this.#tables(), wanted);
+    const unique = [...new Map(rows.map((row) => [row.session_id, row])).values()].sort(newestFirst);
+    const isCandidate = ({ open_slot, create_hash, taken_hash }: Selectable<SessionRow>) =>
+      (open_slot !== null && wanted.slots.includes(open_slot)) || create_hash === hash || taken_hash === hash;
+    const newest = unique.find((row) => row.account_key === accountKey && row.shop_key === shopKey);
+    return { candidates: unique.filter(isCandidate).map(sessionOf), newest: newest && sessionOf(newest) };
   }
 
   /** The newest session of (account, shop), open or closed. */
   async findNewest(tenant: string, accountKey: string, shopKey: string): Promise<SessionRecord | undefined> {
-    const query = this.#sessions(tenant).where('account_key', '=', accountKey).where('shop_key', '=', shopKey);
-    return (await records(query.orderBy('created_at', 'desc').orderBy('session_id', 'desc').limit(1)))[0];
+    return records(await newestOf(this.#tables(), { tenant, accountKey, shopKey }))[0];
   }
 
   /** The accounts that have an open session of the shop; an open session always has a time to wake at. */
@@ -93,8 +99,14 @@ export class SessionStore {
    */
   async write(tx: Executor<SessionTables>, tenant: string, write: SessionWrite): Promise<void> {
     const { changes = [], opened, touch, triggers = [] } = write;
-    for (const { before, after } of changes) await this.#replace(tx, tenant, before, after);
-    if (opened) await tx.insertInto('sessions').values(this.#row(tenant, opened.session)).execute();
+    for (const { before, after } of changes) {
+      if (after.accountKey !== before.accountKey) await lockNames(tx, this.#db.dialect, partyNames(tenant, after));
+      await this.#replace(tx, tenant, before, after);
+    }
+    if (opened) {
+      const names = partyNames(tenant, opened.session);
+      await insert.later(tx, { row: this.#row(tenant, opened.session), names });
+    }
     if (touch) await this.#replace(tx, tenant, touch.before, touch.after);
     const actedOn = opened?.session ?? changes.at(-1)?.after;
     if (actedOn) await addTriggers(tx, tenant, actedOn, triggers);
@@ -141,17 +153,87 @@ export class SessionStore {
   ): Promise<void> {
     const row: Updateable<SessionRow> = this.#row(tenant, after);
     // confirmed by a statement of its own, at any time: never written back from what was read
-    row.fenced_epoch = undefined;
-    const result = await tx
-      .updateTable('sessions')
-      .set(row)
-      .where('tenant', '=', tenant)
-      .where('session_id', '=', before.sessionId)
-      .where('version', '=', before.version)
-      .where('last_activity', '=', sqlTime(before.lastActivity))
-      .executeTakeFirst();
-    if (result.numUpdatedRows === 0n) throw new StaleSession(before.sessionId);
+    delete row.fenced_epoch;
+    const { sessionId, version } = before;
+    const lastActivity = sqlTime(before.lastActivity);
+    const result = await replace(tx, { tenant, sessionId, version, lastActivity, row });
+    if (!result.numAffectedRows) throw new StaleSession(sessionId);
   }
+}
+
+const ofTenant = (db: Executor<SessionTables>, tenant: string) =>
+  db.selectFrom('sessions').selectAll().where('tenant', '=', tenant);
+
+const byIds = prepared(
+  (db: Executor<SessionTables>, { tenant, sessionIds }: { tenant: string; sessionIds: readonly string[] }) =>
+    ofTenant(db, tenant).where('session_id', 'in', sessionIds),
+);
+
+const onSlots = prepared(
+  (db: Executor<SessionTables>, { tenant, slots }: { tenant: string; slots: readonly string[] }) =>
+    ofTenant(db, tenant).where('open_slot', 'in', slots),
+);
+
+interface PartiesKey {
+  readonly tenant: string;
+  readonly accountKey: string;
+  readonly shopKey: string;
+}
+
+const selectNewest = (db: Executor<SessionTables>, { tenant, accountKey, shopKey }: PartiesKey) =>
+  ofTenant(db, tenant)
+    .where('account_key', '=', accountKey)
+    .where('shop_key', '=', shopKey)
+    .orderBy('created_at', 'desc')
+    .orderBy('session_id', 'desc')
+    .limit(1);
+
+const newestOf = prepared(selectNewest);
+
+/** At most this many sessions with one hash are looked at, the newest ones. */
+const SAME_HASH = 20;
+
+/** A union, so that each part has its own index. */
+const forRequest = prepared(
+  (db: Executor<SessionTables>, wanted: PartiesKey & { hash: string; slots: readonly string[] }) => {
+    const withHash = (column: 'create_hash' | 'taken_hash') => {
+      const found = ofTenant(db, wanted.tenant).where(column, '=', wanted.hash);
+      return db.selectFrom(found.orderBy('created_at', 'desc').limit(SAME_HASH).as(column)).selectAll();
+    };
+    return ofTenant(db, wanted.tenant)
+      .where('open_slot', 'in', wanted.slots)
+      .unionAll(withHash('create_hash'))
+      .unionAll(withHash('taken_hash'))
+      .unionAll(db.selectFrom(selectNewest(db, wanted).as('newest')).selectAll());
+  },
+);
+
+const insert = prepared(
+  (db: Executor<SessionTables>, { row, names }: { row: object; names: PartyNames }, dialect: Dialect) =>
+    db.insertInto('sessions').values({ ...row, ...keysWhileNamed(names, dialect) } as never),
+);
+
+interface Replacement {
+  readonly tenant: string;
+  readonly sessionId: string;
+  readonly version: number;
+  readonly lastActivity: string;
+  readonly row: object;
+}
+
+const replace = prepared(
+  (db: Executor<SessionTables>, { tenant, sessionId, version, lastActivity, row }: Replacement) =>
+    db
+      .updateTable('sessions')
+      .set(row as never)
+      .where('tenant', '=', tenant)
+      .where('session_id', '=', sessionId)
+      .where('version', '=', version)
+      .where('last_activity', '=', lastActivity),
+);
+
+function newestFirst(a: Selectable<SessionRow>, b: Selectable<SessionRow>): number {
+  return b.created_at.localeCompare(a.created_at) || b.session_id.localeCompare(a.session_id);
 }
 
 function slots(accountKey: string | undefined, shopKey: string): string[] {
@@ -159,6 +241,6 @@ function slots(accountKey: string | undefined, shopKey: string): string[] {
   return [...new Set(keys)].map((key) => slotOf(key, shopKey));
 }
 
-async function records(query: { execute(): Promise<Selectable<SessionRow>[]> }): Promise<SessionRecord[]> {
-  return (await query.execute()).map(sessionOf);
+function records({ rows }: { rows: readonly Selectable<SessionRow>[] }): SessionRecord[] {
+  return rows.map(sessionOf);
 }

@@ -1,4 +1,5 @@
 import type { Database, Executor } from '../../lib/db/database.ts';
+import { prepared } from '../../lib/db/prepared.ts';
 import type { Trigger } from '../domain/conversation.ts';
 import { UNKNOWN_ACCOUNT } from '../domain/session.ts';
 import type { SessionTables } from './schema.ts';
@@ -39,14 +40,24 @@ export async function findTriggers(
   messageIds: readonly string[],
 ): Promise<Map<string, string>> {
   if (messageIds.length === 0) return new Map();
-  const rows = await db
-    .of<SessionTables>()
-    .selectFrom('conversation_trigger')
-    .select(['message_id', 'session_id'])
-    .where('tenant', '=', tenant)
-    .where('account_key', 'in', [...new Set([accountKey, UNKNOWN_ACCOUNT])])
-    .where('shop_key', '=', shopKey)
-    .where('message_id', 'in', [...messageIds])
-    .execute();
+  const accountKeys = [...new Set([accountKey, UNKNOWN_ACCOUNT])];
+  const { rows } = await select(db.of(), { tenant, accountKeys, shopKey, messageIds });
   return new Map(rows.map((row) => [row.message_id, row.session_id]));
 }
+
+interface WantedTriggers {
+  readonly tenant: string;
+  readonly accountKeys: readonly string[];
+  readonly shopKey: string;
+  readonly messageIds: readonly string[];
+}
+
+const select = prepared((db: Executor<SessionTables>, wanted: WantedTriggers) =>
+  db
+    .selectFrom('conversation_trigger')
+    .select(['message_id', 'session_id'])
+    .where('tenant', '=', wanted.tenant)
+    .where('account_key', 'in', wanted.accountKeys)
+    .where('shop_key', '=', wanted.shopKey)
+    .where('message_id', 'in', wanted.messageIds),
+);

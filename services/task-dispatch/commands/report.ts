@@ -1,6 +1,6 @@
 import { currentTenant } from '../../lib/context.ts';
 import type { Executor } from '../../lib/db/database.ts';
-import { changeSessions } from '../change-sessions.ts';
+import { changeTask } from '../change-sessions.ts';
 import type { TaskDeps } from '../deps.ts';
 import { candidateFor } from '../domain/candidate.ts';
 import { noTask, taskNotFound } from '../domain/refusals.ts';
@@ -15,34 +15,40 @@ export async function mustFindTask(deps: TaskDeps, taskId: string): Promise<Stor
   return task;
 }
 
+/** A task by its ids, as far as they are known before it is locked. */
+export type TaskOfSession = Pick<StoredTask, 'taskId' | 'sessionId'>;
+
 /** The task that a report on a session means. Throws SESSION_NOT_FOUND, TASK_NOT_FOUND, AMBIGUOUS_TASK. */
 export async function reportedTask(
   deps: TaskDeps,
   { sessionId, taskId, leaseToken }: { sessionId: string; taskId: string; leaseToken: string },
-): Promise<StoredTask> {
-  const tenant = currentTenant();
-  const found = taskId
-    ? await findTask(deps.db.of(), tenant, taskId)
-    : candidateFor(await sessionTasks(deps.db.of(), tenant, sessionId), leaseToken);
-  if (found?.sessionId === sessionId) return found;
+): Promise<TaskOfSession> {
+  if (taskId) return { sessionId, taskId };
+  const found = candidateFor(await sessionTasks(deps.db.of(), currentTenant(), sessionId), leaseToken);
+  if (found) return found;
   await deps.sessions.getSession({ sessionId });
-  throw taskId ? taskNotFound(taskId) : noTask(sessionId);
+  throw noTask(sessionId);
 }
 
-/** Records a report on a task, and `record`s the outcome in the same transaction. Returns the task afterwards. */
-export function recordReport(
+/**
+ * Records a report on a task, and `record`s the outcome in the same transaction. Returns the task afterwards. Throws
+ * SESSION_NOT_FOUND and TASK_NOT_FOUND when the session has no such task.
+ */
+export async function recordReport(
   deps: TaskDeps,
-  { taskId, sessionId }: Pick<StoredTask, 'taskId' | 'sessionId'>,
+  { taskId, sessionId }: TaskOfSession,
   report: Omit<Report, 'strict'>,
   record: (tx: Executor, task: StoredTask) => Promise<void>,
 ): Promise<StoredTask> {
-  return changeSessions(deps, 'report', [sessionId], async (unit) => {
-    const task = await unit.lockTask(taskId);
-    if (!task) throw taskNotFound(taskId);
+  const reported = await changeTask(deps, 'report', taskId, async (unit, task) => {
+    if (task?.sessionId !== sessionId) return undefined;
     const said = { ...report, strict: deps.config.strictLease };
     const ruling = decideReport(task, unit.fence(sessionId), said, unit.now);
     const after = ruling ? await unit.apply(task, ruling.command, ruling, ruling.fields) : task;
     await record(unit.tx, after);
     return after;
   });
+  if (reported) return reported;
+  await deps.sessions.getSession({ sessionId });
+  throw taskNotFound(taskId);
 }

@@ -1,6 +1,6 @@
 import type { TaskSpec } from '../../../gen/autosession/task/v1/task_pb.js';
 import { currentTenant } from '../../lib/context.ts';
-import { changeSessions } from '../change-sessions.ts';
+import { changeNewSession, changeSessions } from '../change-sessions.ts';
 import type { TaskDeps } from '../deps.ts';
 import { commandOfFence, type Fence, type Word, withdrawalReason } from '../domain/fence.ts';
 import { newTask } from '../domain/new-task.ts';
@@ -22,7 +22,7 @@ const cause = { actor: 'system', reason: 'created' };
 /** Stores a task and returns it, or the one that is stored by its id or equal to it. What the fence forbids is withdrawn. */
 export function storeTask(deps: TaskDeps, { spec, word, reuseSeconds }: NewTask): Promise<StoredTask> {
   const tenant = currentTenant();
-  return changeSessions(deps, 'create', [spec.sessionId], async (unit) => {
+  const work = async (unit: SessionUnit) => {
     const task = newTask(spec, tenant, unit.now);
     const known = unit.fence(task.sessionId);
     const stored = known && ((await unit.lockTask(task.taskId)) ?? (await equalTask(unit, task, reuseSeconds)));
@@ -35,7 +35,10 @@ export function storeTask(deps: TaskDeps, { spec, word, reuseSeconds }: NewTask)
     if (command === 'hold') return unit.apply(task, command, cause);
     const reason = withdrawalReason(fence);
     return unit.apply(task, command, { actor: 'system', reason }, { errorMessage: reason });
-  });
+  };
+  // a task that must not equal another one is its session's first
+  if (reuseSeconds === 0) return changeNewSession(deps, 'create', spec.sessionId, work);
+  return changeSessions(deps, 'create', [spec.sessionId], work);
 }
 
 async function equalTask(unit: SessionUnit, task: StoredTask, reuseSeconds: number): Promise<StoredTask | undefined> {

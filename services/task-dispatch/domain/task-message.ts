@@ -6,8 +6,24 @@ import {
   type Task,
   TaskSchema,
   TaskStatus,
+  TaskType,
 } from '../../../gen/autosession/task/v1/task_pb.js';
 import type { Status, StoredTask } from './task.ts';
+
+/** What may stand in the address of a lookup, of this task. */
+export function placeholderValues(task: StoredTask): Record<string, string> {
+  return {
+    external_task_id: task.externalTaskId,
+    task_id: task.taskId,
+    session_id: task.sessionId,
+    task_type: TaskType[task.taskType].toLowerCase(),
+    account_id: task.accountId,
+    shop_id: task.shopId,
+    shop_name: task.shopName,
+    platform: task.platform,
+    tenant: task.tenant,
+  };
+}
 
 /** The state in protobuf. */
 export function statusMessage(status: Status): TaskStatus {

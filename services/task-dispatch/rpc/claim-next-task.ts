@@ -19,6 +19,8 @@ export const claimNextTask =
   async ({ workerId, waitSeconds, platform, accountId }) => {
     const filter = { platform: platform || undefined, accountId: accountId || undefined };
     const task = await claimWithin(deps, { workerId, filter }, waitSeconds * 1_000);
+    // the sender asks for it next
+    if (task?.sendUrl === '') deps.sendUrls?.warm(task);
     return answer(task, deps.clock.now());
   };
 
@@ -27,14 +29,15 @@ async function claimWithin(deps: TaskDeps, claimant: Claimant, waitMs: number): 
   const { signal, tenant } = currentContext();
   const until = performance.now() + waitMs;
   for (;;) {
+    const left = until - performance.now();
+    if (left <= 0) return claimNext(deps, claimant);
     const look = new AbortController();
     const ends = AbortSignal.any([look.signal, deps.stopping, ...(signal ? [signal] : [])]);
-    const left = until - performance.now();
     // waiting begins before the look, so that no push falls between the two
-    const pushed = left > 0 ? deps.ready.waitForPush(tenant, Math.min(left, LOOK_AGAIN_MS), ends) : undefined;
+    const pushed = deps.ready.waitForPush(tenant, Math.min(left, LOOK_AGAIN_MS), ends);
     try {
       const task = await claimNext(deps, claimant);
-      if (task || !pushed || deps.stopping.aborted) return task;
+      if (task || deps.stopping.aborted) return task;
       await pushed;
       signal?.throwIfAborted();
     } finally {

@@ -1,4 +1,5 @@
 import type { Executor } from '../../lib/db/database.ts';
+import { prepared } from '../../lib/db/prepared.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import { move } from '../domain/move.ts';
 import type { StoredTask } from '../domain/task.ts';
@@ -39,17 +40,29 @@ export async function claimTask(
     workerId: lease.workerId,
   };
   const { task: leased, changes } = move(task, 'claim', { fields, paused: false, now });
-  const result = await db
-    .updateTable('tasks')
-    .set(columnsFor(changes) as never)
-    .where('tenant', '=', task.tenant)
-    .where('task_id', '=', task.taskId)
-    .where('version', '=', task.version)
-    .where('status', '=', 'pending')
-    .where('run_at', '<=', sqlTime(now))
-    .executeTakeFirst();
-  return result.numUpdatedRows === 1n ? leased : undefined;
+  const { tenant, taskId, version } = task;
+  const result = await claim(db, { tenant, taskId, version, readyAt: sqlTime(now), changes: columnsFor(changes) });
+  return result.numAffectedRows === 1n ? leased : undefined;
 }
+
+interface Claim {
+  readonly tenant: string;
+  readonly taskId: string;
+  readonly version: number;
+  readonly readyAt: string;
+  readonly changes: object;
+}
+
+const claim = prepared((db: Executor<TaskTables>, { tenant, taskId, version, readyAt, changes }: Claim) =>
+  db
+    .updateTable('tasks')
+    .set(changes as never)
+    .where('tenant', '=', tenant)
+    .where('task_id', '=', taskId)
+    .where('version', '=', version)
+    .where('status', '=', 'pending')
+    .where('run_at', '<=', readyAt),
+);
 
 /** The ready tasks in the order in which they are handed out; one walk along an index. */
 export function readyTasks(db: Executor<TaskTables>, tenant: string, filter: TaskFilter, now: number, limit: number) {

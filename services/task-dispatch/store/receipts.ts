@@ -1,4 +1,5 @@
 import type { Executor } from '../../lib/db/database.ts';
+import { prepared } from '../../lib/db/prepared.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import type { Receipt } from '../domain/match.ts';
 import type { StoredTask } from '../domain/task.ts';
@@ -13,12 +14,13 @@ export function receiptOf(task: StoredTask): StoredReceipt {
   return { ...parties, fence: fetchedFence, contentHash, fetchedAt, leaseExpiresAt };
 }
 
-export async function insertReceipt(tx: Executor<TaskTables>, receipt: StoredReceipt): Promise<void> {
-  await tx
-    .insertInto('receipts')
-    .values(columnsFor(receipt) as never)
-    .execute();
+export function insertReceipt(tx: Executor<TaskTables>, receipt: StoredReceipt): Promise<void> {
+  return insert.later(tx, { row: columnsFor(receipt) });
 }
+
+const insert = prepared((db: Executor<TaskTables>, { row }: { row: object }) =>
+  db.insertInto('receipts').values(row as never),
+);
 
 /** Moves the end of the lease on the receipt of the task's newest fetch. */
 export async function extendReceipt(tx: Executor<TaskTables>, task: StoredTask, leaseExpiresAt: number): Promise<void> {
@@ -37,27 +39,39 @@ export async function findReceipts(
   parties: { tenant: string; accountKey: string; shopKey: string },
   messages: readonly { messageId: string; contentHash: string }[],
 ): Promise<Receipt[]> {
-  const rows = await db
-    .selectFrom('receipts')
-    .selectAll()
-    .where('tenant', '=', parties.tenant)
-    .where('account_key', '=', parties.accountKey)
-    .where('shop_key', '=', parties.shopKey)
-    .where((eb) =>
-      eb.or([
-        eb('matched_message_id', 'in', [...new Set(messages.map((message) => message.messageId))]),
-        eb.and([
-          eb('matched_message_id', 'is', null),
-          eb('content_hash', 'in', [...new Set(messages.map((message) => message.contentHash))]),
-        ]),
-      ]),
-    )
-    .execute();
+  const { rows } = await select(db, {
+    ...parties,
+    messageIds: [...new Set(messages.map((message) => message.messageId))],
+    contentHashes: [...new Set(messages.map((message) => message.contentHash))],
+  });
   return rows.map((row) => {
     const receipt = recordOf<StoredReceipt>(row, []);
     return { ...receipt, matchedMessageId: receipt.matchedMessageId ?? '' };
   });
 }
+
+interface WantedReceipts {
+  readonly tenant: string;
+  readonly accountKey: string;
+  readonly shopKey: string;
+  readonly messageIds: readonly string[];
+  readonly contentHashes: readonly string[];
+}
+
+const select = prepared((db: Executor<TaskTables>, wanted: WantedReceipts) =>
+  db
+    .selectFrom('receipts')
+    .selectAll()
+    .where('tenant', '=', wanted.tenant)
+    .where('account_key', '=', wanted.accountKey)
+    .where('shop_key', '=', wanted.shopKey)
+    .where((eb) =>
+      eb.or([
+        eb('matched_message_id', 'in', wanted.messageIds),
+        eb.and([eb('matched_message_id', 'is', null), eb('content_hash', 'in', wanted.contentHashes)]),
+      ]),
+    ),
+);
 
 /** Remembers the message on a receipt that has none; false when another message was faster. */
 export async function matchReceipt(
@@ -66,13 +80,17 @@ export async function matchReceipt(
   receipt: Receipt,
   messageId: string,
 ): Promise<boolean> {
-  const result = await tx
-    .updateTable('receipts')
-    .set({ matched_message_id: messageId })
-    .where('tenant', '=', tenant)
-    .where('task_id', '=', receipt.taskId)
-    .where('fence', '=', receipt.fence)
-    .where('matched_message_id', 'is', null)
-    .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+  const { taskId, fence } = receipt;
+  return (await match(tx, { tenant, taskId, fence, messageId })).numAffectedRows === 1n;
 }
+
+const match = prepared(
+  (db: Executor<TaskTables>, to: { tenant: string; taskId: string; fence: number; messageId: string }) =>
+    db
+      .updateTable('receipts')
+      .set({ matched_message_id: to.messageId })
+      .where('tenant', '=', to.tenant)
+      .where('task_id', '=', to.taskId)
+      .where('fence', '=', to.fence)
+      .where('matched_message_id', 'is', null),
+);

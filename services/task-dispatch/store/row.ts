@@ -15,16 +15,19 @@ type Stored<V, K extends string> =
 
 /** The columns of (a part of) a record. Fields that end in `At` are times. */
 export function columnsFor<T extends object>(record: T): Partial<Row<T>> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [snake(name), stored(name, value)])) as never;
+  const columns: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(record)) columns[snake(name)] = stored(name, value);
+  return columns as never;
 }
 
 /** The record of a row; `flags` names the fields that are true or false. */
 export function recordOf<T extends object>(row: object, flags: readonly (keyof T & string)[]): T {
-  const fields = Object.entries(row).map(([column, value]) => {
+  const record: Record<string, unknown> = {};
+  for (const [column, value] of Object.entries(row)) {
     const name = camel(column);
-    return [name, restored(name, value, flags)];
-  });
-  return Object.fromEntries(fields);
+    record[name] = restored(name, value, flags);
+  }
+  return record as T;
 }
 
 function stored(name: string, value: unknown): unknown {
@@ -43,10 +46,17 @@ function isTime(name: string): boolean {
   return name.endsWith('At');
 }
 
-function snake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
+const snake = remembered((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+const camel = remembered((column) => column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()));
 
-function camel(column: string): string {
-  return column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+/** The names are those of a few tables, and every row of every answer has them. */
+function remembered(rename: (name: string) => string): (name: string) => string {
+  const known = new Map<string, string>();
+  return (name) => {
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    const renamed = rename(name);
+    known.set(name, renamed);
+    return renamed;
+  };
 }

@@ -7,7 +7,7 @@ import { move, type TaskFields } from '../domain/move.ts';
 import { isFinished, type Status, type StoredTask } from '../domain/task.ts';
 import { eventTask, statusMessage } from '../domain/task-message.ts';
 import type { TaskCommand } from '../domain/transitions.ts';
-import { insertFence, lockFences, updateFence } from './fences.ts';
+import { insertFence, lockFenceOfTask, lockFences, updateFence } from './fences.ts';
 import type { TaskTables } from './tables.ts';
 import { insertTask, lockSessionTasks, lockTask, updateTask } from './tasks.ts';
 
@@ -56,6 +56,8 @@ export class SessionUnit {
   readonly #fences = new Map<string, Fence>();
   readonly #added = new Set<string>();
   readonly #changed = new Set<string>();
+  /** The versions of the tasks that this transaction holds. */
+  readonly #held = new Map<string, number>();
 
   private constructor({ tx, dialect, tenant, now, outbox }: UnitOptions) {
     this.tx = tx;
@@ -68,9 +70,25 @@ export class SessionUnit {
   /** Locks the fences of the sessions. */
   static async open(options: UnitOptions, sessionIds: readonly string[]): Promise<SessionUnit> {
     const unit = new SessionUnit(options);
-    for (const fence of await lockFences(options.tx, options.dialect, options.tenant, sessionIds))
+    for (const fence of await lockFences(options.tx, options.tenant, sessionIds))
       unit.#fences.set(fence.sessionId, fence);
     return unit;
+  }
+
+  /** Locks the fence of a task's session and then the task, in one request; no task when there is none of this id. */
+  static async openTask(options: UnitOptions, taskId: string): Promise<{ unit: SessionUnit; task?: StoredTask }> {
+    const unit = new SessionUnit(options);
+    const [fence, task] = await Promise.all([
+      lockFenceOfTask(options.tx, options.tenant, taskId),
+      unit.lockTask(taskId),
+    ]);
+    if (fence) unit.#fences.set(fence.sessionId, fence);
+    return { unit, task };
+  }
+
+  /** For a session that is not known yet: that it is comes out as a duplicate key. */
+  static openNew(options: UnitOptions): SessionUnit {
+    return new SessionUnit(options);
   }
 
   /** What is known of who may speak; undefined for a session that was never heard of. */
@@ -92,27 +110,31 @@ export class SessionUnit {
     this.#changed.add(fence.sessionId);
   }
 
-  lockTask(taskId: string): Promise<StoredTask | undefined> {
-    return lockTask(this.tx, this.#dialect, this.tenant, taskId);
+  async lockTask(taskId: string): Promise<StoredTask | undefined> {
+    const task = await lockTask(this.tx, this.tenant, taskId);
+    return task && this.#hold(task);
   }
 
-  lockTasks(sessionId: string, statuses: readonly Status[]): Promise<StoredTask[]> {
-    return lockSessionTasks(this.tx, this.#dialect, this.tenant, sessionId, statuses);
+  async lockTasks(sessionId: string, statuses: readonly Status[]): Promise<StoredTask[]> {
+    const tasks = await lockSessionTasks(this.tx, this.#dialect, this.tenant, sessionId, statuses);
+    for (const task of tasks) this.#hold(task);
+    return tasks;
   }
 
   /** Stores a new, pending task. */
   async insert(task: StoredTask, cause: Cause): Promise<void> {
     await insertTask(this.tx, task);
+    this.#hold(task);
     this.#count(task.sessionId, 1);
     this.ready.set(task.taskId, task);
     this.news.push({ ...cause, task, change: TaskChange.CREATED });
   }
 
-  /** Carries a command out and returns the task afterwards. Throws INVALID_TASK_STATUS; Raced when the task is stale. */
+  /** Carries a command out on a task that was locked here, and returns it as it is then. Throws INVALID_TASK_STATUS. */
   async apply(task: StoredTask, command: TaskCommand, cause: Cause, fields: TaskFields = {}): Promise<StoredTask> {
     const paused = this.#known(task.sessionId).paused;
     const { task: after, changes, tells } = move(task, command, { fields, paused, now: this.now });
-    if (!(await updateTask(this.tx, task, changes))) throw new Raced();
+    await this.#update(task, after, changes);
     this.#count(task.sessionId, Number(!isFinished(after.status)) - Number(!isFinished(task.status)));
     this.#noteReadiness(task, after);
     if (tells === undefined) this.quiet.push({ task: after, command, reason: cause.reason });
@@ -123,8 +145,9 @@ export class SessionUnit {
   /** Changes fields of a task that stays in its state. */
   async amend(task: StoredTask, fields: TaskFields): Promise<StoredTask> {
     const changes = { ...fields, updatedAt: this.now, version: task.version + 1 };
-    if (!(await updateTask(this.tx, task, changes))) throw new Raced();
-    return { ...task, ...changes };
+    const after = { ...task, ...changes };
+    await this.#update(task, after, changes);
+    return after;
   }
 
   /** Emits an event about a task. */
@@ -173,6 +196,18 @@ export class SessionUnit {
   #isOpenNow(task: StoredTask): boolean {
     const last = this.news.findLast((news) => news.task.taskId === task.taskId);
     return !isFinished((last?.task ?? task).status);
+  }
+
+  #hold(task: StoredTask): StoredTask {
+    this.#held.set(task.taskId, task.version);
+    return task;
+  }
+
+  /** Nobody asks the database whether it wrote: what is locked here cannot have changed. */
+  async #update(before: StoredTask, after: StoredTask, changes: Partial<StoredTask>): Promise<void> {
+    if (this.#held.get(before.taskId) !== before.version) throw new Error(`the task ${before.taskId} is not locked`);
+    await updateTask(this.tx, before, changes);
+    this.#hold(after);
   }
 
   #count(sessionId: string, difference: number): void {

@@ -1,5 +1,6 @@
 import type { Dialect, Executor } from '../../lib/db/database.ts';
 import { lockRow } from '../../lib/db/lock-row.ts';
+import { prepared } from '../../lib/db/prepared.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import type { Status, StoredTask } from '../domain/task.ts';
 import { columnsFor, recordOf } from './row.ts';
@@ -18,24 +19,30 @@ export async function findTask(
   tenant: string,
   taskId: string,
 ): Promise<StoredTask | undefined> {
-  const row = await byId(db, tenant, taskId).executeTakeFirst();
+  const [row] = (await byId(db, { tenant, taskId })).rows;
   return row && taskOf(row);
 }
 
 /** Reads a task and locks it until the transaction ends. Its session's fence is to be locked first. */
 export async function lockTask(
   tx: Executor<TaskTables>,
-  dialect: Dialect,
   tenant: string,
   taskId: string,
 ): Promise<StoredTask | undefined> {
-  const row = await lockRow(byId(tx, tenant, taskId), dialect).executeTakeFirst();
+  const [row] = (await byIdLocked(tx, { tenant, taskId })).rows;
   return row && taskOf(row);
 }
 
-function byId(db: Executor<TaskTables>, tenant: string, taskId: string) {
-  return db.selectFrom('tasks').selectAll().where('tenant', '=', tenant).where('task_id', '=', taskId);
+interface TaskKey {
+  readonly tenant: string;
+  readonly taskId: string;
 }
+
+const selectById = (db: Executor<TaskTables>, { tenant, taskId }: TaskKey) =>
+  db.selectFrom('tasks').selectAll().where('tenant', '=', tenant).where('task_id', '=', taskId);
+
+const byId = prepared(selectById);
+const byIdLocked = prepared((db: Executor<TaskTables>, key: TaskKey, dialect) => lockRow(selectById(db, key), dialect));
 
 /** A session's tasks in these states, newest first, locked until the transaction ends. */
 export async function lockSessionTasks(
@@ -92,36 +99,40 @@ export async function unknownTasks(
   accountKey: string,
   shopKey: string,
 ): Promise<StoredTask[]> {
-  const rows = await db
-    .selectFrom('tasks')
-    .selectAll()
-    .where('tenant', '=', tenant)
-    .where('account_key', '=', accountKey)
-    .where('shop_key', '=', shopKey)
-    .where('status', '=', 'unknown')
-    .execute();
+  const { rows } = await unknownBetween(db, { tenant, accountKey, shopKey });
   return rows.map(taskOf);
 }
 
-export async function insertTask(tx: Executor<TaskTables>, task: StoredTask): Promise<void> {
-  await tx
-    .insertInto('tasks')
-    .values(columnsFor(task) as never)
-    .execute();
+const unknownBetween = prepared(
+  (db: Executor<TaskTables>, parties: { tenant: string; accountKey: string; shopKey: string }) =>
+    db
+      .selectFrom('tasks')
+      .selectAll()
+      .where('tenant', '=', parties.tenant)
+      .where('account_key', '=', parties.accountKey)
+      .where('shop_key', '=', parties.shopKey)
+      .where('status', '=', 'unknown'),
+);
+
+/** Stores a new task. That its id is taken may come out at the commit. */
+export function insertTask(tx: Executor<TaskTables>, task: StoredTask): Promise<void> {
+  return insert.later(tx, { row: columnsFor(task) as TaskRow });
 }
 
-/** Writes what changed, unless somebody else changed the task since it was read: then false. `changes` raises version. */
-export async function updateTask(
-  tx: Executor<TaskTables>,
-  task: StoredTask,
-  changes: Partial<StoredTask>,
-): Promise<boolean> {
-  const result = await tx
-    .updateTable('tasks')
-    .set(columnsFor(changes) as never)
-    .where('tenant', '=', task.tenant)
-    .where('task_id', '=', task.taskId)
-    .where('version', '=', task.version)
-    .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+const insert = prepared((db: Executor<TaskTables>, { row }: { row: TaskRow }) =>
+  db.insertInto('tasks').values(row as never),
+);
+
+/** Writes what changed of a task that this transaction has locked. */
+export function updateTask(tx: Executor<TaskTables>, task: StoredTask, changes: Partial<StoredTask>): Promise<void> {
+  const { tenant, taskId } = task;
+  return update.later(tx, { tenant, taskId, changes: columnsFor(changes) });
 }
+
+const update = prepared((db: Executor<TaskTables>, { tenant, taskId, changes }: TaskKey & { changes: object }) =>
+  db
+    .updateTable('tasks')
+    .set(changes as never)
+    .where('tenant', '=', tenant)
+    .where('task_id', '=', taskId),
+);

@@ -88,6 +88,12 @@ export class MemoryLog implements EventLog {
     throw new Error('only add() appends here');
   }
 
+  ring(): void {}
+
+  onRing(): Disposable {
+    return { [Symbol.dispose]() {} };
+  }
+
   async trim(): Promise<void> {}
 
   async ping(): Promise<boolean> {

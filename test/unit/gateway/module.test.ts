@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { gatewayModule } from '../../../services/gateway/module.ts';
 import { systemClock } from '../../../services/lib/clock.ts';
-import { localDirectory } from '../../../services/lib/directory.ts';
+import { createDirectory } from '../../../services/lib/directory.ts';
 import { ulidIds } from '../../../services/lib/ids.ts';
 import { anonymous } from '../../../services/lib/interceptors/context.ts';
 import { loadConfig } from '../../../services/lib/load-config.ts';
@@ -26,7 +26,7 @@ it('the gateway module brings REST to the HTTP port, and the event service', asy
     authenticate: anonymous,
     stopping: stop.signal,
   } as Partial<Deps> as Deps;
-  const directory = localDirectory({ routes: stubRoutes(), interceptors: [], hopSecret: 'secret' });
+  const directory = createDirectory({ routes: stubRoutes(), interceptors: [], hopSecret: 'secret' });
   await using module = await gatewayModule.start(deps, directory);
   expect(gatewayModule.provides).toEqual([EventService]);
   expect(gatewayModule.uses).toEqual(allServices);
@@ -34,6 +34,7 @@ it('the gateway module brings REST to the HTTP port, and the event service', asy
     routes: module.routes,
     interceptors: [],
     addRoutes: async (app) => module.http?.(app),
+    ownPagesOnly: true,
     readiness: async () => ({ database: true }),
     metrics,
     host: '127.0.0.1',

@@ -4,11 +4,12 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { HandoverService } from '../../../gen/autosession/handover/v1/handover_service_pb.js';
 import { MessageService } from '../../../gen/autosession/message/v1/message_service_pb.js';
+import { DirectoryService } from '../../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { registerRest } from '../../../services/gateway/rest/register.ts';
 import { systemClock } from '../../../services/lib/clock.ts';
-import { localDirectory } from '../../../services/lib/directory.ts';
+import { createDirectory } from '../../../services/lib/directory.ts';
 import { ulidIds } from '../../../services/lib/ids.ts';
 import { type Authenticate, contextInterceptor } from '../../../services/lib/interceptors/context.ts';
 import { observeInterceptor } from '../../../services/lib/interceptors/observe.ts';
@@ -16,7 +17,14 @@ import { validateInterceptor } from '../../../services/lib/interceptors/validate
 import { createLogger } from '../../../services/lib/log.ts';
 import { createMetrics } from '../../../services/lib/metrics.ts';
 
-export const allServices = [SessionService, TaskService, MessageService, HandoverService, EventService];
+export const allServices = [
+  SessionService,
+  DirectoryService,
+  TaskService,
+  MessageService,
+  HandoverService,
+  EventService,
+];
 export const logger = createLogger('silent');
 
 /** Takes the tenant from a header, as keys would. */
@@ -42,11 +50,11 @@ function stubOf(service: DescService, over: Record<string, unknown>) {
   );
 }
 
-/** REST over services that the test writes, with the interceptors of the real thing. */
+/** REST over services that the test writes, with the interceptors of the real thing; `added` are its routes. */
 export async function restApp(
   routes: (router: ConnectRouter) => void,
   config: { legacyStatus?: boolean } = {},
-): Promise<FastifyInstance & AsyncDisposable> {
+): Promise<FastifyInstance & AsyncDisposable & { readonly added: string[] }> {
   const ids = ulidIds(systemClock);
   const metrics = createMetrics(false);
   const interceptors = [
@@ -59,8 +67,12 @@ export async function restApp(
     routerOptions: { maxParamLength: 1_000 },
     frameworkErrors: (error, request, reply) => app.errorHandler(error, request, reply),
   });
+  const added: string[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const each of [method].flat()) if (each !== 'HEAD') added.push(`${each} ${url}`);
+  });
   await registerRest(app, {
-    directory: localDirectory({ routes, interceptors, hopSecret: 'secret' }),
+    directory: createDirectory({ routes, interceptors, hopSecret: 'secret' }),
     services: allServices,
     config: { timezone: 'Asia/Shanghai', legacyStatus: config.legacyStatus ?? false },
     logger,
@@ -70,5 +82,5 @@ export async function restApp(
     authenticate: tenantFromHeader,
     version: '1.2.3',
   });
-  return Object.assign(app, { [Symbol.asyncDispose]: () => app.close() });
+  return Object.assign(app, { added, [Symbol.asyncDispose]: () => app.close() });
 }

@@ -14,7 +14,7 @@ import type { RingLimits } from '../../../services/gateway/events/ring.ts';
 import { watchEvents } from '../../../services/gateway/events/watch-events.ts';
 import type { EventLog } from '../../../services/lib/bus/event-log.ts';
 import { systemClock } from '../../../services/lib/clock.ts';
-import { localDirectory } from '../../../services/lib/directory.ts';
+import { createDirectory } from '../../../services/lib/directory.ts';
 import { ErrorReason, refuse } from '../../../services/lib/errors/refuse.ts';
 import { ulidIds } from '../../../services/lib/ids.ts';
 import { contextInterceptor } from '../../../services/lib/interceptors/context.ts';
@@ -70,7 +70,7 @@ export function watchWorld(options: WatchWorldOptions = {}) {
     const watch = watchEvents({ hub, directory, clock: systemClock, metrics, stopping: stopping.signal, pace });
     router.service(EventService, { watchEvents: watch });
   };
-  const directory = localDirectory({ routes, interceptors, hopSecret: 'secret' });
+  const directory = createDirectory({ routes, interceptors, hopSecret: 'secret' });
   const transport = createRouterTransport(routes, { router: { interceptors } });
   const client = createClient(EventService, transport);
   return {

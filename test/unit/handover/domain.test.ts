@@ -68,15 +68,39 @@ describe('the text of a reminder', () => {
 });
 
 describe('the configured channels', () => {
-  it('are the log and a webhook per entry, named without secrets', () => {
-    const urls = ['https://u:p@a.example/x?k=1', 'https://a.example/y', 'http://b.example:8080/'];
-    const webhooks = urls.map((url) => ({ url, secret: 's' }));
-    const channels = configuredChannels(webhooks, { clock: { now: () => START }, logger: createLogger('silent') });
-    expect(channels.map(({ name }) => name)).toEqual([
+  const deps = { clock: { now: () => START }, logger: createLogger('silent'), timezone: 'Asia/Shanghai' };
+  const webhook = (url: string) => ({ kind: 'webhook', url, secret: 's' }) as const;
+  const robot = (kind: 'wecom' | 'dingtalk' | 'feishu', url: string) => ({ kind, url, mention: [] });
+  const receivers = [
+    webhook('https://u:p@a.example/x?k=secret-key'),
+    webhook('https://a.example/y'),
+    robot('wecom', 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=secret-key'),
+    robot('wecom', 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=another'),
+    robot('feishu', 'https://open.feishu.cn/open-apis/bot/v2/hook/secret-key'),
+  ];
+  const names = configuredChannels(receivers, deps).map(({ name }) => name);
+
+  it('are the log and one per entry, of which no name holds a secret or is another one’s', () => {
+    expect(names.map((name) => name.replace(/[0-9a-f]{12}$/, 'HASH'))).toEqual([
       'log',
-      'webhook:a.example',
-      'webhook:a.example#2',
-      'webhook:b.example:8080',
+      'webhook:a.example:HASH',
+      'webhook:a.example:HASH',
+      'wecom:HASH',
+      'wecom:HASH',
+      'feishu:HASH',
     ]);
+    expect(new Set(names).size).toBe(6);
+    expect(names.join()).not.toContain('secret-key');
+  });
+
+  it('have the same names in a list of another order, and with another password', () => {
+    const [first, ...others] = receivers.toReversed();
+    expect(
+      configuredChannels([...others, first!], deps)
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(names.toSorted());
+    const changed = webhook('https://u:new@a.example/x?k=secret-key');
+    expect(configuredChannels([changed], deps)[1]?.name).toBe(names[1]);
   });
 });

@@ -3,7 +3,7 @@ import { type Client, createClient, createRouterTransport } from '@connectrpc/co
 import { type Event, EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
 import { HandoverService } from '../../../gen/autosession/handover/v1/handover_service_pb.js';
 import type { ReminderChannel } from '../../../services/handover/channels/channel.ts';
-import { DeliveryLane } from '../../../services/handover/delivery/lane.ts';
+import { type Lane, laneOf } from '../../../services/handover/delivery/lane.ts';
 import type { HandoverDeps } from '../../../services/handover/deps.ts';
 import { handlers } from '../../../services/handover/events.ts';
 import { handoverRoutes } from '../../../services/handover/routes.ts';
@@ -69,13 +69,13 @@ export class RunningHandover implements AsyncDisposable {
   readonly deps: HandoverDeps;
   readonly clock: HandClock;
   readonly lines: readonly Record<string, unknown>[];
-  readonly #lanes: DeliveryLane[];
+  readonly #lanes: Lane[];
 
   constructor(deps: HandoverDeps, clock: HandClock, lines: readonly Record<string, unknown>[]) {
     this.deps = deps;
     this.clock = clock;
     this.lines = lines;
-    this.#lanes = deps.channels.map((channel) => new DeliveryLane(deps, channel));
+    this.#lanes = deps.channels.map((channel) => laneOf(deps, channel));
   }
 
   /** Hands the events over as the process does, one after the other. */

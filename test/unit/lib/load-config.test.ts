@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, loadConfig } from '../../../services/lib/load-config.ts';
 
-function problemsOf(env: Record<string, string>): readonly string[] {
+function problemsOf(env: Record<string, string>, placed?: Parameters<typeof loadConfig>[1]): readonly string[] {
   try {
-    loadConfig(env);
+    loadConfig(env, placed);
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;
     throw error;
@@ -32,6 +32,7 @@ describe('the configuration', () => {
     ['AUTOSESSION_WEBHOOKS', 'nope'],
     ['AUTOSESSION_HOST', '0.0.0.0'],
     ['AUTOSESSION_HOST', '127.0.0.999'],
+    ['AUTOSESSION_API_KEYS', 'nope'],
     ['LOG_LEVEL', 'loud'],
     ['MYSQL_URL', 'postgres://x'],
   ])('says in a sentence what is wrong with %s=%s', (name, value) => {
@@ -60,5 +61,42 @@ describe('the configuration', () => {
   it('never repeats a password', () => {
     const text = problemsOf({ MYSQL_URL: 'mysql://user:hunter2@h', REDIS_URL: 'http://:hunter2@r' }).join('\n');
     expect(text).not.toContain('hunter2');
+  });
+
+  describe('of a process that runs some services only', () => {
+    const servers = { MYSQL_URL: 'mysql://u:p@h/db', REDIS_HOST: 'r', NATS_URL: 'nats://n:4222' };
+    const secret = { AUTOSESSION_INTERNAL_SECRET: 'x'.repeat(32) };
+    const placed = { local: [{ name: 'session' }], remote: [{ name: 'task-dispatch' }], split: true };
+
+    it('knows every address of the services that it calls', () => {
+      const env = { ...servers, ...secret, TASK_DISPATCH_URL: 'http://a:50051, http://b:50051' };
+      expect(loadConfig(env, placed).peers).toEqual({ 'task-dispatch': ['http://a:50051', 'http://b:50051'] });
+    });
+
+    it.each([
+      ['TASK_DISPATCH_URL', { TASK_DISPATCH_URL: '' }],
+      ['TASK_DISPATCH_URL', { TASK_DISPATCH_URL: 'a:50051' }],
+      ['TASK_DISPATCH_URL', { TASK_DISPATCH_URL: 'http://a:50051/path' }],
+      ['TASK_DISPATCH_URL', { TASK_DISPATCH_URL: 'http://a:50051,' }],
+      ['AUTOSESSION_INTERNAL_SECRET', { AUTOSESSION_INTERNAL_SECRET: '' }],
+      ['AUTOSESSION_INTERNAL_SECRET', { AUTOSESSION_INTERNAL_SECRET: 'short' }],
+    ])('says in a sentence what is wrong with %s in %j', (name, env) => {
+      const [problem, ...others] = problemsOf(
+        { ...servers, ...secret, TASK_DISPATCH_URL: 'http://a:50051', ...env },
+        placed,
+      );
+      expect(others).toEqual([]);
+      expect(problem).toContain(name);
+      expect(problem).toMatch(/\.$/);
+    });
+
+    it('wants the servers that the processes share', () => {
+      expect(problemsOf({ ...secret, TASK_DISPATCH_URL: 'http://a:50051' }, placed)[0]).toContain('MYSQL_URL');
+    });
+
+    it('may be reached from other machines, since it answers to services alone', () => {
+      const env = { ...servers, ...secret, TASK_DISPATCH_URL: 'http://a:50051', AUTOSESSION_HOST: '0.0.0.0' };
+      expect(problemsOf(env, placed)).toEqual([]);
+    });
   });
 });

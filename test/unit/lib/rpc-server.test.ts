@@ -30,7 +30,6 @@ describe('the RPC port', () => {
       ],
       host: '127.0.0.1',
       port: 0,
-      stopping: stop.signal,
     });
   });
   afterAll(() => server.close(0));

@@ -15,7 +15,7 @@ import { Database, type Executor } from '../../../services/lib/db/database.ts';
 import { migrate } from '../../../services/lib/db/migrate.ts';
 import { mysqlBackend } from '../../../services/lib/db/mysql.ts';
 import { sqliteBackend } from '../../../services/lib/db/sqlite.ts';
-import { localDirectory } from '../../../services/lib/directory.ts';
+import { createDirectory } from '../../../services/lib/directory.ts';
 import { errorInfo } from '../../../services/lib/errors/refuse.ts';
 import { idempotencyMigrations } from '../../../services/lib/idempotency.ts';
 import { ulidIds } from '../../../services/lib/ids.ts';
@@ -74,7 +74,7 @@ export async function startAnalysis(database: (typeof databases)[number] = 'SQLi
   const judges = new Judges();
   const hopSecret = 'the same for all';
   let module: RunningModule | undefined;
-  const directory = localDirectory({
+  const directory = createDirectory({
     hopSecret,
     interceptors: [
       observeInterceptor({ logger, metrics }),

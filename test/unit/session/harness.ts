@@ -16,7 +16,7 @@ import type { Backend } from '../../../services/lib/db/database.ts';
 import { Database } from '../../../services/lib/db/database.ts';
 import { migrate } from '../../../services/lib/db/migrate.ts';
 import { sqliteBackend } from '../../../services/lib/db/sqlite.ts';
-import { localDirectory } from '../../../services/lib/directory.ts';
+import { createDirectory } from '../../../services/lib/directory.ts';
 import { ErrorReason, refuse } from '../../../services/lib/errors/refuse.ts';
 import { idempotencyMigrations } from '../../../services/lib/idempotency.ts';
 import { ulidIds } from '../../../services/lib/ids.ts';
@@ -118,7 +118,7 @@ export async function startSessionWorld(backend: Backend = sqliteBackend(':memor
     validateInterceptor(),
   ];
   const neighbours = new Neighbours();
-  const directory = localDirectory({ routes: neighbours.routes, interceptors, hopSecret });
+  const directory = createDirectory({ routes: neighbours.routes, interceptors, hopSecret });
   const deps = sessionDeps(base, directory);
   const clientOf = (tenant: string) =>
     createClient(

@@ -12,7 +12,7 @@ import { Database } from '../../../services/lib/db/database.ts';
 import { migrate } from '../../../services/lib/db/migrate.ts';
 import { mysqlBackend } from '../../../services/lib/db/mysql.ts';
 import { sqliteBackend } from '../../../services/lib/db/sqlite.ts';
-import { localDirectory } from '../../../services/lib/directory.ts';
+import { createDirectory } from '../../../services/lib/directory.ts';
 import { idempotencyMigrations } from '../../../services/lib/idempotency.ts';
 import { ulidIds } from '../../../services/lib/ids.ts';
 import { anonymous, contextInterceptor } from '../../../services/lib/interceptors/context.ts';
@@ -81,7 +81,7 @@ export async function harness(options: HarnessOptions = {}): Promise<Harness> {
     contextInterceptor({ authenticate: anonymous, hopSecret: SECRET, ids: given.ids }),
     validateInterceptor(),
   ];
-  const directory = localDirectory({ routes, interceptors, hopSecret: SECRET });
+  const directory = createDirectory({ routes, interceptors, hopSecret: SECRET });
   const module = await taskDispatchModule.start(given, directory);
   const ready = new ReadyQueue(queue, given.logger);
   const deps: TaskDeps = { ...given, ready, sessions: directory.client(SessionService) };

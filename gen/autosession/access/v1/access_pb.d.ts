@@ -4,7 +4,7 @@
 
 // Who may call an RPC.
 
-import type { GenExtension, GenFile } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenExtension, GenFile } from "@bufbuild/protobuf/codegenv2";
 import type { MethodOptions } from "@bufbuild/protobuf/wkt";
 
 /**
@@ -13,9 +13,70 @@ import type { MethodOptions } from "@bufbuild/protobuf/wkt";
 export declare const file_autosession_access_v1_access: GenFile;
 
 /**
+ * Scope is what an API key is for. A key has one or more.
+ *
+ * @generated from enum autosession.access.v1.Scope
+ */
+export enum Scope {
+  /**
+   * Never given.
+   *
+   * @generated from enum value: SCOPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Task systems: open sessions, give them tasks, follow and end them.
+   *
+   * @generated from enum value: SCOPE_UPSTREAM = 1;
+   */
+  UPSTREAM = 1,
+
+  /**
+   * RPA senders and receivers: take tasks, report on them, upload what a chat window shows.
+   *
+   * @generated from enum value: SCOPE_RPA = 2;
+   */
+  RPA = 2,
+
+  /**
+   * Workbenches of human agents: hand over, take over, give back, decide about tasks in doubt.
+   *
+   * @generated from enum value: SCOPE_AGENT = 3;
+   */
+  AGENT = 3,
+
+  /**
+   * Web chats: read a conversation and ask for a human.
+   *
+   * @generated from enum value: SCOPE_CHAT = 4;
+   */
+  CHAT = 4,
+
+  /**
+   * Everything that the other scopes may, and the audit.
+   *
+   * @generated from enum value: SCOPE_ADMIN = 5;
+   */
+  ADMIN = 5,
+}
+
+/**
+ * Describes the enum autosession.access.v1.Scope.
+ */
+export declare const ScopeSchema: GenEnum<Scope>;
+
+/**
  * Only the services of the installation itself may call it; anybody else gets PERMISSION_DENIED.
  *
  * @generated from extension: bool internal = 50601;
  */
 export declare const internal: GenExtension<MethodOptions, boolean>;
+
+/**
+ * An API key needs one of these, or the scope admin; without any only admin may call it.
+ *
+ * @generated from extension: repeated autosession.access.v1.Scope scopes = 50602;
+ */
+export declare const scopes: GenExtension<MethodOptions, Scope[]>;
 

@@ -4,14 +4,28 @@
 
 // Who may call an RPC.
 
-import { extDesc, fileDesc } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, extDesc, fileDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file autosession/access/v1/access.proto.
  */
 export const file_autosession_access_v1_access = /*@__PURE__*/
-  fileDesc("CiJhdXRvc2Vzc2lvbi9hY2Nlc3MvdjEvYWNjZXNzLnByb3RvEhVhdXRvc2Vzc2lvbi5hY2Nlc3MudjE6PAoIaW50ZXJuYWwSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxipiwMgASgIUghpbnRlcm5hbGIGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("CiJhdXRvc2Vzc2lvbi9hY2Nlc3MvdjEvYWNjZXNzLnByb3RvEhVhdXRvc2Vzc2lvbi5hY2Nlc3MudjEqcwoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABISCg5TQ09QRV9VUFNUUkVBTRABEg0KCVNDT1BFX1JQQRACEg8KC1NDT1BFX0FHRU5UEAMSDgoKU0NPUEVfQ0hBVBAEEg8KC1NDT1BFX0FETUlOEAU6PAoIaW50ZXJuYWwSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxipiwMgASgIUghpbnRlcm5hbDpWCgZzY29wZXMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxiqiwMgAygOMhwuYXV0b3Nlc3Npb24uYWNjZXNzLnYxLlNjb3BlUgZzY29wZXNiBnByb3RvMw", [file_google_protobuf_descriptor]);
+
+/**
+ * Describes the enum autosession.access.v1.Scope.
+ */
+export const ScopeSchema = /*@__PURE__*/
+  enumDesc(file_autosession_access_v1_access, 0);
+
+/**
+ * Scope is what an API key is for. A key has one or more.
+ *
+ * @generated from enum autosession.access.v1.Scope
+ */
+export const Scope = /*@__PURE__*/
+  tsEnum(ScopeSchema);
 
 /**
  * Only the services of the installation itself may call it; anybody else gets PERMISSION_DENIED.
@@ -20,4 +34,12 @@ export const file_autosession_access_v1_access = /*@__PURE__*/
  */
 export const internal = /*@__PURE__*/
   extDesc(file_autosession_access_v1_access, 0);
+
+/**
+ * An API key needs one of these, or the scope admin; without any only admin may call it.
+ *
+ * @generated from extension: repeated autosession.access.v1.Scope scopes = 50602;
+ */
+export const scopes = /*@__PURE__*/
+  extDesc(file_autosession_access_v1_access, 1);
 

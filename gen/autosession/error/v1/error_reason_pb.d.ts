@@ -68,7 +68,7 @@ export enum ErrorReason {
   UNAUTHENTICATED = 6,
 
   /**
-   * The caller may not do this. REST 403.
+   * The caller may not do this. Metadata: `scopes` (one of them would do). REST 403.
    *
    * @generated from enum value: ERROR_REASON_PERMISSION_DENIED = 7;
    */
@@ -130,6 +130,28 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_NOT_YOUR_SESSION = 26;
    */
   NOT_YOUR_SESSION = 26,
+
+  /**
+   * No account or shop has this id. Metadata: `account_id` or `shop_id`. REST 404.
+   *
+   * @generated from enum value: ERROR_REASON_PARTY_NOT_FOUND = 27;
+   */
+  PARTY_NOT_FOUND = 27,
+
+  /**
+   * The alias is another account's or shop's. Metadata: `kind`, `value`, `key` (whose it is). REST 409.
+   *
+   * @generated from enum value: ERROR_REASON_ALIAS_TAKEN = 28;
+   */
+  ALIAS_TAKEN = 28,
+
+  /**
+   * An open session goes by the alias, which cannot change its owner until that session is closed. Metadata: `kind`,
+   * `value`, `session_id`, `conflict_session_id` (the open session with which it would share a slot, if any). REST 409.
+   *
+   * @generated from enum value: ERROR_REASON_ALIAS_IN_USE = 29;
+   */
+  ALIAS_IN_USE = 29,
 
   /**
    * No task has this id. Metadata: `task_id`. REST 404.

@@ -55,7 +55,7 @@ export declare type IngestMessagesRequest = Message<"autosession.message.v1.Inge
   maxInactiveMinutes?: number | undefined;
 
   /**
-   * The messages {id*, nick*, content*, time, type}, oldest first, 1 to 1000. Each is bound by itself: see IngestedMessage.
+   * The messages, oldest first, 1 to 1000. Each is bound by itself, as an IngestedMessage.
    *
    * @generated from field: repeated google.protobuf.Value messages = 6;
    */

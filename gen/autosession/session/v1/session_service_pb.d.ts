@@ -1618,6 +1618,13 @@ export declare type ApplyMessagesResponse = Message<"autosession.session.v1.Appl
    * @generated from field: repeated autosession.session.v1.AppliedMessage messages = 3;
    */
   messages: AppliedMessage[];
+
+  /**
+   * Whether a name of the batch means another account or shop by now, so that nothing was done: resolve the parties anew.
+   *
+   * @generated from field: bool parties_moved = 4;
+   */
+  partiesMoved: boolean;
 };
 
 /**
@@ -1732,6 +1739,7 @@ export declare const SessionService: GenService<{
   },
   /**
    * ResumeSession lets a paused session go on. Accepts paused (and active: the same answer); leaves active.
+   * Not idempotent: a repeat that comes late could undo a pause that came meanwhile.
    * Errors: SESSION_NOT_FOUND, INVALID_STATUS, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.ResumeSession
@@ -1784,7 +1792,8 @@ export declare const SessionService: GenService<{
    * ReleaseSession gives the word back to the bot.
    *
    * Accepts transferred (from pending_manual it is a withdrawal); leaves active/bot_active. A repeat by the agent who
-   * released it last, while nothing else has happened, gives the same answer.
+   * released it last, while nothing else has happened, gives the same answer. Not idempotent: a repeat that comes late could
+   * withdraw an escalation that came meanwhile.
    * Errors: SESSION_NOT_FOUND, INVALID_STATUS (not manual), NOT_YOUR_SESSION (another agent's), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.ReleaseSession

@@ -1240,6 +1240,7 @@ export declare const TaskService: GenService<{
   /**
    * ClaimNextTask leases the most urgent ready task of the most urgent level, for AUTOSESSION_LEASE_SECONDS. A caller that
    * names a worker_id gets that worker's unfetched lease again. Nothing to do is a normal answer with an empty task_id.
+   * Not idempotent: without a worker_id a repeat claims another task.
    *
    * @generated from rpc autosession.task.v1.TaskService.ClaimNextTask
    */
@@ -1264,6 +1265,7 @@ export declare const TaskService: GenService<{
    * a handover or a cancellation, as long as no later lease has fetched. success=false is the sender's word that it was not
    * sent: it is tried again while attempts remain, else it has failed. Nobody can say that of a task that waits and that no
    * sender has had: LEASE_LOST.
+   * Not idempotent: without task_id a repeat can mean the session's next task.
    * Errors: SESSION_NOT_FOUND, TASK_NOT_FOUND, AMBIGUOUS_TASK, LEASE_LOST, TASK_DONE, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.task.v1.TaskService.CompleteSessionTask
@@ -1296,7 +1298,8 @@ export declare const TaskService: GenService<{
   },
   /**
    * FailTask reports that a task was not sent, as CompleteSessionTask does. On an unknown task without a token it is an operator's
-   * decision, final, and audited. Errors: TASK_NOT_FOUND, LEASE_LOST, TASK_DONE, SERVICE_UNAVAILABLE.
+   * decision, final, and audited. Not idempotent: without lease_token a repeat can count against a lease given out since.
+   * Errors: TASK_NOT_FOUND, LEASE_LOST, TASK_DONE, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.task.v1.TaskService.FailTask
    */
@@ -1308,6 +1311,7 @@ export declare const TaskService: GenService<{
   /**
    * RequeueTask gives a lease back (leased), or decides that an unknown, failed or dead task is to be sent (again): an
    * operator's decision, audited. Leaves pending, or held while the session is paused; one that waits already stays as it is.
+   * Not idempotent: the task can have been handed out and have failed again before a repeat.
    * Errors: TASK_NOT_FOUND, LEASE_LOST, TASK_DONE, HANDED_OVER, INVALID_TASK_STATUS.
    *
    * @generated from rpc autosession.task.v1.TaskService.RequeueTask

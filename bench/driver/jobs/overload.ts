@@ -1,0 +1,52 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Outcome } from '../../figure.ts';
+import type { Ready } from '../job.ts';
+import { Samples } from '../latency.ts';
+import { newSession } from '../names.ts';
+import { RestDriver } from '../rest.ts';
+
+const TICK_MS = 5;
+
+export interface OverloadSpec {
+  readonly url: string;
+  /** Arrivals per second, whatever comes of them. */
+  readonly rate: number;
+  readonly seconds: number;
+}
+
+/**
+ * Session openings that arrive at a fixed rate and do not wait for each other. The step `refused` times the refusals, and a
+ * refusal without Retry-After is a failure; `drained` is the time from the last arrival to the last answer. The seconds of
+ * the outcome end with the last answer, so that a line that grew does not look like throughput.
+ */
+export async function overload({ url, rate, seconds }: OverloadSpec, ready: Ready): Promise<Outcome> {
+  using rest = new RestDriver(url);
+  await ready();
+  const samples = new Samples();
+  const under: Promise<void>[] = [];
+  const start = performance.now();
+  for (let sent = 0; sent < rate * seconds; await delay(TICK_MS)) {
+    const due = Math.min(rate * seconds, (rate * (performance.now() - start)) / 1_000);
+    for (; sent < due; sent++) under.push(arrive(rest, samples));
+  }
+  const arriving = (performance.now() - start) / 1_000;
+  await Promise.all(under);
+  const lasted = (performance.now() - start) / 1_000;
+  samples.latency('drained', (lasted - arriving) * 1_000);
+  return samples.outcome(lasted);
+}
+
+async function arrive(rest: RestDriver, samples: Samples): Promise<void> {
+  const from = performance.now();
+  try {
+    const { status, retryAfter, body } = await rest.send('POST', '/api/sessions/create', newSession());
+    const ms = performance.now() - from;
+    if (status === 200) return samples.success(ms);
+    const isRefusal = (status === 503 || status === 429) && retryAfter !== undefined;
+    if (!isRefusal) return samples.failure(`${status} ${JSON.stringify(body)}`);
+    samples.refusal();
+    samples.latency('refused', ms);
+  } catch (error) {
+    samples.failure(error);
+  }
+}

@@ -1,0 +1,91 @@
+import { parseArgs } from 'node:util';
+import { available } from '../test/servers.ts';
+
+/** The ways to run that are measured. */
+export const modes = ['embedded', 'one', 'split'] as const;
+export type Mode = (typeof modes)[number];
+
+/** The parts of the benchmark. */
+export const sections = ['a', 'b', 'c', 'd'] as const;
+export type SectionName = (typeof sections)[number];
+
+/** What a run of the benchmark was asked for. */
+export interface Options {
+  readonly quick: boolean;
+  readonly sections: readonly SectionName[];
+  readonly modes: readonly Mode[];
+  /** Per measurement that lasts a time; undefined for the run's own. */
+  readonly seconds?: number;
+  readonly json?: string;
+  readonly compare?: string;
+  readonly markdown?: string;
+}
+
+export const usage = `Measures Auto Session beside the raw limits of what it stands on, in one run on this machine.
+
+  npm run bench -- [options]
+    --quick             a short run of everything that shows that it works; its figures mean little
+    --only=a,b,c,d      a: main flow; b: single steps and event streams; c: 10^4 and 10^6 stored sessions; d: overload
+    --modes=M,…         embedded, one (one process on MariaDB, Redis and NATS), split (a process per service)
+    --seconds N         how long each timed measurement lasts
+    --json FILE         writes the figures for a later comparison
+    --compare FILE      figures of an earlier run: prints how they changed
+    --markdown FILE     writes the figures between the markers of that file, as in bench/README.md
+    --help
+
+The servers are private ones on free ports, started from the machine's own binaries and gone at the end.
+`;
+
+/** The options that the arguments ask for; throws a sentence on anything that cannot be understood. */
+export function parseOptions(args: readonly string[]): Options | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string', default: sections.join() },
+      modes: { type: 'string' },
+      seconds: { type: 'string' },
+      json: { type: 'string' },
+      compare: { type: 'string' },
+      markdown: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const { quick, json, compare, markdown } = values;
+  return {
+    quick,
+    json,
+    compare,
+    markdown,
+    sections: words('only', values.only, sections),
+    modes: modesOf(values.modes),
+    seconds: values.seconds === undefined ? undefined : positive('seconds', values.seconds),
+  };
+}
+
+/** Whether this machine has the servers that two of the three modes need. */
+export const hasServers = Object.values(available).every(Boolean);
+
+function modesOf(text: string | undefined): readonly Mode[] {
+  if (text === undefined) return hasServers ? modes : ['embedded'];
+  const wanted = words('modes', text, modes);
+  if (!hasServers && wanted.some((mode) => mode !== 'embedded'))
+    throw new Error(
+      '--modes: this machine has no MariaDB, Redis and NATS (apt-get install mariadb-server redis-server nats-server)',
+    );
+  return wanted;
+}
+
+function words<T extends string>(name: string, text: string, known: readonly T[]): T[] {
+  const given = text.split(',').map((word) => word.trim());
+  const unknown = given.filter((word) => !(known as readonly string[]).includes(word));
+  if (unknown.length > 0) throw new Error(`--${name} knows ${known.join(', ')}, not "${unknown.join(', ')}"`);
+  return known.filter((word) => given.includes(word));
+}
+
+function positive(name: string, text: string): number {
+  const number = Number(text);
+  if (!(number > 0)) throw new Error(`--${name} is "${text}": it has to be a number above 0`);
+  return number;
+}

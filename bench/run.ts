@@ -1,0 +1,19 @@
+import type { Figure, Limit, Outcome, Target } from './figure.ts';
+import type { Machine } from './machine.ts';
+import type { OverloadReport } from './sections/overload.ts';
+
+/** Everything that a run found out: what the JSON file holds. */
+export interface Run {
+  readonly version: 1;
+  readonly at: string;
+  readonly quick: boolean;
+  readonly machine: Machine;
+  readonly figures: readonly Figure[];
+  readonly limits: readonly (Limit & { readonly inFlight: number; readonly outcome: Outcome })[];
+  readonly overload: readonly OverloadReport[];
+  /** Milliseconds. */
+  readonly startMs?: number;
+  /** Statements of a main flow as the database saw them, BEGIN and COMMIT among them, without background work. */
+  readonly recordedStatements?: number;
+  readonly targets: readonly Target[];
+}

@@ -1,0 +1,106 @@
+import { type Connection, escape as quoted } from 'mysql2/promise';
+import type { TableRows, Template } from './templates.ts';
+
+const ID = /\b[a-z]{1,4}_[0-9a-z]{26}\b/g;
+const TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$/;
+/** An installation has few accounts, and as many shops as conversations. */
+const OF_ACCOUNT = /^(acc|a)_/;
+const ACCOUNTS = 20;
+const PAST_SECONDS = 30 * 24 * 3_600;
+const CHUNK = 100_000;
+/** So many ids of one kind can be in one session. */
+const IDS_EACH = 100;
+
+/** The copies with the numbers `from` to `to` of `all`. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+  readonly all: number;
+}
+
+/**
+ * Copies the templates, each by its share, with ids of their own that sort before every present one, and spreads what is
+ * finished over the last 30 days. Runs inside the database, on several connections at once.
+ */
+export async function multiply(
+  connections: readonly Connection[],
+  templates: readonly Template[],
+  range: Range,
+): Promise<void> {
+  const statements = chunks(range).flatMap((chunk) =>
+    templates.flatMap((template, index) => {
+      const before = templates.slice(0, index).reduce((sum, { share }) => sum + share, 0);
+      const numberOf = idNumbers(template);
+      return template.tables.flatMap((rows) => copies(rows, numberOf, template, before, chunk));
+    }),
+  );
+  const next = statements.values();
+  await Promise.all(
+    connections.map(async (connection) => {
+      for (const statement of next) await connection.query(statement);
+    }),
+  );
+}
+
+function chunks({ from, to, all }: Range): Range[] {
+  const starts = Array.from({ length: Math.ceil((to - from + 1) / CHUNK) }, (_, index) => from + index * CHUNK);
+  return starts.map((start) => ({ from: start, to: Math.min(to, start + CHUNK - 1), all }));
+}
+
+/** The statements that copy a table's rows: one per row of the template. */
+function copies(
+  { table, columns, rows }: TableRows,
+  numberOf: (id: string) => number,
+  template: Template,
+  before: number,
+  range: Range,
+): string[] {
+  const names = columns.map((column) => `\`${column}\``).join(', ');
+  return rows.map((row) => {
+    const values = row.map((value) => expression(value, numberOf, template.finished, range.all)).join(', ');
+    // an account's own rows are the same for all of its sessions
+    return (
+      `INSERT IGNORE INTO \`${table}\` (${names}) SELECT ${values} FROM seq_${range.from}_to_${range.to} ` +
+      `WHERE seq % 100 >= ${before} AND seq % 100 < ${before + template.share}`
+    );
+  });
+}
+
+/** Two ids of a session stay two ids; the same id is the same in every table. */
+function idNumbers({ tables }: Template): (id: string) => number {
+  const known = new Map<string, number>();
+  const values = tables.flatMap(({ rows }) => rows.flat());
+  for (const id of values.flatMap((value) => (typeof value === 'string' ? (value.match(ID) ?? []) : [])))
+    if (!known.has(id)) known.set(id, [...known.keys()].filter((other) => prefixOf(other) === prefixOf(id)).length);
+  return (id) => known.get(id) ?? 0;
+}
+
+function expression(
+  value: string | number | Buffer | null,
+  numberOf: (id: string) => number,
+  finished: boolean,
+  all: number,
+): string {
+  if (typeof value !== 'string') return quoted(value);
+  if (TIME.test(value))
+    return finished
+      ? `DATE_SUB(${quoted(value)}, INTERVAL ROUND(${PAST_SECONDS} * (1 - seq / ${all})) SECOND)`
+      : quoted(value);
+  const parts: string[] = [];
+  let from = 0;
+  for (const { 0: id, index } of value.matchAll(ID)) {
+    parts.push(quoted(value.slice(from, index)), copyOf(id, numberOf(id)));
+    from = index + id.length;
+  }
+  return parts.length === 0 ? quoted(value) : `CONCAT(${[...parts, quoted(value.slice(from))].join(', ')})`;
+}
+
+/** `ses_00…`: below every id that the clock makes now. */
+function copyOf(id: string, number: number): string {
+  const count = OF_ACCOUNT.test(id) ? `seq % ${ACCOUNTS}` : `seq * ${IDS_EACH} + ${number}`;
+  return `CONCAT('${prefixOf(id)}_', LPAD(${count}, 26, '0'))`;
+}
+
+function prefixOf(id: string): string {
+  return id.slice(0, id.indexOf('_'));
+}

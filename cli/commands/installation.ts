@@ -1,0 +1,47 @@
+import { Command } from 'commander';
+import { ExitCode } from '../failure.ts';
+import { show } from '../output.ts';
+import type { GlobalOptions } from '../program.ts';
+
+/** `auto-session serve` */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('run the system, or the services that --target names, until SIGTERM')
+    .option('--target <services>', 'session, task-dispatch, message-analysis, handover, gateway; several behind commas')
+    .action(async ({ target }) => {
+      process.argv.splice(2, process.argv.length, ...(target === undefined ? [] : [`--target=${target}`]));
+      await import('../../services/main.ts');
+    });
+}
+
+/** `auto-session migrate` */
+export function migrateCommand(): Command {
+  return new Command('migrate')
+    .description('bring the database to the current schema, and end')
+    .action(async (_options, command: Command) => {
+      const { migrateDatabase } = await import('../migrate-database.ts');
+      const steps = await migrateDatabase();
+      const { json } = command.optsWithGlobals<GlobalOptions>();
+      await show({ steps }, json === true, () => (steps.length > 0 ? steps.join('\n') : 'The schema is current.'));
+    });
+}
+
+/** `auto-session verify` */
+export function verifyCommand(): Command {
+  return new Command('verify')
+    .summary('check what is stored against what users bank on, without changing anything')
+    .description(
+      'Checks what is stored against what users bank on, without changing anything.\n\n' +
+        'For a system that has come to rest; the embedded database can be read while no other process has it open. ' +
+        'Exits with 0 when every invariant holds, with 1 when one does not, or when there is nothing to judge.',
+    )
+    .action(async (_options, command: Command) => {
+      const { judge, reportText } = await import('../../scripts/verify/report.ts');
+      const { openStored } = await import('../../scripts/verify/open.ts');
+      await using stored = await openStored();
+      const report = await judge(stored);
+      const { json } = command.optsWithGlobals<GlobalOptions>();
+      await show(report, json === true, reportText);
+      process.exitCode = report.holds ? ExitCode.OK : ExitCode.FAILED;
+    });
+}

@@ -1,0 +1,69 @@
+import { Command } from 'commander';
+import { when } from '../format.ts';
+import { count } from '../options.ts';
+import { print, tell } from '../output.ts';
+import type { GlobalOptions } from '../program.ts';
+import { valueText } from '../table.ts';
+import { type Followed, follow } from '../tail/follow.ts';
+
+const TYPE_COLUMNS = 22;
+
+interface TailOptions extends GlobalOptions {
+  readonly types?: string;
+  readonly session?: string;
+  readonly account?: string;
+  readonly shop?: string;
+  readonly since?: string;
+  readonly limit?: number;
+}
+
+/** `auto-session tail` */
+export function tailCommand(): Command {
+  return new Command('tail')
+    .summary('print what happens, as it happens')
+    .description(
+      'Prints what happens, as it happens.\n\n' +
+        'A lost connection is made again by itself and goes on where it was. When what came in between is not kept any more, ' +
+        'a line of the type resync says so: look at how things stand, then read on.',
+    )
+    .option('--types <list>', 'only these, as in status_change,task_sent')
+    .option('--session <id>', 'only this session, by id or name')
+    .option('--account <id>', 'only sessions of this account')
+    .option('--shop <id>', 'only sessions with this shop')
+    .option('--since <cursor>', 'go on after this cursor, which an earlier tail printed; without it, from now')
+    .option('--limit <n>', 'end after so many lines', count)
+    .action(async (_options, command: Command) => tail(command.optsWithGlobals<TailOptions>()));
+}
+
+async function tail(options: TailOptions): Promise<void> {
+  const { types, session, account, shop, since, limit = Number.POSITIVE_INFINITY } = options;
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  let cursor: string | undefined;
+  const events = follow({
+    target: options,
+    query: { types, session, account_id: account, shop_id: shop },
+    since,
+    signal: stop.signal,
+    lost: (why, waitMs) => tell(`The connection was lost (${why}); trying again in ${waitMs / 1_000} s.`),
+    reached: (reached) => {
+      cursor = reached;
+    },
+  });
+  let printed = 0;
+  for await (const each of events) {
+    await print(options.json ? JSON.stringify({ ...each.event, cursor: each.cursor ?? null }) : eventText(each));
+    printed += 1;
+    if (printed >= limit) break;
+  }
+  if (cursor && !options.json) tell(`To go on from here: --since ${cursor}`);
+}
+
+/** When, what, where, and what else is said of it. */
+function eventText({ event }: Followed): string {
+  const { type, timestamp, session_id: id, session_name: name, version, request_id, ...rest } = event;
+  const time = typeof timestamp === 'number' ? when(new Date(timestamp * 1_000).toISOString()) : '';
+  const said = Object.entries(rest).filter(([, value]) => value !== null && value !== '' && value !== undefined);
+  const details = said.map(([field, value]) => `${field}=${valueText(value)}`).join(' ');
+  return [time, String(type).padEnd(TYPE_COLUMNS), name ?? id ?? '-', details].join('  ').trimEnd();
+}

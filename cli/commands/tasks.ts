@@ -1,0 +1,125 @@
+import { Command, Option } from 'commander';
+import { type Data, get, path, post } from '../client.ts';
+import { confirm } from '../confirm.ts';
+import { more, when } from '../format.ts';
+import { count, id, seconds } from '../options.ts';
+import { show } from '../output.ts';
+import type { GlobalOptions } from '../program.ts';
+import { cut, record, table } from '../table.ts';
+
+const STATUSES = ['pending', 'held', 'leased', 'sent', 'unknown', 'completed', 'failed', 'cancelled', 'dead'];
+const CONTENT_COLUMNS = 40;
+
+/** `auto-session tasks …` */
+export function tasksCommand(): Command {
+  const tasks = new Command('tasks').description('look at the sending tasks, and decide about those in doubt');
+  tasks.addCommand(listCommand());
+  tasks.addCommand(pendingCommand());
+  tasks.addCommand(showCommand());
+  tasks.addCommand(statsCommand());
+  tasks.addCommand(decision('complete', 'say that a task was sent', 'counts as sent from now on'));
+  tasks.addCommand(
+    decision(
+      'fail',
+      'say that a task was not sent',
+      'counts as not sent, and is tried again only while attempts remain',
+    ).option('--reason <text>', 'why not'),
+  );
+  tasks.addCommand(
+    decision('requeue', 'have a task sent (again)', 'will be sent, even if it was sent already').option(
+      '--seconds <n>',
+      'not before so many seconds from now',
+      seconds,
+    ),
+  );
+  tasks.addCommand(
+    decision('cancel', 'withdraw a task that was not fetched', 'will not be sent').option('--reason <text>', 'why'),
+  );
+  return tasks;
+}
+
+function listCommand(): Command {
+  return new Command('list')
+    .description('the tasks, newest first')
+    .addOption(new Option('--status <status>', 'only those in this state').choices(STATUSES))
+    .option('--session <id>', 'only those of this session')
+    .option('--limit <n>', 'how many, at most 200', count, 20)
+    .option('--page-token <token>', 'go on where the list before ended')
+    .action(async (options, command: Command) => {
+      const all = command.optsWithGlobals<GlobalOptions>();
+      const { status, session, limit, pageToken } = options;
+      const query = { status, session_id: session, page_size: limit, page_token: pageToken };
+      await show(await get(all, '/api/tasks', query), all.json === true, listText);
+    });
+}
+
+function pendingCommand(): Command {
+  return new Command('pending')
+    .description('the tasks that wait, in the order in which they would be handed out')
+    .option('--limit <n>', 'how many, at most 200', count, 20)
+    .action(async ({ limit }, command: Command) => {
+      const all = command.optsWithGlobals<GlobalOptions>();
+      await show(await get(all, '/api/tasks/pending', { limit }), all.json === true, listText);
+    });
+}
+
+function showCommand(): Command {
+  return new Command('show')
+    .description('everything about one task')
+    .argument('<task>', 'its id', id)
+    .action(async (task: string, _options, command: Command) => {
+      const all = command.optsWithGlobals<GlobalOptions>();
+      await show(await get(all, path`/api/tasks/${task}`), all.json === true, record);
+    });
+}
+
+function statsCommand(): Command {
+  return new Command('stats')
+    .description('how many tasks are in which state, and what waits at which level')
+    .action(async (_options, command: Command) => {
+      const all = command.optsWithGlobals<GlobalOptions>();
+      await show(await get(all, '/api/tasks/stats'), all.json === true, statsText);
+    });
+}
+
+/** An operator's decision about one task; it is audited. */
+function decision(verb: string, description: string, consequence: string): Command {
+  return new Command(verb)
+    .description(description)
+    .argument('<task>', 'its id', id)
+    .option('--lease-token <token>', 'the lease, where one is held')
+    .option('--yes', 'do not ask')
+    .action(async (task: string, options, command: Command) => {
+      const all = command.optsWithGlobals<GlobalOptions & { yes?: boolean }>();
+      await confirm(verb, `The task ${task} ${consequence}.`, all);
+      const body = { lease_token: options.leaseToken, error_message: options.reason, seconds: options.seconds };
+      const answer = await post(all, path`/api/tasks/${task}/${verb}`, body);
+      await show(answer, all.json === true, ({ task_id, task_status }) => `${task_id} is ${task_status} now.`);
+    });
+}
+
+function listText({ tasks, next_page_token: next }: Data): string {
+  const titles = ['TASK', 'STATUS', 'LEVEL', 'ACCOUNT', 'SHOP', 'CREATED', 'CONTENT'];
+  const rows = tasks.map((task: Data) => [
+    task.task_id,
+    task.task_status,
+    task.level,
+    task.account_id,
+    task.shop_name,
+    when(task.created_at),
+    cut(task.send_content, CONTENT_COLUMNS),
+  ]);
+  return table(titles, rows, 'No tasks.') + more(next);
+}
+
+function statsText({ by_status: byStatus, levels, total }: Data): string {
+  const states = Object.entries(byStatus).map(([status, number]) => [status, String(number)]);
+  const waiting = levels.map((level: Data) => [
+    level.level,
+    String(level.depth),
+    String(level.ready),
+    `${level.oldest_age_seconds} s`,
+  ]);
+  const titles = ['LEVEL', 'WAITING', 'READY', 'OLDEST'];
+  return `${table(['STATUS', 'TASKS'], [...states, ['total', String(total)]], '')}\n\n${table(titles, waiting, 'Nothing waits.')}`;
+}

@@ -1,0 +1,23 @@
+import { gatewayModule } from '../services/gateway/module.ts';
+import { handoverModule } from '../services/handover/module.ts';
+import { openDatabase } from '../services/lib/backends.ts';
+import { migrate } from '../services/lib/db/migrate.ts';
+import { probeDatabase } from '../services/lib/db/probe.ts';
+import { loadConfig, NOTHING, readEnvironment } from '../services/lib/load-config.ts';
+import { messageAnalysisModule } from '../services/message-analysis/module.ts';
+import { sessionModule } from '../services/session/module.ts';
+import { taskDispatchModule } from '../services/task-dispatch/module.ts';
+
+const modules = [sessionModule, taskDispatchModule, messageAnalysisModule, handoverModule, gatewayModule];
+
+/**
+ * Runs the steps that the configured database does not have yet, those of every service, and probes it. Returns their
+ * names. Throws when the database is not to be had, or breaks what the system rests on.
+ */
+export async function migrateDatabase(): Promise<string[]> {
+  await using database = openDatabase(loadConfig(readEnvironment(), NOTHING));
+  const { db, migrations } = database;
+  const ran = await migrate(db, [...migrations, ...modules.flatMap((each) => each.migrations ?? [])], Date.now());
+  await probeDatabase(db);
+  return ran;
+}

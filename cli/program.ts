@@ -1,0 +1,77 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import { handoverCommand } from './commands/handover.ts';
+import { migrateCommand, serveCommand, verifyCommand } from './commands/installation.ts';
+import { sessionsCommand } from './commands/sessions.ts';
+import { tailCommand } from './commands/tail.ts';
+import { tasksCommand } from './commands/tasks.ts';
+
+const ABOUT = `Looks after an installation of Auto Session: which session is held by whom, which task waits, what happens now.
+
+serve, migrate and verify work on the database that the environment and .env name; everything else asks the running system at --url.`;
+
+const AFTER = `
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+
+Examples:
+  $ auto-session serve
+  $ auto-session tail --types status_change,message_received
+  $ auto-session tasks list --status unknown
+  $ auto-session tasks requeue tsk_01… --yes
+  $ auto-session sessions open --account t-buyer --shop-name 示例店铺
+  $ auto-session handover takeover ses_01… --agent agent_01 --name 小王`;
+
+/** The options that every command takes. */
+export interface GlobalOptions {
+  readonly url: string;
+  readonly key?: string;
+  readonly json?: boolean;
+}
+
+/** The whole command line. Wrong words throw CommanderError, after a sentence on standard error. */
+export function program(): Command {
+  const root = new Command('auto-session')
+    .description(ABOUT)
+    .version(manifest.version, '--version', 'print the version')
+    .addOption(
+      new Option('--url <url>', 'where the system answers')
+        .env('AUTOSESSION_URL')
+        .default('http://127.0.0.1:8000')
+        .argParser(baseUrl),
+    )
+    .addOption(
+      new Option('--key <key>', 'API key; other users of the machine see it here, not in the variable').env(
+        'AUTOSESSION_API_KEY',
+      ),
+    )
+    .option('--json', 'print JSON for programs: one document, or one line per event')
+    .addHelpText('after', AFTER);
+  for (const command of [
+    serveCommand(),
+    migrateCommand(),
+    verifyCommand(),
+    tailCommand(),
+    tasksCommand(),
+    sessionsCommand(),
+    handoverCommand(),
+  ])
+    root.addCommand(command);
+  prepare(root);
+  return root;
+}
+
+/** Settings that commander does not pass on to commands that are added. */
+function prepare(command: Command): void {
+  command
+    .exitOverride()
+    .allowExcessArguments(false)
+    .showHelpAfterError('See --help.')
+    .configureHelp({ showGlobalOptions: true })
+    .helpOption('--help', 'print this help');
+  for (const child of command.commands) prepare(child);
+}
+
+function baseUrl(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, '');
+  throw new InvalidArgumentError('It has to be a URL as in http://127.0.0.1:8000.');
+}

@@ -1,0 +1,48 @@
+import { eastAsianWidth } from 'get-east-asian-width';
+
+const segments = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** How many columns of a terminal a text takes: 店 takes two, é one however it is composed. */
+export function widthOf(text: string): number {
+  let width = 0;
+  for (const { segment } of segments.segment(text)) width += eastAsianWidth(segment.codePointAt(0) ?? 0x20);
+  return width;
+}
+
+/** A text that ends with … where it would be wider than `columns`. */
+export function cut(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text;
+  let kept = '';
+  for (const { segment } of segments.segment(text)) {
+    if (widthOf(kept + segment) > columns - 1) break;
+    kept += segment;
+  }
+  return `${kept}…`;
+}
+
+/** One line whatever a text holds: line breaks, tabs and control characters would break a table, or a terminal. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+}
+
+/** Rows below their titles, the columns aligned; `none` when there are no rows. */
+export function table(titles: readonly string[], rows: readonly (readonly string[])[], none: string): string {
+  if (rows.length === 0) return none;
+  const lines = [titles, ...rows.map((row) => row.map(oneLine))];
+  const widths = titles.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ''))));
+  const padded = (line: readonly string[]) =>
+    line.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell)));
+  return lines.map((line) => padded(line).join('  ').trimEnd()).join('\n');
+}
+
+/** Names and values, a line each, the values aligned; what is absent or empty is left out. */
+export function record(fields: Readonly<Record<string, unknown>>): string {
+  const present = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const width = Math.max(0, ...present.map(([name]) => widthOf(name)));
+  return present.map(([name, value]) => `${name.padEnd(width)}  ${valueText(value)}`).join('\n');
+}
+
+/** A value on one line. */
+export function valueText(value: unknown): string {
+  return oneLine(typeof value === 'string' ? value : JSON.stringify(value));
+}

@@ -1,0 +1,60 @@
+import type { DescService } from '@bufbuild/protobuf';
+import { routesOf } from '../../rest/routes.ts';
+import { version } from '../../version.ts';
+import type { OpenApi, Operation, PathItem } from '../types.ts';
+import { Components } from './components.ts';
+import { information } from './information.ts';
+import { operationIdOf, operationOf, tagOf } from './operation.ts';
+import { commonParameters } from './parameters.ts';
+import { security, securitySchemes } from './security.ts';
+import { readSource } from './source.ts';
+import { systemPaths } from './system.ts';
+
+/**
+ * The OpenAPI document of the contracts in an image that `buf build` wrote with source info. Throws on what it cannot
+ * describe as it is.
+ */
+export function documentOf(image: Uint8Array): OpenApi {
+  const source = readSource(image);
+  const components = new Components(source);
+  const paths: Record<string, PathItem> = {};
+  const seen = new Set<string>();
+  const services = inOrder(source.services);
+  for (const route of routesOf(services)) {
+    const operationId = operationIdOf(route, !seen.has(route.rpc.name));
+    seen.add(route.rpc.name);
+    const operation: Operation = operationOf(route, operationId, components);
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation };
+  }
+  const served = services.filter((service) => routesOf([service]).length > 0);
+  const tags = served.map((service) => ({
+    name: tagOf({ parent: service }),
+    description: source.comment(service),
+  }));
+  return {
+    openapi: '3.1.1',
+    info: { title: 'Auto Session', version, ...information },
+    servers: [{ url: '/', description: 'This installation.' }],
+    security,
+    tags: [...tags, { name: 'System', description: 'How the process is, and these documents.' }],
+    paths: { ...paths, ...systemPaths(components) },
+    components: {
+      schemas: components.sorted(),
+      parameters: commonParameters,
+      responses: components.responses,
+      headers: {
+        RequestId: { description: 'Names the request in logs.', schema: { type: 'string' } },
+        RetryAfter: { description: 'Seconds to wait before a repeat.', schema: { type: 'string' } },
+      },
+      securitySchemes,
+    },
+  };
+}
+
+/** The main flow first; what is not named here comes last. */
+const ORDER = ['SessionService', 'TaskService', 'MessageService', 'EventService'];
+
+function inOrder(services: readonly DescService[]): DescService[] {
+  const rank = ({ name }: DescService) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
+  return [...services].sort((a, b) => rank(a) - rank(b));
+}

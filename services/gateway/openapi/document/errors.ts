@@ -1,0 +1,151 @@
+import type { DescMethod } from '@bufbuild/protobuf';
+import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
+import { ErrorReason } from '../../../lib/errors/refuse.ts';
+import { statusOf } from '../../rest/problem.ts';
+import type { Route } from '../../rest/routes.ts';
+import type { MediaType, Reason, Ref, Response, Schema } from '../types.ts';
+import type { Components } from './components.ts';
+import type { Source } from './source.ts';
+
+type Code = keyof typeof ErrorReason;
+
+const ENUM = 'autosession.error.v1.ErrorReason';
+/** Nobody is there to read it. */
+const UNSEEN: ReadonlySet<string> = new Set(['UNSPECIFIED', 'CANCELED']);
+
+/** Every code of the closed list: its status, what it means, and what an error's data names with it. */
+export function reasonsOf(source: Source): Record<string, Reason> {
+  const codes = Object.keys(ErrorReason).filter((key): key is Code => Number.isNaN(Number(key)) && !UNSEEN.has(key));
+  return Object.fromEntries(codes.map((code) => [code, reasonOf(code, source)]));
+}
+
+function reasonOf(code: Code, source: Source): Reason {
+  const comment = source.valueComment(ENUM, `ERROR_REASON_${code}`);
+  const [, meaning = '', , data = ''] = /^(.*?)( Metadata: (.*?)\.)? REST \d+\.$/.exec(comment) ?? [];
+  if (!meaning) throw new Error(`the comment of ${code} does not end with its status`);
+  const names = [...data.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
+  return { status: statusOf(ErrorReason[code]), meaning, data: names };
+}
+
+/** The schemas of every error. */
+export function errorSchemas(components: Components): { error: Schema } {
+  const reasons = reasonsOf(components.source);
+  const code = components.ref('ErrorCode', 'ErrorCode', () => ({
+    type: 'string',
+    enum: Object.keys(reasons),
+    description: 'What programs read. The list is closed; it grows only with a new version.',
+    'x-reasons': reasons,
+  }));
+  return { error: components.ref('Error', 'Error', () => errorSchema(code)) };
+}
+
+function errorSchema(code: Schema): Schema {
+  const detail = { type: 'string', description: '`CODE: text`, in English, for people who look into it.' };
+  const values = { type: ['string', 'array'], items: { type: 'string' } };
+  return {
+    type: 'object',
+    description: 'Every answer that is no success.',
+    required: ['success', 'message', 'error_code', 'detail', 'data', 'request_id'],
+    properties: {
+      success: { const: false },
+      message: { type: 'string', description: 'For people: Chinese, or English with `Accept-Language: en`.' },
+      error_code: code,
+      detail,
+      data: {
+        type: ['object', 'null'],
+        additionalProperties: values,
+        description: 'What the caller needs to go on, by name; lists for names that end with `_ids`.',
+      },
+      request_id: { type: 'string', description: 'Names the request in logs; also the header `X-Request-Id`.' },
+    },
+  };
+}
+
+/** The errors that an operation can answer with, by status. */
+export function errorResponses(route: Route, components: Components): Record<string, Response | Ref> {
+  const reasons = reasonsOf(components.source);
+  const byStatus = Map.groupBy(codesOf(route, components.source), ([code]) => String(reasons[code]?.status));
+  const entries = [...byStatus].sort(([a], [b]) => Number(a) - Number(b));
+  return Object.fromEntries(entries.map(([status, codes]) => [status, errorResponse(codes, components)]));
+}
+
+type Named = readonly [code: string, note: string];
+
+/** What has one code and no note is shared by all operations that can be refused so. */
+function errorResponse(codes: readonly Named[], components: Components): Response | Ref {
+  const [[code, note] = ['', ''], ...others] = codes;
+  return note || others.length > 0 ? writtenOut(codes, components) : errorRef(code, components);
+}
+
+/** A reference to the answer with this one code. */
+export function errorRef(code: string, components: Components): Ref {
+  const name = code.toLowerCase().replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
+  components.responses[name] ??= writtenOut([[code, '']], components);
+  return { $ref: `#/components/responses/${name}` };
+}
+
+function writtenOut(codes: readonly Named[], components: Components): Response {
+  const reasons = reasonsOf(components.source);
+  const { error } = errorSchemas(components);
+  const lines = codes.map(
+    ([code, note]) => `- \`${code}\`: ${reasons[code]?.meaning ?? ''}${note ? ` Here: ${note}.` : ''}`,
+  );
+  const only: Schema = { type: 'object', properties: { error_code: { enum: codes.map(([code]) => code) } } };
+  const content: Record<string, MediaType> = { 'application/json': { schema: { allOf: [error, only] } } };
+  const isPassing = codes.some(([code]) => [429, 503].includes(reasons[code]?.status ?? 0));
+  return {
+    description: lines.join('\n'),
+    headers: { 'X-Request-Id': ref('RequestId'), ...(isPassing && { 'Retry-After': ref('RetryAfter') }) },
+    content,
+  };
+}
+
+function ref(header: string) {
+  return { $ref: `#/components/headers/${header}` };
+}
+
+/** The RPC's own errors, by its comment, and those that every route of its kind has; each with a note or none. */
+function codesOf(route: Route, source: Source): [code: string, note: string][] {
+  const own = namedErrors(route.rpc, source);
+  const names = new Set(own.map(([code]) => code));
+  const common = commonCodes(route).filter((code) => !names.has(code));
+  return [...own, ...common.map((code): [string, string] => [code, ''])];
+}
+
+function commonCodes({ rpc, hasBody }: Route): Code[] {
+  const isWrite = rpc.idempotency !== Idempotency.NO_SIDE_EFFECTS;
+  const takesKey = rpc.input.fields.some(({ name }) => name === 'idempotency_key');
+  return [
+    'INVALID_ARGUMENT',
+    ...(hasBody ? (['MALFORMED_BODY', 'TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const) : []),
+    'UNAUTHENTICATED',
+    'PERMISSION_DENIED',
+    ...(isWrite && rpc.parent.name === 'SessionService' ? (['STALE_VERSION'] as const) : []),
+    ...(takesKey ? (['IDEMPOTENCY_KEY_REUSED'] as const) : []),
+    'INTERNAL',
+    'SERVICE_UNAVAILABLE',
+    ...(rpc.methodKind === 'unary' ? (['DEADLINE_EXCEEDED'] as const) : []),
+  ];
+}
+
+const LIST = /(?:^|\s)Errors: (.*)$/s;
+const ENTRY = /^([A-Z][A-Z_]+)(?: \((.*)\))?$/s;
+
+/** `Errors: A, B (when).` at the end of an RPC's comment. Throws on anything else there. */
+function namedErrors(rpc: DescMethod, source: Source): [code: string, note: string][] {
+  const list = LIST.exec(source.comment(rpc))?.[1];
+  if (!list) return [];
+  return list
+    .replace(/\.$/, '')
+    .split(/, (?=[A-Z]+(?:_[A-Z]+)*(?:,| \(|$))/)
+    .map((entry) => {
+      const [, code = '', note = ''] = ENTRY.exec(entry.trim()) ?? [];
+      if (!(code in ErrorReason)) throw new Error(`${rpc.parent.name}/${rpc.name}: "${entry}" is no error`);
+      return [code, note];
+    });
+}
+
+/** An RPC's comment without its list of errors. */
+export function withoutErrors(comment: string): string {
+  return comment.replace(LIST, '').trim();
+}

@@ -1,0 +1,172 @@
+import type { JsonValue } from '@bufbuild/protobuf';
+
+/** What a request of an operation may look like, and what comes back. The requests are run by a test, in the order of `main`. */
+export interface Example {
+  readonly parameters?: Readonly<Record<string, JsonValue>>;
+  readonly body?: Readonly<Record<string, JsonValue>>;
+  readonly answer?: Readonly<Record<string, JsonValue>>;
+}
+
+/** Stand for what only an answer tells. */
+export const ids = {
+  session: 'ses_01m7ynfjy6k70zbw3z0krc11r7',
+  task: 'tsk_01m7ynfjy6k70zbw3z0krc11r8',
+  lease: '1.FOMzDQA9BU_C0NZx2ViA',
+} as const;
+
+const request_id = 'req_01m7ynfjtfyys5fs5da4qetr3w';
+const shop = { shop_id: 'shop-7', shop_name: '示例店铺' };
+const content = '您好，可以便宜一点吗？';
+const expires = '2026-11-21T09:04:32.007Z';
+
+const session = { parameters: { session_id: ids.session } };
+const named = { parameters: { session: ids.session } };
+const leased = { parameters: { task_id: ids.task, 'X-Lease-Token': ids.lease } };
+const task = { parameters: { task_id: ids.task } };
+
+const examples: Readonly<Record<string, Example>> = {
+  createSession: {
+    body: {
+      account_id: 't-buyer',
+      ...shop,
+      task_type: 'auto_bargain',
+      external_task_id: 'order-1',
+      send_content: content,
+    },
+    answer: {
+      success: true,
+      message: '会话创建成功',
+      data: {
+        session_id: ids.session,
+        task_id: ids.task,
+        external_task_id: 'order-1',
+        task_type: 'auto_bargain',
+        state: 'pending',
+        created_at: '2026-11-21T09:02:31.878Z',
+        status: 'bot_active',
+        taken_from_bot: false,
+        possibly_sent: [],
+      },
+      request_id,
+    },
+  },
+  claimNextTask: {
+    parameters: { worker_id: 'sender-1', wait_seconds: 5 },
+    answer: {
+      success: true,
+      message: '获取任务成功',
+      data: {
+        task_id: ids.task,
+        session_id: ids.session,
+        level: 'level3',
+        lease_token: ids.lease,
+        lease_expires_at: expires,
+        timestamp: 1795251752.009,
+      },
+      request_id,
+    },
+  },
+  getSendInfo: {
+    ...leased,
+    answer: {
+      success: true,
+      message: '操作成功',
+      data: {
+        send_content: content,
+        send_url: '',
+        shop_name: '示例店铺',
+        account_id: 't-buyer',
+        shop_id: 'shop-7',
+        platform: '淘天',
+        task_type: 'auto_bargain',
+        attempt: 1,
+        task_id: ids.task,
+        session_id: ids.session,
+        lease_expires_at: expires,
+      },
+      request_id,
+    },
+  },
+  completeSessionTask: {
+    ...session,
+    body: { success: true, task_id: ids.task, lease_token: ids.lease },
+    answer: {
+      success: true,
+      message: '任务结果已记录',
+      data: {
+        session_id: ids.session,
+        success: true,
+        state: 'active',
+        completed_at: '2026-11-21T09:02:32.387Z',
+        task_id: ids.task,
+        task_status: 'completed',
+      },
+      request_id,
+    },
+  },
+  ingestMessages: {
+    body: {
+      ...shop,
+      messages: [
+        { id: 'm-1', nick: 't-buyer', content, time: '2026-11-21 17:02:32' },
+        { id: 'm-2', nick: '示例店铺', content: '可以便宜五块', time: '2026-11-21 17:02:40' },
+      ],
+    },
+    answer: {
+      success: true,
+      message: '消息处理完成',
+      data: {
+        processed_messages: 2,
+        skipped_messages: 0,
+        active_session_id: ids.session,
+        state: 'active',
+        session_operations: ['updated'],
+        errors: [],
+        messages: [
+          { id: 'm-1', verdict: 'stored', seq: 1 },
+          { id: 'm-2', verdict: 'stored', seq: 2 },
+        ],
+        status: 'bot_active',
+      },
+      request_id,
+    },
+  },
+  getSessionStatus: session,
+  getOpenSession: { parameters: { account_id: 't-buyer', shop_name: '示例店铺' } },
+  listMessages: { parameters: { session: ids.session, limit: 20 } },
+  addSessionTask: { ...session, body: { external_task_id: 'order-1-again', send_content: '还在吗？' } },
+  pauseSession: { ...session, body: { reason: '等通知', resume_at: '2099-01-31 23:59:59' } },
+  resumeSession: { ...session, body: { reason: '继续' } },
+  escalateSession: { body: { session_id: ids.session, reason: 'user_request', details: '要人工' } },
+  takeOverSession: { ...named, body: { agent_id: 'agent_01', agent_name: '小王' } },
+  releaseSession: { ...named, body: { agent_id: 'agent_01', reason: 'resolved' } },
+  closeSession: { ...session, body: { outcome: 'completed', reason: '已成交' } },
+  archiveSession: { ...session, body: { reason: '归档' } },
+  extendLease: { ...task, body: { lease_token: ids.lease, seconds: 300 } },
+  completeTask: { ...task, body: { lease_token: ids.lease } },
+  failTask: { ...task, body: { lease_token: ids.lease, error_message: '窗口已关闭' } },
+  requeueTask: { ...task, body: { lease_token: ids.lease, seconds: 60 } },
+  cancelTask: { ...task, body: { error_message: '不再需要' } },
+  getTask: task,
+  listTasks: { parameters: { status: 'pending', limit: 20 } },
+  listPendingTasks: { parameters: { limit: 10 } },
+  listAccounts: { parameters: { name: 'buyer', limit: 20 } },
+  getAccount: { parameters: { account_id: 't-buyer' } },
+  putAccount: {
+    parameters: { account_id: 't-buyer' },
+    body: { name: '采购一号', bot_prefix: '[bot]', aliases: [{ kind: 'nick', value: '采购小王' }] },
+  },
+  listShops: { parameters: { name: '示例', limit: 20 } },
+  getShop: { parameters: { shop_id: 'shop-7' } },
+  putShop: {
+    parameters: { shop_id: 'shop-7' },
+    body: { name: '示例店铺', aliases: [{ kind: 'name', value: '示例旗舰店' }] },
+  },
+  watchEvents: { parameters: { types: ['status_change', 'message_received'] } },
+  watchEventsBySession: named,
+};
+
+/** The example of an operation; empty for one that needs none. */
+export function exampleOf(operationId: string): Example {
+  return examples[operationId] ?? {};
+}

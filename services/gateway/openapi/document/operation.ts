@@ -1,0 +1,134 @@
+import type { DescMethod } from '@bufbuild/protobuf';
+import { scopesOf } from '../../../lib/auth/scopes.ts';
+import type { Route } from '../../rest/routes.ts';
+import { nothingToDoText, successText } from '../../rest/success-texts.ts';
+import type { MediaType, Operation, Response, Schema } from '../types.ts';
+import { answerRef, answerSchema } from './answer-schema.ts';
+import type { Components } from './components.ts';
+import { errorResponses, withoutErrors } from './errors.ts';
+import { exampleOf } from './examples.ts';
+import { eventFrames } from './frames.ts';
+import { headerFields, parametersOf, pathNames } from './parameters.ts';
+import { bodyRef } from './request-schema.ts';
+import { security } from './security.ts';
+
+/** The tag of a service's operations: `SessionService` has "Sessions". */
+export function tagOf(rpc: Pick<DescMethod, 'parent'>): string {
+  return `${rpc.parent.name.replace(/Service$/, '').replace(/y$/, 'ie')}s`;
+}
+
+/** `createSession`; for a second path of an RPC also what names it: `watchEventsBySession`. */
+export function operationIdOf(route: Route, isFirst: boolean): string {
+  const name = lowerFirst(route.rpc.name);
+  if (isFirst) return name;
+  return `${name}By${[...pathNames(route)].map(upperFirst).join('And')}`;
+}
+
+/** One route as the document has it. */
+export function operationOf(route: Route, operationId: string, components: Components): Operation {
+  const { rpc } = route;
+  const [summary, description] = sentences(withoutErrors(components.source.comment(rpc)), rpc.name);
+  return {
+    operationId,
+    tags: [tagOf(rpc)],
+    summary,
+    ...(description ? { description } : {}),
+    ...(rpc.methodKind === 'unary' ? {} : { security: [...security, { accessToken: [] }] }),
+    'x-scopes': scopesOf(rpc),
+    parameters: parametersOf(route, operationId, components),
+    ...bodyOf(route, operationId, components),
+    responses: {
+      200: rpc.methodKind === 'unary' ? answerOf(route, operationId, components) : streamOf(components),
+      ...errorResponses(route, components),
+    },
+  };
+}
+
+function bodyOf(route: Route, operationId: string, components: Components): Pick<Operation, 'requestBody'> {
+  if (!route.hasBody) return {};
+  const elsewhere = { path: pathNames(route), header: headerFields(route) };
+  const schema = bodyRef(`${upperFirst(operationId)}Request`, route.rpc.input, elsewhere, components);
+  const example = exampleOf(operationId).body;
+  return {
+    requestBody: {
+      required: 'required' in components.get(schema),
+      content: { 'application/json': { schema, ...(example ? { example } : {}) } },
+    },
+  };
+}
+
+function answerOf(route: Route, operationId: string, components: Components): Response {
+  const success = envelope(true, dataSchema(route, components));
+  const isClaim = route.rpc.name === 'ClaimNextTask';
+  const content: MediaType = {
+    schema: isClaim ? { oneOf: [success, nothingToDo(route, components)] } : success,
+    ...(exampleOf(operationId).answer ? { example: exampleOf(operationId).answer } : {}),
+  };
+  const nothing = `, or "${nothingToDoText('en')}": not an error, but \`success\` is false and all of \`data\` null`;
+  return {
+    description: `${successText(route.rpc, 'en')}${isClaim ? nothing : ''}.`,
+    headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
+    content: { 'application/json': content },
+  };
+}
+
+/** What an answer has beside its response_body stands beside that one's own fields. */
+function dataSchema({ rpc, responseField }: Route, components: Components): Schema {
+  if (!responseField?.message) return answerRef(rpc.output, components);
+  const part = answerRef(responseField.message, components);
+  if (rpc.output.fields.length === 1) return part;
+  return { allOf: [part, answerSchema(rpc.output, components, responseField.name)] };
+}
+
+function nothingToDo({ rpc }: Route, components: Components): Schema {
+  const names = rpc.output.fields.map(({ name }) => name);
+  const data = components.ref('NothingToDo', rpc.output, () => ({
+    type: 'object',
+    description: 'The answer of an empty queue.',
+    required: names,
+    properties: Object.fromEntries(names.map((name) => [name, { type: 'null' }])),
+  }));
+  return envelope(false, data);
+}
+
+function envelope(success: boolean, data: Schema): Schema {
+  return {
+    type: 'object',
+    required: ['success', 'message', 'data', 'request_id'],
+    properties: {
+      success: { const: success },
+      message: { type: 'string', description: 'For people: Chinese, or English with `Accept-Language: en`.' },
+      data,
+      request_id: { type: 'string', description: 'Names the request in logs; also the header `X-Request-Id`.' },
+    },
+  };
+}
+
+function streamOf(components: Components): Response {
+  return {
+    description: [
+      'A stream that does not end. The schema is that of the JSON in each `data:` line.',
+      'Each frame has `event:`, the type, and `data:`; the last frame of an event also `id:`, the cursor to come back with.',
+      'A comment `: heartbeat` with an `id:` stands for 15 s without an event. An `error` is the last frame of a stream that fails.',
+      '```\nid: 01K…\nevent: task_sent\ndata: {"type":"task_sent","session_id":"ses_…",…}\n```',
+    ].join('\n\n'),
+    headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
+    content: { 'text/event-stream': { schema: eventFrames(components) } },
+  };
+}
+
+/** The first sentence of a comment without the RPC's name, and the rest. */
+function sentences(comment: string, name: string): [summary: string, description: string] {
+  const text = comment.startsWith(`${name} `) ? upperFirst(comment.slice(name.length + 1)) : comment;
+  const end = /\.(?=\s|$)/.exec(text)?.index;
+  if (!end) throw new Error(`${name} has no comment that begins with a sentence`);
+  return [text.slice(0, end), text.slice(end + 1).trim()];
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

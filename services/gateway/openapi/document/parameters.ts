@@ -1,0 +1,94 @@
+import type { DescField } from '@bufbuild/protobuf';
+import { aliasOf } from '../../rest/bind.ts';
+import type { Route } from '../../rest/routes.ts';
+import type { Parameter, Ref } from '../types.ts';
+import type { Components } from './components.ts';
+import { exampleOf } from './examples.ts';
+import { fieldText, textSchema } from './request-schema.ts';
+
+/** The headers that every operation of the API takes. */
+export const commonParameters: Readonly<Record<string, Parameter>> = {
+  RequestId: {
+    name: 'X-Request-Id',
+    in: 'header',
+    required: false,
+    description: 'Names the request in answers, logs and traces: 1 to 100 visible ASCII characters. Made when absent.',
+    schema: { type: 'string', maxLength: 100 },
+  },
+  Language: {
+    name: 'Accept-Language',
+    in: 'header',
+    required: false,
+    description: 'The language of `message`: `zh` (default) or `en`.',
+    schema: { type: 'string' },
+    example: 'en',
+  },
+};
+
+const headerNames: Readonly<Record<string, string>> = {
+  'idempotency-key': 'Idempotency-Key',
+  'x-lease-token': 'X-Lease-Token',
+  'last-event-id': 'Last-Event-ID',
+};
+
+/** Everything of a request that does not come in its body. */
+export function parametersOf(route: Route, operationId: string, components: Components): (Parameter | Ref)[] {
+  const { input } = route.rpc;
+  const inPath = pathNames(route);
+  const names = new Set(input.fields.map(({ name }) => name));
+  const own = input.fields.flatMap((field) => {
+    const alias = aliasOf(field, names);
+    const places: (Place | undefined)[] = inPath.has(field.name)
+      ? [{ in: 'path', name: field.name }]
+      : [
+          route.hasBody ? undefined : { in: 'query', name: field.name },
+          route.hasBody || !alias.name ? undefined : { in: 'query', name: alias.name, of: field.name },
+          alias.header ? { in: 'header', name: headerNames[alias.header] ?? alias.header, of: field.name } : undefined,
+        ];
+    return places
+      .filter((place) => place !== undefined)
+      .filter((place) => comesAsText(field) || place.in === 'path')
+      .map((place) => parameterOf(field, place, operationId, components));
+  });
+  return [...own, ...Object.keys(commonParameters).map((name) => ({ $ref: `#/components/parameters/${name}` }))];
+}
+
+/** The fields that a route's path gives. */
+export function pathNames({ path }: Route): Set<string> {
+  return new Set([...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name));
+}
+
+/** The fields of a request that a header may give. */
+export function headerFields(route: Route): Set<string> {
+  const names = new Set(route.rpc.input.fields.map(({ name }) => name));
+  return new Set(
+    route.rpc.input.fields.filter((field) => aliasOf(field, names).header !== undefined).map(({ name }) => name),
+  );
+}
+
+interface Place {
+  readonly in: Parameter['in'];
+  readonly name: string;
+  /** The field that it is another name of. */
+  readonly of?: string;
+}
+
+function parameterOf(field: DescField, place: Place, operationId: string, components: Components): Parameter {
+  const { schema, required } = textSchema(field, components);
+  const text = fieldText(field, components);
+  const example = exampleOf(operationId).parameters?.[place.name];
+  return {
+    name: place.name,
+    in: place.in,
+    required: place.in === 'path' || (required && place.of === undefined),
+    description: place.of ? `Another place for \`${place.of}\`. ${text}` : text,
+    schema,
+    ...(schema.type === 'array' ? { style: 'form', explode: false } : {}),
+    ...(example === undefined ? {} : { example }),
+  };
+}
+
+/** Objects cannot come as text. */
+function comesAsText(field: DescField): boolean {
+  return !field.message || field.message.typeName === 'google.protobuf.Timestamp';
+}

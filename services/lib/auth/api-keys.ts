@@ -1,0 +1,51 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { ErrorReason, refuse } from '../errors/refuse.ts';
+import type { Authenticate, Identity } from '../interceptors/context.ts';
+
+/** A key as the process keeps it: not the key itself, so that nothing can print it. */
+export interface ApiKey {
+  /** SHA-256 of the key, in hex. */
+  readonly digest: string;
+  /** How logs and the audit name whoever uses it. */
+  readonly name: string;
+  readonly tenant: string;
+  /** Words of `scopeWords`. */
+  readonly scopes: readonly string[];
+}
+
+/** SHA-256 in hex. */
+export function digestOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+/**
+ * Knows callers by `Authorization: Bearer KEY` or `X-API-Key: KEY`; throws UNAUTHENTICATED on everybody else. How long it
+ * takes says nothing about the keys: all are compared, by digest.
+ */
+export function authenticateByKey(keys: readonly ApiKey[]): Authenticate {
+  const known = keys.map(({ digest, name, tenant, scopes }) => ({
+    digest: Buffer.from(digest, 'hex'),
+    identity: { tenant, actor: name, scopes } satisfies Identity,
+  }));
+  return (headers) => {
+    const given = Buffer.from(digestOf(keyIn(headers)), 'hex');
+    let found: Identity | undefined;
+    for (const { digest, identity } of known) if (timingSafeEqual(digest, given)) found = identity;
+    if (!found) throw refuse(ErrorReason.UNAUTHENTICATED, 'the API key is not a known one');
+    return found;
+  };
+}
+
+const BEARER = /^Bearer +(\S+)$/i;
+
+/** The one key that a request brings. */
+function keyIn(headers: Headers): string {
+  const bearer = BEARER.exec(headers.get('authorization') ?? '')?.[1];
+  const plain = headers.get('x-api-key') || undefined;
+  if (bearer && plain && bearer !== plain)
+    throw refuse(ErrorReason.UNAUTHENTICATED, 'Authorization and X-API-Key bring different keys');
+  const key = bearer ?? plain;
+  if (!key)
+    throw refuse(ErrorReason.UNAUTHENTICATED, 'an API key is needed, as Authorization: Bearer KEY or X-API-Key: KEY');
+  return key;
+}

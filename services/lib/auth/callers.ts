@@ -1,0 +1,36 @@
+import type { Config } from '../config.ts';
+import { type Authenticate, anonymous, servicesOnly } from '../interceptors/context.ts';
+import { authenticateByKey } from './api-keys.ts';
+
+/** From whom a process takes calls, beside the services of its installation. */
+export interface Callers {
+  readonly authenticate: Authenticate;
+  /** Whether to refuse what pages of other sites make a browser send: nothing else would. */
+  readonly ownPagesOnly: boolean;
+  /** For people. */
+  readonly description: string;
+}
+
+/**
+ * Whoever has a key; without configured keys everybody on this machine, since then no other reaches the port; nobody at
+ * all where only services of the installation run that others have to call through the gateway.
+ */
+export function callersOf({ apiKeys }: Pick<Config, 'apiKeys'>, servesOutsiders: boolean): Callers {
+  if (!servesOutsiders)
+    return {
+      authenticate: servicesOnly,
+      ownPagesOnly: false,
+      description: 'Only the services of the installation may call it',
+    };
+  if (apiKeys.length === 0)
+    return {
+      authenticate: anonymous,
+      ownPagesOnly: true,
+      description: 'No API key is configured: only this machine can reach it',
+    };
+  return {
+    authenticate: authenticateByKey(apiKeys),
+    ownPagesOnly: false,
+    description: `Callers need an API key: ${apiKeys.length} configured`,
+  };
+}

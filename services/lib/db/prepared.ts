@@ -1,0 +1,132 @@
+import type { Compilable, CompiledQuery, Kysely, QueryResult } from 'kysely';
+import type { Dialect, Executor } from './database.ts';
+import { kyselyOver, StatementExecutor } from './executor.ts';
+
+/** Values of a statement by name: single ones, rows, lists of values, or lists of rows that all have the same columns. */
+export type Values<P> = { readonly [K in keyof P]: P[K] };
+
+/** A statement that Kysely builds and compiles once for every shape of its values. */
+export interface Prepared<P, R> {
+  /** Runs it, in the transaction or by itself. */
+  (db: Executor, values: Values<P>): Promise<QueryResult<R>>;
+  /** Runs it as a write of the transaction `tx` whose result nobody asks for; see Connection.executeLater(). */
+  later(tx: Executor, values: Values<P>): Promise<void>;
+  /** The statement with its values, to look at. */
+  compile(db: Executor, values: Values<P>): CompiledQuery<R>;
+}
+
+/** Longer lists come in too many lengths to remember. */
+const LONGEST_LIST = 16;
+
+/**
+ * A statement for hot paths: `build` describes it once, with the names of `values` in place of values, so it must not look
+ * at them. It may only pass them on: single values, elements of lists, and whole rows of an insert or an update. How long
+ * the lists are and which columns a row has is part of the shape; `null` and `undefined` are values like others.
+ */
+export function prepared<T, P extends object, R>(
+  build: (db: Kysely<T>, values: Values<P>, dialect: Dialect) => Compilable<R>,
+): Prepared<P, R> {
+  const known: Record<Dialect, Map<string, Compiled>> = { mysql: new Map(), sqlite: new Map() };
+  const compile = (executor: StatementExecutor, values: Values<P>): CompiledQuery<R> => {
+    const { dialect } = executor;
+    const shape = shapeOf(values);
+    if (shape.longest > LONGEST_LIST) return build(unbound[dialect], values, dialect).compile();
+    let compiled = known[dialect].get(shape.key);
+    if (!compiled) {
+      compiled = compileOnce(build, dialect, values);
+      known[dialect].set(shape.key, compiled);
+    }
+    const { query, pick } = compiled;
+    return { ...query, parameters: pick.map((value) => value(values)) } as CompiledQuery<R>;
+  };
+  const run = async (db: Executor, values: Values<P>) => {
+    const executor = executorOf(db);
+    return executor.executeQuery<R>(compile(executor, values));
+  };
+  return Object.assign(run, {
+    later: async (tx: Executor, values: Values<P>) => {
+      const executor = executorOf(tx);
+      await executor.executeLater(compile(executor, values));
+    },
+    compile: (db: Executor, values: Values<P>) => compile(executorOf(db), values),
+  });
+}
+
+interface Compiled {
+  readonly query: CompiledQuery;
+  /** Every parameter of the statement, from the values. */
+  readonly pick: readonly ((values: object) => unknown)[];
+}
+
+/** Stands in a statement for a value that comes later. */
+class Place {
+  readonly pick: (values: object) => unknown;
+  constructor(pick: (values: object) => unknown) {
+    this.pick = pick;
+  }
+}
+
+function compileOnce<T, P extends object, R>(
+  build: (db: Kysely<T>, values: Values<P>, dialect: Dialect) => Compilable<R>,
+  dialect: Dialect,
+  values: Values<P>,
+): Compiled {
+  const query = build(unbound[dialect], placesFor(values), dialect).compile();
+  const pick = query.parameters.map((parameter) => (parameter instanceof Place ? parameter.pick : () => parameter));
+  return { query, pick };
+}
+
+/** The same structure with a place for every value. */
+function placesFor<P extends object>(values: Values<P>): Values<P> {
+  const places = Object.entries(values).map(([name, value]) => {
+    const get = (given: object) => (given as Record<string, unknown>)[name];
+    if (!Array.isArray(value)) return [name, elementPlaces(value, get)];
+    const elements = value.map((element, index) => elementPlaces(element, (given) => (get(given) as unknown[])[index]));
+    return [name, elements];
+  });
+  return Object.fromEntries(places);
+}
+
+function elementPlaces(element: unknown, get: (given: object) => unknown): unknown {
+  if (!isRow(element)) return new Place(get);
+  const columns = Object.keys(element).map((name) => [
+    name,
+    new Place((given) => (get(given) as Record<string, unknown>)[name]),
+  ]);
+  return Object.fromEntries(columns);
+}
+
+function isRow(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value);
+}
+
+function shapeOf(values: object): { key: string; longest: number } {
+  let key = '';
+  let longest = 0;
+  for (const value of Object.values(values)) {
+    if (Array.isArray(value)) {
+      key += `${value.length};`;
+      longest = Math.max(longest, value.length);
+    } else if (isRow(value)) key += `${Object.keys(value)};`;
+  }
+  return { key, longest };
+}
+
+function executorOf(db: Executor): StatementExecutor {
+  const executor = db.getExecutor();
+  if (!(executor instanceof StatementExecutor)) throw new Error('a database that is not of Database');
+  return executor;
+}
+
+/** For building alone. */
+class Unbound extends StatementExecutor {
+  executeQuery(): never {
+    throw new Error('a prepared statement is run by its name');
+  }
+
+  executeLater(): never {
+    return this.executeQuery();
+  }
+}
+
+const unbound = { mysql: kyselyOver(new Unbound('mysql')), sqlite: kyselyOver(new Unbound('sqlite')) };

@@ -1,0 +1,38 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+
+/** What ends a call before its answer: its caller, or its deadline. */
+export interface CallLimits {
+  /** Fires then; its reason is a ConnectError. */
+  readonly signal: AbortSignal;
+  /** How many milliseconds are left, at least 1; undefined without a deadline. */
+  remaining(): number | undefined;
+  /** To be called when the call is over: the deadline and the caller are not listened to any more. */
+  end(): void;
+  /** Ends the call itself. */
+  cancel(): void;
+}
+
+/** The limits of a call whose time begins now; a `timeoutMs` of 0 or less is none. */
+export function callLimits(caller: AbortSignal | undefined, timeoutMs: number | undefined): CallLimits {
+  const controller = new AbortController();
+  const bounded = timeoutMs !== undefined && timeoutMs > 0;
+  const deadline = bounded ? performance.now() + timeoutMs : undefined;
+  const late = () => controller.abort(new ConnectError('the deadline passed', Code.DeadlineExceeded));
+  const gone = () => controller.abort(ConnectError.from(caller?.reason, Code.Canceled));
+  const timer = bounded ? setTimeout(late, timeoutMs) : undefined;
+  const end = () => {
+    clearTimeout(timer);
+    caller?.removeEventListener('abort', gone);
+  };
+  if (caller?.aborted) gone();
+  else caller?.addEventListener('abort', gone);
+  return {
+    signal: controller.signal,
+    remaining: () => deadline && Math.max(1, Math.round(deadline - performance.now())),
+    end,
+    cancel: () => {
+      end();
+      controller.abort(new ConnectError('the call was given up', Code.Canceled));
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import type { DescMethod } from '@bufbuild/protobuf';
+import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
+
+/** Whether the contract says that a call with the same request may run twice. */
+export function isRepeatable({ idempotency }: DescMethod): boolean {
+  return idempotency === Idempotency.NO_SIDE_EFFECTS || idempotency === Idempotency.IDEMPOTENT;
+}
+
+/** Enough for what is under way when an instance dies. */
+const MOST = 100;
+const PER_CALL = 0.1;
+
+/** Bounds repeats to a tenth of the calls, so that an outage behind several hops does not multiply the load. */
+export class RepeatBudget {
+  #left = MOST;
+
+  /** To be told of every call. */
+  called(): void {
+    this.#left = Math.min(MOST, this.#left + PER_CALL);
+  }
+
+  /** Whether one more repeat may be made; counts it. */
+  take(): boolean {
+    if (this.#left < 1) return false;
+    this.#left -= 1;
+    return true;
+  }
+}

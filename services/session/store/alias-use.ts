@@ -1,0 +1,139 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Dialect, Executor } from '../../lib/db/database.ts';
+import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import { type AliasName, type EntryPlan, namesSessions } from '../domain/directory-entry.ts';
+import type { Alias } from '../domain/parties.ts';
+import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
+import { type SessionTables, slotOf } from './schema.ts';
+
+/** The keys of a session's two sides and the aliases that they come from; an empty name is not looked at. */
+export type PartyNames = Readonly<
+  Record<'tenant' | 'platform' | 'accountName' | 'accountKey' | 'shopName' | 'shopKey', string>
+>;
+
+/** The aliases that a session goes by. One of an unknown account has no name on that side. */
+export function partyNames(tenant: string, session: SessionRecord): PartyNames {
+  const { platform, accountKey, accountId, shopKey, shopName } = session;
+  const accountName = accountKey === UNKNOWN_ACCOUNT ? '' : accountId;
+  return { tenant, platform, accountName, accountKey, shopName, shopKey };
+}
+
+/** A name of a session means another account or shop by now. */
+class Renamed extends Error {}
+
+/**
+ * The session's two keys for an insert, each NULL, which the table refuses, when its alias does not mean it any more. The
+ * aliases are locked in share mode: whoever gives one to another entry waits for this session's transaction, and then sees
+ * the session.
+ */
+export function keysWhileNamed(names: PartyNames, dialect: Dialect) {
+  return {
+    account_key: keyWhileNamed('account', names, dialect),
+    shop_key: keyWhileNamed('shop', names, dialect),
+  };
+}
+
+/** The same for a session that changes its account. */
+export async function lockNames(tx: Executor<SessionTables>, dialect: Dialect, names: PartyNames): Promise<void> {
+  const { account_key, shop_key } = keysWhileNamed(names, dialect);
+  const { rows } = await sql<Record<'account_key' | 'shop_key', string | null>>`
+    SELECT ${account_key} AS account_key, ${shop_key} AS shop_key`.execute(tx);
+  if (!rows[0]?.account_key || !rows[0].shop_key) throw new Renamed('a name of the session has another meaning now');
+}
+
+/** Whether a session could not be written because a name of it means another account or shop by now. */
+export function isRenamed(error: unknown): boolean {
+  if (error instanceof Renamed) return true;
+  const { errno, errcode, message = '' } = error as { errno?: number; errcode?: number; message?: string };
+  return (errno === NULL_IN_MYSQL || errcode === NULL_IN_SQLITE) && /account_key|shop_key/.test(message);
+}
+
+const NULL_IN_MYSQL = 1048;
+const NULL_IN_SQLITE = 1299;
+
+function keyWhileNamed(side: Alias['side'], names: PartyNames, dialect: Dialect): RawBuilder<string> {
+  const { tenant, platform } = names;
+  const { kind, value, key } =
+    side === 'account'
+      ? { kind: 'id', value: names.accountName, key: names.accountKey }
+      : { kind: 'name', value: names.shopName, key: names.shopKey };
+  const lock = dialect === 'mysql' ? sql` LOCK IN SHARE MODE` : sql``;
+  return sql`CASE WHEN ${value} = '' THEN ${key} ELSE (SELECT entry_key FROM directory_alias
+    WHERE tenant = ${tenant} AND platform = ${platform} AND side = ${sql.lit(side)} AND kind = ${sql.lit(kind)}
+    AND value = ${value} AND entry_key = ${key}${lock}) END`;
+}
+
+/**
+ * Throws ALIAS_IN_USE when an open session goes by an alias that the plan gives to another entry or takes away: the next
+ * caller who names it would open a second session beside that one. Behind the statements that change the aliases.
+ */
+export async function refuseInUse(tx: Executor<SessionTables>, tenant: string, plan: EntryPlan): Promise<void> {
+  const leaving = [...plan.moves, ...plan.remove.map((alias) => ({ ...alias, from: plan.key }))];
+  for (const alias of leaving.filter((name) => namesSessions(plan.side, name))) {
+    const users = await usersOf(tx, tenant, plan.side, alias);
+    const [user] = users;
+    if (!user) continue;
+    const rivals =
+      alias.from === plan.key
+        ? []
+        : await inSlots(
+            tx,
+            tenant,
+            users.map((each) => slotIn(plan, each)),
+          );
+    const clash = users.find((each) => rivals.some(({ open_slot }) => open_slot === slotIn(plan, each)));
+    const rival = clash && rivals.find(({ open_slot }) => open_slot === slotIn(plan, clash));
+    const { kind, value } = alias;
+    throw refuse(ErrorReason.ALIAS_IN_USE, `an open session goes by this ${kind}`, {
+      kind,
+      value,
+      session_id: (clash ?? user).session_id,
+      conflict_session_id: rival?.session_id,
+    });
+  }
+}
+
+interface User {
+  readonly session_id: string;
+  readonly account_key: string;
+  readonly shop_key: string;
+}
+
+/** The slot that the session would have if it followed its alias. */
+function slotIn({ side, key }: EntryPlan, { account_key, shop_key }: User): string {
+  return side === 'account' ? slotOf(key, shop_key) : slotOf(account_key, key);
+}
+
+/** Open sessions that go by the alias. Those of an account are a range of the slots, those of a shop have an index. */
+async function usersOf(
+  tx: Executor<SessionTables>,
+  tenant: string,
+  side: Alias['side'],
+  { value, from }: AliasName & { readonly from: string },
+): Promise<User[]> {
+  const sessions = tx
+    .selectFrom('sessions')
+    .select(['session_id', 'account_key', 'shop_key'])
+    .where('tenant', '=', tenant)
+    .limit(100);
+  if (side === 'shop')
+    return sessions
+      .where('shop_key', '=', from)
+      .where('wake_at', 'is not', null)
+      .where('shop_name', '=', value)
+      .execute();
+  return sessions
+    .where('open_slot', '>', slotOf(from, ''))
+    .where('open_slot', '<', slotOf(from, '\u{10FFFF}'))
+    .where('account_id', '=', value)
+    .execute();
+}
+
+function inSlots(tx: Executor<SessionTables>, tenant: string, slots: readonly string[]) {
+  return tx
+    .selectFrom('sessions')
+    .select(['session_id', 'open_slot'])
+    .where('tenant', '=', tenant)
+    .where('open_slot', 'in', [...slots])
+    .execute();
+}

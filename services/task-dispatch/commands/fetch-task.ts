@@ -1,0 +1,51 @@
+import { changeTask } from '../change-sessions.ts';
+import type { TaskDeps } from '../deps.ts';
+import { decideFetch } from '../domain/fetch.ts';
+import { taskNotFound } from '../domain/refusals.ts';
+import type { StoredTask } from '../domain/task.ts';
+import { insertReceipt, receiptOf } from '../store/receipts.ts';
+import type { SessionUnit } from '../store/session-unit.ts';
+
+/** Who wants the content of which task. */
+export interface FetchRequest {
+  readonly taskId: string;
+  readonly leaseToken: string;
+}
+
+/**
+ * Checks lease and fence and records the fetch, in the transaction that every raise of the fence waits for. A task without
+ * a page stays leased as long as `sendUrl` is undefined and there is a lookup: its page is to be found first. Throws
+ * TASK_NOT_FOUND and what decideFetch does.
+ */
+export function fetchTask(deps: TaskDeps, { taskId, leaseToken }: FetchRequest, sendUrl?: string): Promise<StoredTask> {
+  return changeTask(deps, 'fetch', taskId, async (unit, task) => {
+    if (!task) throw taskNotFound(taskId);
+    const request = { token: leaseToken, strict: deps.config.strictLease, now: unit.now };
+    const decision = decideFetch(task, unit.fence(task.sessionId), request);
+    const wantsPage = task.sendUrl === '' && sendUrl === undefined && deps.sendUrls !== undefined;
+    if (decision === 'again' || wantsPage) return task;
+    return record(unit, task, task.sendUrl || (sendUrl ?? ''));
+  });
+}
+
+async function record(unit: SessionUnit, task: StoredTask, sendUrl: string): Promise<StoredTask> {
+  const cause = { actor: task.workerId || 'sender', reason: 'fetched' };
+  const sent = await unit.apply(task, 'fetch', cause, {
+    attempt: task.attempt + 1,
+    fetchedFence: task.leaseFence,
+    fetchedToken: task.leaseToken,
+    fetchedAt: unit.now,
+    lostLeases: 0,
+    ...(sendUrl === task.sendUrl ? {} : { sendUrl }),
+  });
+  await insertReceipt(unit.tx, receiptOf(sent));
+  return sent;
+}
+
+/** A lease under which somebody asked is not one of a sender that died, whatever he was told. */
+export async function noteAsked(deps: TaskDeps, { taskId, leaseFence, lostLeases }: StoredTask): Promise<void> {
+  if (lostLeases === 0) return;
+  await changeTask(deps, 'asked', taskId, async (unit, task) => {
+    if (task?.status === 'leased' && task.leaseFence === leaseFence) await unit.amend(task, { lostLeases: 0 });
+  });
+}

@@ -1,0 +1,36 @@
+/** Longer pages are refused from callers too. */
+const LONGEST_URL = 2_048;
+const PLACEHOLDER = /\{(\w+)\}/g;
+
+/**
+ * The address of a lookup: every value stands where its placeholder stood, as a part of one path segment or one query value.
+ * Undefined when a value would lead to another place, as `..` in a path does.
+ */
+export function lookupAddress(template: string, values: Readonly<Record<string, string>>): string | undefined {
+  const fill = (value: (name: string) => string) => new URL(template.replace(PLACEHOLDER, (_, name) => value(name)));
+  const made = fill((name) => encodeURIComponent(values[name] ?? ''));
+  const segments = ({ pathname }: URL) => pathname.split('/').length;
+  return segments(made) === segments(fill(() => 'x')) ? made.href : undefined;
+}
+
+/** What a field of an order system's answer says. */
+export type Page =
+  | { readonly kind: 'found'; readonly url: string }
+  /** The order system knows the task and no page for it. */
+  | { readonly kind: 'none' }
+  /** The answer is not of the agreed shape. */
+  | { readonly kind: 'wrong' };
+
+/** Reads the page at the dotted path `field`. `null` and an empty text mean that there is none; a missing field is wrong. */
+export function pageIn(answer: unknown, field: string): Page {
+  let value = answer;
+  for (const name of field.split('.')) {
+    const isObject = typeof value === 'object' && value !== null && Object.hasOwn(value, name);
+    if (!isObject) return { kind: 'wrong' };
+    value = (value as Record<string, unknown>)[name];
+  }
+  if (value === null || value === '') return { kind: 'none' };
+  const isPage =
+    typeof value === 'string' && value.length <= LONGEST_URL && value.isWellFormed() && !/\p{Cc}/u.test(value);
+  return isPage ? { kind: 'found', url: value as string } : { kind: 'wrong' };
+}

@@ -1,0 +1,373 @@
+import { once } from 'node:events';
+import { type Client, Code, createClient, type HandlerContext } from '@connectrpc/connect';
+import { describe, expect, it } from 'vitest';
+import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
+import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
+import { createDirectory } from '../../services/lib/directory.ts';
+import { ErrorReason, errorInfo, refuse } from '../../services/lib/errors/refuse.ts';
+import { type PeerOptions, peerTransport } from '../../services/lib/rpc/peer-transport.ts';
+import { eventually } from '../eventually.ts';
+import { HOP_SECRET, peerInstance, type Work } from '../peer-instance.ts';
+
+/** Two instances of one service, and a client that reaches both. */
+async function twoInstances(work: Work = {}, options: Partial<PeerOptions> = {}) {
+  await using stack = new AsyncDisposableStack();
+  const first = stack.use(await peerInstance('first', work));
+  const second = stack.use(await peerInstance('second', work));
+  const transport = stack.use(peerTransport({ addresses: [first.address, second.address], ...options }));
+  const owned = stack.move();
+  const tasks = createClient(TaskService, transport);
+  return {
+    first,
+    second,
+    tasks,
+    events: createClient(EventService, transport),
+    get: () => nameOf(tasks),
+    /** Waits until calls reach this many instances. */
+    reach: (count: number) =>
+      eventually(async () => expect(new Set([await nameOf(tasks), await nameOf(tasks)]).size).toBe(count)),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** An instance whose reads call another one that does the work. */
+async function twoHops(work: Work) {
+  await using stack = new AsyncDisposableStack();
+  const last = stack.use(await peerInstance('last', work));
+  const remote = new Map([[TaskService, stack.use(peerTransport({ addresses: [last.address] }))]]);
+  const directory = createDirectory({ routes: () => {}, interceptors: [], hopSecret: HOP_SECRET, remote });
+  const getTask = async () => {
+    await nameOf(directory.client(TaskService));
+  };
+  const middle = stack.use(await peerInstance('middle', { getTask }));
+  const tasks = createClient(TaskService, stack.use(peerTransport({ addresses: [middle.address] })));
+  const owned = stack.move();
+  return { middle, tasks, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function nameOf(tasks: Client<typeof TaskService>): Promise<string | undefined> {
+  return (await tasks.getTask({ taskId: 'tsk_1' })).task?.taskId;
+}
+
+/** Calls from several callers at once until `over` says so; returns the names that answered. */
+async function load(call: () => Promise<string | undefined>, over: () => boolean): Promise<(string | undefined)[]> {
+  const names: (string | undefined)[] = [];
+  const lane = async () => {
+    while (!over()) names.push(await call());
+  };
+  await Promise.all(Array.from({ length: 8 }, lane));
+  return names;
+}
+
+/** A handler that hangs until its caller is gone, and a way to know both. */
+function hanging() {
+  const entered = Promise.withResolvers<HandlerContext>();
+  const left = Promise.withResolvers<void>();
+  const work = async (_: string, context: HandlerContext) => {
+    entered.resolve(context);
+    if (!context.signal.aborted) await once(context.signal, 'abort');
+    left.resolve();
+    context.signal.throwIfAborted();
+  };
+  return { work, entered: entered.promise, left: left.promise };
+}
+
+const reasonOf = (call: Promise<unknown>) =>
+  call.then(
+    () => undefined,
+    (error) => errorInfo(error)?.reason,
+  );
+
+describe('a call to another process', () => {
+  it('goes to the instances in turn', async () => {
+    await using peers = await twoInstances();
+    await peers.reach(2);
+    const names = [await peers.get(), await peers.get(), await peers.get(), await peers.get()];
+    expect(names.filter((name) => name === 'first')).toHaveLength(2);
+  });
+
+  it('goes to every address behind one name, and to what it stands for later', async () => {
+    await using first = await peerInstance('first');
+    await using second = await peerInstance('second');
+    let behind = [first];
+    const resolve = async () =>
+      behind.map(({ wire }) => ({ origin: 'http://tasks.test:1', ip: '127.0.0.1', port: wire.port }));
+    await using transport = peerTransport({ addresses: ['http://tasks.test:1'], resolve, resolveMs: 10 });
+    const get = () => nameOf(createClient(TaskService, transport));
+    expect(await get()).toBe('first');
+    behind = [first, second];
+    await eventually(async () => expect(await get()).toBe('second'));
+    behind = [second];
+    await eventually(async () => expect([await get(), await get()]).toEqual(['second', 'second']));
+  });
+
+  it('does not fail when an instance is killed under load, and that one gets calls again when it is back', async () => {
+    await using peers = await twoInstances();
+    await peers.reach(2);
+    let calls = 0;
+    let over = false;
+    const loaded = load(
+      () => {
+        calls += 1;
+        return peers.get();
+      },
+      () => over,
+    );
+    await eventually(() => expect(calls).toBeGreaterThan(100));
+    await peers.first.wire.cut();
+    const atCut = calls;
+    await eventually(() => expect(calls).toBeGreaterThan(atCut + 100));
+    await peers.first.wire.mend();
+    await peers.reach(2);
+    over = true;
+    expect(new Set(await loaded)).toEqual(new Set(['first', 'second']));
+  });
+
+  it('does not fail when an instance stops under load, even if it may not run twice', async () => {
+    let running = 0;
+    await using peers = await twoInstances({
+      claimNextTask: () => {
+        running += 1;
+      },
+    });
+    const claim = async () => (await peers.tasks.claimNextTask({})).taskId;
+    await peers.reach(2);
+    let over = false;
+    const loaded = load(claim, () => over);
+    await eventually(() => expect(running).toBeGreaterThan(100));
+    await peers.first.stop();
+    over = true;
+    const answers = await loaded;
+    expect(answers).toContain('first');
+    expect(answers).toHaveLength(running);
+  });
+
+  it('is not repeated when the connection broke and it may not run twice', async () => {
+    const ran: string[] = [];
+    const { work, entered } = hanging();
+    await using peers = await twoInstances({
+      claimNextTask: (name, context) => {
+        ran.push(name);
+        return work(name, context);
+      },
+    });
+    const reason = reasonOf(peers.tasks.claimNextTask({}));
+    await entered;
+    await Promise.all([peers.first.wire.cut(), peers.second.wire.cut()]);
+    expect(await reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+    expect(ran).toHaveLength(1);
+  });
+
+  it('is repeated on the other instance, once, when the connection broke and it may run twice', async () => {
+    const ran: string[] = [];
+    const { work, entered } = hanging();
+    await using peers = await twoInstances({
+      getTask: (name, context) => {
+        ran.push(name);
+        return ran.length === 1 ? work(name, context) : undefined;
+      },
+    });
+    const answer = peers.get();
+    await entered;
+    await (ran[0] === 'first' ? peers.first : peers.second).wire.cut();
+    expect(await answer).not.toBe(ran[0]);
+    expect(new Set(ran).size).toBe(2);
+  });
+
+  it('is made elsewhere when an instance answers that it cannot, if it may run twice', async () => {
+    const cannot = (name: string) => {
+      if (name === 'first') throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'not now');
+    };
+    await using peers = await twoInstances({ getTask: cannot, claimNextTask: cannot });
+    await eventually(async () => {
+      const claims = [peers.tasks.claimNextTask({}), peers.tasks.claimNextTask({})];
+      expect(new Set(await Promise.all(claims.map(reasonOf)))).toContain(ErrorReason.SERVICE_UNAVAILABLE);
+    });
+    for (let times = 0; times < 4; times += 1) expect(await peers.get()).toBe('second');
+  });
+
+  it('is not made much more often when no instance can', async () => {
+    let ran = 0;
+    await using peers = await twoInstances({
+      getTask: () => {
+        ran += 1;
+        throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'not now');
+      },
+    });
+    const calls = 400;
+    for (let n = 0; n < calls; n += 1) expect(await reasonOf(peers.get())).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+    expect(ran).toBeLessThanOrEqual(calls * 1.1 + 100);
+  });
+
+  it('waits for the only instance while that restarts', async () => {
+    await using only = await peerInstance('only');
+    await only.wire.cut();
+    await using transport = peerTransport({ addresses: [only.address], patienceMs: 20_000 });
+    const answer = nameOf(createClient(TaskService, transport));
+    await only.wire.mend();
+    expect(await answer).toBe('only');
+  });
+
+  it('fails at once with SERVICE_UNAVAILABLE when nothing has answered for long', async () => {
+    await using only = await peerInstance('only');
+    await only.wire.cut();
+    await using transport = peerTransport({ addresses: [only.address], patienceMs: 0 });
+    const call = createClient(TaskService, transport).getTask({ taskId: 'tsk_1' });
+    expect(await reasonOf(call)).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+  });
+
+  it('is answered as soon as an instance is back, however long none was there', async () => {
+    await using only = await peerInstance('only');
+    await only.wire.cut();
+    const pauses = { patienceMs: 0, firstRetryMs: 10, lastRetryMs: 3_600_000 };
+    await using transport = peerTransport({ addresses: [only.address], ...pauses });
+    const tasks = createClient(TaskService, transport);
+    const failed = async () => expect(await reasonOf(nameOf(tasks))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+    for (let times = 0; times < 15; times += 1) await failed();
+    await only.wire.mend();
+    expect(await nameOf(tasks)).toBe('only');
+  });
+
+  it('skips an instance that says it does not serve, until it says it does', async () => {
+    await using peers = await twoInstances();
+    await peers.reach(2);
+    peers.first.serving = false;
+    await peers.reach(1);
+    expect(await peers.get()).toBe('second');
+    peers.first.serving = true;
+    await peers.reach(2);
+  });
+});
+
+describe('a call to another process that takes long', () => {
+  it('ends at its deadline, though the instance hangs', async () => {
+    await using only = await peerInstance('only');
+    await using transport = peerTransport({ addresses: [only.address] });
+    const tasks = createClient(TaskService, transport);
+    await nameOf(tasks);
+    only.wire.freeze();
+    const call = tasks.getTask({ taskId: 'tsk_1' }, { timeoutMs: 100 });
+    await expect(call).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+  });
+
+  it('ends at its deadline, though there is no instance', async () => {
+    await using transport = peerTransport({ addresses: ['http://127.0.0.1:1'], patienceMs: 20_000 });
+    const call = createClient(TaskService, transport).getTask({ taskId: 'tsk_1' }, { timeoutMs: 100 });
+    await expect(call).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+  });
+
+  it('goes on elsewhere when the instance is found to hang', async () => {
+    await using peers = await twoInstances({}, { pingMs: 50, pingTimeoutMs: 50 });
+    await peers.reach(2);
+    peers.first.wire.freeze();
+    expect([await peers.get(), await peers.get()]).toEqual(['second', 'second']);
+  });
+
+  it('carries its deadline to the handler of the second hop', async () => {
+    let left: number | undefined;
+    await using hops = await twoHops({
+      getTask: (_, context) => {
+        left = context.timeoutMs();
+      },
+    });
+    await hops.tasks.getTask({ taskId: 'tsk_1' }, { timeoutMs: 20_000 });
+    expect(left).toBeGreaterThan(1_000);
+    expect(left).toBeLessThanOrEqual(20_000);
+  });
+
+  it('is finished with all that it calls when its instance is asked to stop', async () => {
+    const entered = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    await using hops = await twoHops({
+      getTask: async () => {
+        entered.resolve();
+        await go.promise;
+      },
+    });
+    const answer = nameOf(hops.tasks);
+    await entered.promise;
+    const stopped = hops.middle.stop();
+    go.resolve();
+    expect(await answer).toBe('middle');
+    await stopped;
+  });
+
+  it('stops its handler when the caller goes away', async () => {
+    const { work, entered, left } = hanging();
+    await using peers = await twoInstances({ getTask: work });
+    const caller = new AbortController();
+    const call = peers.tasks.getTask({ taskId: 'tsk_1' }, { signal: caller.signal });
+    const failure = expect(call).rejects.toMatchObject({ code: Code.Canceled });
+    await entered;
+    caller.abort();
+    await failure;
+    await left;
+  });
+});
+
+describe('what a call to another process carries', () => {
+  it('brings headers and trailers there and back', async () => {
+    let sent: string | null = null;
+    await using peers = await twoInstances({
+      getTask: (_, { requestHeader, responseHeader, responseTrailer }) => {
+        sent = requestHeader.get('x-asked');
+        responseHeader.set('x-answered', 'yes');
+        responseTrailer.set('x-at-the-end', 'too');
+      },
+    });
+    const got: (string | null)[] = [];
+    await peers.tasks.getTask(
+      { taskId: 'tsk_1' },
+      {
+        headers: { 'x-asked': 'who' },
+        onHeader: (header) => got.push(header.get('x-answered')),
+        onTrailer: (trailer) => got.push(trailer.get('x-at-the-end')),
+      },
+    );
+    expect(sent).toBe('who');
+    expect(got).toEqual(['yes', 'too']);
+  });
+
+  it('brings the one ErrorInfo of a refusal', async () => {
+    await using peers = await twoInstances({
+      getTask: () => {
+        throw refuse(ErrorReason.TASK_NOT_FOUND, 'none', { task_id: 'tsk_1' });
+      },
+    });
+    const error = await peers.get().catch((thrown) => thrown);
+    expect(errorInfo(error)).toEqual({ reason: ErrorReason.TASK_NOT_FOUND, metadata: { task_id: 'tsk_1' } });
+  });
+});
+
+describe('a stream from another process', () => {
+  it('comes, and its handler stops when the caller goes away', async () => {
+    const { work, left } = hanging();
+    await using peers = await twoInstances({ watchEvents: work });
+    const caller = new AbortController();
+    const read = async () => {
+      for await (const { cursor } of peers.events.watchEvents({}, { signal: caller.signal })) {
+        expect(['first', 'second']).toContain(cursor);
+        caller.abort();
+      }
+    };
+    await expect(read()).rejects.toMatchObject({ code: Code.Canceled });
+    await left;
+  });
+
+  it('ends with SERVICE_UNAVAILABLE when the connection breaks', async () => {
+    const { work } = hanging();
+    await using peers = await twoInstances({ watchEvents: work });
+    const stream = peers.events.watchEvents({})[Symbol.asyncIterator]();
+    const { value } = await stream.next();
+    await (value?.cursor === 'first' ? peers.first : peers.second).wire.cut();
+    expect(await reasonOf(stream.next())).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+  });
+
+  it('is opened elsewhere when an instance is down', async () => {
+    await using peers = await twoInstances();
+    await peers.reach(2);
+    await peers.first.wire.cut();
+    for (let times = 0; times < 2; times += 1)
+      for await (const { cursor } of peers.events.watchEvents({})) expect(cursor).toBe('second');
+  });
+});

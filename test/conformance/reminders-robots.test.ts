@@ -1,0 +1,203 @@
+import { describe, expect, it } from 'vitest';
+import { robotChannel } from '../../services/handover/channels/robots/robot.ts';
+import { startDelivery } from '../../services/handover/delivery/loops.ts';
+import { MAX_REFUSALS } from '../../services/handover/domain/retry.ts';
+import { arm } from '../../services/lib/failpoints.ts';
+import { eventually } from '../eventually.ts';
+import { Story } from '../unit/handover/events.ts';
+import { type Answer, Receiver } from '../unit/handover/receiver.ts';
+import { type Kind, kinds, robotAt, says, sessionsOf, toldBy } from '../unit/handover/robots.ts';
+import { databases, type RunningHandover, START, startHandover } from '../unit/handover/service.ts';
+
+const MINUTE_MS = 60_000;
+
+describe.each(databases)('reminders through group robots on %s', (database) => {
+  const start = (...robots: readonly { at: Receiver; kind: Kind; timeoutMs?: number }[]) =>
+    startHandover(database, ({ clock }) =>
+      robots.map(({ at, kind, timeoutMs = 1_000 }, index) =>
+        robotChannel(`${kind}:${index}`, robotAt(at, kind), { clock, timezone: 'Asia/Shanghai', timeoutMs }),
+      ),
+    );
+  const willing = (kind: Kind) => Receiver.start(() => says(kind, 0));
+  const waiting = (session: string) => new Story(session, START).open('pending').events;
+  const names = (count: number, from = 1) => Array.from({ length: count }, (_, n) => `ses_${n + from}`);
+  const states = async (service: RunningHandover) => (await service.rows('reminders')).map(({ state }) => state);
+  const raise = async (service: RunningHandover, sessions: readonly string[]) => {
+    for (const session of sessions) await service.handle(waiting(session));
+  };
+
+  it.each(kinds)('lose nothing and say nothing twice, whatever %s does, goes away and comes back', async (kind) => {
+    await using receiver = await willing(kind);
+    await using service = await start({ at: receiver, kind });
+    const busy: Answer = { status: 429, headers: { 'retry-after': '7' } };
+    const limited = says(kind, { wecom: 45009, dingtalk: 130101, feishu: 11232 }[kind]);
+    receiver.answer(500, 'silence', busy, limited, 'drop', { status: 200, body: '<html>' }, says(kind, 77), 503);
+    const round = async () => {
+      await service.deliver();
+      service.clock.advance(11 * MINUTE_MS);
+    };
+    for (const session of names(8)) {
+      await service.handle(waiting(session));
+      await round();
+    }
+    await receiver.goAway();
+    await raise(service, names(4, 9));
+    await round();
+    expect(await states(service)).toContain('pending');
+    await receiver.comeBack();
+    for (let n = 0; n < 12; n++) await round();
+    expect(await states(service)).toEqual(Array(12).fill('delivered'));
+    expect(toldBy(receiver).toSorted()).toEqual(names(12).toSorted());
+  });
+
+  it('keep the interval over a burst, a restart and two processes that both believe to lead', async () => {
+    await using receiver = await willing('dingtalk');
+    await using service = await start({ at: receiver, kind: 'dingtalk' });
+    await raise(service, names(120));
+    const sent: number[] = [];
+    let processes = [service.with(service.deps), service.with(service.deps)];
+    for (let tick = 0; tick < 20; tick++) {
+      const before = receiver.requests.length;
+      await Promise.all(processes.map((process) => process.deliver()));
+      sent.push(...Array(receiver.requests.length - before).fill(tick * 500));
+      if (tick === 9) processes = [service.with(service.deps), service.with(service.deps)];
+      service.clock.advance(500);
+    }
+    expect(sent).toEqual([0, 3_500, 7_000]);
+    expect(toldBy(receiver)).toHaveLength(120);
+    expect(new Set(toldBy(receiver)).size).toBe(120);
+    expect(await states(service)).toEqual(Array(120).fill('delivered'));
+  });
+
+  it('tell the gravest first, of these the oldest, and the rest in the next message', async () => {
+    await using receiver = await willing('wecom');
+    await using service = await start({ at: receiver, kind: 'wecom' });
+    const written = (session: string) => new Story(session, START - 1_000).open().command('pause').messages(1).events;
+    for (const session of names(40)) await service.handle(written(session));
+    service.clock.advance(5_000);
+    await service.handle(new Story('ses_42', START + 1_000).open('pending').events);
+    await raise(service, ['ses_41']);
+    await service.deliver();
+    service.clock.advance(3_500);
+    await service.deliver();
+    expect(receiver.requests).toHaveLength(2);
+    expect(toldBy(receiver)).toEqual(['ses_41', 'ses_42', ...names(40)]);
+  });
+
+  it('never put reminders of two tenants into one message', async () => {
+    await using receiver = await willing('feishu');
+    await using service = await start({ at: receiver, kind: 'feishu' });
+    await service.handle(waiting('ses_1'));
+    await service.handle(waiting('ses_2'), 'acme');
+    await service.handle(waiting('ses_3'));
+    await service.deliver();
+    service.clock.advance(700);
+    await service.deliver();
+    expect(receiver.requests.map(sessionsOf)).toEqual([['ses_1', 'ses_3'], ['ses_2']]);
+    expect(receiver.requests.map(({ body }) => body.includes('租户 acme'))).toEqual([false, true]);
+  });
+
+  it('end as failed when the robot keeps refusing, with a line in the log, and others have them', async () => {
+    await using refusing = await Receiver.start(() => says('dingtalk', 310000));
+    await using receiver = await willing('feishu');
+    await using service = await start({ at: refusing, kind: 'dingtalk' }, { at: receiver, kind: 'feishu' });
+    await raise(service, names(3));
+    for (let n = 0; n < 20; n++) {
+      await service.deliver();
+      service.clock.advance(MINUTE_MS);
+    }
+    expect(refusing.requests).toHaveLength(MAX_REFUSALS);
+    expect(toldBy(receiver)).toEqual(names(3));
+    const error = 'HTTP 200, code 310000 (misconfigured)';
+    expect(await service.rows('reminders')).toMatchObject(Array(3).fill({ state: 'failed', last_error: error }));
+    const ends = service.lines.filter(({ event, status }) => event === 'reminder_not_delivered' && status === 'failed');
+    expect(ends).toMatchObject(names(3).map((session_id) => ({ session_id, reason: `dingtalk:0: ${error}` })));
+  });
+
+  it.each([
+    ['of a known code', 40058, 'failed'],
+    ['of an unknown code', 999999, 'pending'],
+  ])('reach their readers when one of them is refused for its words, by an answer %s', async (_, code, state) => {
+    await using receiver = await Receiver.start((body) => says('wecom', body.includes('ses_3 ') ? code : 0));
+    await using service = await start({ at: receiver, kind: 'wecom' });
+    await raise(service, names(5));
+    for (let n = 0; n < 12; n++) {
+      await service.deliver();
+      service.clock.advance(4_000);
+    }
+    expect(toldBy(receiver)).toEqual(['ses_1', 'ses_2', 'ses_4', 'ses_5']);
+    const rows = await service.rows('reminders');
+    expect(rows.map((row) => row.state)).toEqual(['delivered', 'delivered', state, 'delivered', 'delivered']);
+  });
+
+  it('leave a robot alone that is over its limit, also after a restart', async () => {
+    await using receiver = await willing('dingtalk');
+    await using service = await start({ at: receiver, kind: 'dingtalk' });
+    receiver.answer(says('dingtalk', 130101));
+    await service.handle(waiting('ses_1'));
+    await service.deliver();
+    await service.handle(waiting('ses_2'));
+    service.clock.advance(10 * MINUTE_MS - 1);
+    await service.with(service.deps).deliver();
+    expect(receiver.requests).toHaveLength(1);
+    service.clock.advance(1);
+    await service.with(service.deps).deliver();
+    expect(toldBy(receiver)).toEqual(['ses_1', 'ses_2']);
+  });
+
+  it('reach one robot while another one hangs', async () => {
+    await using hanging = await Receiver.start(() => 'silence');
+    await using receiver = await willing('feishu');
+    await using service = await start(
+      { at: hanging, kind: 'wecom', timeoutMs: MINUTE_MS },
+      { at: receiver, kind: 'feishu' },
+    );
+    await raise(service, names(2));
+    await using loops = new AsyncDisposableStack();
+    for (const loop of startDelivery(service.deps)) loops.use(loop);
+    await eventually(() => expect([hanging.requests.length, toldBy(receiver)]).toEqual([1, names(2)]));
+    expect(await states(service)).toEqual(['pending', 'pending']);
+  });
+
+  it.each([
+    ['again when the process ends between the yes and the note of it', 'reminders.before-note', 2],
+    ['once when it ends after the note', 'reminders.after-note', 1],
+    ['once when it ends before the first of them is settled', 'db.before-commit:handover.settle-delivery', 1],
+  ])('are said %s', async (_, failpoint, times) => {
+    await using receiver = await willing('wecom');
+    await using service = await start({ at: receiver, kind: 'wecom' });
+    await raise(service, names(3));
+    {
+      using _failure = arm(failpoint, () => {
+        throw new Error('the process ends here');
+      });
+      await expect(service.deliver()).rejects.toThrow('the process ends here');
+    }
+    service.clock.advance(30_000);
+    await service.with(service.deps).deliver();
+    expect(toldBy(receiver)).toEqual(Array(times).fill(names(3)).flat());
+    expect(await states(service)).toEqual(Array(3).fill('delivered'));
+  });
+
+  it('show no key and no secret in logs, rows and metrics', async () => {
+    await using receiver = await willing('dingtalk');
+    await using service = await startHandover(database, ({ clock }) =>
+      kinds.map((kind) =>
+        robotChannel(`${kind}:1`, robotAt(receiver, kind, { secret: 'the-robots-secret' }), { clock, timezone: 'UTC' }),
+      ),
+    );
+    receiver.answer(404, 404, 404);
+    await service.handle(waiting('ses_1'));
+    await service.deliver();
+    await receiver.goAway();
+    service.clock.advance(MINUTE_MS);
+    await service.deliver();
+    expect(receiver.requests.map(({ url, body }) => url + body).join()).toContain('the-robots-key');
+    const rows = await Promise.all(
+      ['reminders', 'reminder_deliveries', 'channel_paces'].map((t) => service.rows(t as 'reminders')),
+    );
+    const told = JSON.stringify([service.lines, rows, await service.deps.metrics.registry.metrics()]);
+    expect(told).toContain('network: ECONNREFUSED');
+    for (const secret of ['the-robots-key', 'the-robots-secret', '127.0.0.1']) expect(told).not.toContain(secret);
+  });
+});

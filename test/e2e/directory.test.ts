@@ -1,0 +1,285 @@
+import { expect, it } from 'vitest';
+import { onEveryBackend } from '../every-backend.ts';
+import { ChatWindow, sessionBody, unique } from '../make.ts';
+import type { Json, RestAnswer, RestClient } from '../rest-client.ts';
+import { steps } from '../steps.ts';
+
+const json = { 'content-type': 'application/json' };
+const put = (rest: RestClient, path: string, body: unknown = {}, headers = {}): Promise<RestAnswer> =>
+  rest.send('PUT', path, { body: JSON.stringify(body), headers: { ...json, ...headers } });
+const names = (entry: Json): string[] => entry.aliases.map(({ kind, value }: Json) => `${kind} ${value}`);
+const kind = (answer: RestAnswer) => [answer.status, answer.body.error_code ?? 'ok'];
+const name = (value: string) => ({ kind: 'name', value });
+
+onEveryBackend('the directory', (world) => {
+  const rest = () => world().rest;
+  const shop = (id: string) => rest().ok(rest().get(`/api/shops/${encodeURIComponent(id)}`));
+  const account = (id: string) => rest().ok(rest().get(`/api/accounts/${encodeURIComponent(id)}`));
+
+  it('shows what sessions have named', async () => {
+    const { body } = await steps(world()).create();
+    expect(await account(body.account_id)).toMatchObject({
+      account_id: body.account_id,
+      name: body.account_id,
+      platform: '淘天',
+      bot_prefix: '',
+      aliases: [{ kind: 'id', value: body.account_id }],
+    });
+    const known = await shop(body.shop_id);
+    expect(known).toMatchObject({ shop_id: body.shop_id, name: body.shop_name });
+    expect(names(known).sort()).toEqual([`id ${body.shop_id}`, `name ${body.shop_name}`].sort());
+    expect(await shop(known.shop_key)).toEqual(known);
+    expect(kind(await rest().get('/api/shops/nobody'))).toEqual([404, 'PARTY_NOT_FOUND']);
+    expect(kind(await rest().get(`/api/shops/${body.shop_id}?platform=other`))).toEqual([404, 'PARTY_NOT_FOUND']);
+  });
+
+  it('lists page by page, and finds by any part of a name or an alias', async () => {
+    const mark = `列表${unique()}`;
+    for (const n of [1, 2, 3]) await rest().ok(put(rest(), `/api/shops/s-${mark}-${n}`, { name: `100%_${mark}` }));
+    await rest().ok(put(rest(), `/api/shops/s-${unique()}`, { aliases: [name(`旗舰${mark}A店`)] }));
+    const found: string[] = [];
+    let token = '';
+    do {
+      const page = await rest().ok(
+        rest().get(`/api/shops?name=${encodeURIComponent(mark)}&limit=3&page_token=${token}`),
+      );
+      found.push(...page.shops.map(({ name }: Json) => name));
+      token = page.next_page_token;
+    } while (token);
+    expect(found).toEqual([...Array(3).fill(`100%_${mark}`), `旗舰${mark}A店`]);
+    const count = async (query: string) => (await rest().ok(rest().get(`/api/shops?${query}`))).shops.length;
+    expect(await count(`name=${encodeURIComponent(`0%_${mark}`)}`)).toBe(3);
+    expect(await count(`name=${encodeURIComponent(`${mark}a店`)}`)).toBe(0);
+    expect(await count(`name=${encodeURIComponent(mark)}&platform=other`)).toBe(0);
+    expect(kind(await rest().get('/api/accounts?page_token=bm9uc2Vuc2U'))).toEqual([400, 'INVALID_ARGUMENT']);
+  });
+
+  it('gives the same PUT the same answer, and leaves alone what a PUT does not name', async () => {
+    const id = `t-${unique()}`;
+    const body = { name: '大号', bot_prefix: '[bot]', aliases: [{ kind: 'nick', value: `nick-${id}` }] };
+    const first = await rest().ok(put(rest(), `/api/accounts/${id}`, body));
+    expect(first).toMatchObject({ account_id: id, name: '大号', bot_prefix: '[bot]' });
+    expect(names(first)).toEqual([`id ${id}`, `nick nick-${id}`]);
+    expect(await rest().ok(put(rest(), `/api/accounts/${id}`, body))).toEqual(first);
+    const renamed = await rest().ok(put(rest(), `/api/accounts/${id}`, { name: '' }));
+    expect(renamed).toEqual({ ...first, name: id });
+    const key = { 'idempotency-key': unique() };
+    const kept = await put(rest(), `/api/accounts/${id}`, { name: '甲' }, key);
+    await rest().ok(put(rest(), `/api/accounts/${id}`, { name: '乙' }));
+    expect((await put(rest(), `/api/accounts/${id}`, { name: '甲' }, key)).data).toEqual(kept.data);
+    expect((await put(rest(), `/api/accounts/${id}`, { name: '丙' }, key)).status).toBe(422);
+    expect((await account(id)).name).toBe('乙');
+  });
+
+  it('finds the one shop under every alias that it was given', async () => {
+    const { body, data } = await steps(world()).create();
+    const added = `改名${unique()}`;
+    await rest().ok(put(rest(), `/api/shops/${body.shop_id}`, { aliases: [name(added)] }));
+    const again = sessionBody({ account_id: body.account_id, shop_id: `other-${unique()}`, shop_name: added });
+    const refused = await rest().post('/api/sessions/create', again);
+    expect([kind(refused), refused.data.conflict_session_id]).toEqual([[409, 'UNAVAILABLE'], data.session_id]);
+  });
+
+  it('adds a new id to the shop that is known by the name beside it', async () => {
+    const window = `只有名字${unique()}`;
+    const id = `late-${unique()}`;
+    const { shop_key } = await rest().ok(put(rest(), `/api/shops/first-${id}`, { aliases: [name(window)] }));
+    const named = await rest().ok(put(rest(), `/api/shops/${id}`, { aliases: [name(window)] }));
+    expect(named.shop_key).toBe(shop_key);
+    expect(names(named)).toEqual([`id first-${id}`, `name ${window}`, `id ${id}`]);
+  });
+
+  it('lets an alias of another go only with move', async () => {
+    const [a, b] = [`a-${unique()}`, `b-${unique()}`];
+    const alias = name(`名${unique()}`);
+    const first = await rest().ok(put(rest(), `/api/shops/${a}`, { aliases: [alias] }));
+    await rest().ok(put(rest(), `/api/shops/${b}`));
+    const refused = await put(rest(), `/api/shops/${b}`, { aliases: [alias] });
+    expect(kind(refused)).toEqual([409, 'ALIAS_TAKEN']);
+    expect(refused.data).toEqual({ ...alias, key: first.shop_key });
+    const moved = await rest().ok(put(rest(), `/api/shops/${b}`, { aliases: [alias], move: true }));
+    expect(names(moved)).toContain(`name ${alias.value}`);
+    expect(names(await shop(a))).toEqual([`id ${a}`]);
+    expect(await rest().ok(put(rest(), `/api/shops/${b}`, { aliases: [alias], move: true }))).toEqual(moved);
+  });
+
+  it('lets the nicks go along when an account’s last id moves', async () => {
+    const [a, b, nick] = [`t-${unique()}`, `t-${unique()}`, `nick-${unique()}`];
+    await rest().ok(put(rest(), `/api/accounts/${a}`, { aliases: [{ kind: 'nick', value: nick }] }));
+    await rest().ok(put(rest(), `/api/accounts/${b}`));
+    const both = await rest().ok(
+      put(rest(), `/api/accounts/${b}`, { aliases: [{ kind: 'id', value: a }], move: true }),
+    );
+    expect(names(both).sort()).toEqual([`id ${a}`, `id ${b}`, `nick ${nick}`].sort());
+    expect((await account(a)).account_key).toBe(both.account_key);
+  });
+
+  it('moves or removes no name by which an open session goes, and names the session with which it would share a slot', async () => {
+    const { create } = steps(world());
+    const { body: one, data: first } = await create();
+    const { body: two, data: second } = await create({ account_id: one.account_id });
+    const merging = { aliases: [name(two.shop_name)], move: true };
+    const refused = await put(rest(), `/api/shops/${one.shop_id}`, merging);
+    expect(kind(refused)).toEqual([409, 'ALIAS_IN_USE']);
+    expect(refused.data).toMatchObject({ session_id: second.session_id, conflict_session_id: first.session_id });
+    const removed = await put(rest(), `/api/shops/${two.shop_id}`, { remove_aliases: [name(two.shop_name)] });
+    expect(kind(removed)).toEqual([409, 'ALIAS_IN_USE']);
+    expect(removed.data.session_id).toBe(second.session_id);
+    const id = { kind: 'id', value: one.account_id };
+    const taken = await put(rest(), `/api/accounts/t-${unique()}`, { aliases: [id] });
+    expect(names(taken.data)).toContain(`id ${one.account_id}`); // a further id of that account: nothing moved
+    await rest().ok(put(rest(), `/api/accounts/${one.account_id}-b`));
+    const stolen = await put(rest(), `/api/accounts/${one.account_id}-b`, { aliases: [id], move: true });
+    expect(kind(stolen)).toEqual([409, 'ALIAS_IN_USE']);
+
+    await rest().ok(rest().post(`/api/sessions/${second.session_id}/close`));
+    await rest().ok(put(rest(), `/api/shops/${one.shop_id}`, merging));
+    const again = await rest().post('/api/sessions/create', { ...two, external_task_id: unique() });
+    expect([kind(again), again.data.conflict_session_id]).toEqual([[409, 'UNAVAILABLE'], first.session_id]);
+  });
+
+  it('gives an alias that two want at once to one of them', async () => {
+    const alias = name(`抢${unique()}`);
+    const ids = [`x-${unique()}`, `y-${unique()}`];
+    for (const id of ids) await rest().ok(put(rest(), `/api/shops/${id}`));
+    const answers = await Promise.all(ids.map((id) => put(rest(), `/api/shops/${id}`, { aliases: [alias] })));
+    expect(answers.map((answer) => kind(answer)[1]).sort()).toEqual(['ALIAS_TAKEN', 'ok']);
+    const holders = await Promise.all(ids.map(async (id) => names(await shop(id)).includes(`name ${alias.value}`)));
+    expect(holders.filter(Boolean)).toHaveLength(1);
+  });
+
+  it('makes a shop that many PUT at once one shop, with all that they said', async () => {
+    const id = `neu-${unique()}`;
+    const aliases = Array.from({ length: 6 }, (_, n) => name(`${id}-${n}`));
+    const answers = await Promise.all(aliases.map((alias) => put(rest(), `/api/shops/${id}`, { aliases: [alias] })));
+    for (const answer of answers.filter(({ status }) => status !== 200))
+      expect(kind(answer)).toEqual([409, 'STALE_VERSION']);
+    expect(new Set(answers.flatMap(({ data }) => data?.shop_key ?? [])).size).toBe(1);
+    for (const alias of aliases) await rest().ok(put(rest(), `/api/shops/${id}`, { aliases: [alias] }));
+    expect(names(await shop(id))).toHaveLength(7);
+  });
+
+  it('never lets two sessions go by one name, however a name moves while they open', async () => {
+    const ids = [`m-${unique()}`, `n-${unique()}`];
+    const alias = name(`移动${unique()}`);
+    for (const id of ids) await rest().ok(put(rest(), `/api/shops/${id}`));
+    const body = (n: number) =>
+      sessionBody({
+        account_id: `t-${alias.value}`,
+        shop_id: `s-${alias.value}`,
+        shop_name: alias.value,
+        external_task_id: `e${n}`,
+      });
+    for (let round = 0; round < 6; round++) {
+      const id = ids[round % 2]!;
+      const move = () => put(rest(), `/api/shops/${id}`, { aliases: [alias], move: true });
+      const opens = Array.from({ length: 4 }, (_, n) => rest().post('/api/sessions/create', body(round * 10 + n)));
+      const [moved, ...opened] = await Promise.all([move(), ...opens]);
+      expect(['ok', 'ALIAS_IN_USE', 'STALE_VERSION']).toContain(kind(moved!)[1]);
+      expect(opened.map((answer) => kind(answer)[1]).sort()).toEqual([
+        'UNAVAILABLE',
+        'UNAVAILABLE',
+        'UNAVAILABLE',
+        'ok',
+      ]);
+      const open = opened.find(({ status }) => status === 200)?.data.session_id;
+      const found = await rest().ok(
+        rest().get(
+          `/api/sessions/open?account_id=t-${encodeURIComponent(alias.value)}&shop_name=${encodeURIComponent(alias.value)}`,
+        ),
+      );
+      expect(found.session_id).toBe(open);
+      await rest().ok(rest().post(`/api/sessions/${open}/close`));
+    }
+  });
+
+  it('takes a message of an account that begins with its prefix for the bot’s, a minute later at the latest', async () => {
+    const { sentSession, upload } = steps(world());
+    const other = await sentSession();
+    const mine = await sentSession();
+    await rest().ok(put(rest(), `/api/accounts/${mine.body.account_id}`, { bot_prefix: '【机器人】' }));
+    world().clock.advance({ seconds: 61 });
+    for (const { window } of [mine, other]) window.account('【机器人】您好，还在吗？');
+    expect(await upload(mine.window)).toMatchObject({ status: 'bot_active' });
+    expect(await upload(other.window)).toMatchObject({ status: 'manual_live' });
+    await rest().ok(put(rest(), `/api/accounts/${mine.body.account_id}`, { bot_prefix: '' }));
+    world().clock.advance({ seconds: 61 });
+    expect(await upload(mine.window.account('【机器人】再问一次'))).toMatchObject({ status: 'manual_live' });
+  });
+
+  it('takes in what comes under a name that has moved, also from a process that remembers the old meaning', async () => {
+    const { upload } = steps(world());
+    const parties = { account_id: `t-${unique()}`, shop_id: `alt-${unique()}`, shop_name: `搬家${unique()}` };
+    const window = new ChatWindow(parties, () => world().clock.now()).account('你好').shop('在的');
+    const over = { account_id: parties.account_id };
+    const before = await upload(window, over);
+    await rest().ok(rest().post(`/api/sessions/${before.active_session_id}/close`));
+    await upload(window, over); // nothing new: the answer is remembered
+    const target = `neu-${unique()}`;
+    await rest().ok(put(rest(), `/api/shops/${target}`));
+    await rest().ok(put(rest(), `/api/shops/${target}`, { aliases: [name(parties.shop_name)], move: true }));
+    world().clock.advance({ seconds: 5 });
+    const after = await upload(window.shop('还在吗？'), over);
+    const session = await steps(world()).status(after.active_session_id);
+    const taken = await rest().ok(rest().get(`/api/sessions/open?account_id=${over.account_id}&shop_id=${target}`));
+    expect(taken.session_id).toBe(session.session_id);
+  });
+
+  it('holds tenants apart', async () => {
+    const [a, b] = [world().restAs('tenant-a'), world().restAs('tenant-b')];
+    const id = `t-${unique()}`;
+    const mine = await a.ok(put(a, `/api/accounts/${id}`, { name: '秘密', bot_prefix: 'A' }));
+    expect(kind(await b.get(`/api/accounts/${id}`))).toEqual([404, 'PARTY_NOT_FOUND']);
+    expect(kind(await b.get(`/api/accounts/${mine.account_key}`))).toEqual([404, 'PARTY_NOT_FOUND']);
+    expect((await b.ok(b.get(`/api/accounts?name=${id}`))).accounts).toEqual([]);
+    const theirs = await b.ok(put(b, `/api/accounts/${id}`, { aliases: [{ kind: 'id', value: mine.account_key }] }));
+    expect(theirs.account_key).not.toBe(mine.account_key);
+    expect(await a.ok(a.get(`/api/accounts/${id}`))).toEqual(mine);
+  });
+
+  it.each([
+    ['spaces at the edge of an alias', 'shops/s', { aliases: [name(' x')] }, 'aliases.value'],
+    ['a control character', 'shops/s', { aliases: [name('a\u0000b')] }, 'aliases.value'],
+    ['too long an alias', 'shops/s', { aliases: [name('长'.repeat(101))] }, 'aliases.value'],
+    ['an alias without a kind', 'shops/s', { aliases: [{ value: 'x' }] }, 'aliases.kind'],
+    ['a nick of a shop', 'shops/s', { aliases: [{ kind: 'nick', value: 'x' }] }, 'aliases'],
+    ['a name as an account’s alias', 'accounts/a', { aliases: [name('x')] }, 'aliases'],
+    ['a prefix of spaces', 'accounts/a', { bot_prefix: ' ' }, 'bot_prefix'],
+    ['too long a name', 'accounts/a', { name: 'n'.repeat(101) }, 'name'],
+    [
+      'too many aliases',
+      'accounts/a',
+      { aliases: Array.from({ length: 101 }, (_, n) => ({ kind: 'id', value: `${n}` })) },
+      'aliases',
+    ],
+    [
+      'an alias that comes and goes',
+      'shops/s',
+      { aliases: [name('x')], remove_aliases: [name('x')] },
+      'remove_aliases',
+    ],
+    [
+      'the loss of the id in the path',
+      'accounts/a',
+      { remove_aliases: [{ kind: 'id', value: 'a' }] },
+      'remove_aliases',
+    ],
+    ['an id with spaces at its edge', 'accounts/%20a', {}, 'account_id'],
+  ])('refuses %s', async (_, path, body, field) => {
+    const answer = await put(rest(), `/api/${path}`, body);
+    expect([kind(answer), answer.data.field]).toEqual([[400, 'INVALID_ARGUMENT'], field]);
+  });
+
+  it('takes aliases away, but not the last id of an account', async () => {
+    const id = `t-${unique()}`;
+    const made = await rest().ok(put(rest(), `/api/accounts/${id}`, { aliases: [{ kind: 'nick', value: `n-${id}` }] }));
+    const without = { remove_aliases: [{ kind: 'nick', value: `n-${id}` }] };
+    const left = await rest().ok(put(rest(), `/api/accounts/${id}`, without));
+    expect(names(left)).toEqual([`id ${id}`]);
+    expect(await rest().ok(put(rest(), `/api/accounts/${id}`, without))).toEqual(left);
+    const last = await put(rest(), `/api/accounts/${made.account_key}`, {
+      remove_aliases: [{ kind: 'id', value: id }],
+    });
+    expect(kind(last)).toEqual([400, 'INVALID_ARGUMENT']);
+  });
+});

@@ -1,0 +1,114 @@
+import { Code, createClient, type Transport } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
+import { afterEach, expect, it } from 'vitest';
+import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
+import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
+import { arm } from '../../services/lib/failpoints.ts';
+import { eventually } from '../eventually.ts';
+import { onEveryBackend } from '../every-backend.ts';
+import { sessionBody } from '../make.ts';
+import { restClient } from '../rest-client.ts';
+import type { World } from '../world.ts';
+
+const env = { AUTOSESSION_MAX_REQUESTS: '1', AUTOSESSION_MAX_WAITING: '0' };
+
+/** Creations stop before they call for their task, until the gate opens. */
+class Gate {
+  readonly #reached = Promise.withResolvers<void>();
+  readonly #open = Promise.withResolvers<void>();
+  readonly #armed = arm('call:TaskService/CreateTask', () => {
+    this.#reached.resolve();
+    return this.#open.promise;
+  });
+
+  /** A creation holds the only place from here on. */
+  reached = () => this.#reached.promise;
+
+  open = (): void => {
+    this.#armed[Symbol.dispose]();
+    this.#open.resolve();
+  };
+}
+
+onEveryBackend(
+  'more requests than can be served',
+  (world) => {
+    let gate: Gate;
+    afterEach(() => gate.open());
+
+    /** The one gateway whose only place is taken. */
+    const busyGateway = async ({ process }: World) => {
+      const url = `http://127.0.0.1:${process.httpPort}`;
+      const rest = restClient(url);
+      gate = new Gate();
+      const held = rest.post('/api/sessions/create', sessionBody());
+      await gate.reached();
+      return { url, rest, held, rpcUrl: `http://127.0.0.1:${process.rpcPort}` };
+    };
+
+    it('are answered at once with 503 and Retry-After, and served when there is room again', async () => {
+      const { rest, held } = await busyGateway(world());
+      const refused = await rest.post('/api/sessions/create', sessionBody());
+      expect(refused.status).toBe(503);
+      expect(refused.headers.get('retry-after')).toBe('1');
+      expect(refused.body).toMatchObject({ success: false, error_code: 'SERVICE_UNAVAILABLE' });
+      gate.open();
+      expect((await held).status).toBe(200);
+      await eventually(() => rest.ok(rest.post('/api/sessions/create', sessionBody())));
+    });
+
+    it('are told so in every RPC protocol', async () => {
+      const { rpcUrl, url } = await busyGateway(world());
+      const transports: Transport[] = [
+        createGrpcTransport({ baseUrl: rpcUrl }),
+        createGrpcWebTransport({ baseUrl: rpcUrl, httpVersion: '2' }),
+        createConnectTransport({ baseUrl: rpcUrl, httpVersion: '2' }),
+        createConnectTransport({ baseUrl: url, httpVersion: '1.1' }),
+      ];
+      for (const transport of transports) {
+        const call = createClient(SessionService, transport).getSession({ session: 'ses_none' });
+        await expect(call).rejects.toMatchObject({ code: Code.Unavailable });
+      }
+    });
+
+    it('carry their reason over gRPC and Connect', async () => {
+      const { rpcUrl } = await busyGateway(world());
+      const baseUrl = rpcUrl;
+      for (const transport of [
+        createGrpcTransport({ baseUrl }),
+        createConnectTransport({ baseUrl, httpVersion: '2' }),
+      ]) {
+        const error = await createClient(SessionService, transport)
+          .getSession({ session: 'ses_none' })
+          .catch((thrown) => thrown);
+        expect(errorInfo(error)?.reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+      }
+    });
+
+    it('do not keep health and metrics from answering', async () => {
+      const { rest } = await busyGateway(world());
+      for (const path of ['/health', '/api/health', '/livez', '/readyz', '/'])
+        expect([path, (await rest.get(path)).status]).toEqual([path, 200]);
+      await rest.get('/api/tasks/stats');
+      const { body } = await rest.get('/metrics');
+      expect(body).toMatch(/autosession_requests_refused_total\{port="http"\} [1-9]/);
+    });
+
+    it('are not made of those that wait: streams and long polls leave room', async () => {
+      gate = new Gate();
+      gate.open();
+      const rest = restClient(`http://127.0.0.1:${world().process.httpPort}`);
+      const stop = new AbortController();
+      const room = () => eventually(() => rest.ok(rest.get('/api/tasks/stats')));
+      await rest.stream('/api/events/stream', stop.signal);
+      await room();
+      const poll = rest.get('/api/tasks/next_id?account_id=nobody&wait_seconds=5');
+      await room();
+      const open = Promise.race([poll.then(() => 'ended'), Promise.resolve('waiting')]);
+      expect(await open).toBe('waiting');
+      stop.abort();
+      expect((await poll).body.success).toBe(false);
+    });
+  },
+  { env },
+);

@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type Data, Rest } from '../../examples/demo/rest.ts';
+import { arm } from '../../services/lib/failpoints.ts';
+import { eventually } from '../eventually.ts';
+import { freePort } from '../free-port.ts';
+import { unique } from '../make.ts';
+import { nats, redis } from '../servers.ts';
+import { createDatabase, stackAvailable } from '../stack.ts';
+import { type BackendName, startWorld } from '../world.ts';
+import { everythingHolds } from './at-rest.ts';
+import { runToEnd } from './server-process.ts';
+
+const LANES = 2;
+/** How long a flow that goes on and on may take to come by a failpoint, starts of the process included. */
+const REACHED_MS = 40_000;
+
+/** The main flow of one session, from the create over a takeover and back to its close, by callers that repeat. */
+async function mainFlow(rest: Rest): Promise<void> {
+  const id = unique();
+  const account = `t-${id}`;
+  const shop = { shop_id: `s-${id}`, shop_name: `店-${id}` };
+  const order = { external_task_id: `ext-${id}`, send_content: `您好 ${id}`, task_type: 'auto_bargain' };
+  const { session_id: session } = await rest.post('/api/sessions/create', { account_id: account, ...shop, ...order });
+  const lease = await patiently(() => rest.poll(`/api/tasks/next_id?account_id=${account}&worker_id=${id}`));
+  await rest.get(`/api/tasks/${lease.task_id}/send_info`, { 'x-lease-token': lease.lease_token });
+  const done = { success: true, task_id: lease.task_id, lease_token: lease.lease_token };
+  await rest.post(`/api/sessions/${session}/complete`, done);
+  const messages = [
+    { id: `m1-${id}`, nick: account, content: order.send_content, time: new Date().toISOString() },
+    { id: `m2-${id}`, nick: shop.shop_name, content: '在的', time: new Date().toISOString() },
+  ];
+  await rest.post('/api/messages/batch', { shop_name: shop.shop_name, messages });
+  const agent = { agent_id: `agent-${id}`, agent_name: '小王' };
+  await rest.post(`/api/sessions/${session}/takeover`, agent);
+  await rest.post(`/api/sessions/${session}/release`, agent);
+  await rest.post(`/api/sessions/${session}/close`, { outcome: 'completed' });
+}
+
+/** Asks until there is a task: a crash may have taken the queue's hint along. */
+async function patiently(ask: () => Promise<Data>): Promise<Data> {
+  return eventually(async () => {
+    const lease = await ask();
+    if (!lease.task_id) throw new Error('no task yet');
+    return lease;
+  }, 30_000);
+}
+
+/** The failpoints that a main flow passes, background work included. */
+async function failpointsOfMainFlow(backend: BackendName): Promise<string[]> {
+  const passed = new Set<string>();
+  await using world = await startWorld(backend);
+  using _ = arm('*', (name) => void passed.add(name));
+  await mainFlow(new Rest(world.rest.baseUrl));
+  await everythingHolds(world);
+  return [...passed].sort();
+}
+
+/** The system in a process of its own that is told at each start where to crash. */
+class Victim implements AsyncDisposable {
+  readonly url: string;
+  readonly #env: Record<string, string>;
+  #child: ChildProcess | undefined;
+  #output = '';
+
+  constructor(env: Record<string, string>, [httpPort, rpcPort]: readonly [number, number]) {
+    this.url = `http://127.0.0.1:${httpPort}`;
+    const ports = { AUTOSESSION_HTTP_PORT: String(httpPort), AUTOSESSION_RPC_PORT: String(rpcPort) };
+    // it starts some eighty times
+    const cache = join(tmpdir(), 'auto-session-compile-cache');
+    this.#env = { LOG_LEVEL: 'error', NODE_COMPILE_CACHE: cache, ...env, ...ports };
+  }
+
+  start(failpoints: string): void {
+    const env = { ...process.env, ...this.#env, AUTOSESSION_FAILPOINTS: failpoints };
+    this.#output = '';
+    this.#child = spawn(process.execPath, ['services/main.ts'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#output += text;
+      });
+  }
+
+  /** Resolves when it was killed by the failpoint; throws when that does not come, or it ended in another way. */
+  async crashed(failpoint: string): Promise<void> {
+    const child = this.#child as ChildProcess;
+    await eventually(() => {
+      if (child.exitCode === null && child.signalCode === null) throw new Error(`${failpoint} was not reached`);
+    }, REACHED_MS);
+    if (child.signalCode !== 'SIGKILL')
+      throw new Error(`${failpoint}: it ended with ${child.exitCode}: ${this.#output}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
+  }
+}
+
+/** Crashes at every failpoint in turn while main flows go on, then lets the checker judge what is stored. */
+async function walk(failpoints: readonly string[], env: Record<string, string>): Promise<void> {
+  await using victim = new Victim(env, [await freePort(), await freePort()]);
+  const rest = new Rest(victim.url);
+  let stopping = false;
+  const lanes = Array.from({ length: LANES }, async () => {
+    while (!stopping) await mainFlow(rest);
+  });
+  for (const failpoint of failpoints) {
+    victim.start(`${failpoint}=crash`);
+    await Promise.race([victim.crashed(failpoint), Promise.all(lanes)]);
+  }
+  victim.start('');
+  stopping = true;
+  await Promise.all(lanes);
+  await eventually(async () => {
+    const metrics = await (await fetch(`${victim.url}/metrics`)).text();
+    expect(metrics).toMatch(/^autosession_outbox_depth 0$/m);
+  }, 30_000);
+  await victim[Symbol.asyncDispose]();
+  const checker = await runToEnd(process.execPath, ['scripts/verify/main.ts'], env).ended;
+  expect(checker.output).toContain('Every invariant holds.');
+}
+
+describe('a crash at every failpoint that the main flow passes', () => {
+  it('leaves every invariant true on the embedded default', async () => {
+    const failpoints = await failpointsOfMainFlow('embedded');
+    expect(failpoints.length).toBeGreaterThan(20);
+    const folder = mkdtempSync(join(tmpdir(), 'auto-session-walk-'));
+    await walk(failpoints, { AUTOSESSION_DATA_DIR: folder });
+    rmSync(folder, { recursive: true });
+  }, 400_000);
+
+  it.runIf(stackAvailable)(
+    'leaves every invariant true on the real servers',
+    async () => {
+      const failpoints = await failpointsOfMainFlow('servers');
+      await using queue = await redis();
+      await using events = await nats();
+      await walk(failpoints, { MYSQL_URL: await createDatabase(), REDIS_URL: queue.url, NATS_URL: events.url });
+    },
+    400_000,
+  );
+});

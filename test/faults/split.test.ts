@@ -1,0 +1,128 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../eventually.ts';
+import { unique } from '../make.ts';
+import { type RestAnswer, type RestClient, restClient } from '../rest-client.ts';
+import { nats, redis } from '../servers.ts';
+import { chooseAddresses, type ServiceName, services } from '../split.ts';
+import { createDatabase, stackAvailable } from '../stack.ts';
+import { runToEnd, type ServerProcess, startServerProcess } from './server-process.ts';
+
+const INSTANCES = 2;
+const LANES = 6;
+/** Flows that have to end between a kill and the next step: then the loss has been noticed and lived with. */
+const FLOWS_BETWEEN = 25;
+
+type System = Readonly<Record<ServiceName, readonly ServerProcess[]>>;
+
+/** Two processes of every service on servers of their own. */
+async function startSystem(stack: AsyncDisposableStack): Promise<{ system: System; env: Record<string, string> }> {
+  const [queue, events, mysqlUrl] = [stack.use(await redis()), stack.use(await nats()), await createDatabase()];
+  const { rpcPorts, env: addresses } = await chooseAddresses(INSTANCES);
+  const env = { MYSQL_URL: mysqlUrl, REDIS_URL: queue.url, NATS_URL: events.url };
+  const start = async (target: ServiceName) => {
+    const instances = rpcPorts[target].map((rpcPort) =>
+      startServerProcess({ ...env, ...addresses }, { target, rpcPort }).then((one) => stack.use(one)),
+    );
+    return Promise.all(instances);
+  };
+  const system = {} as Record<ServiceName, ServerProcess[]>;
+  // one service after the other: ten at once would only wait for each other
+  for (const name of services) system[name] = await start(name);
+  return { system, env };
+}
+
+/** Plays main flows in lanes until it is told to stop, repeating at most once what failed. */
+class Load {
+  /** Requests that failed on their first try, and on their second. */
+  readonly failures = { once: 0, twice: [] as string[] };
+  flows = 0;
+  readonly #gateways: readonly RestClient[];
+  #turn = 0;
+  #stopping = false;
+  readonly #lanes: Promise<unknown>;
+
+  constructor(gateways: readonly RestClient[]) {
+    this.#gateways = gateways;
+    this.#lanes = Promise.all(Array.from({ length: LANES }, () => this.#lane()));
+  }
+
+  /** Resolves when so many more flows have ended. */
+  more(flows: number): Promise<void> {
+    const goal = this.flows + flows;
+    return eventually(() => {
+      if (this.flows < goal) throw new Error(`${this.flows} of ${goal} flows: ${this.failures.twice.join('\n')}`);
+    }, 60_000);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#lanes;
+  }
+
+  async #lane(): Promise<void> {
+    while (!this.#stopping) {
+      await this.#flow();
+      this.flows += 1;
+    }
+  }
+
+  async #flow(): Promise<void> {
+    const id = unique();
+    const account = `t-${id}`;
+    const shop = { shop_id: `s-${id}`, shop_name: `店-${id}` };
+    const order = { external_task_id: `ext-${id}`, send_content: `您好 ${id}`, task_type: 'auto_bargain' };
+    const created = await this.#ask((rest) =>
+      rest.post('/api/sessions/create', { account_id: account, ...shop, ...order }),
+    );
+    const lease = await this.#ask((rest) => rest.get(`/api/tasks/next_id?account_id=${account}&worker_id=${id}`));
+    const token = { 'x-lease-token': lease.lease_token };
+    await this.#ask((rest) => rest.get(`/api/tasks/${lease.task_id}/send_info`, token));
+    const done = { success: true, task_id: lease.task_id, lease_token: lease.lease_token };
+    await this.#ask((rest) => rest.post(`/api/sessions/${created.session_id}/complete`, done));
+    const messages = [
+      { id: `m1-${id}`, nick: account, content: order.send_content, time: new Date().toISOString() },
+      { id: `m2-${id}`, nick: shop.shop_name, content: '在的', time: new Date().toISOString() },
+    ];
+    await this.#ask((rest) => rest.post('/api/messages/batch', { shop_name: shop.shop_name, messages }));
+  }
+
+  /** The answer's data; of the other gateway when the first one failed. */
+  async #ask(request: (rest: RestClient) => Promise<RestAnswer>) {
+    this.#turn += 1;
+    for (let attempt = 1, next = this.#turn; ; attempt++, next++) {
+      const gateway = this.#gateways[next % this.#gateways.length] as RestClient;
+      try {
+        return await gateway.ok(request(gateway));
+      } catch (error) {
+        if (attempt === 1) this.failures.once += 1;
+        else {
+          this.failures.twice.push(String(error));
+          await delay(20); // otherwise a dead gateway would be asked without a pause
+        }
+      }
+    }
+  }
+}
+
+describe.runIf(stackAvailable)('two processes of every service', () => {
+  it('serve on, repeats included, while one of each in turn is killed under load', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { system, env } = await startSystem(stack);
+    const load = new Load(system.gateway.map(({ url }) => restClient(url)));
+    await load.more(FLOWS_BETWEEN);
+    for (const name of services) {
+      const victim = system[name][0] as ServerProcess;
+      await victim.kill();
+      await load.more(FLOWS_BETWEEN);
+      await victim.start();
+      await load.more(FLOWS_BETWEEN);
+    }
+    await load.stop();
+    expect(load.failures.twice).toEqual([]);
+    await eventually(async () => {
+      const checker = await runToEnd(process.execPath, ['scripts/verify/main.ts'], env).ended;
+      expect(checker.output).toContain('Every invariant holds.');
+    }, 30_000);
+  }, 240_000);
+});

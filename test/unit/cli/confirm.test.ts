@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import { confirm } from '../../../cli/confirm.ts';
+
+const typing = (text: string) => {
+  const asked: string[] = [];
+  const ask = async (question: string) => {
+    asked.push(question);
+    return text;
+  };
+  return { ask, asked };
+};
+
+it('who types the word goes on', async () => {
+  const { ask, asked } = typing(' requeue ');
+  await confirm('requeue', 'It will be sent.', {}, ask);
+  expect(asked).toEqual(['It will be sent.\nType "requeue" to go on: ']);
+});
+
+it.each(['', 'y', 'yes', 'Requeue'])('who types "%s" instead does not', async (text) => {
+  await expect(confirm('requeue', 'It will be sent.', {}, typing(text).ask)).rejects.toThrow('Nothing was done.');
+});
+
+it('who says --yes is not asked', async () => {
+  const { ask, asked } = typing('');
+  await confirm('requeue', 'It will be sent.', { yes: true }, ask);
+  expect(asked).toEqual([]);
+});
+
+it('a program is not asked', async () => {
+  const { ask, asked } = typing('requeue');
+  await expect(confirm('requeue', 'It will be sent.', { json: true }, ask)).rejects.toMatchObject({ exitCode: 2 });
+  expect(asked).toEqual([]);
+});
