@@ -29,10 +29,10 @@ export interface Cost {
   readonly cpuMs: Readonly<Record<string, number>>;
   /** Of the whole system after it, MiB by process. */
   readonly rssMb: Readonly<Record<string, number>>;
-  /** From the system's own counters, background work included; absent for what is not the system. */
-  readonly statements?: number;
-  readonly commits?: number;
-  readonly hops?: number;
+  /** From the system's own counters; the work of relay and consumers for it is included, idle sweeps are not. */
+  readonly statements: number;
+  readonly commits: number;
+  readonly hops: number;
 }
 
 /** A limit measured in the same run, without the system. */

@@ -44,7 +44,7 @@ export async function runBench(options: Options, say: (text: string) => void): P
     limits: limits.all,
     overload: overloads,
     startMs,
-    recordedStatements: await limits.statements('flow'),
+    recordedRequests: await limits.requests('flow'),
   };
   return { ...found, targets: targetsOf(found) };
 }

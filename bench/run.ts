@@ -13,7 +13,7 @@ export interface Run {
   readonly overload: readonly OverloadReport[];
   /** Milliseconds. */
   readonly startMs?: number;
-  /** Statements of a main flow as the database saw them, BEGIN and COMMIT among them, without background work. */
-  readonly recordedStatements?: number;
+  /** Requests to the database, of one or several statements, in one main flow without background work. */
+  readonly recordedRequests?: number;
   readonly targets: readonly Target[];
 }

@@ -15,7 +15,7 @@ const modules = [sessionModule, taskDispatchModule, messageAnalysisModule, hando
  * names. Throws when the database is not to be had, or breaks what the system rests on.
  */
 export async function migrateDatabase(): Promise<string[]> {
-  await using database = openDatabase(loadConfig(readEnvironment(), NOTHING));
+  await using database = await openDatabase(loadConfig(readEnvironment(), NOTHING));
   const { db, migrations } = database;
   const ran = await migrate(db, [...migrations, ...modules.flatMap((each) => each.migrations ?? [])], Date.now());
   await probeDatabase(db);

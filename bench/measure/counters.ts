@@ -1,5 +1,6 @@
 /** What the system counts of itself. */
 export interface Counters {
+  /** SQL statements without BEGIN and COMMIT, commits, and RPCs whether they crossed a process boundary or not. */
   readonly statements: number;
   readonly commits: number;
   readonly hops: number;

@@ -65,9 +65,9 @@ export class Limits implements AsyncDisposable {
     return [await this.#once(name, inFlight, run)];
   }
 
-  /** How many statements an operation's recording has. */
-  async statements(script: ScriptName): Promise<number | undefined> {
-    return (await this.#recordings)?.scripts[script].statements.length;
+  /** How many requests to the database an operation's recording has; undefined while nothing was recorded. */
+  async requests(script: ScriptName): Promise<number | undefined> {
+    return (await this.#recordings)?.scripts[script].requests.length;
   }
 
   /** BullMQ on the same Redis; nothing without servers. */

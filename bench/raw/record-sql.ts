@@ -18,7 +18,7 @@ export type ScriptName = 'flow' | 'create' | 'create_transaction' | 'claim' | 'i
 /** Of the relay and the consumers: they do not belong to an operation. */
 const BACKGROUND = /`(relay_state|consumer_offset|consumer_progress|parked_event)`|(from|update) `outbox`/i;
 const BEGIN = /^\s*(begin|start transaction)/i;
-const END = /^\s*(commit|rollback)/i;
+const END = /(^|;)\s*(commit|rollback)\s*$/i;
 
 /**
  * Reads from MariaDB's general log which statements one operation of each kind takes, in the system on servers. Its event log
@@ -76,20 +76,18 @@ async function recordOne<N extends JobName>(
   return foreground.flat();
 }
 
-/** The transactions and single statements that an operation is made of, in the order of their ends. */
+/** The transactions and single requests that an operation is made of, in the order of their ends. */
 function groupsOf(lines: readonly { thread: number; text: string }[]): string[][] {
   const open = new Map<number, string[]>();
   const groups: string[][] = [];
   for (const { thread, text } of lines) {
     const transaction = open.get(thread);
-    if (BEGIN.test(text)) open.set(thread, [text]);
-    else if (!transaction) groups.push([text]);
+    const group = BEGIN.test(text) || !transaction ? [text] : [...transaction, text];
+    const goesOn = END.test(text) ? false : BEGIN.test(text) || transaction !== undefined;
+    if (goesOn) open.set(thread, group);
     else {
-      transaction.push(text);
-      if (END.test(text)) {
-        open.delete(thread);
-        groups.push(transaction);
-      }
+      open.delete(thread);
+      groups.push(group);
     }
   }
   return groups.filter(

@@ -92,11 +92,11 @@ export function budget(figures: readonly Figure[], recorded: number | undefined)
     inFlight,
     cost.hops,
     cost.statements,
-    mode === 'embedded' ? undefined : recorded,
     cost.commits,
+    mode === 'embedded' ? undefined : recorded,
   ]);
-  const limits: Cell[] = ['**budget**', '', BUDGET.hops, BUDGET.statements, undefined, BUDGET.commits];
-  const headers = ['mode', 'in flight', 'hops', 'statements', 'seen by the database in the five calls', 'commits'];
+  const limits: Cell[] = ['**budget**', '', BUDGET.hops, BUDGET.statements, BUDGET.commits, undefined];
+  const headers = ['mode', 'in flight', 'hops', 'statements', 'commits', 'requests to MariaDB in the five calls alone'];
   return table(headers, [...rows, limits]);
 }
 

@@ -18,7 +18,7 @@ export function report(run: Run): string {
     ['a. The main flow', flow.length > 0 ? rates(flow) : ''],
     ['a. Its steps', flow.length > 0 ? steps(flow) : ''],
     ['a. What a flow costs', flow.length > 0 ? costs(flow) : ''],
-    ['a. Beside the budget', flow.length > 0 ? budget(flow, run.recordedStatements) : ''],
+    ['a. Beside the budget', flow.length > 0 ? budget(flow, run.recordedRequests) : ''],
     ['b. Single operations', operations.length > 0 ? rates(operations) : ''],
     ['b. What an operation costs', operations.length > 0 ? costs(operations) : ''],
     ['b. Event streams, commit to client', streams.length > 0 ? deliveries(streams, run.limits) : ''],

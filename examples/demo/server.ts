@@ -13,8 +13,8 @@ export interface DemoServer extends AsyncDisposable {
   readonly banner: string;
 }
 
-/** Starts the system: embedded, or on the servers that the environment names. */
-export async function startServer(): Promise<DemoServer> {
+/** Starts the system: embedded, or on the servers that the environment names. `settings` come on top. */
+export async function startServer(settings: Readonly<Record<string, string>> = {}): Promise<DemoServer> {
   const folder = mkdtempSync(join(tmpdir(), 'auto-session-demo-'));
   const child = spawn(process.execPath, [fileURLToPath(new URL('../../services/main.ts', import.meta.url))], {
     env: {
@@ -23,6 +23,7 @@ export async function startServer(): Promise<DemoServer> {
       AUTOSESSION_RPC_PORT: '0',
       AUTOSESSION_DATA_DIR: folder,
       LOG_LEVEL: 'warn',
+      ...settings,
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { markdownTable } from './section.ts';
+import { markdownTable } from '../docs/section.ts';
 
 const FILE = 'proto/autosession/error/v1/error_reason.proto';
 const ENTRY = /((?: {2}\/\/ .*\n)+) {2}ERROR_REASON_(\w+) = \d+;/g;

@@ -1,16 +1,20 @@
-// Writes what the README says of the code: the state tables, the errors, and with --walk the answers of a real walk.
+// Writes what the pages say of the code: tables, diagrams and times, and with --walk the answers to the commands that they
+// have their readers type, from a system that is started for it.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { startServer } from '../../examples/demo/server.ts';
-import { errorTable } from './error-table.ts';
-import { routeTable } from './route-table.ts';
-import { writeSection } from './section.ts';
-import { sessionTable, taskTable } from './state-tables.ts';
-import { walk } from './walk.ts';
+import { answersOf, withAnswers } from '../docs/answers.ts';
+import { takeCodeFrom } from '../docs/code-blocks.ts';
+import { sections, walks } from '../docs/generated.ts';
+import { orderSystem } from '../docs/order-system.ts';
+import { writeSection } from '../docs/section.ts';
 
-writeSection('session-table', sessionTable());
-writeSection('task-table', taskTable());
-writeSection('error-table', errorTable());
-writeSection('route-table', routeTable());
+for (const { file, name, text } of sections()) writeSection(file, name, text);
 if (process.argv.includes('--walk')) {
-  await using server = await startServer();
-  writeSection('walk', walk(server.url));
+  await using orders = await orderSystem();
+  await using server = await startServer(orders.env);
+  for (const file of walks) {
+    const page = readFileSync(file, 'utf8');
+    writeFileSync(file, withAnswers(page, await answersOf(page, server.url, orders.places)));
+  }
 }
+takeCodeFrom('README.md', 'README.zh-CN.md');

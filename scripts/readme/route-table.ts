@@ -5,7 +5,7 @@ import { DirectoryService } from '../../gen/autosession/session/v1/directory_ser
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { routesOf } from '../../services/gateway/rest/routes.ts';
-import { markdownTable } from './section.ts';
+import { markdownTable } from '../docs/section.ts';
 
 /** Every REST route with what its RPC's comment says first. */
 export function routeTable(): string {

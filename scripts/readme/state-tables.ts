@@ -1,6 +1,6 @@
 import { type TransitionLine, transitionLines } from '../../services/session/domain/transitions.ts';
 import { transitions } from '../../services/task-dispatch/domain/transitions.ts';
-import { markdownTable } from './section.ts';
+import { markdownTable } from '../docs/section.ts';
 
 const code = (words: readonly string[]) => words.map((word) => `\`${word}\``).join(', ') || '–';
 

@@ -1,17 +1,14 @@
 import { busMigrations } from './bus/consumer.ts';
 import type { EventLog } from './bus/event-log.ts';
-import { natsEventLog } from './bus/nats-event-log.ts';
 import { eventLogMigrations, sqlEventLog } from './bus/sql-event-log.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { Database } from './db/database.ts';
 import type { Migrations } from './db/migrate.ts';
-import { mysqlBackend } from './db/mysql.ts';
 import { sqliteBackend } from './db/sqlite.ts';
 import { idempotencyMigrations } from './idempotency.ts';
 import type { Logger } from './log.ts';
 import { outboxMigrations } from './outbox/outbox.ts';
-import { redisQueue } from './queue/redis-queue.ts';
 import { queueMigrations, sqlQueue } from './queue/sql-queue.ts';
 import type { TaskQueue } from './queue/task-queue.ts';
 
@@ -35,7 +32,11 @@ export function openBackends(config: Config, { clock, logger }: { clock: Clock; 
 }
 
 /** The database alone, for work that needs no other server. Disposing it closes it. */
-export function openDatabase({ servers, dataDir }: Config): Pick<Backends, 'db' | 'migrations'> & AsyncDisposable {
+export async function openDatabase({
+  servers,
+  dataDir,
+}: Config): Promise<Pick<Backends, 'db' | 'migrations'> & AsyncDisposable> {
+  const { mysqlBackend } = await import('./db/mysql.ts');
   const db = new Database(servers ? mysqlBackend(servers.mysqlUrl) : sqliteBackend(dataDir));
   const migrations = servers ? kernelMigrations : embeddedMigrations;
   return { db, migrations, [Symbol.asyncDispose]: () => db.close() };
@@ -55,6 +56,12 @@ async function openEmbedded(dataDir: string, clock: Clock): Promise<Backends> {
 }
 
 async function openServers(servers: NonNullable<Config['servers']>, logger: Logger): Promise<Backends> {
+  // their clients are a good part of all that is loaded, and the embedded way to run starts without them
+  const [{ mysqlBackend }, { redisQueue }, { natsEventLog }] = await Promise.all([
+    import('./db/mysql.ts'),
+    import('./queue/redis-queue.ts'),
+    import('./bus/nats-event-log.ts'),
+  ]);
   await using stack = new AsyncDisposableStack();
   const db = new Database(mysqlBackend(servers.mysqlUrl));
   stack.defer(() => db.close());

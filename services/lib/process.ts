@@ -27,6 +27,7 @@ import { peerTransport } from './rpc/peer-transport.ts';
 import type { WorkGuard } from './server/guard-work.ts';
 import { healthRoutes } from './server/health.ts';
 import { listenHttp } from './server/http-server.ts';
+import { LoopLag } from './server/loop-lag.ts';
 import { reflectionRoutes } from './server/reflection.ts';
 import { listenRpc } from './server/rpc-server.ts';
 import { WorkLimit } from './server/work-limit.ts';
@@ -69,13 +70,13 @@ export async function startProcess(
   try {
     const stop = new AbortController();
     const { deps, description, callers } = await openDeps(config, modules, overrides, stop.signal, stack);
-    const peers = connectPeers(config, remote, stack);
+    const peers = connectPeers(deps, remote, stack);
     const started = await startModules(deps, modules, peers, stack);
     const { directory, running, routes, interceptors } = started;
     startBackground(deps, modules, running, stack);
     const { services } = started;
     const { ownPagesOnly } = callers;
-    const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps, services) : undefined;
+    const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps, services, stack) : undefined;
     const ports = await listen(deps, { running, services, routes, interceptors, ownPagesOnly, work }, stop.signal);
     stack.defer(async () => {
       stop.abort();
@@ -131,10 +132,10 @@ async function openDeps(
 }
 
 /** A way to every service that runs elsewhere. */
-function connectPeers(config: Config, remote: readonly Module[], stack: AsyncDisposableStack) {
+function connectPeers({ config, logger }: Deps, remote: readonly Module[], stack: AsyncDisposableStack) {
   return new Map<DescService, Transport>(
     remote.flatMap(({ name, provides }) => {
-      const transport = stack.use(peerTransport({ addresses: config.peers[name] ?? [] }));
+      const transport = stack.use(peerTransport({ addresses: config.peers[name] ?? [], logger }));
       return provides.map((service): [DescService, Transport] => [service, transport]);
     }),
   );
@@ -187,8 +188,13 @@ function startBackground(
 }
 
 /** What bounds the requests from outside, on both ports together: one process is one event loop. */
-function workGuard({ config, metrics }: Deps, services: readonly DescService[]): WorkGuard {
-  const limit = new WorkLimit({ atOnce: config.maxRequests, waiting: config.maxWaiting });
+function workGuard(
+  { config, metrics }: Deps,
+  services: readonly DescService[],
+  stack: AsyncDisposableStack,
+): WorkGuard {
+  const loop = stack.use(new LoopLag());
+  const limit = new WorkLimit({ atOnce: config.maxRequests, waiting: config.maxWaiting, lag: () => loop.now() });
   return { limit, metrics, services };
 }
 

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
+import { arm } from '../../services/lib/failpoints.ts';
 import { onEveryBackend } from '../every-backend.ts';
 import { ChatWindow, sessionBody, unique } from '../make.ts';
 import type { Json, RestAnswer, RestClient } from '../rest-client.ts';
@@ -191,6 +193,34 @@ onEveryBackend('the directory', (world) => {
       expect(found.session_id).toBe(open);
       await rest().ok(rest().post(`/api/sessions/${open}/close`));
     }
+  });
+
+  it.each([
+    ['session', 'session-create'],
+    ['move', 'directory-entry'],
+  ])('has a session under the owner of its name when the %s was about to be committed first', async (_, label) => {
+    const alias = name(`锁${unique()}`);
+    const [from, to] = [`von-${unique()}`, `nach-${unique()}`];
+    await rest().ok(put(rest(), `/api/shops/${from}`, { aliases: [alias] }));
+    const { shop_key } = await rest().ok(put(rest(), `/api/shops/${to}`));
+    const reached = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    using _held = arm(`db.before-commit:${label}`, () => {
+      reached.resolve();
+      return goOn.promise;
+    });
+    const open = () => rest().post('/api/sessions/create', sessionBody({ shop_id: from, shop_name: alias.value }));
+    const move = () => put(rest(), `/api/shops/${to}`, { aliases: [alias], move: true });
+    const first = label === 'session-create' ? open() : move();
+    await reached.promise;
+    const second = label === 'session-create' ? move() : open();
+    goOn.resolve();
+    const [opened, moved] = label === 'session-create' ? [await first, await second] : [await second, await first];
+    const { session } = await world().rpc(SessionService).getSession({ sessionId: opened.data.session_id });
+    const owner = (await rest().ok(rest().get(`/api/shops?name=${encodeURIComponent(alias.value)}`))).shops;
+    expect(owner).toHaveLength(1);
+    expect(session?.shopKey).toBe(owner[0].shop_key);
+    expect(kind(moved)).toEqual(owner[0].shop_key === shop_key ? [200, 'ok'] : [409, 'ALIAS_IN_USE']);
   });
 
   it('takes a message of an account that begins with its prefix for the bot’s, a minute later at the latest', async () => {

@@ -43,9 +43,9 @@ export interface SqlSpec extends RawSpec {
   readonly script: SqlScript;
 }
 
-/** The recorded statements on as many connections as there are lanes, with ids of their own each time. */
+/** The recorded requests on as many connections as there are lanes, with ids of their own each time. */
 export async function sqlReplay({ url, inFlight, until, script }: SqlSpec, ready: Ready): Promise<Outcome> {
-  const pool = createPool({ uri: url, connectionLimit: inFlight, charset: 'utf8mb4_bin', dateStrings: true });
+  const pool = createPool({ uri: url, connectionLimit: inFlight, charset: 'utf8mb4_bin', multipleStatements: true });
   const lanes = await Promise.all(
     Array.from({ length: inFlight }, async () => {
       const connection = await pool.getConnection();
@@ -58,7 +58,7 @@ export async function sqlReplay({ url, inFlight, until, script }: SqlSpec, ready
     const run = randomBytes(4).toString('hex');
     return await closedLoop(inFlight, until, async ({ lane, n }) => {
       const salt = `${run}${n.toString(36).padStart(15, '0')}`;
-      for (const statement of script.statements) await lanes[lane]?.query(render(statement, salt));
+      for (const request of script.requests) await lanes[lane]?.query(render(request, salt));
     });
   } finally {
     for (const connection of lanes) connection.release();

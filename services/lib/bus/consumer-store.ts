@@ -70,6 +70,35 @@ const replaceProgress = prepared((db: Executor<ConsumerTables>, { rows }: { rows
   db.replaceInto('consumer_progress').values(rows),
 );
 
+const selectOffset = prepared((db: Executor<ConsumerTables>, { consumer }: { consumer: string }) =>
+  db.selectFrom('consumer_offset').selectAll().where('consumer', '=', consumer),
+);
+
+interface SessionsOf {
+  readonly consumer: string;
+  readonly tenants: readonly string[];
+  readonly sessions: readonly string[];
+}
+
+const selectProgress = prepared((db: Executor<ConsumerTables>, { consumer, tenants, sessions }: SessionsOf) =>
+  db
+    .selectFrom('consumer_progress')
+    .select(['tenant', 'session_id', 'source', 'last_seq'])
+    .where('consumer', '=', consumer)
+    .where('tenant', 'in', tenants)
+    .where('session_id', 'in', sessions),
+);
+
+const selectParked = prepared((db: Executor<ConsumerTables>, { consumer, tenants, sessions }: SessionsOf) =>
+  db
+    .selectFrom('parked_event')
+    .select((eb) => ['tenant', 'session_id', 'source', eb.fn.max('source_seq').as('last_seq')])
+    .where('consumer', '=', consumer)
+    .where('tenant', 'in', tenants)
+    .where('session_id', 'in', sessions)
+    .groupBy(['tenant', 'session_id', 'source']),
+);
+
 /** The statements of one consumer. */
 export class ConsumerStore {
   readonly #db: Database;
@@ -83,13 +112,8 @@ export class ConsumerStore {
   }
 
   async offset(): Promise<Offset | undefined> {
-    const row = await this.#db
-      .of<ConsumerTables>()
-      .selectFrom('consumer_offset')
-      .selectAll()
-      .where('consumer', '=', this.#consumer)
-      .executeTakeFirst();
-    return row && { incarnation: row.incarnation, position: BigInt(row.position) };
+    const { rows } = await selectOffset(this.#db.of(), { consumer: this.#consumer });
+    return offsetOf(rows[0]);
   }
 
   /** Puts the consumer somewhere else; what others have under way from where it was is not saved then. */
@@ -98,27 +122,16 @@ export class ConsumerStore {
     await this.#db.of<ConsumerTables>().replaceInto('consumer_offset').values(row).execute();
   }
 
-  /** One statement for what was handled, one for what is parked, of all sessions of the batch. */
-  async known(batch: readonly LoggedEvent[]): Promise<Known> {
+  /** Where the consumer is, and what it knows of all sessions of the batch; one request. */
+  async known(batch: readonly LoggedEvent[]): Promise<Known & { readonly at: Offset | undefined }> {
+    const consumer = this.#consumer;
     const tenants = [...new Set(batch.map(({ tenant }) => tenant))];
     const sessions = [...new Set(batch.map(({ sessionId }) => sessionId))];
-    const tables = this.#db.of<ConsumerTables>();
-    const progress = await tables
-      .selectFrom('consumer_progress')
-      .select(['tenant', 'session_id', 'source', 'last_seq'])
-      .where('consumer', '=', this.#consumer)
-      .where('tenant', 'in', tenants)
-      .where('session_id', 'in', sessions)
-      .execute();
-    const parked = await tables
-      .selectFrom('parked_event')
-      .select((eb) => ['tenant', 'session_id', 'source', eb.fn.max('source_seq').as('last_seq')])
-      .where('consumer', '=', this.#consumer)
-      .where('tenant', 'in', tenants)
-      .where('session_id', 'in', sessions)
-      .groupBy(['tenant', 'session_id', 'source'])
-      .execute();
-    return { seen: bySource(progress), parked: bySource(parked) };
+    const wanted = { consumer, tenants, sessions };
+    const [offsets, progress, parked] = await this.#db.together((db: Executor<ConsumerTables>) =>
+      Promise.all([selectOffset(db, { consumer }), selectProgress(db, wanted), selectParked(db, wanted)]),
+    );
+    return { at: offsetOf(offsets.rows[0]), seen: bySource(progress.rows), parked: bySource(parked.rows) };
   }
 
   /** Saves a batch in one transaction. False, with nothing saved, when the consumer is not at `from` any more. */
@@ -253,6 +266,10 @@ export function recordOf(row: ParkedRow): LogRecord {
     type: row.type,
     payload: row.payload,
   };
+}
+
+function offsetOf(row: ConsumerTables['consumer_offset'] | undefined): Offset | undefined {
+  return row && { incarnation: row.incarnation, position: BigInt(row.position) };
 }
 
 function bySource(rows: { tenant: string; session_id: string; source: string; last_seq: number }[]) {

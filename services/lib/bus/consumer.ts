@@ -121,20 +121,15 @@ class ConsumerRounds {
 
   async #handle(at: Offset, batch: readonly LoggedEvent[], signal: AbortSignal): Promise<void> {
     const { name, clock } = this.#options;
-    await this.#assertAt(at);
     const known = await this.#store.known(batch);
+    // a batch that waited while another process led is not handled any more
+    if (known.at?.incarnation !== at.incarnation || known.at.position !== at.position) throw this.#elsewhere();
     const deps = { ...this.#options, deliverer: this.#deliverer, retryAt: () => parkedUntil(clock, 1) };
     const { handled, parked, complete } = await handleBatch(deps, batch, known, signal);
     const to = complete ? (batch.at(-1)?.position ?? at.position) : at.position;
     await failpoint(`consumer.before-ack:${name}`);
     if (!(await this.#store.save({ from: at, to, handled, parked }))) throw this.#elsewhere();
     if (this.#reading) this.#reading.at = { ...at, position: to };
-  }
-
-  /** A batch that waited while another process led is not handled any more. */
-  async #assertAt({ incarnation, position }: Offset): Promise<void> {
-    const saved = await this.#store.offset();
-    if (saved?.incarnation !== incarnation || saved.position !== position) throw this.#elsewhere();
   }
 
   #elsewhere(): Error {

@@ -79,8 +79,8 @@ export abstract class StatementExecutor implements QueryExecutor {
   }
 }
 
-/** Runs the statements of one transaction; none after its end. */
-export class TransactionExecutor extends StatementExecutor {
+/** Runs statements on one connection, in its transaction if there is one; none after it was given back. */
+export class ConnectionExecutor extends StatementExecutor {
   #connection: Connection | undefined;
 
   constructor(dialect: Dialect, connection: Connection) {
@@ -97,13 +97,13 @@ export class TransactionExecutor extends StatementExecutor {
     await this.#open().executeLater(query);
   }
 
-  /** The transaction is over. */
+  /** The connection is given back. */
   close(): void {
     this.#connection = undefined;
   }
 
   #open(): Connection {
-    if (!this.#connection) throw new Error('a statement after the end of its transaction');
+    if (!this.#connection) throw new Error('a statement after its connection was given back');
     return this.#connection;
   }
 }

@@ -49,6 +49,7 @@ export function mysqlBackend(url: string, poolSize = 20): Backend {
   const pool = createPool({
     ...options,
     multipleStatements: true, // see mysql-connection.ts; every value is a parameter, never text of a statement
+    maxPreparedStatements: 1, // there are none; the default sets memory aside for 16,000 a connection
     connectionLimit: poolSize,
     queueLimit: WAITING_LINE,
     idleTimeout: IDLE_MS,

@@ -42,25 +42,28 @@ const mark = prepared(
     db.updateTable('outbox').set({ published_at: publishedAt, retry_at: null }).where('position', 'in', positions),
 );
 
-const selectWaiting = prepared((db: Executor<RelayTables>, { now, limit }: { now: string; limit: number }) => {
-  const parked = db
+const selectWaiting = prepared((db: Executor<RelayTables>, { now, limit }: { now: string; limit: number }) =>
+  db
     .selectFrom('outbox')
-    .select((eb) => ['tenant', 'session_id', eb.fn.min('position').as('first')])
-    .where('retry_at', '>', now)
+    .selectAll()
     .where('published_at', 'is', null)
-    .groupBy(['tenant', 'session_id'])
-    .as('parked');
-  return db
-    .selectFrom('outbox')
-    .leftJoin(parked, (join) =>
-      join.onRef('parked.tenant', '=', 'outbox.tenant').onRef('parked.session_id', '=', 'outbox.session_id'),
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('outbox as parked')
+            .select('parked.position')
+            .whereRef('parked.tenant', '=', 'outbox.tenant')
+            .whereRef('parked.session_id', '=', 'outbox.session_id')
+            .whereRef('parked.position', '<=', 'outbox.position')
+            .where('parked.published_at', 'is', null)
+            .where('parked.retry_at', '>', now),
+        ),
+      ),
     )
-    .selectAll('outbox')
-    .where('outbox.published_at', 'is', null)
-    .where((eb) => eb.or([eb('parked.first', 'is', null), eb('outbox.position', '<', eb.ref('parked.first'))]))
-    .orderBy('outbox.position')
-    .limit(limit);
-});
+    .orderBy('position')
+    .limit(limit),
+);
 
 /** The statements of the relay. */
 export class RelayStore {

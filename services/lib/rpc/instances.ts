@@ -74,7 +74,10 @@ export class Instances implements AsyncDisposable {
   /** Has all instances asked how they are now. */
   async #recheck(signal: AbortSignal): Promise<void> {
     const all = Promise.all([...this.#current.values()].map((instance) => instance.recheck()));
-    await Promise.race([all, this.#change(this.#options.connectMs, signal)]);
+    const done = new AbortController();
+    const either = AbortSignal.any([signal, done.signal]);
+    await Promise.race([all, this.#change(this.#options.connectMs, either)]);
+    done.abort();
   }
 
   /** Resolves when an instance began or ceased to serve, or after `ms`. */

@@ -76,15 +76,17 @@ function waitingPaths(services: readonly DescService[]): ReadonlySet<string> {
 const grpcStatus = Object.fromEntries(setTrailerStatus(new Headers(), busy));
 const connectError = Buffer.from(errorToJsonBytes(busy, undefined));
 
-/** gRPC's error is in the trailers of a 200; Connect and gRPC-Web read the status, and Connect the body too. */
+/** gRPC's error is in the trailers of a 200; gRPC-Web reads the status, and Connect the body too. Nobody reads more. */
 function refuseCall({ headers, stream }: Http2ServerRequest, response: Http2ServerResponse): void {
   if (response.stream.destroyed) return;
   stream.resume();
   const type = headers['content-type'] ?? '';
-  if (/^application\/grpc(?!-web)/.test(type)) {
+  if (type.startsWith('application/grpc-web'))
+    response.stream.respond({ ':status': 503, 'retry-after': RETRY_AFTER }, { endStream: true });
+  else if (type.startsWith('application/grpc'))
     response.stream.respond({ ':status': 200, 'content-type': type, ...grpcStatus }, { endStream: true });
-    return;
+  else {
+    response.stream.respond({ ':status': 503, 'content-type': 'application/json', 'retry-after': RETRY_AFTER });
+    response.stream.end(connectError);
   }
-  response.stream.respond({ ':status': 503, 'content-type': 'application/json', 'retry-after': RETRY_AFTER });
-  response.stream.end(connectError);
 }

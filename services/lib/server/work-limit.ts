@@ -7,12 +7,18 @@ export interface Place {
 export interface WorkLimits {
   /** Requests that are worked on at a time. */
   readonly atOnce: number;
-  /** Requests that may wait for their turn. */
+  /** Requests that may wait for their turn, fewer when work is slow. */
   readonly waiting: number;
+  /** How far the event loop is behind, in milliseconds; absent for one that always keeps up. */
+  lag?(): number;
 }
 
-/** Who waits longer than that has probably gone: then it is better to say no. */
-const PATIENCE_MS = 1_000;
+/** Nobody is let in who has waited longer, or would have to as fast as places become free now. */
+const PATIENCE_MS = 500;
+/** The pace can change: who has stood in line for so long is refused all the same. */
+const LONGEST_MS = 1_000;
+/** How much the newest of the times between two free places counts. */
+const NEWEST = 0.1;
 /** What may wait for something else than the machine has its place so long. */
 const WORK_OF_WAITERS_MS = 100;
 
@@ -25,13 +31,17 @@ export function isWork(url: string): boolean {
 }
 
 /**
- * Bounds the requests that are worked on at a time, and the line behind them. Beyond both a request is refused at once: a
- * line that grows would serve everybody too late, and cost what those who are served need.
+ * Bounds the requests that are worked on at a time, and the line behind them to what can be served in half a second. Beyond
+ * both, and while the event loop is itself behind by more than that (work that never waits leaves no line but the one in the
+ * sockets), a request is refused at once: a line that grows would serve everybody too late.
  */
 export class WorkLimit {
   readonly #limits: WorkLimits;
   readonly #line = new Set<() => void>();
   #working = 0;
+  /** Milliseconds between two places that became free while somebody waited. */
+  #pace = 0;
+  #lastFree: number | undefined;
 
   constructor(limits: WorkLimits) {
     this.#limits = limits;
@@ -43,16 +53,17 @@ export class WorkLimit {
   }
 
   /**
-   * A place at once, or as soon as one is free; undefined when the line is full or the wait takes too long. A request that
-   * `waits` for something to happen (a stream, a long poll) gives its place back by itself after its first 100 ms.
+   * A place at once, or as soon as one is free; undefined when it is to be refused. A request that `waits` for something to
+   * happen (a stream, a long poll) gives its place back by itself after its first 100 ms.
    */
   enter(waits: boolean): Place | undefined | Promise<Place | undefined> {
     const { atOnce, waiting } = this.#limits;
+    if ((this.#limits.lag?.() ?? 0) > PATIENCE_MS) return undefined;
     if (this.#working < atOnce) {
       this.#working += 1;
       return this.#place(waits);
     }
-    if (this.#line.size >= waiting) return undefined;
+    if (this.#line.size >= waiting || (this.#line.size + 1) * this.#pace > PATIENCE_MS) return undefined;
     return this.#standInLine().then((served) => (served ? this.#place(waits) : undefined));
   }
 
@@ -64,7 +75,7 @@ export class WorkLimit {
         resolve(isServed);
       };
       const served = () => end(true);
-      const timer = setTimeout(() => end(false), PATIENCE_MS);
+      const timer = setTimeout(() => end(false), LONGEST_MS);
       this.#line.add(served);
     });
   }
@@ -84,7 +95,15 @@ export class WorkLimit {
   /** The place goes to who waits longest, and only if nobody does it stays empty. */
   #free(): void {
     const [next] = this.#line;
+    this.#notePace(next !== undefined);
     if (next) next();
     else this.#working -= 1;
+  }
+
+  /** Places that become free while nobody waits say nothing of how fast the work goes. */
+  #notePace(somebodyWaits: boolean): void {
+    const now = performance.now();
+    if (somebodyWaits && this.#lastFree !== undefined) this.#pace += (now - this.#lastFree - this.#pace) * NEWEST;
+    this.#lastFree = somebodyWaits ? now : undefined;
   }
 }

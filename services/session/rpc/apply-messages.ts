@@ -9,6 +9,7 @@ import {
   type SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { currentTenant } from '../../lib/context.ts';
+import type { Executor } from '../../lib/db/database.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import { commit } from '../commit.ts';
 import type { SessionDeps } from '../deps.ts';
@@ -23,6 +24,7 @@ import type { BatchMessage } from '../domain/newer.ts';
 import { presentSession } from '../domain/present.ts';
 import { isOpen, type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
 import { isRenamed } from '../store/alias-use.ts';
+import type { SessionTables } from '../store/schema.ts';
 import { StaleSession } from '../store/session-store.ts';
 import { findTriggers } from '../store/trigger-store.ts';
 
@@ -111,8 +113,9 @@ async function readConversation(deps: SessionDeps, batch: Batch, claimedSessionI
   const { accountKey, shopKey, messages } = batch;
   const messageIds = messages.map((message) => message.messageId);
   // the session second: what a message is known to have done must be seen in it
-  const triggers = await findTriggers(deps.db, tenant, batch, messageIds);
-  const open = await deps.sessions.findOpen(tenant, accountKey, shopKey);
+  const [triggers, open] = await deps.db.together((db: Executor<SessionTables>) =>
+    Promise.all([findTriggers(db, tenant, batch, messageIds), deps.sessions.findOpen(tenant, accountKey, shopKey, db)]),
+  );
   const own = open.find((session) => session.accountKey !== UNKNOWN_ACCOUNT);
   const ours = new Set([claimedSessionId, ...triggers.values()]);
   const unknown = open.find(

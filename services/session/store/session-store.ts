@@ -45,25 +45,34 @@ export class SessionStore {
   }
 
   /** The open sessions of (account, shop) and of the shop's unknown account: at most two. */
-  async findOpen(tenant: string, accountKey: string | undefined, shopKey: string): Promise<SessionRecord[]> {
-    return records(await onSlots(this.#tables(), { tenant, slots: slots(accountKey, shopKey) }));
+  async findOpen(
+    tenant: string,
+    accountKey: string | undefined,
+    shopKey: string,
+    db = this.#tables(),
+  ): Promise<SessionRecord[]> {
+    return records(await onSlots(db, { tenant, slots: slots(accountKey, shopKey) }));
   }
 
   /**
    * The same, and whatever was opened or taken by a request with this hash, newest first; and the newest session of
-   * (account, shop), open or closed. One statement.
+   * (account, shop), open or closed. One request.
    */
   async findForRequest(
     tenant: string,
     { accountKey, shopKey, hash }: { accountKey: string; shopKey: string; hash: string },
   ): Promise<{ candidates: SessionRecord[]; newest: SessionRecord | undefined }> {
-    const wanted = { tenant, accountKey, shopKey, hash, slots: slots(accountKey, shopKey) };
-    const { rows } = await forRequest(this.#tables(), wanted);
-    const unique = [...new Map(rows.map((row) => [row.session_id, row])).values()].sort(newestFirst);
-    const isCandidate = ({ open_slot, create_hash, taken_hash }: Selectable<SessionRow>) =>
-      (open_slot !== null && wanted.slots.includes(open_slot)) || create_hash === hash || taken_hash === hash;
-    const newest = unique.find((row) => row.account_key === accountKey && row.shop_key === shopKey);
-    return { candidates: unique.filter(isCandidate).map(sessionOf), newest: newest && sessionOf(newest) };
+    const [open, created, taken, newest] = await this.#db.together((db: Executor<SessionTables>) =>
+      Promise.all([
+        onSlots(db, { tenant, slots: slots(accountKey, shopKey) }),
+        createdBy(db, { tenant, hash }),
+        takenBy(db, { tenant, hash }),
+        newestOf(db, { tenant, accountKey, shopKey }),
+      ]),
+    );
+    const found = [open, created, taken].flatMap(records);
+    const candidates = [...new Map(found.map((session) => [session.sessionId, session])).values()];
+    return { candidates: candidates.sort((a, b) => b.createdAt - a.createdAt), newest: records(newest)[0] };
   }
 
   /** The newest session of (account, shop), open or closed. */
@@ -193,20 +202,12 @@ const newestOf = prepared(selectNewest);
 /** At most this many sessions with one hash are looked at, the newest ones. */
 const SAME_HASH = 20;
 
-/** A union, so that each part has its own index. */
-const forRequest = prepared(
-  (db: Executor<SessionTables>, wanted: PartiesKey & { hash: string; slots: readonly string[] }) => {
-    const withHash = (column: 'create_hash' | 'taken_hash') => {
-      const found = ofTenant(db, wanted.tenant).where(column, '=', wanted.hash);
-      return db.selectFrom(found.orderBy('created_at', 'desc').limit(SAME_HASH).as(column)).selectAll();
-    };
-    return ofTenant(db, wanted.tenant)
-      .where('open_slot', 'in', wanted.slots)
-      .unionAll(withHash('create_hash'))
-      .unionAll(withHash('taken_hash'))
-      .unionAll(db.selectFrom(selectNewest(db, wanted).as('newest')).selectAll());
-  },
-);
+const withHash = (column: 'create_hash' | 'taken_hash') =>
+  prepared((db: Executor<SessionTables>, { tenant, hash }: { tenant: string; hash: string }) =>
+    ofTenant(db, tenant).where(column, '=', hash).orderBy('created_at', 'desc').limit(SAME_HASH),
+  );
+const createdBy = withHash('create_hash');
+const takenBy = withHash('taken_hash');
 
 const insert = prepared(
   (db: Executor<SessionTables>, { row, names }: { row: object; names: PartyNames }, dialect: Dialect) =>
@@ -231,10 +232,6 @@ const replace = prepared(
       .where('version', '=', version)
       .where('last_activity', '=', lastActivity),
 );
-
-function newestFirst(a: Selectable<SessionRow>, b: Selectable<SessionRow>): number {
-  return b.created_at.localeCompare(a.created_at) || b.session_id.localeCompare(a.session_id);
-}
 
 function slots(accountKey: string | undefined, shopKey: string): string[] {
   const keys = accountKey === undefined ? [UNKNOWN_ACCOUNT] : [accountKey, UNKNOWN_ACCOUNT];

@@ -1,4 +1,4 @@
-import type { Database, Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/database.ts';
 import { prepared } from '../../lib/db/prepared.ts';
 import type { Trigger } from '../domain/conversation.ts';
 import { UNKNOWN_ACCOUNT } from '../domain/session.ts';
@@ -34,14 +34,14 @@ export async function addTriggers(
  * was known.
  */
 export async function findTriggers(
-  db: Database,
+  db: Executor<SessionTables>,
   tenant: string,
   { accountKey, shopKey }: ConversationKey,
   messageIds: readonly string[],
 ): Promise<Map<string, string>> {
   if (messageIds.length === 0) return new Map();
   const accountKeys = [...new Set([accountKey, UNKNOWN_ACCOUNT])];
-  const { rows } = await select(db.of(), { tenant, accountKeys, shopKey, messageIds });
+  const { rows } = await select(db, { tenant, accountKeys, shopKey, messageIds });
   return new Map(rows.map((row) => [row.message_id, row.session_id]));
 }
 

@@ -1,4 +1,5 @@
 import { currentTenant } from '../../lib/context.ts';
+import type { Executor } from '../../lib/db/database.ts';
 import { changeSessions } from '../change-sessions.ts';
 import type { TaskDeps } from '../deps.ts';
 import { type Match, matchMessages, provesUnsent, type Receipt, type Said, type Window } from '../domain/match.ts';
@@ -6,6 +7,7 @@ import { afterProof } from '../domain/retry.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { findReceipts, matchReceipt } from '../store/receipts.ts';
 import { Raced, type SessionUnit } from '../store/session-unit.ts';
+import type { TaskTables } from '../store/tables.ts';
 import { unknownTasks } from '../store/tasks.ts';
 
 /** New messages of an account in a shop's window, and the time that the window shows. */
@@ -43,10 +45,14 @@ class Stale extends Error {}
 async function judge(deps: TaskDeps, { accountKey, shopKey, messages, window }: Batch) {
   const tenant = currentTenant();
   const parties = { tenant, accountKey, shopKey };
-  const receipts = messages.length > 0 ? await findReceipts(deps.db.of(), parties, messages) : [];
-  const matches = matchMessages(messages, receipts);
   const mayProve = window.oldestAt !== undefined && window.newestAt !== undefined;
-  const unknown = mayProve ? await unknownTasks(deps.db.of(), tenant, accountKey, shopKey) : [];
+  const [receipts, unknown] = await deps.db.together((db: Executor<TaskTables>) =>
+    Promise.all([
+      messages.length > 0 ? findReceipts(db, parties, messages) : [],
+      mayProve ? unknownTasks(db, tenant, accountKey, shopKey) : [],
+    ]),
+  );
+  const matches = matchMessages(messages, receipts);
   const matched = new Set(matches.map((match) => match.receipt.taskId));
   const unsent = unknown.filter((task) => !matched.has(task.taskId) && provesUnsent(window, task));
   return { matches, unsent };

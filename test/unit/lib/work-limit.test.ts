@@ -42,7 +42,45 @@ describe('the limit of work', () => {
     expect(limit.working).toBe(1);
   });
 
-  it('refuses who waited for a second', async () => {
+  it('refuses while the event loop is more than half a second behind', () => {
+    let lag = 501;
+    const limit = new WorkLimit({ atOnce: 1, waiting: 1, lag: () => lag });
+    expect(limit.enter(false)).toBeUndefined();
+    lag = 500;
+    taken(limit.enter(false));
+  });
+
+  it('lets nobody into the line who would wait for more than half a second', async () => {
+    vi.useFakeTimers();
+    const limit = new WorkLimit({ atOnce: 1, waiting: 100 });
+    let working = taken(limit.enter(false));
+    let next = limit.enter(false);
+    for (let turn = 0; turn < 60; turn++) {
+      vi.advanceTimersByTime(100);
+      working.leave();
+      working = taken(await next);
+      next = limit.enter(false);
+    }
+    // a place every 100 ms: with the one in line, five can be had in half a second
+    const fresh = Array.from({ length: 10 }, () => limit.enter(false));
+    expect(fresh.filter((place) => place !== undefined)).toHaveLength(4);
+  });
+
+  it('forms a line again when the work goes faster', async () => {
+    vi.useFakeTimers();
+    const limit = new WorkLimit({ atOnce: 1, waiting: 100 });
+    let working = taken(limit.enter(false));
+    for (const pause of [...Array(60).fill(400), ...Array(60).fill(1)]) {
+      const next = limit.enter(false);
+      vi.advanceTimersByTime(pause);
+      working.leave();
+      working = taken(await next);
+    }
+    const fresh = Array.from({ length: 50 }, () => limit.enter(false));
+    expect(fresh).not.toContain(undefined);
+  });
+
+  it('refuses who has waited for a second all the same', async () => {
     vi.useFakeTimers();
     const limit = new WorkLimit({ atOnce: 1, waiting: 1 });
     const first = taken(limit.enter(false));

@@ -29,6 +29,8 @@ export class Judges {
   readonly accounts = new Map<string, string>();
   /** Thrown by the next calls, one each. */
   readonly failures: ('resolve' | 'explain' | 'apply')[] = [];
+  /** So many of the next calls of applyMessages find that a name has changed its owner. */
+  moved = 0;
   stable = true;
   botPrefix = '';
   readonly #matches = new Map<string, { taskId: string; sessionId: string }>();
@@ -106,6 +108,10 @@ export class Judges {
   #apply(request: ApplyMessagesRequest) {
     this.#fail('apply');
     this.applied.push(request);
+    if (this.moved > 0) {
+      this.moved -= 1;
+      return { partiesMoved: true };
+    }
     const { accountKey, shopKey, messages } = request;
     const session = this.session(accountKey, shopKey);
     const placed = messages.map(({ messageId, sentAt }) => {

@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+
+const PAGE = 'docs/send-url.md';
+const SHOWN = 'http://127.0.0.1:9100';
+
+/** The order system of docs/send-url.md, started as the page says but on a free port; disposing it ends it. */
+export interface OrderSystem extends AsyncDisposable {
+  /** What stands for the page's address of it. */
+  readonly places: Readonly<Record<string, string>>;
+  /** With what the page has Auto Session started. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export async function orderSystem(): Promise<OrderSystem> {
+  const page = readFileSync(PAGE, 'utf8');
+  const file = /^npx node (\S+) --port 9100$/m.exec(page)?.[1];
+  const lookup = /^AUTOSESSION_SEND_URL_LOOKUP='(.*)' npm start$/m.exec(page)?.[1];
+  if (!file || !lookup) throw new Error(`${PAGE} does not say how to start its order system`);
+  const child = spawn(process.execPath, [file, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [output] = await once(child.stdout, 'data');
+  const url = /http:\S+/.exec(String(output))?.[0] ?? '';
+  return {
+    places: { [SHOWN]: url },
+    env: { AUTOSESSION_SEND_URL_LOOKUP: lookup.replace(SHOWN, url) },
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await once(child, 'exit');
+    },
+  };
+}

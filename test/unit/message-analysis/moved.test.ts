@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
+import { ErrorReason } from '../../../services/lib/errors/refuse.ts';
+import { settleLeftBehind } from '../../../services/message-analysis/sweep.ts';
+import { databases, refusal, startAnalysis, verdicts } from './harness.ts';
+
+const words = (id: string, content = `words ${id}`, nick = '小店') => ({
+  id,
+  nick,
+  content,
+  time: '2025-07-01 10:00:00',
+});
+const account = { accountId: 't-acc' };
+
+describe.each(databases)('a name that has changed its owner, on %s', (database) => {
+  it('is resolved anew, once, also when it was remembered', async () => {
+    await using analysis = await startAnalysis(database);
+    await analysis.upload([words('m1')], account);
+    analysis.judges.moved = 1;
+    const answer = await analysis.upload([words('m1'), words('m2')], account);
+    expect(verdicts(answer)).toEqual(['duplicate', 'stored']);
+    expect(analysis.judges.resolved).toHaveLength(2);
+    analysis.judges.moved = 2;
+    expect(await refusal(analysis.upload([words('m3')], account))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+    expect(verdicts(await analysis.upload([words('m3')], account))).toEqual(['stored']);
+  });
+
+  it('leaves what broke off under it as history', async () => {
+    await using analysis = await startAnalysis(database);
+    analysis.judges.failures.push('apply');
+    expect(await refusal(analysis.upload([words('m1')], account))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+    analysis.judges.moved = 1;
+    analysis.clock.advance({ seconds: 11 });
+    await settleLeftBehind(analysis.deps);
+    expect((await analysis.rows()).map(({ settled, verdict, session_id }) => [settled, verdict, session_id])).toEqual([
+      [1, Verdict.HISTORY, null],
+    ]);
+    expect(await analysis.events()).toEqual([]);
+  });
+
+  it('does not matter to the prefix of a bot whose message broke off', async () => {
+    await using analysis = await startAnalysis(database);
+    analysis.judges.botPrefix = '【店】';
+    analysis.judges.failures.push('apply');
+    const typed = words('m1', '【店】您好', 't-acc');
+    expect(await refusal(analysis.upload([typed], account))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+    analysis.clock.advance({ seconds: 11 });
+    await settleLeftBehind(analysis.deps);
+    expect(analysis.judges.applied.at(-1)?.messages).toMatchObject([{ messageId: 'm1', explained: true }]);
+  });
+});
