@@ -1,5 +1,5 @@
-// npm run gen: writes gen/ from proto/ (code and the OpenAPI document), and what the README says of the code. With --walk also the answers of the README's
-// walk, from a real one. With --baseline also the image that breaking changes are judged against: do that
+// npm run gen: writes gen/ from proto/ (code and the OpenAPI document), and what README and docs/ say of the code. With --walk also
+// the answers that they show, from a real system. With --baseline also the image that breaking changes are judged against: do that
 // with a release, never to silence a finding.
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';

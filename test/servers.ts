@@ -62,12 +62,14 @@ function installed(path: string | undefined, name: string): string {
 export interface MariadbSize {
   readonly bufferPool: string;
   readonly redoLog: string;
+  /** For building indexes. */
+  readonly sortBuffer: string;
 }
 
-const SMALL: MariadbSize = { bufferPool: '64M', redoLog: '32M' };
+const SMALL: MariadbSize = { bufferPool: '64M', redoLog: '32M', sortBuffer: '1M' };
 
 /** MariaDB; root needs no password. Its default character set is latin1, which nothing of ours may depend on. */
-export async function mariadb({ bufferPool, redoLog }: MariadbSize = SMALL): Promise<MariadbServer> {
+export async function mariadb({ bufferPool, redoLog, sortBuffer }: MariadbSize = SMALL): Promise<MariadbServer> {
   // mariadbd refuses to run as root without being told whom to become
   const user = process.getuid?.() === 0 ? ['--user=mysql'] : [];
   const program: Program = {
@@ -87,6 +89,7 @@ export async function mariadb({ bufferPool, redoLog }: MariadbSize = SMALL): Pro
       '--max-connections=500',
       `--innodb-buffer-pool-size=${bufferPool}`,
       `--innodb-log-file-size=${redoLog}`,
+      `--innodb-sort-buffer-size=${sortBuffer}`,
       '--innodb-flush-log-at-trx-commit=1',
       '--innodb-use-native-aio=0',
       '--innodb-fast-shutdown=2',

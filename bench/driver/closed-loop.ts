@@ -12,13 +12,14 @@ export interface Turn {
 }
 
 /**
- * So many callers at a time, each beginning anew when it has its answer. What `operation` throws is a failure. Throws when
- * nothing at all succeeded.
+ * So many callers at a time, each beginning anew when it has its answer. What `operation` throws is a failure; `refusals`
+ * counts what was refused and repeated within the operations. Throws when nothing at all succeeded.
  */
 export async function closedLoop(
   inFlight: number,
   until: Until,
   operation: (turn: Turn) => Promise<void>,
+  refusals: { readonly refused: number } = { refused: 0 },
 ): Promise<Outcome> {
   const samples = new Samples();
   const start = performance.now();
@@ -36,7 +37,7 @@ export async function closedLoop(
     }
   };
   await Promise.all(Array.from({ length: inFlight }, runLane));
-  const outcome = samples.outcome((performance.now() - start) / 1_000);
+  const outcome = { ...samples.outcome((performance.now() - start) / 1_000), refused: refusals.refused };
   if (outcome.done === 0) throw new Error(`nothing succeeded: ${outcome.failure}`);
   return outcome;
 }

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of every shape
 type Json = any;
@@ -9,12 +10,13 @@ export interface RestAnswer {
   readonly body: Json;
 }
 
+/** How often a request is sent before its refusal counts. */
+const ATTEMPTS = 20;
+
 /** An answer that was no success. */
 export class NotOk extends Error {
-  readonly status: number;
   constructor(path: string, { status, body }: RestAnswer) {
     super(`${path}: ${status} ${JSON.stringify(body)}`);
-    this.status = status;
   }
 }
 
@@ -23,6 +25,8 @@ export class RestDriver implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, scheduling: 'lifo' });
   readonly #host: string;
   readonly #port: string;
+  /** Refusals that were followed by a repeat. */
+  refused = 0;
 
   constructor(url: string) {
     const { hostname, port } = new URL(url);
@@ -52,11 +56,16 @@ export class RestDriver implements Disposable {
     });
   }
 
-  /** The data of a success; throws NotOk on anything else. */
+  /** The data of a success; throws NotOk on anything else. What is refused for now is repeated when its answer says. */
   async data(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Json> {
-    const answer = await this.send(method, path, body, headers);
-    if (answer.status !== 200) throw new NotOk(path, answer);
-    return answer.body.data;
+    for (let attempt = 1; ; attempt++) {
+      const answer = await this.send(method, path, body, headers);
+      if (answer.status === 200) return answer.body.data;
+      if (answer.status !== 503 || answer.retryAfter === undefined || attempt === ATTEMPTS)
+        throw new NotOk(path, answer);
+      this.refused += 1;
+      await delay(Number(answer.retryAfter) * 1_000 * (0.5 + Math.random() / 2));
+    }
   }
 
   [Symbol.dispose](): void {

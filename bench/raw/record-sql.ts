@@ -41,8 +41,7 @@ export async function recordSql(servers: Servers, driver: Driver): Promise<Recor
     const statements = {
       flow: await record('flow', once),
       create,
-      create_transaction:
-        transactions(create).find((group) => group.some((it) => /insert into `sessions`/i.test(it))) ?? [],
+      create_transaction: sessionTransaction(create),
       claim: await record('claim', once),
       ingest_1: await ingest(1),
       ingest_10: await ingest(10),
@@ -100,6 +99,12 @@ function isAboutIds(text: string): boolean {
   return /\b[a-z]{1,4}_[0-9a-z]{26}\b/.test(text);
 }
 
-function transactions(statements: readonly string[]): string[][] {
-  return groupsOf(statements.map((text) => ({ thread: 0, text })));
+/** What a value is taken from when it is looked up in a row that another transaction has stored before. */
+const LOOKED_UP = /CASE WHEN '[^']*' = '' THEN ('[^']*') ELSE \(SELECT [^()]*\) END/gi;
+
+/** The transaction that stores the session and its event, able to stand by itself: with its values in place of lookups. */
+function sessionTransaction(create: readonly string[]): string[] {
+  const groups = groupsOf(create.map((text) => ({ thread: 0, text })));
+  const transaction = groups.find((group) => group.some((text) => /insert into `sessions`/i.test(text))) ?? [];
+  return transaction.map((text) => text.replace(LOOKED_UP, '$1'));
 }

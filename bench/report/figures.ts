@@ -14,11 +14,15 @@ export function rates(figures: readonly Figure[]): string {
     figure.perSecond,
     figure.outcome.latency.p50,
     figure.outcome.latency.p99,
+    figure.outcome.refused,
     figure.outcome.failed,
     figure.limits.map(({ name, perSecond }) => `${times(figure.perSecond / perSecond)} ${name}`).join('; ') ||
       undefined,
   ]);
-  return table(['mode', 'what', 'in flight', 'per s', 'p50 ms', 'p99 ms', 'failed', 'of the raw limit'], rows);
+  return table(
+    ['mode', 'what', 'in flight', 'per s', 'p50 ms', 'p99 ms', 'refused', 'failed', 'of the raw limit'],
+    rows,
+  );
 }
 
 /** How long an event takes to its clients, beside a message of the bare event log. */

@@ -4,7 +4,11 @@ import type { Connection, RowDataPacket } from 'mysql2/promise';
  * Takes the indexes off that only help to find rows; the returned function builds them again, each in one sorted pass, which
  * is many times faster than keeping them up row by row. Unique ones stay.
  */
-export async function withoutIndexes(db: Connection, tables: readonly string[]): Promise<() => Promise<void>> {
+export async function withoutIndexes(
+  connections: readonly Connection[],
+  tables: readonly string[],
+): Promise<() => Promise<void>> {
+  const db = connections[0] as Connection;
   const [rows] = await db.query<RowDataPacket[]>(
     `SELECT table_name AS t, index_name AS i, GROUP_CONCAT(CONCAT('\`', column_name, '\`') ORDER BY seq_in_index) AS cs
      FROM information_schema.statistics WHERE table_schema = DATABASE() AND non_unique = 1 AND table_name IN (?)
@@ -13,8 +17,12 @@ export async function withoutIndexes(db: Connection, tables: readonly string[]):
   );
   const byTable = Map.groupBy(rows, (row) => String(row.t));
   const alter = async (change: (row: RowDataPacket) => string) => {
-    for (const [table, indexes] of byTable)
-      await db.query(`ALTER TABLE \`${table}\` ${indexes.map(change).join(', ')}`);
+    const next = byTable.entries();
+    const work = async (connection: Connection) => {
+      for (const [table, indexes] of next)
+        await connection.query(`ALTER TABLE \`${table}\` ${indexes.map(change).join(', ')}`);
+    };
+    await Promise.all(connections.map(work));
   };
   await alter((row) => `DROP INDEX \`${row.i}\``);
   return () => alter((row) => `ADD INDEX \`${row.i}\` (${row.cs})`);

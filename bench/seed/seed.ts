@@ -46,7 +46,7 @@ export class Seed implements AsyncDisposable {
     const tables = [...new Set(this.#templates.flatMap((template) => template.tables.map(({ table }) => table)))];
     await first.query('SET GLOBAL innodb_flush_log_at_trx_commit = 0');
     try {
-      const putBack = await withoutIndexes(first, tables);
+      const putBack = await withoutIndexes(this.#connections, tables);
       await multiply(this.#connections, this.#templates, { from: this.#stored + 1, to: sessions, all: this.#all });
       await putBack();
       await first.query(`ANALYZE TABLE ${tables.map((table) => `\`${table}\``).join(', ')}`);

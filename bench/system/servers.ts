@@ -9,13 +9,12 @@ export interface Servers extends AsyncDisposable {
 }
 
 /** So that a million sessions are in memory, as on a machine that was made for them. */
-const BUFFER_POOL = '4G';
-const REDO_LOG = '1G';
+const SIZE = { bufferPool: '6G', redoLog: '4G', sortBuffer: '64M' };
 
 /** Starts MariaDB (every commit on disk, a big buffer pool), Redis and NATS with JetStream on disk. */
 export async function startServers(): Promise<Servers> {
   await using stack = new AsyncDisposableStack();
-  const database = stack.use(await mariadb({ bufferPool: BUFFER_POOL, redoLog: REDO_LOG }));
+  const database = stack.use(await mariadb(SIZE));
   const queue = stack.use(await redis());
   const log = stack.use(await nats());
   const running = stack.move();

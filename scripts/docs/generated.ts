@@ -14,7 +14,10 @@ export interface Section {
 const READMES = ['README.md', 'README.zh-CN.md'];
 
 /** The pages whose commands are run, and whose answers are real. */
-export const walks: readonly string[] = ['README.md', 'docs/rpa.md', 'docs/send-url.md', 'docs/directory.md'];
+export const walks: readonly string[] = [
+  'README.md',
+  ...['rpa', 'main-flow', 'operations', 'send-url', 'directory'].map((name) => `docs/${name}.md`),
+];
 
 /** Every part of every page that is made from the code. */
 export function sections(): Section[] {

@@ -5,14 +5,14 @@ import { startServer } from '../../examples/demo/server.ts';
 import { answersOf, withAnswers } from '../docs/answers.ts';
 import { takeCodeFrom } from '../docs/code-blocks.ts';
 import { sections, walks } from '../docs/generated.ts';
-import { orderSystem } from '../docs/order-system.ts';
+import { ORDERS_PAGE, orderSystem } from '../docs/order-system.ts';
 import { writeSection } from '../docs/section.ts';
 
 for (const { file, name, text } of sections()) writeSection(file, name, text);
 if (process.argv.includes('--walk')) {
   await using orders = await orderSystem();
-  await using server = await startServer(orders.env);
   for (const file of walks) {
+    await using server = await startServer(file === ORDERS_PAGE ? orders.env : {});
     const page = readFileSync(file, 'utf8');
     writeFileSync(file, withAnswers(page, await answersOf(page, server.url, orders.places)));
   }

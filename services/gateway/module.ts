@@ -9,6 +9,7 @@ import { EventHub } from './events/hub.ts';
 import { watchEvents } from './events/watch-events.ts';
 import { registerRest } from './rest/register.ts';
 import { version } from './version.ts';
+import { waitingInParts } from './waiting.ts';
 
 const services = [SessionService, DirectoryService, TaskService, MessageService, HandoverService, EventService];
 
@@ -18,9 +19,11 @@ export const gatewayModule: Module = {
   provides: [EventService],
   uses: services,
   passesOn: services,
-  async start(deps, directory) {
+  async start(deps, given) {
+    const directory = waitingInParts(given, deps.stopping);
     const hub = new EventHub(deps);
     return {
+      passOn: directory,
       routes: (router) => void router.service(EventService, { watchEvents: watchEvents({ ...deps, hub, directory }) }),
       http: (app) => registerRest(app, { ...deps, directory, services, version }),
       [Symbol.asyncDispose]: () => hub[Symbol.asyncDispose](),

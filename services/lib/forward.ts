@@ -20,13 +20,17 @@ function forwardTo(service: DescService, directory: Directory): ServiceImpl<Desc
   const forward = (method: DescMethod) => (message: MessageInitShape<DescMethod['input']>) => {
     const call = client[method.localName];
     if (!call) throw new Error(`${method.name} cannot be passed on`);
-    return call(message as Message, { headers: ownHeaders() });
+    return call(message as Message, { headers: ownHeaders(message) });
   };
   return Object.fromEntries(service.methods.map((method) => [method.localName, forward(method)])) as never;
 }
 
-/** An idempotency key that came as a header is for this very RPC; calls between services do not carry it along. */
-function ownHeaders(): Headers {
+/**
+ * An idempotency key that came as a header is for this very RPC; calls between services do not carry it along. One in a
+ * field goes with the message: not every text can be a header.
+ */
+function ownHeaders(message: object): Headers {
   const { idempotencyKey } = currentContext();
-  return new Headers(idempotencyKey ? { 'idempotency-key': idempotencyKey } : {});
+  const isInField = 'idempotencyKey' in message && message.idempotencyKey !== '';
+  return new Headers(idempotencyKey && !isInField ? { 'idempotency-key': idempotencyKey } : {});
 }

@@ -8,6 +8,8 @@ import { isLoopback } from './loopback.ts';
 
 /** Fewer characters could be guessed. */
 const SECRET_LENGTH = 32;
+/** It travels in a header. */
+const SECRET = new RegExp(`^[\\x21-\\x7e]{${SECRET_LENGTH},}$`);
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -55,7 +57,7 @@ export function loadConfig(env: Env, placed: Placed = WHOLE): Config {
     internalSecret: internalSecret(read, placed),
     apiKeys: parseApiKeys(read.text('AUTOSESSION_API_KEYS', ''), read.problem),
     maxRequests: read.integer('AUTOSESSION_MAX_REQUESTS', 64, 1, 10_000),
-    maxWaiting: read.integer('AUTOSESSION_MAX_WAITING', 256, 0, 100_000),
+    maxWaiting: read.integer('AUTOSESSION_MAX_WAITING', 256, 1, 100_000),
     logLevel: read.oneOf('LOG_LEVEL', 'info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     timezone: read.timezone('AUTOSESSION_TIMEZONE', 'Asia/Shanghai'),
     maxInactiveMinutes: read.integer('AUTOSESSION_MAX_INACTIVE_MINUTES', 120, 1, 525_600),
@@ -109,9 +111,9 @@ function isAddress(text: string): boolean {
 
 function internalSecret(read: Reader, { split }: Placed): string | undefined {
   const secret = read.text('AUTOSESSION_INTERNAL_SECRET', '');
-  if (secret ? secret.length < SECRET_LENGTH : split)
+  if (secret ? !SECRET.test(secret) : split)
     read.problem(
-      `AUTOSESSION_INTERNAL_SECRET has to be the same ${SECRET_LENGTH} characters or more in every process of the installation, as "openssl rand -hex 32" makes them.`,
+      `AUTOSESSION_INTERNAL_SECRET has to be the same ${SECRET_LENGTH} visible ASCII characters or more in every process of the installation, as "openssl rand -hex 32" makes them.`,
     );
   return secret || undefined;
 }

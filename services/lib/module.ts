@@ -54,6 +54,8 @@ export interface RunningModule extends AsyncDisposable {
   http?(app: FastifyInstance): void | Promise<void>;
   /** What it does on which events, by payload name (`sessionCreated`, …); absent when it consumes none. */
   readonly consumes?: Readonly<Partial<Record<NonNullable<Event['payload']['case']>, EventHandler>>>;
+  /** By which the RPCs that the module passes on are called; the process's own directory when absent. */
+  readonly passOn?: Directory;
   /** Starts its background loops; called once every module of the process has its routes. */
   begin?(): void;
 }

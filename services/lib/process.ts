@@ -27,7 +27,6 @@ import { peerTransport } from './rpc/peer-transport.ts';
 import type { WorkGuard } from './server/guard-work.ts';
 import { healthRoutes } from './server/health.ts';
 import { listenHttp } from './server/http-server.ts';
-import { LoopLag } from './server/loop-lag.ts';
 import { reflectionRoutes } from './server/reflection.ts';
 import { listenRpc } from './server/rpc-server.ts';
 import { WorkLimit } from './server/work-limit.ts';
@@ -74,9 +73,9 @@ export async function startProcess(
     const started = await startModules(deps, modules, peers, stack);
     const { directory, running, routes, interceptors } = started;
     startBackground(deps, modules, running, stack);
-    const { services } = started;
+    const { services, hopSecret } = started;
     const { ownPagesOnly } = callers;
-    const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps, services, stack) : undefined;
+    const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps, services, hopSecret) : undefined;
     const ports = await listen(deps, { running, services, routes, interceptors, ownPagesOnly, work }, stop.signal);
     stack.defer(async () => {
       stop.abort();
@@ -160,13 +159,13 @@ async function startModules(
   const directory = createDirectory({ routes: ofModules, interceptors, hopSecret, remote });
   for (const module of modules) running.push(stack.use(await module.start(deps, directory)));
   const passedOn = modules.flatMap((module) => module.passesOn ?? []).filter((service) => remote.has(service));
-  const forward = forwardRoutes(passedOn, directory);
+  const forward = forwardRoutes(passedOn, running.find(({ passOn }) => passOn)?.passOn ?? directory);
   const routes = (router: ConnectRouter) => {
     ofModules(router);
     forward(router);
   };
   const services = [...modules.flatMap((module) => module.provides), ...passedOn];
-  return { directory, running, routes, interceptors, services };
+  return { directory, running, routes, interceptors, services, hopSecret };
 }
 
 function startBackground(
@@ -188,14 +187,9 @@ function startBackground(
 }
 
 /** What bounds the requests from outside, on both ports together: one process is one event loop. */
-function workGuard(
-  { config, metrics }: Deps,
-  services: readonly DescService[],
-  stack: AsyncDisposableStack,
-): WorkGuard {
-  const loop = stack.use(new LoopLag());
-  const limit = new WorkLimit({ atOnce: config.maxRequests, waiting: config.maxWaiting, lag: () => loop.now() });
-  return { limit, metrics, services };
+function workGuard({ config, metrics }: Deps, services: readonly DescService[], hopSecret: string): WorkGuard {
+  const limit = new WorkLimit({ atOnce: config.maxRequests, waiting: config.maxWaiting });
+  return { limit, metrics, services, hopSecret };
 }
 
 async function listen(

@@ -27,16 +27,39 @@ export async function settle(
 ): Promise<void> {
   const key = { tenant, conversationId: conversation.conversationId };
   const news = { session: session && sessionKnown(session), before: conversation.session };
-  const settled = await settleMessages(tx, key, messages, news);
+  // the sessions' counters with the conversation's lock, in one request; never the other way round
+  const [settled, lastSeqs] = await Promise.all([
+    settleMessages(tx, key, messages, news),
+    lockSequences(deps, tx, tenant, messages),
+  ]);
   if (claimedSessionId) await forgetClaim(tx, key, claimedSessionId);
-  const stored = settled.filter(({ verdict, sessionId }) => verdict === Verdict.STORED && sessionId !== '');
+  const stored = settled.filter(isTold);
   const events: EventInit[] = [];
   for (const [sessionId, group] of Map.groupBy(stored, (message) => message.sessionId)) {
-    const sourceSeq = await deps.outbox.takeSequence(tx, tenant, Source.MESSAGE_ANALYSIS, sessionId);
+    const counter = { tenant, source: Source.MESSAGE_ANALYSIS, sessionId };
+    const sourceSeq = await deps.outbox.moveSequence(tx, counter, lastSeqs.get(sessionId));
     events.push(messagesReceived(conversation, session, sessionId, group, sourceSeq));
   }
   await deps.outbox.emit(tx, tenant, events);
   afterCommit(() => report(deps, settled, session));
+}
+
+/** Whether a message is told of in its session's event. */
+function isTold({ verdict, sessionId }: Judged): boolean {
+  return verdict === Verdict.STORED && sessionId !== '';
+}
+
+/** The last event numbers of the sessions that may have news, locked; always in the same order. */
+async function lockSequences(
+  { outbox }: MessageDeps,
+  tx: Executor<MessageTables>,
+  tenant: string,
+  messages: readonly Judged[],
+): Promise<Map<string, number | undefined>> {
+  const sessionIds = [...new Set(messages.filter(isTold).map(({ sessionId }) => sessionId))].sort();
+  const last = sessionIds.map((sessionId) => outbox.lockSequence(tx, tenant, Source.MESSAGE_ANALYSIS, sessionId));
+  const numbers = await Promise.all(last);
+  return new Map(sessionIds.map((sessionId, index) => [sessionId, numbers[index]]));
 }
 
 /** Messages that join a session which is not the open one are late words of a closed one. */

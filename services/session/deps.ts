@@ -2,6 +2,7 @@ import type { Client } from '@connectrpc/connect';
 import type { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import type { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import type { Deps } from '../lib/module.ts';
+import type { Recently } from '../lib/recently.ts';
 import type { Fences } from './fences.ts';
 import type { Parties } from './parties.ts';
 import type { SessionStore } from './store/session-store.ts';
@@ -13,6 +14,8 @@ export interface SessionDeps extends Deps {
   readonly fences: Fences;
   readonly tasks: Client<typeof TaskService>;
   readonly messages: Client<typeof MessageService>;
+  /** Tasks whose success this process was told of and has recorded, by tenant and id. */
+  readonly succeeded: Recently<true>;
 }
 
 /** Minutes of the configuration as milliseconds. */

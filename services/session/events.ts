@@ -1,5 +1,6 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { type Event, TaskChange } from '../../gen/autosession/event/v1/event_pb.js';
+import { currentTenant } from '../lib/context.ts';
 import { ErrorReason, isRefusal } from '../lib/errors/refuse.ts';
 import type { SessionDeps } from './deps.ts';
 import { recordOutcome } from './outcome.ts';
@@ -20,6 +21,7 @@ export function onTaskChanged(deps: SessionDeps): (event: Event) => Promise<void
       change === TaskChange.DEAD ||
       (change === TaskChange.CANCELLED && !OWN_WITHDRAWALS.includes(reason));
     if (!task || !(success || failure)) return;
+    if (success && deps.succeeded.get(`${currentTenant()} ${task.taskId}`)) return; // the call was not lost
     try {
       const open = failure && (othersOpen || (await hasOpenTasks(deps, sessionId)));
       const at = task.finishedAt && timestampMs(task.finishedAt);

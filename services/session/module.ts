@@ -3,6 +3,7 @@ import { DirectoryService } from '../../gen/autosession/session/v1/directory_ser
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import type { Deps, Directory, Module } from '../lib/module.ts';
+import { Recently } from '../lib/recently.ts';
 import { startDeadlines } from './deadlines.ts';
 import { idleAfterMs, type SessionDeps } from './deps.ts';
 import { onTaskChanged } from './events.ts';
@@ -21,7 +22,7 @@ export function sessionDeps(deps: Deps, directory: Directory): SessionDeps {
   const sessions = new SessionStore(deps.db, deps.outbox, idleAfterMs(deps));
   const parties = new Parties(new DirectoryStore(deps.db), deps);
   const fences = new Fences(tasks, sessions, deps.logger);
-  return { ...deps, sessions, parties, fences, tasks, messages };
+  return { ...deps, sessions, parties, fences, tasks, messages, succeeded: new Recently<true>() };
 }
 
 /** The sessions, the directory of accounts and shops, and the only decision on who may speak. */

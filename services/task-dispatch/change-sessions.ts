@@ -3,7 +3,7 @@ import { currentContext } from '../lib/context.ts';
 import type { Executor } from '../lib/db/database.ts';
 import { ErrorReason, refuse } from '../lib/errors/refuse.ts';
 import { logChange } from '../lib/log.ts';
-import type { TaskDeps } from './deps.ts';
+import { recentKey, type TaskDeps } from './deps.ts';
 import type { StoredTask } from './domain/task.ts';
 import { Raced, SessionUnit } from './store/session-unit.ts';
 import type { TaskTables } from './store/tables.ts';
@@ -24,6 +24,20 @@ export function changeSessions<R>(
   return changeTasks(deps, label, async (options) => {
     const unit = await SessionUnit.open(options, sessionIds);
     return { unit, result: await work(unit) };
+  });
+}
+
+/** The same, where the first that `work` needs can be asked for while the fences are being locked, in one request. */
+export function changeSessionsAsking<F, R>(
+  deps: TaskDeps,
+  label: string,
+  sessionIds: readonly string[],
+  ask: (unit: SessionUnit) => Promise<F>,
+  work: (unit: SessionUnit, found: F) => Promise<R>,
+): Promise<R> {
+  return changeTasks(deps, label, async (options) => {
+    const { unit, found } = await SessionUnit.openAsking(options, sessionIds, ask);
+    return { unit, result: await work(unit, found) };
   });
 }
 
@@ -80,7 +94,9 @@ async function changeTasks<R>(
 }
 
 async function announce(deps: TaskDeps, unit: SessionUnit): Promise<void> {
+  for (const fence of unit.fences()) deps.recent.set(recentKey(unit.tenant, fence.sessionId), fence.ownerEpoch);
   for (const { task, change, reason } of unit.news) {
+    if (change === TaskChange.CREATED) deps.recent.set(recentKey(unit.tenant, task.taskId), 1);
     const name = TaskChange[change].toLowerCase();
     deps.metrics.tasks.inc({ change: name });
     logTask(deps, `task_${name}`, task, reason, unit.fence(task.sessionId)?.sessionName);

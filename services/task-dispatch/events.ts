@@ -3,7 +3,7 @@ import { currentTenant } from '../lib/context.ts';
 import type { EventHandler } from '../lib/module.ts';
 import { raiseFence } from './commands/raise-fence.ts';
 import { storeTask } from './commands/store-task.ts';
-import type { TaskDeps } from './deps.ts';
+import { recentKey, type TaskDeps } from './deps.ts';
 import { controlWord } from './domain/fence.ts';
 import { HANDED_OVER, SESSION_CLOSED } from './domain/task.ts';
 import { findFence } from './store/fences.ts';
@@ -16,7 +16,7 @@ export const onSessionCreated =
     if (payload.case !== 'sessionCreated') return;
     const { session, task: spec } = payload.value;
     if (!session || !spec) return;
-    if (await findTask(deps.db.of(), currentTenant(), spec.taskId)) return; // the call was not lost
+    if (await isStored(deps, spec.taskId)) return; // the call was not lost
     const word = {
       sessionName: session.sessionName,
       status: controlWord(session.status),
@@ -32,8 +32,7 @@ export const onSessionChanged =
     if (payload.case !== 'sessionChanged') return;
     const { session, tasksFromEpoch } = payload.value;
     if (!session) return;
-    const fence = await findFence(deps.db.of(), currentTenant(), session.sessionId);
-    if (fence && fence.ownerEpoch >= session.ownerEpoch) return;
+    if ((await epochOf(deps, session.sessionId)) >= session.ownerEpoch) return; // nor this one
     await raiseFence(deps, {
       sessionId: session.sessionId,
       sessionName: session.sessionName,
@@ -44,3 +43,15 @@ export const onSessionChanged =
       cancelReason: session.status === Control.CLOSED ? SESSION_CLOSED : HANDED_OVER,
     });
   };
+
+async function isStored({ db, recent }: TaskDeps, taskId: string): Promise<boolean> {
+  const tenant = currentTenant();
+  if (recent.get(recentKey(tenant, taskId))) return true;
+  return (await findTask(db.of(), tenant, taskId)) !== undefined;
+}
+
+/** How far the session's fence is raised at least; 0 without one. */
+async function epochOf({ db, recent }: TaskDeps, sessionId: string): Promise<number> {
+  const tenant = currentTenant();
+  return recent.get(recentKey(tenant, sessionId)) ?? (await findFence(db.of(), tenant, sessionId))?.ownerEpoch ?? 0;
+}

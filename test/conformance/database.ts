@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { afterCommit, assertNoTransaction, type Database, type Executor } from '../../services/lib/db/database.ts';
 import { lockRow } from '../../services/lib/db/lock-row.ts';
 import { type Migration, migrate } from '../../services/lib/db/migrate.ts';
+import { prepared } from '../../services/lib/db/prepared.ts';
 import { msOf, sqlTime } from '../../services/lib/db/time.ts';
 
 /** What a database's suite needs of its backend. */
@@ -164,6 +165,138 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         await Promise.all([both(db, 'left', 'right'), both(fixture.other, 'right', 'left')]);
         expect([(await find('left'))?.count, (await find('right'))?.count]).toEqual([2, 2]);
       });
+    });
+
+    describe('a prepared statement', () => {
+      type Thing = Tables['thing'];
+      const insertAll = prepared((db: Executor<Tables>, { rows }: { rows: readonly Thing[] }) =>
+        db.insertInto('thing').values(rows),
+      );
+      const selectNamed = prepared(
+        (db: Executor<Tables>, { names, least }: { names: readonly string[]; least: number }) =>
+          db
+            .selectFrom('thing')
+            .select(['id', 'count'])
+            .where('name', 'in', names)
+            .where('count', '>=', least)
+            .where('open', '=', 0)
+            .orderBy('id'),
+      );
+      const update = prepared((db: Executor<Tables>, { id, changes }: { id: string; changes: Partial<Thing> }) =>
+        db.updateTable('thing').set(changes).where('id', '=', id),
+      );
+      const idsOf = async (names: string[], least = 0) =>
+        (await selectNamed(db.of(), { names, least })).rows.map((row) => row.id);
+
+      test('takes other values every time, of any number', async () => {
+        await insertAll(db.of(), { rows: [thing('p1', { count: 1 }), thing('p2', { count: 2 })] });
+        await insertAll(db.of(), { rows: [thing('p3', { count: 3 })] });
+        expect(await idsOf(['p1', 'p2'])).toEqual(['p1', 'p2']);
+        expect(await idsOf(['p3', 'p2'])).toEqual(['p2', 'p3']);
+        expect(await idsOf(['p1', 'p2', 'p3'], 2)).toEqual(['p2', 'p3']);
+        const many = Array.from({ length: 40 }, (_, n) => thing(`many-${n}`, { name: `many ${n}` }));
+        await insertAll(db.of(), { rows: many });
+        expect(await idsOf(many.map(({ name }) => name))).toHaveLength(40);
+      });
+
+      test('changes the columns that it is given, and says how many rows it found', async () => {
+        const { id } = thing('p-change');
+        await insertAll(db.of(), { rows: [thing(id)] });
+        expect((await update(db.of(), { id, changes: { count: 5 } })).numAffectedRows).toBe(1n);
+        expect((await update(db.of(), { id, changes: { name: "it's ? :x \\", count: 6 } })).numAffectedRows).toBe(1n);
+        expect((await update(db.of(), { id: 'nobody', changes: { count: 5 } })).numAffectedRows).toBe(0n);
+        expect(await find(id)).toMatchObject({ name: "it's ? :x \\", count: 6 });
+      });
+
+      test('that nobody waits for is done before what comes next, and with the commit', async () => {
+        const seen = await db.transaction('test', async (tx) => {
+          await insertAll.later(tx, { rows: [thing('later-1')] });
+          await update.later(tx, { id: 'later-1', changes: { count: 7 } });
+          const { rows } = await selectNamed(tx, { names: ['later-1'], least: 0 });
+          await insertAll.later(tx, { rows: [thing('later-2')] });
+          return rows;
+        });
+        expect(seen).toEqual([{ id: 'later-1', count: 7 }]);
+        expect(await find('later-2')).toBeDefined();
+      });
+
+      test('that nobody waits for can fail the commit, and then nothing is kept', async () => {
+        await insertAll(db.of(), { rows: [thing('taken')] });
+        const work = db.transaction('test', async (tx) => {
+          await insertAll.later(tx, { rows: [thing('beside-it')] });
+          await insertAll.later(tx, { rows: [thing('taken')] });
+        });
+        expect(db.isDuplicateKey(await work.catch((error) => error))).toBe(true);
+        expect(await find('beside-it')).toBeUndefined();
+        expect(await find('taken')).toBeDefined();
+      });
+
+      test('that nobody waits for is undone with its transaction', async () => {
+        const stop = new Error('stop');
+        const work = db.transaction('test', async (tx) => {
+          await insertAll.later(tx, { rows: [thing('never-sent')] });
+          throw stop;
+        });
+        await expect(work).rejects.toBe(stop);
+        expect(await find('never-sent')).toBeUndefined();
+        expect(await db.transaction('test', async () => 'empty')).toBe('empty');
+      });
+
+      test('cannot be run when its transaction is over', async () => {
+        let kept: Executor<Tables> | undefined;
+        await db.transaction('test', async (tx: Executor<Tables>) => {
+          kept = tx;
+        });
+        await expect(selectNamed(kept!, { names: ['x'], least: 0 })).rejects.toThrow('given back');
+      });
+    });
+
+    describe('statements that are asked for at once', () => {
+      const named = (via: Kysely<Tables>, id: string) =>
+        via.selectFrom('thing').select('id').where('id', '=', id).execute();
+
+      test('are answered each by itself, in their order', async () => {
+        await insert(thing('once-1'));
+        await insert(thing('once-2'));
+        const both = await db.together((reads: Executor<Tables>) =>
+          Promise.all([named(reads, 'once-1'), named(reads, 'nobody'), named(reads, 'once-2')]),
+        );
+        expect(both).toEqual([[{ id: 'once-1' }], [], [{ id: 'once-2' }]]);
+        const counts = await db.transaction('test', (tx: Executor<Tables>) =>
+          Promise.all([add(tx, 'once-1'), tx.selectFrom('thing').select('count').where('id', '=', 'once-1').execute()]),
+        );
+        expect(counts[1]).toEqual([{ count: 1 }]);
+      });
+
+      test('fail together, and what was before them in the transaction is undone', async () => {
+        const work = db.transaction('test', async (tx: Executor<Tables>) => {
+          await insert(thing('before-it'), tx);
+          await Promise.all([insert(thing('once-1'), tx), named(tx, 'once-2')]);
+        });
+        expect(db.isDuplicateKey(await work.catch((error) => error))).toBe(true);
+        expect(await find('before-it')).toBeUndefined();
+      });
+
+      test('are no transaction, and forbidden in one', async () => {
+        const inside = db.transaction('test', () => db.together(async () => {}));
+        await expect(inside).rejects.toThrow('inside a database transaction');
+        await db.together(async (reads: Executor<Tables>) => {
+          expect(await named(reads, 'appears')).toEqual([]);
+          await insert(thing('appears'), fixture.other === db ? reads : fixture.other.of());
+          expect(await named(reads, 'appears')).toHaveLength(1);
+        });
+      });
+    });
+
+    test('counts statements, and commits by label', async () => {
+      const { counts } = db.backend;
+      const before = { statements: counts.statements, single: counts.commits.get('single') ?? 0 };
+      await db.transaction('counted', (tx: Executor<Tables>) => insert(thing('counted'), tx));
+      await find('counted');
+      await db.of<Tables>().updateTable('thing').set({ count: 1 }).where('id', '=', 'counted').execute();
+      expect(counts.statements - before.statements).toBe(3);
+      expect(counts.commits.get('counted')).toBe(1);
+      expect((counts.commits.get('single') ?? 0) - before.single).toBe(1);
     });
 
     describe('a unique index', () => {

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../services/lib/load-config.ts';
 import { placeModules } from '../../services/lib/placement.ts';
 import { fillIn, readComposeFile, variablesIn } from '../compose-file.ts';
+import { namesRead } from '../config-names.ts';
 import { dockerContext, readDockerfile } from '../dockerfile.ts';
 import { runToEnd } from '../faults/server-process.ts';
 import { modules } from '../world.ts';
@@ -30,19 +31,6 @@ function placementOf(name: string) {
 function environmentOf(name: string): Record<string, string> {
   const own = Object.entries(compose.services[name]?.environment ?? {});
   return { ...dockerfile.env, ...Object.fromEntries(own.map(([key, value]) => [key, fillIn(value, secrets)])) };
-}
-
-/** The names that loadConfig looks up. */
-function namesRead(env: Record<string, string>, placement = placeModules(modules)): Set<string> {
-  const names = new Set<string>();
-  const recording = new Proxy(env, {
-    get(target, name: string) {
-      names.add(name);
-      return target[name];
-    },
-  });
-  loadConfig(recording, placement);
-  return names;
 }
 
 describe('docker-compose.yml', () => {

@@ -22,7 +22,7 @@ export interface FlowSpec {
 export async function flow({ url, inFlight, until }: FlowSpec, ready: Ready): Promise<Outcome> {
   using rest = new RestDriver(url);
   await ready();
-  return await closedLoop(inFlight, until, (turn) => oneFlow(rest, turn));
+  return await closedLoop(inFlight, until, (turn) => oneFlow(rest, turn), rest);
 }
 
 async function oneFlow(rest: RestDriver, { lane, samples }: Turn): Promise<void> {

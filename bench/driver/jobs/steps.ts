@@ -15,9 +15,14 @@ export interface StepSpec {
 export async function create({ url, inFlight, until }: StepSpec, ready: Ready): Promise<Outcome> {
   using rest = new RestDriver(url);
   await ready();
-  return await closedLoop(inFlight, until, async () => {
-    await rest.data('POST', '/api/sessions/create', newSession());
-  });
+  return await closedLoop(
+    inFlight,
+    until,
+    async () => {
+      await rest.data('POST', '/api/sessions/create', newSession());
+    },
+    rest,
+  );
 }
 
 /** Claims and completes tasks that are there before it begins; `until` has to be a count. */
@@ -27,13 +32,18 @@ export async function claim({ url, inFlight, until }: StepSpec, ready: Ready): P
     await rest.data('POST', '/api/sessions/create', newSession());
   });
   await ready();
-  return await closedLoop(inFlight, until, async ({ lane, samples }) => {
-    const path = `/api/tasks/next_id?worker_id=sender-${lane}`;
-    const task = await samples.step('next_id', () => rest.data('GET', path));
-    if (!task.task_id) throw new Error('next_id gave no task');
-    const report = { success: true, task_id: task.task_id, lease_token: task.lease_token };
-    await samples.step('complete', () => rest.data('POST', `/api/sessions/${task.session_id}/complete`, report));
-  });
+  return await closedLoop(
+    inFlight,
+    until,
+    async ({ lane, samples }) => {
+      const path = `/api/tasks/next_id?worker_id=sender-${lane}`;
+      const task = await samples.step('next_id', () => rest.data('GET', path));
+      if (!task.task_id) throw new Error('next_id gave no task');
+      const report = { success: true, task_id: task.task_id, lease_token: task.lease_token };
+      await samples.step('complete', () => rest.data('POST', `/api/sessions/${task.session_id}/complete`, report));
+    },
+    rest,
+  );
 }
 
 export interface IngestSpec extends StepSpec {
@@ -57,9 +67,14 @@ export async function ingest(spec: IngestSpec, ready: Ready): Promise<Outcome> {
   const known = sessions.map((_, lane) => batchOf(lane));
   await Promise.all(known.map(upload));
   await ready();
-  return await closedLoop(inFlight, until, async ({ lane }) => {
-    await upload(again ? known[lane] : batchOf(lane));
-  });
+  return await closedLoop(
+    inFlight,
+    until,
+    async ({ lane }) => {
+      await upload(again ? known[lane] : batchOf(lane));
+    },
+    rest,
+  );
 }
 
 /** Completes every task that waits, so that the next load finds an empty queue. */

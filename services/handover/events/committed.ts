@@ -10,11 +10,11 @@ const ATTEMPTS = 5;
 export async function committed<R>(
   db: Database,
   label: string,
-  work: (tx: Executor<HandoverTables>) => Promise<R>,
+  work: (tx: Executor<HandoverTables>, attempt: number) => Promise<R>,
 ): Promise<R> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await db.transaction<HandoverTables, R>(label, work);
+      return await db.transaction<HandoverTables, R>(label, (tx) => work(tx, attempt));
     } catch (error) {
       if (attempt === ATTEMPTS || !db.isDuplicateKey(error)) throw error;
     }

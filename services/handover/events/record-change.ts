@@ -29,8 +29,9 @@ export interface RecordedChange {
  */
 export async function recordChange(deps: HandoverDeps, recorded: RecordedChange): Promise<void> {
   const { eventId, session, change, unattendedMessage } = recorded;
-  const handover = await committed(deps.db, 'handover.record-change', async (tx) => {
-    if (await isAudited(tx, eventId)) return undefined;
+  const handover = await committed(deps.db, 'handover.record-change', async (tx, attempt) => {
+    // an event is seldom seen twice, and the entry is unique: who adds it need not look first
+    if (attempt > 1 && (await isAudited(tx, eventId))) return undefined;
     const key = { auditId: deps.ids.next('aud'), eventId, sessionId: session.sessionId };
     await auditChange(tx, key, change);
     const saved = isManual(change.before) || isManual(change.after) ? await settle(deps, tx, recorded) : undefined;

@@ -2,7 +2,7 @@ import { createPool, type PoolOptions } from 'mysql2';
 import { SqlCounts } from './counts.ts';
 import type { Backend } from './database.ts';
 import { lendMysql } from './mysql-connection.ts';
-import { takeMysqlLock } from './mysql-lock.ts';
+import { MysqlLocks } from './mysql-locks.ts';
 
 const DUPLICATE = 1062;
 /** 1020: the row changed under the snapshot (MariaDB), 1205: lock wait, 1213: deadlock. */
@@ -61,17 +61,21 @@ export function mysqlBackend(url: string, poolSize = 20): Backend {
         if (error) connection.destroy();
       });
   });
+  const locks = new MysqlLocks(options);
   const database = new URL(url).pathname.slice(1);
   const counts = new SqlCounts();
   return {
     dialect: 'mysql',
     counts,
     connect: () => lendMysql(pool, counts),
-    tryLock: (name) => takeMysqlLock(options, `${database}:${name}`),
+    tryLock: (name) => locks.take(`${database}:${name}`),
     isDuplicateKey: (error) => errno(error) === DUPLICATE,
     isRetryable: (error) => RETRYABLE.includes(errno(error)),
     isUnavailable,
-    close: () => new Promise((resolve, reject) => pool.end((error) => (error ? reject(error) : resolve()))),
+    close: () => {
+      locks.close();
+      return new Promise((resolve, reject) => pool.end((error) => (error ? reject(error) : resolve())));
+    },
   };
 }
 

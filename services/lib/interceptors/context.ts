@@ -80,7 +80,11 @@ async function contextOf(
   options: ContextOptions,
 ): Promise<RequestContext> {
   const { header } = request;
-  const trusted = isOurs(header.get(hop.secret), options.hopSecret);
+  const secret = header.get(hop.secret);
+  const trusted = isOurs(secret, options.hopSecret);
+  // were he taken for somebody from outside, a service with a wrong secret would look like a caller with a wrong key
+  if (!trusted && secret !== null)
+    throw refuse(ErrorReason.UNAUTHENTICATED, 'the secret of the installation is another one in this process');
   if (!trusted && getOption(request.method, internal))
     throw refuse(ErrorReason.PERMISSION_DENIED, `${request.method.name} is for the services themselves`);
   const identity = trusted
@@ -114,9 +118,10 @@ function isOpen({ service }: UnaryRequest | StreamRequest): boolean {
   return service.typeName.startsWith('grpc.');
 }
 
-function isOurs(given: string | null, secret: string): boolean {
-  if (given === null || given.length !== secret.length) return false;
-  return timingSafeEqual(Buffer.from(given), Buffer.from(secret));
+/** Whether what a caller gives as `hop.secret` is the installation's. */
+export function isOurs(given: string | null | undefined, secret: string): boolean {
+  const [bytes, expected] = [Buffer.from(given ?? ''), Buffer.from(secret)];
+  return bytes.length === expected.length && timingSafeEqual(bytes, expected);
 }
 
 function idempotencyKey(header: Headers, message: object | undefined): string | undefined {

@@ -3,6 +3,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { EventSchema, Source } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { Clock } from '../clock.ts';
 import { afterCommit, type Executor } from '../db/database.ts';
+import { lockRow } from '../db/lock-row.ts';
 import type { Migrations } from '../db/migrate.ts';
 import { prepared } from '../db/prepared.ts';
 import { sqlTime } from '../db/time.ts';
@@ -101,13 +102,17 @@ const raiseSequence = prepared(
       .where('session_id', '=', to.sessionId),
 );
 
-const selectSequence = prepared((db: Executor<OutboxTables>, { tenant, source, sessionId }: SequenceKey) =>
+const sequenceOf = (db: Executor<OutboxTables>, { tenant, source, sessionId }: SequenceKey) =>
   db
     .selectFrom('event_sequence')
     .select('last_seq')
     .where('tenant', '=', tenant)
     .where('source', '=', source)
-    .where('session_id', '=', sessionId),
+    .where('session_id', '=', sessionId);
+
+const selectSequence = prepared(sequenceOf);
+const selectSequenceLocked = prepared((db: Executor<OutboxTables>, key: SequenceKey, dialect) =>
+  lockRow(sequenceOf(db, key), dialect),
 );
 
 const insertSequence = prepared(
@@ -171,6 +176,33 @@ export class Outbox {
     const row = { tenant, source: key.source, session_id: sessionId, last_seq: count, updated_at: updatedAt };
     await insertSequence.later(tx, { row });
     return 1;
+  }
+
+  /**
+   * Locks the counter of (source, session) and returns its last number; undefined when it has none yet, and then nothing is
+   * locked. For emitters that learn later in the transaction whether they have something to tell; see `moveSequence`.
+   */
+  async lockSequence(tx: Executor, tenant: string, source: Source, sessionId: string): Promise<number | undefined> {
+    const { rows } = await selectSequenceLocked(tx, { tenant, source: sourceNames[source], sessionId });
+    return rows[0]?.last_seq;
+  }
+
+  /** Takes one number behind `last`, as lockSequence() returned it. A racing first emitter fails at the commit. */
+  async moveSequence(
+    tx: Executor,
+    key: { readonly tenant: string; readonly source: Source; readonly sessionId: string },
+    last: number | undefined,
+  ): Promise<number> {
+    const { tenant, sessionId } = key;
+    const source = sourceNames[key.source];
+    const updatedAt = sqlTime(this.#clock.now());
+    if (last === undefined) {
+      const row = { tenant, source, session_id: sessionId, last_seq: 1, updated_at: updatedAt };
+      await insertSequence.later(tx, { row });
+      return 1;
+    }
+    await raiseSequence.later(tx, { tenant, source, sessionId, count: 1, updatedAt });
+    return last + 1;
   }
 
   /** The last number that `takeSequence` gave out for (source, session); 0 if none. */

@@ -1,5 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { ErrorReason, isRefusal } from '../errors/refuse.ts';
 import type { Instance } from './instance.ts';
 import type { Instances } from './instances.ts';
 import { LostCall, unanswered } from './lost-call.ts';
@@ -35,8 +36,9 @@ export async function untilAnswered<T>(
     const { term } = instance;
     try {
       return await attempt(instance);
-    } catch (error) {
+    } catch (thrown) {
       if (signal.aborted) throw signal.reason;
+      const error = isRefusal(thrown, ErrorReason.UNAUTHENTICATED) ? instances.isStranger(instance) : thrown;
       tried.add(instance);
       if (error instanceof LostCall) instance.suspect(term);
       else if (!isUnavailable(error) || !instances.hasOther(tried)) throw error;

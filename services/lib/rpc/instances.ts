@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ConnectError } from '@connectrpc/connect';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import type { Logger } from '../log.ts';
 import { type ConnectionTimes, Instance } from './instance.ts';
@@ -24,6 +25,8 @@ export class Instances implements AsyncDisposable {
   readonly #current = new Map<string, Instance>();
   readonly #retired = new Set<Instance>();
   readonly #stop = new AbortController();
+  /** Terms in which an instance was told of: its process may be another one in the next. */
+  readonly #strangers = new WeakSet<object>();
   #serving: Instance[] = [];
   #turn = 0;
   #noneSince = performance.now();
@@ -54,6 +57,15 @@ export class Instances implements AsyncDisposable {
   /** Whether an instance serves that is not among these. */
   hasOther(than: ReadonlySet<Instance>): boolean {
     return this.#serving.some((instance) => !than.has(instance));
+  }
+
+  /** Tells the log that the instance does not know this process for one of its installation; returns what callers are told. */
+  isStranger({ target, term }: Instance): ConnectError {
+    const line = { event: 'peer_has_other_secret', address: target.origin, peer: `${target.ip}:${target.port}` };
+    if (!this.#strangers.has(term))
+      this.#options.logger?.error(line, 'AUTOSESSION_INTERNAL_SECRET is not the same here and there');
+    this.#strangers.add(term);
+    return unavailable([target.origin]);
   }
 
   /** Ends all calls under way. */

@@ -4,6 +4,7 @@ import { Code, ConnectError, type UnaryResponse } from '@connectrpc/connect';
 import { codeFromHttpStatus, errorFromJsonBytes } from '@connectrpc/connect/protocol-connect';
 import type { CallLimits } from './call-limits.ts';
 import { LostCall } from './lost-call.ts';
+import { receivedError } from './received-error.ts';
 
 const TRAILER = 'trailer-';
 
@@ -32,8 +33,9 @@ export async function unaryCall<I extends DescMessage, O extends DescMessage>(
   const { header, trailer } = webHeaders(answer.headers);
   const status = answer.headers[':status'] ?? 0;
   if (status !== 200) {
-    const fallback = new ConnectError(`HTTP ${status}`, codeFromHttpStatus(status), header);
-    throw errorFromJsonBytes(answer.bytes, header, fallback);
+    const fallback = new ConnectError(`HTTP ${status}`, codeFromHttpStatus(status));
+    // what came over a wire loses the headers that this process gives it when it is passed on
+    throw receivedError(errorFromJsonBytes(answer.bytes, undefined, fallback));
   }
   const message = fromBinary(method.output, answer.bytes);
   return { stream: false, service: method.parent, method, header, trailer, message };

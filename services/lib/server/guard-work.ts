@@ -4,6 +4,7 @@ import { errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
 import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
+import { hop, isOurs } from '../interceptors/context.ts';
 import type { Metrics } from '../metrics.ts';
 import { isWork, type WorkLimit } from './work-limit.ts';
 
@@ -20,6 +21,8 @@ export interface WorkGuard {
   readonly metrics: Pick<Metrics, 'refused'>;
   /** The services whose RPCs the port takes. */
   readonly services: readonly DescService[];
+  /** What services of the installation prove themselves with: they are never kept waiting. */
+  readonly hopSecret: string;
 }
 
 const RETRY_AFTER = '1';
@@ -48,11 +51,15 @@ export function guardHttp(app: FastifyInstance, { limit, metrics, services }: Wo
 
 type Handler = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
 
-/** The same for the RPC port. */
-export function guardRpc(handle: Handler, { limit, metrics, services }: WorkGuard): Handler {
+/**
+ * The same for the RPC port. A service that calls works on a request which has its place already: it may be one here, which
+ * would wait for itself.
+ */
+export function guardRpc(handle: Handler, { limit, metrics, services, hopSecret }: WorkGuard): Handler {
   const waiting = waitingPaths(services);
   return async (request, response) => {
-    if (!isWork(request.url)) return handle(request, response);
+    if (!isWork(request.url) || isOurs(String(request.headers[hop.secret] ?? ''), hopSecret))
+      return handle(request, response);
     const place = await limit.enter(waiting.has(request.url));
     if (!place) {
       metrics.refused.inc({ port: 'rpc' });

@@ -9,18 +9,21 @@ export interface WorkLimits {
   readonly atOnce: number;
   /** Requests that may wait for their turn, fewer when work is slow. */
   readonly waiting: number;
-  /** How far the event loop is behind, in milliseconds; absent for one that always keeps up. */
-  lag?(): number;
 }
 
-/** Nobody is let in who has waited longer, or would have to as fast as places become free now. */
+/** Nobody is let into the line who would have to wait longer, as fast as it moves now. */
 const PATIENCE_MS = 500;
 /** The pace can change: who has stood in line for so long is refused all the same. */
 const LONGEST_MS = 1_000;
-/** How much the newest of the times between two free places counts. */
-const NEWEST = 0.1;
 /** What may wait for something else than the machine has its place so long. */
 const WORK_OF_WAITERS_MS = 100;
+/** How much the newest of the times between two starts counts. */
+const NEWEST = 0.1;
+/** In one turn of the event loop, work is begun for so long; then the loop may look who else is there. */
+const TURN_MS = 5;
+/** How much of the time may go to looking, while there is work to begin. */
+const LOOKING = 0.2;
+const LEAST_LOOKING_MS = 0.5;
 
 /** What has to do with the product; health, metrics and pages are always answered. */
 const WORK = /^\/(api\/(?!health(?:\?|$))|autosession\.)/;
@@ -31,17 +34,24 @@ export function isWork(url: string): boolean {
 }
 
 /**
- * Bounds the requests that are worked on at a time, and the line behind them to what can be served in half a second. Beyond
- * both, and while the event loop is itself behind by more than that (work that never waits leaves no line but the one in the
- * sockets), a request is refused at once: a line that grows would serve everybody too late.
+ * Bounds the requests that are worked on at a time, and the line behind them to what can be begun in half a second. Beyond
+ * that a request is refused at once: a line that grows would serve everybody too late.
+ *
+ * Work is begun a few milliseconds at a time, and the loop looks who else is there before it goes on: work that never waits
+ * (SQLite) would else leave them in a line that nobody sees, that of the connections which are not accepted yet.
  */
 export class WorkLimit {
   readonly #limits: WorkLimits;
   readonly #line = new Set<() => void>();
   #working = 0;
-  /** Milliseconds between two places that became free while somebody waited. */
+  /** Attempts to begin work that are due in the next turn. */
+  #attempts = 0;
+  #turn: { readonly began: number; readonly begins: boolean } | undefined;
+  #somebodyCame = false;
+  #lastStart = 0;
+  /** Milliseconds between two starts while somebody waited; `#lastPaced` is where the newest of them begins. */
   #pace = 0;
-  #lastFree: number | undefined;
+  #lastPaced: number | undefined;
 
   constructor(limits: WorkLimits) {
     this.#limits = limits;
@@ -53,30 +63,27 @@ export class WorkLimit {
   }
 
   /**
-   * A place at once, or as soon as one is free; undefined when it is to be refused. A request that `waits` for something to
-   * happen (a stream, a long poll) gives its place back by itself after its first 100 ms.
+   * A place as soon as it is this one's turn; undefined, at once or after a second, when it is to be refused. A request that
+   * `waits` for something to happen (a stream, a long poll) gives its place back by itself after its first 100 ms.
    */
-  enter(waits: boolean): Place | undefined | Promise<Place | undefined> {
-    const { atOnce, waiting } = this.#limits;
-    if ((this.#limits.lag?.() ?? 0) > PATIENCE_MS) return undefined;
-    if (this.#working < atOnce) {
-      this.#working += 1;
-      return this.#place(waits);
-    }
-    if (this.#line.size >= waiting || (this.#line.size + 1) * this.#pace > PATIENCE_MS) return undefined;
-    return this.#standInLine().then((served) => (served ? this.#place(waits) : undefined));
+  async enter(waits: boolean): Promise<Place | undefined> {
+    const { size } = this.#line;
+    if (size >= this.#limits.waiting || size * this.#pace > PATIENCE_MS) return undefined;
+    this.#somebodyCame = true;
+    return (await this.#standInLine()) ? this.#place(waits) : undefined;
   }
 
   #standInLine(): Promise<boolean> {
     return new Promise((resolve) => {
       const end = (isServed: boolean) => {
         clearTimeout(timer);
-        this.#line.delete(served);
+        this.#line.delete(begin);
         resolve(isServed);
       };
-      const served = () => end(true);
+      const begin = () => end(true);
       const timer = setTimeout(() => end(false), LONGEST_MS);
-      this.#line.add(served);
+      this.#line.add(begin);
+      this.#askToBegin();
     });
   }
 
@@ -86,24 +93,47 @@ export class WorkLimit {
       if (!taken) return;
       taken = false;
       clearTimeout(timer);
-      this.#free();
+      this.#working -= 1;
+      this.#askToBegin();
     };
     const timer = waits ? setTimeout(leave, WORK_OF_WAITERS_MS) : undefined;
     return { leave };
   }
 
-  /** The place goes to who waits longest, and only if nobody does it stays empty. */
-  #free(): void {
-    const [next] = this.#line;
-    this.#notePace(next !== undefined);
-    if (next) next();
-    else this.#working -= 1;
+  #askToBegin(): void {
+    const wanted = Math.min(this.#line.size, this.#limits.atOnce - this.#working);
+    for (; this.#attempts < wanted; this.#attempts++) setImmediate(() => this.#attempt());
   }
 
-  /** Places that become free while nobody waits say nothing of how fast the work goes. */
-  #notePace(somebodyWaits: boolean): void {
+  /** Begins the work of whoever waits longest, if this turn of the loop has room for it. */
+  #attempt(): void {
+    this.#attempts -= 1;
     const now = performance.now();
-    if (somebodyWaits && this.#lastFree !== undefined) this.#pace += (now - this.#lastFree - this.#pace) * NEWEST;
-    this.#lastFree = somebodyWaits ? now : undefined;
+    this.#turn ??= this.#newTurn(now);
+    const [begin] = this.#line;
+    if (begin && this.#turn.begins && now - this.#turn.began <= TURN_MS && this.#working < this.#limits.atOnce) {
+      begin();
+      this.#working += 1;
+      this.#notePace(now);
+    }
+    this.#askToBegin();
+  }
+
+  /** Nothing is begun as long as others are just coming in, unless that takes too long. */
+  #newTurn(now: number) {
+    setImmediate(() => {
+      this.#turn = undefined; // the first thing in the next turn
+    });
+    const looked = now - this.#lastStart > Math.max(LEAST_LOOKING_MS, this.#pace * (1 + LOOKING));
+    const begins = looked || !this.#somebodyCame;
+    this.#somebodyCame = false;
+    return { began: now, begins };
+  }
+
+  /** Starts with nobody behind them say nothing of how fast the line moves. */
+  #notePace(now: number): void {
+    if (this.#lastPaced !== undefined) this.#pace += (now - this.#lastPaced - this.#pace) * NEWEST;
+    this.#lastPaced = this.#line.size > 0 ? now : undefined;
+    this.#lastStart = now;
   }
 }

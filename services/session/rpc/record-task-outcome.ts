@@ -20,5 +20,6 @@ export const recordTaskOutcome =
     if (request.success && isOpen(session) && wantsTouch(session, now))
       await deps.sessions.touch(currentTenant(), session, now);
     await deps.fences.confirm(session);
+    if (request.success) deps.succeeded.set(`${currentTenant()} ${request.taskId}`, true);
     return create(RecordTaskOutcomeResponseSchema, { session: presentSession(session) });
   };

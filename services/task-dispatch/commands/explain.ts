@@ -1,8 +1,8 @@
 import { currentTenant } from '../../lib/context.ts';
 import type { Executor } from '../../lib/db/database.ts';
-import { changeSessions } from '../change-sessions.ts';
+import { changeSessionsAsking } from '../change-sessions.ts';
 import type { TaskDeps } from '../deps.ts';
-import { type Match, matchMessages, provesUnsent, type Receipt, type Said, type Window } from '../domain/match.ts';
+import { type Match, matchMessages, provesUnsent, type Said, type Window } from '../domain/match.ts';
 import { afterProof } from '../domain/retry.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { findReceipts, matchReceipt } from '../store/receipts.ts';
@@ -60,22 +60,35 @@ async function judge(deps: TaskDeps, { accountKey, shopKey, messages, window }: 
 
 function settle(deps: TaskDeps, matches: readonly Match[], unsent: readonly StoredTask[]): Promise<void> {
   const sessionIds = [...matches.map((match) => match.receipt.sessionId), ...unsent.map((task) => task.sessionId)];
-  return changeSessions(deps, 'explain', [...new Set(sessionIds)], async (unit) => {
-    for (const { message, receipt } of matches) await remember(unit, deps, receipt, message);
+  const tied = (unit: SessionUnit) => tie(unit, deps, matches);
+  return changeSessionsAsking(deps, 'explain', [...new Set(sessionIds)], tied, async (unit, tasks) => {
+    for (const task of tasks) await remember(unit, task, matches);
     for (const task of unsent) await requeueUnsent(unit, task);
   });
 }
 
-async function remember(unit: SessionUnit, deps: TaskDeps, receipt: Receipt, { messageId }: Said): Promise<void> {
+/** Ties receipts to their messages, and locks their tasks. Throws Stale when one is tied already. */
+async function tie(unit: SessionUnit, deps: TaskDeps, matches: readonly Match[]): Promise<StoredTask[]> {
+  const taskIds = [...new Set(matches.map(({ receipt }) => receipt.taskId))];
   try {
-    if (!(await matchReceipt(unit.tx, unit.tenant, receipt, messageId))) throw new Stale();
+    const [tied, ...tasks] = await Promise.all([
+      Promise.all(
+        matches.map(({ receipt, message }) => matchReceipt(unit.tx, unit.tenant, receipt, message.messageId)),
+      ),
+      ...taskIds.map((taskId) => unit.lockTask(taskId)),
+    ]);
+    if (tied.every(Boolean)) return tasks.filter((task) => task !== undefined);
   } catch (error) {
-    throw deps.db.isDuplicateKey(error) ? new Stale() : error;
+    if (!deps.db.isDuplicateKey(error)) throw error;
   }
-  const task = await unit.lockTask(receipt.taskId);
-  if (!task || task.status === 'completed') return;
-  const fields = { matchedMessageId: messageId, errorMessage: '' };
-  await unit.apply(task, 'complete', evidence('matched_message'), fields);
+  throw new Stale();
+}
+
+/** What a message proves sent is completed. */
+async function remember(unit: SessionUnit, task: StoredTask, matches: readonly Match[]): Promise<void> {
+  if (task.status === 'completed') return;
+  const matchedMessageId = matches.find(({ receipt }) => receipt.taskId === task.taskId)?.message.messageId;
+  await unit.apply(task, 'complete', evidence('matched_message'), { matchedMessageId, errorMessage: '' });
 }
 
 /** What was unknown when it was judged may be settled by now. */

@@ -69,10 +69,19 @@ export class SessionUnit {
 
   /** Locks the fences of the sessions. */
   static async open(options: UnitOptions, sessionIds: readonly string[]): Promise<SessionUnit> {
+    return (await SessionUnit.openAsking(options, sessionIds, async () => {})).unit;
+  }
+
+  /** The same, and with that request whatever else `ask` asks for: it runs when the fences are locked. */
+  static async openAsking<F>(
+    options: UnitOptions,
+    sessionIds: readonly string[],
+    ask: (unit: SessionUnit) => Promise<F>,
+  ): Promise<{ unit: SessionUnit; found: F }> {
     const unit = new SessionUnit(options);
-    for (const fence of await lockFences(options.tx, options.tenant, sessionIds))
-      unit.#fences.set(fence.sessionId, fence);
-    return unit;
+    const [fences, found] = await Promise.all([lockFences(options.tx, options.tenant, sessionIds), ask(unit)]);
+    for (const fence of fences) unit.#fences.set(fence.sessionId, fence);
+    return { unit, found };
   }
 
   /** Locks the fence of a task's session and then the task, in one request; no task when there is none of this id. */
@@ -94,6 +103,11 @@ export class SessionUnit {
   /** What is known of who may speak; undefined for a session that was never heard of. */
   fence(sessionId: string): Fence | undefined {
     return this.#fences.get(sessionId);
+  }
+
+  /** The fences that are locked here. */
+  fences(): Iterable<Fence> {
+    return this.#fences.values();
   }
 
   /** Begins to keep a fence for a session that has none. */

@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { isWork, type Place, WorkLimit } from '../../../services/lib/server/work-limit.ts';
 
-const taken = (place: unknown): Place => {
-  expect(place).toMatchObject({ leave: expect.any(Function) });
-  return place as Place;
+/** The place, which has to be one. */
+const placeOf = async (entering: Promise<Place | undefined>): Promise<Place> => {
+  const place = await entering;
+  if (!place) throw new Error('refused');
+  return place;
 };
 
 describe('the limit of work', () => {
@@ -11,102 +13,107 @@ describe('the limit of work', () => {
     vi.useRealTimers();
   });
 
-  it('gives a place at once while there are some', () => {
-    const limit = new WorkLimit({ atOnce: 2, waiting: 0 });
-    taken(limit.enter(false));
-    taken(limit.enter(false));
+  it('gives places while there are some', async () => {
+    const limit = new WorkLimit({ atOnce: 2, waiting: 1 });
+    await placeOf(limit.enter(false));
+    await placeOf(limit.enter(false));
     expect(limit.working).toBe(2);
   });
 
-  it('refuses at once when places and line are full', () => {
-    const limit = new WorkLimit({ atOnce: 1, waiting: 0 });
-    taken(limit.enter(false));
-    expect(limit.enter(false)).toBeUndefined();
+  it('refuses at once when the line is full', async () => {
+    const limit = new WorkLimit({ atOnce: 1, waiting: 1 });
+    const first = await placeOf(limit.enter(false));
+    const second = limit.enter(false);
+    expect(await limit.enter(false)).toBeUndefined();
+    first.leave();
+    await placeOf(second);
   });
 
   it('gives a free place to whoever waits longest', async () => {
     const limit = new WorkLimit({ atOnce: 1, waiting: 2 });
-    const first = taken(limit.enter(false));
+    const first = await placeOf(limit.enter(false));
     const served: string[] = [];
     const standInLine = async (name: string) => {
-      const place = await limit.enter(false);
+      const place = await placeOf(limit.enter(false));
       served.push(name);
       return place;
     };
     const second = standInLine('second');
     const third = standInLine('third');
     first.leave();
-    taken(await second).leave();
-    taken(await third);
+    (await second).leave();
+    await third;
     expect(served).toEqual(['second', 'third']);
     expect(limit.working).toBe(1);
   });
 
-  it('refuses while the event loop is more than half a second behind', () => {
-    let lag = 501;
-    const limit = new WorkLimit({ atOnce: 1, waiting: 1, lag: () => lag });
-    expect(limit.enter(false)).toBeUndefined();
-    lag = 500;
-    taken(limit.enter(false));
+  it('sees everybody who is there before it begins the next work', async () => {
+    const limit = new WorkLimit({ atOnce: 10, waiting: 10 });
+    const seen: number[] = [];
+    const cameIn = Array.from({ length: 3 }, async () => {
+      await placeOf(limit.enter(false));
+      seen.push(limit.working);
+    });
+    expect(limit.working).toBe(0);
+    await Promise.all(cameIn);
+    expect(seen).toEqual([1, 2, 3]);
   });
 
-  it('lets nobody into the line who would wait for more than half a second', async () => {
+  it.each([
+    ['as many as can be begun in half a second', 100, 100, 5],
+    ['as many as there is room for, when work is fast', 1, 20, 20],
+  ])('lets into the line %s', async (_, everyMs, waiting, expected) => {
     vi.useFakeTimers();
-    const limit = new WorkLimit({ atOnce: 1, waiting: 100 });
-    let working = taken(limit.enter(false));
+    const limit = new WorkLimit({ atOnce: 1, waiting });
+    let working = await turn(limit.enter(false));
     let next = limit.enter(false);
-    for (let turn = 0; turn < 60; turn++) {
-      vi.advanceTimersByTime(100);
+    for (let n = 0; n < 100; n++) {
+      const after = limit.enter(false);
+      await vi.advanceTimersByTimeAsync(everyMs);
       working.leave();
-      working = taken(await next);
-      next = limit.enter(false);
+      working = await turn(next);
+      next = after;
     }
-    // a place every 100 ms: with the one in line, five can be had in half a second
-    const fresh = Array.from({ length: 10 }, () => limit.enter(false));
-    expect(fresh.filter((place) => place !== undefined)).toHaveLength(4);
+    const line = [next, ...Array.from({ length: waiting }, () => limit.enter(false))];
+    const refused = new Set<number>();
+    for (const [index, entering] of line.entries()) void entering.then((place) => place ?? refused.add(index));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(line.length - refused.size).toBe(expected);
   });
 
-  it('forms a line again when the work goes faster', async () => {
-    vi.useFakeTimers();
-    const limit = new WorkLimit({ atOnce: 1, waiting: 100 });
-    let working = taken(limit.enter(false));
-    for (const pause of [...Array(60).fill(400), ...Array(60).fill(1)]) {
-      const next = limit.enter(false);
-      vi.advanceTimersByTime(pause);
-      working.leave();
-      working = taken(await next);
-    }
-    const fresh = Array.from({ length: 50 }, () => limit.enter(false));
-    expect(fresh).not.toContain(undefined);
-  });
+  /** The place, which comes with the next turn of the event loop. */
+  async function turn(entering: Promise<Place | undefined>): Promise<Place> {
+    await vi.advanceTimersByTimeAsync(1);
+    return placeOf(entering);
+  }
 
-  it('refuses who has waited for a second all the same', async () => {
+  it('refuses who has waited for a second', async () => {
     vi.useFakeTimers();
     const limit = new WorkLimit({ atOnce: 1, waiting: 1 });
-    const first = taken(limit.enter(false));
+    const first = await turn(limit.enter(false));
     const waiting = limit.enter(false);
-    vi.advanceTimersByTime(1_000);
+    await vi.advanceTimersByTimeAsync(1_000);
     expect(await waiting).toBeUndefined();
     first.leave();
     expect(limit.working).toBe(0);
   });
 
-  it('counts a place that is left twice once', () => {
-    const limit = new WorkLimit({ atOnce: 2, waiting: 0 });
-    const first = taken(limit.enter(false));
-    taken(limit.enter(false));
+  it('counts a place that is left twice once', async () => {
+    const limit = new WorkLimit({ atOnce: 2, waiting: 1 });
+    const first = await placeOf(limit.enter(false));
+    await placeOf(limit.enter(false));
     first.leave();
     first.leave();
     expect(limit.working).toBe(1);
   });
 
-  it('takes the place of what waits for something else back after 100 ms', () => {
+  it('takes the place of what waits for something else back after 100 ms', async () => {
     vi.useFakeTimers();
-    const limit = new WorkLimit({ atOnce: 1, waiting: 0 });
-    const poll = taken(limit.enter(true));
-    vi.advanceTimersByTime(99);
+    const limit = new WorkLimit({ atOnce: 1, waiting: 1 });
+    const poll = await turn(limit.enter(true));
+    await vi.advanceTimersByTimeAsync(98);
     expect(limit.working).toBe(1);
-    vi.advanceTimersByTime(1);
+    await vi.advanceTimersByTimeAsync(2);
     expect(limit.working).toBe(0);
     poll.leave();
     expect(limit.working).toBe(0);

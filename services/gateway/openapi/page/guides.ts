@@ -45,7 +45,7 @@ export class Guides {
 }
 
 function titleOf(text: string): string | undefined {
-  return /^# +(.+)$/m.exec(text)?.[1]?.trim();
+  return /^# +(.+)$/m.exec(text)?.[1]?.trim().replaceAll('`', '');
 }
 
 function contentsOf(text: string): Html {

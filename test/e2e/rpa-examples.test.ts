@@ -1,0 +1,140 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { unique } from '../make.ts';
+import { steps } from '../steps.ts';
+import { startWorld, type World } from '../world.ts';
+
+let world: World;
+let windows: string;
+beforeAll(async () => {
+  world = await startWorld('embedded');
+});
+afterAll(() => world[Symbol.asyncDispose]());
+beforeEach(() => {
+  windows = mkdtempSync(join(tmpdir(), 'auto-session-windows-'));
+});
+afterEach(() => rmSync(windows, { recursive: true }));
+
+/** Runs an example until it has nothing more to do; returns what it printed. */
+async function run(
+  name: 'sender' | 'receiver',
+  args: readonly string[] = [],
+  url = world.rest.baseUrl,
+): Promise<string> {
+  const words = [`examples/rpa/${name}.ts`, '--windows', windows, '--once', ...args];
+  const env = { ...process.env, AUTOSESSION_URL: url };
+  const { stdout } = await promisify(execFile)(process.execPath, words, { env, timeout: 20_000 });
+  return stdout.trim();
+}
+
+const windowFiles = () => readdirSync(windows).filter((file) => file.endsWith('.window'));
+
+/** A place in front of the system, where something happens before a request goes on; what throws there hangs up. */
+async function inFront(before: (path: string) => Promise<unknown> | undefined) {
+  const server = createServer(async (request, response) => {
+    const { method = 'GET', url = '/' } = request;
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const token = String(request.headers['x-lease-token'] ?? '');
+    const body = method === 'POST' ? Buffer.concat(chunks).toString() : undefined;
+    try {
+      await before(url);
+      const headers = { 'content-type': 'application/json', 'x-lease-token': token };
+      const answer = await world.rest.send(method, url, { headers, body });
+      response.writeHead(answer.status).end(JSON.stringify(answer.body));
+    } catch {
+      request.socket.destroy();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, [Symbol.dispose]: () => void server.close() };
+}
+
+describe('the sender to copy', () => {
+  it('is 60 lines at most, and so is the receiver', () => {
+    for (const name of ['sender', 'receiver', 'rest'])
+      expect(readFileSync(`examples/rpa/${name}.ts`, 'utf8').trim().split('\n').length).toBeLessThanOrEqual(60);
+  });
+
+  it('presses nothing when a human takes the session over after the fetch', async () => {
+    const { create, takeOver, status } = steps(world);
+    const { body, data } = await create();
+    using front = await inFront((path) => (path.endsWith('/extend') ? takeOver(data.session_id) : undefined));
+    expect(await run('sender', ['--account', body.account_id, '--worker', unique()], front.url)).toBe(
+      'not sent, HANDED_OVER: failed',
+    );
+    expect(windowFiles()).toEqual([]);
+    expect(await status(data.session_id)).toMatchObject({ status: 'manual_live', task_status: 'failed' });
+  });
+
+  it('types nothing when the human was there before the fetch', async () => {
+    const { create, takeOver } = steps(world);
+    const { body, data } = await create();
+    using front = await inFront((path) => (path.endsWith('/send_info') ? takeOver(data.session_id) : undefined));
+    expect(await run('sender', ['--account', body.account_id, '--worker', unique()], front.url)).toBe(
+      'not ours to send: HANDED_OVER',
+    );
+    expect(windowFiles()).toEqual([]);
+  });
+
+  it.each([
+    ['pressed', 'sent: completed', 'completed'],
+    ['fetched', 'not sent, RESTARTED: failed', 'failed'],
+    ['pressing', '', 'sent'],
+  ])('says after a crash what it knows, and no more: %s', async (stage, printed, taskStatus) => {
+    const { create, claimAndFetch, status } = steps(world);
+    const { body, data } = await create();
+    const { taskId: task_id, sessionId: session_id, token: lease_token } = await claimAndFetch(body.account_id);
+    const worker = unique();
+    const journal = join(windows, `${worker}.journal`);
+    writeFileSync(journal, JSON.stringify({ stage, task: { task_id, session_id, lease_token } }));
+    expect(await run('sender', ['--account', body.account_id, '--worker', worker])).toBe(printed);
+    expect(await status(data.session_id)).toMatchObject({ task_status: taskStatus });
+    expect([existsSync(journal), windowFiles()]).toEqual([false, []]);
+  });
+
+  it('goes on when the system is away for a moment', async () => {
+    const { body } = await steps(world).create();
+    const cut = new Set(['next_id', 'send_info', 'extend', 'complete']);
+    using front = await inFront(async (path) => {
+      if (cut.delete(/\w+(?=\?|$)/.exec(path)?.[0] ?? '')) throw new Error('cut');
+    });
+    expect(await run('sender', ['--account', body.account_id, '--worker', unique()], front.url)).toBe(
+      'sent: completed',
+    );
+    expect([...cut]).toEqual([]);
+  });
+});
+
+describe('the receiver to copy', () => {
+  const written = (shopName: string, lines: readonly object[]) =>
+    writeFileSync(
+      join(windows, `${encodeURIComponent(shopName)}.window`),
+      lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+    );
+
+  it('uploads all that a window shows, and nothing of it is new again after its restart', async () => {
+    const { body } = await steps(world).create();
+    const time = new Date(world.clock.now()).toISOString();
+    const line = { nick: body.shop_name, content: '在', time };
+    written(body.shop_name, [line, line]);
+    expect(await run('receiver')).toBe('2 new of 2: active, bot_active');
+    expect(await run('receiver')).toBe('0 new of 2: active, bot_active');
+    written(body.shop_name, [line, line, line]);
+    expect(await run('receiver')).toBe('1 new of 3: active, bot_active');
+  });
+
+  it('tells of a human who typed in the window', async () => {
+    const { body } = await steps(world).create();
+    const time = new Date(world.clock.now()).toISOString();
+    written(body.shop_name, [{ nick: body.account_id, content: '我来', time }]);
+    expect(await run('receiver')).toBe('1 new of 1: transferred, manual_live');
+  });
+});

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { fencesOf } from '../../scripts/docs/fences.ts';
+import { eventually } from '../eventually.ts';
+import { sessionBody } from '../make.ts';
+import { restClient } from '../rest-client.ts';
+import { nats, redis } from '../servers.ts';
+import { createDatabase, stackAvailable } from '../stack.ts';
+import { runToEnd, startServerProcess } from './server-process.ts';
+
+const bash = (script: string) => promisify(execFile)('bash', ['-ec', script]);
+
+/** The page's dump, of this database, and its way back. */
+function backupOf(mysqlUrl: string, file: string) {
+  const shown = fencesOf(readFileSync('docs/operations.md', 'utf8')).find(({ text }) => text.startsWith('mysqldump '));
+  const { hostname, port, username, password, pathname } = new URL(mysqlUrl);
+  const database = pathname.slice(1);
+  const server = `--host=${hostname} --port=${port} --user=${username} --password=${password}`;
+  const dump = shown?.text
+    .replace('--host=127.0.0.1 --user=auto_session --password auto_session', `${server} ${database}`)
+    .replace('auto_session.sql', file);
+  const empty = `DROP DATABASE ${database}; CREATE DATABASE ${database}`;
+  return {
+    make: () => bash(dump ?? 'false'),
+    restore: () => bash(`mysql ${server} -e '${empty}'; mysql ${server} ${database} < ${file}`),
+  };
+}
+
+describe.runIf(stackAvailable)('a database that was restored to an earlier state', () => {
+  it('keeps every promise when the event log was emptied, as the page on operations says', {
+    timeout: 90_000,
+  }, async () => {
+    await using stack = new AsyncDisposableStack();
+    const folder = await mkdtemp(join(tmpdir(), 'auto-session-backup-'));
+    stack.defer(() => rmSync(folder, { recursive: true }));
+    const [queue, log, mysqlUrl] = [stack.use(await redis()), stack.use(await nats()), await createDatabase()];
+    const env = { MYSQL_URL: mysqlUrl, REDIS_URL: queue.url, NATS_URL: log.url };
+    const backup = backupOf(mysqlUrl, join(folder, 'dump.sql'));
+    const server = stack.use(await startServerProcess(env));
+    const rest = restClient(server.url);
+    const agent = { agent_id: 'agent_01', agent_name: '小王' };
+    const body = sessionBody();
+    const { session_id: sessionId } = await rest.ok(rest.post('/api/sessions/create', body));
+    await backup.make();
+    // the time that will be lost: the fence goes two epochs further, and another session is made
+    await rest.ok(rest.post(`/api/sessions/${sessionId}/takeover`, agent));
+    await rest.ok(rest.post(`/api/sessions/${sessionId}/release`, agent));
+    const lost = await rest.ok(rest.post('/api/sessions/create', sessionBody()));
+    await server.kill();
+    await backup.restore();
+    await log.wipe();
+    await server.start();
+    expect((await rest.get(`/api/sessions/${lost.session_id}/status`)).body.error_code).toBe('SESSION_NOT_FOUND');
+    const lease = await rest.ok(rest.get(`/api/tasks/next_id?account_id=${body.account_id}&wait_seconds=5`));
+    await rest.ok(rest.post(`/api/sessions/${sessionId}/takeover`, agent));
+    expect((await rest.get(`/api/tasks/${lease.task_id}/send_info`)).body.error_code).toBe('HANDED_OVER');
+    await eventually(async () => {
+      const { code, output } = await runToEnd(process.execPath, ['scripts/verify/main.ts'], env).ended;
+      if (code !== 0) throw new Error(output);
+    }, 15_000);
+  });
+});

@@ -1,0 +1,98 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { marked, type Token, type Tokens } from 'marked';
+import { describe, expect, it } from 'vitest';
+import { fencesOf, stepsOf } from '../../../scripts/docs/fences.ts';
+import { sections, walks } from '../../../scripts/docs/generated.ts';
+import { readSection } from '../../../scripts/docs/section.ts';
+import { slugOf } from '../../../services/gateway/openapi/page/markdown.ts';
+import { restApp, stubRoutes } from '../gateway/rest-fixture.ts';
+
+const guides = readdirSync('docs')
+  .filter((file) => /^[a-z].*\.md$/.test(file))
+  .map((file) => `docs/${file}`);
+const pages = [...guides, 'docs/DECISIONS.md', 'README.md', 'README.zh-CN.md'];
+const textOf = (file: string) => readFileSync(file, 'utf8');
+
+describe('what pages say of the code', () => {
+  it.each(sections())('is as the code has it: $name of $file', ({ file, name, text }) => {
+    expect(readSection(file, name)).toBe(text.trim());
+  });
+});
+
+describe('the blocks of the guides', () => {
+  it.each(guides)('of %s are run, are answers or diagrams, or say why they are not run', (file) => {
+    const page = textOf(file);
+    const steps = stepsOf(page);
+    const known = new Set(steps.flatMap(({ command, answer }) => [command.from, answer?.from]));
+    const rest = fencesOf(page).filter(
+      ({ from, language, notRun }) => !known.has(from) && language !== 'mermaid' && !notRun,
+    );
+    expect(rest.map(({ language, text }) => `${language}: ${text}`)).toEqual([]);
+    expect(walks.includes(file)).toBe(steps.length > 0);
+  });
+
+  it('are not run for these reasons alone', () => {
+    const reasons = guides.flatMap((file) =>
+      fencesOf(textOf(file)).flatMap(({ notRun }) => (notRun ? [`${file}: ${notRun}`] : [])),
+    );
+    expect(reasons).toEqual([
+      'docs/operations.md: asks for a server with this name, user and password; the test of restored databases runs it on another',
+      'docs/operations.md: asks for the sqlite3 program, and for a data folder of its own',
+      'docs/send-url.md: an example of a setting',
+      'docs/send-url.md: a server, which the test starts from this line on a free port',
+      'docs/send-url.md: a setting, with which the test starts the system',
+    ]);
+  });
+
+  it('that are diagrams name only participants that they have', () => {
+    const diagrams = guides.flatMap((file) => fencesOf(textOf(file)).filter(({ language }) => language === 'mermaid'));
+    expect(diagrams.map(({ text }) => text.split('\n')[0])).toEqual(expect.arrayContaining(['sequenceDiagram']));
+    for (const { text } of diagrams.filter(({ text }) => text.startsWith('sequenceDiagram'))) {
+      const declared = [...text.matchAll(/^ +participant (\w+)/gm)].map(([, name]) => name);
+      const used = [...text.matchAll(/^ +(\w+)-{1,2}>>(\w+): \S/gm)].flatMap(([, from, to]) => [from, to]);
+      const noted = [...text.matchAll(/^ +Note over ([\w,]+): /gm)].flatMap(([, names = '']) => names.split(','));
+      const lines = text.trim().split('\n').length;
+      expect(1 + declared.length + used.length / 2 + text.split('Note over').length - 1).toBe(lines);
+      expect([...used, ...noted].filter((name) => !declared.includes(name))).toEqual([]);
+    }
+  });
+});
+
+/** The links of a page, wherever they stand. */
+function linksOf(file: string): string[] {
+  const hrefs: string[] = [];
+  marked.walkTokens(marked.lexer(textOf(file)), (token: Token) => {
+    if (token.type === 'link') hrefs.push((token as Tokens.Link).href);
+  });
+  return hrefs;
+}
+
+/** The anchors of a page's headings, as they are shown in the repository and on the server. */
+function anchorsOf(file: string): string[] {
+  const headings = marked.lexer(textOf(file)).filter((token) => token.type === 'heading') as Tokens.Heading[];
+  return headings.map(({ text }) => slugOf(text));
+}
+
+describe('the links', () => {
+  it.each(pages)('of %s lead to files and headings that there are', (file) => {
+    const broken = linksOf(file).filter((href) => {
+      const [path = '', anchor] = decodeURI(href).split('#');
+      if (/^https?:/.test(href) || path.startsWith('/')) return false;
+      const target = path === '' ? file : join(dirname(file), path);
+      return !existsSync(target) || (anchor !== undefined && !anchorsOf(target).includes(anchor));
+    });
+    expect(broken).toEqual([]);
+  });
+
+  it('to other hosts are none, and those to the server are answered', async () => {
+    const absolute = pages.flatMap(linksOf).filter((href) => /^(https?:|\/)/.test(href));
+    expect(absolute.filter((href) => !href.startsWith('/'))).toEqual([]);
+    await using app = await restApp(stubRoutes());
+    for (const url of new Set(absolute)) expect([url, (await app.inject(url)).statusCode]).toEqual([url, 200]);
+  });
+
+  it('lead to every guide from the README', () => {
+    for (const file of guides) expect(linksOf('README.md')).toContain(file);
+  });
+});

@@ -1,0 +1,45 @@
+import type { Token, Tokens } from 'marked';
+import { describe, expect, it } from 'vitest';
+import { blocksOf, codeWords } from './markdown.ts';
+
+/** What of a block is the same in every language: what it is, how much of it there is, and the words of programs in it. */
+function skeleton(block: Token): unknown {
+  const words = (text: string) => [...new Set(codeWords(text))].sort();
+  switch (block.type) {
+    case 'heading':
+      return ['heading', (block as Tokens.Heading).depth];
+    case 'code':
+      return ['code', (block as Tokens.Code).lang, withoutComments((block as Tokens.Code).text)];
+    case 'table':
+      return ['table', (block as Tokens.Table).rows.map((row) => row.map(({ text }) => words(text)))];
+    case 'list':
+      return ['list', (block as Tokens.List).items.map(({ text }) => words(text))];
+    default:
+      return [block.type, words(block.raw)];
+  }
+}
+
+/** Comments may be translated. */
+function withoutComments(code: string): string[] {
+  return code.split('\n').map((line) => line.replace(/\s+#( .*)?$/, ''));
+}
+
+describe('README.zh-CN.md', () => {
+  const [english, chinese] = [blocksOf('README.md'), blocksOf('README.zh-CN.md')];
+
+  it('has the blocks of README.md, one by one, with the same code and the same names', () => {
+    expect(chinese.map(skeleton)).toEqual(english.map(skeleton));
+  });
+
+  it('is Chinese where README.md is prose', () => {
+    const prose = chinese.filter(({ type }) => type === 'paragraph' || type === 'list');
+    expect(prose.length).toBeGreaterThan(20);
+    const foreign = prose.filter(({ raw }) => !/\p{Script=Han}/u.test(raw));
+    expect(foreign.map(({ raw }) => raw)).toEqual(['[English](README.md)']);
+  });
+
+  it('and README.md lead to each other at their tops', () => {
+    expect(english[1]?.raw).toContain('(README.zh-CN.md)');
+    expect(chinese[1]?.raw).toContain('(README.md)');
+  });
+});
