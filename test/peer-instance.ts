@@ -48,6 +48,7 @@ export async function peerInstance(name: string, work: Work = {}): Promise<PeerI
       observeInterceptor({ logger: createLogger('silent'), metrics: createMetrics(false) }),
       contextInterceptor({ authenticate: anonymous, hopSecret: HOP_SECRET, ids: ulidIds(systemClock) }),
     ],
+    hopSecret: HOP_SECRET,
     host: '127.0.0.1',
     port: 0,
   });

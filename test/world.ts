@@ -61,6 +61,7 @@ export async function startWorld(backend: BackendName, options: WorldOptions = {
     AUTOSESSION_HTTP_PORT: '0',
     AUTOSESSION_RPC_PORT: '0',
     AUTOSESSION_DATA_DIR: ':memory:',
+    AUTOSESSION_MAX_WAIT_MS: '60000', // the machine may be busy with other tests
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
     ...servers?.env,
     ...options.env,

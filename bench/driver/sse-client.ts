@@ -1,14 +1,17 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Arrived } from './jobs/streams.ts';
 
 const OPENING_AT_A_TIME = 50;
+const ATTEMPTS = 60;
+const RETRY_MS = 1_000;
 
 /** Opens event streams over SSE, each on a connection of its own; resolves when all of them have begun. */
 export async function openSse(url: string, count: number, arrived: Arrived): Promise<AsyncDisposable> {
   const agent = new Agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY });
   const responses: IncomingMessage[] = [];
   for (let open = 0; open < count; open += OPENING_AT_A_TIME) {
-    const some = Array.from({ length: Math.min(OPENING_AT_A_TIME, count - open) }, () => openOne(url, agent, arrived));
+    const some = Array.from({ length: Math.min(OPENING_AT_A_TIME, count - open) }, () => opened(url, agent, arrived));
     responses.push(...(await Promise.all(some)));
   }
   return {
@@ -19,9 +22,21 @@ export async function openSse(url: string, count: number, arrived: Arrived): Pro
   };
 }
 
-function openOne(url: string, agent: Agent, arrived: Arrived): Promise<IncomingMessage> {
+/** Tries again where it is refused for now, as an EventSource does. */
+async function opened(url: string, agent: Agent, arrived: Arrived): Promise<IncomingMessage> {
+  for (let attempt = 1; ; attempt++) {
+    const response = await openOne(url, agent, arrived);
+    if (response) return response;
+    if (attempt === ATTEMPTS) throw new Error('the streams could not be opened: refused again and again');
+    await delay(RETRY_MS * Math.random());
+  }
+}
+
+/** The stream, or undefined when it is refused for now. */
+function openOne(url: string, agent: Agent, arrived: Arrived): Promise<IncomingMessage | undefined> {
   return new Promise((resolve, reject) => {
     const sent = request(`${url}/api/events/stream?types=session_created`, { agent }, (response) => {
+      if (response.statusCode === 503) return resolve(void response.resume());
       if (response.statusCode !== 200) return reject(new Error(`no stream: ${response.statusCode}`));
       let rest = '';
       response.setEncoding('utf8');

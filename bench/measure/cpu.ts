@@ -41,14 +41,14 @@ function statOf(pid: number): number[] {
   }
 }
 
-const QUIET_MS = 200;
+const QUIET_MS = 150;
 /** Idle loops take a little all the time. */
 const QUIET_TICKS = 3;
 const LONGEST_MS = 15_000;
 
 /** Waits until the processes have nothing left to do, so that what a load left behind is counted as its own. */
-export async function settle(processes: Processes): Promise<void> {
-  const until = performance.now() + LONGEST_MS;
+export async function settle(processes: Processes, longestMs = LONGEST_MS): Promise<void> {
+  const until = performance.now() + longestMs;
   const total = () => processes.reduce((sum, { pid }) => sum + ticksOf(pid), 0);
   let last = total();
   for (let quiet = 0; quiet < 2 && performance.now() < until; ) {

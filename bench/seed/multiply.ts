@@ -12,22 +12,22 @@ const CHUNK = 100_000;
 const IDS_EACH = 100;
 
 /** The copies with the numbers `from` to `to` of `all`. */
-export interface Range {
+interface Range {
   readonly from: number;
   readonly to: number;
   readonly all: number;
 }
 
 /**
- * Copies the templates, each by its share, with ids of their own that sort before every present one, and spreads what is
+ * Makes so many copies of the templates, of each by its share, with ids of their own that sort before every present one, and spreads what is
  * finished over the last 30 days. Runs inside the database, on several connections at once.
  */
 export async function multiply(
   connections: readonly Connection[],
   templates: readonly Template[],
-  range: Range,
+  sessions: number,
 ): Promise<void> {
-  const statements = chunks(range).flatMap((chunk) =>
+  const statements = chunks(sessions).flatMap((chunk) =>
     templates.flatMap((template, index) => {
       const before = templates.slice(0, index).reduce((sum, { share }) => sum + share, 0);
       const numberOf = idNumbers(template);
@@ -42,9 +42,9 @@ export async function multiply(
   );
 }
 
-function chunks({ from, to, all }: Range): Range[] {
-  const starts = Array.from({ length: Math.ceil((to - from + 1) / CHUNK) }, (_, index) => from + index * CHUNK);
-  return starts.map((start) => ({ from: start, to: Math.min(to, start + CHUNK - 1), all }));
+function chunks(all: number): Range[] {
+  const starts = Array.from({ length: Math.ceil(all / CHUNK) }, (_, index) => 1 + index * CHUNK);
+  return starts.map((from) => ({ from, to: Math.min(all, from + CHUNK - 1), all }));
 }
 
 /** The statements that copy a table's rows: one per row of the template. */

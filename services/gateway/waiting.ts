@@ -1,6 +1,7 @@
-import type { DescService, MessageInitShape } from '@bufbuild/protobuf';
+import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
 import type { CallOptions, Client } from '@connectrpc/connect';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
+import { messageCheck } from '../lib/interceptors/validate.ts';
 import type { Directory } from '../lib/module.ts';
 
 /** A stop waits for so long at most, and is over before the process cuts what is left. */
@@ -25,7 +26,10 @@ export function waitingInParts(directory: Directory, stopping: AbortSignal): Dir
 }
 
 function waiting(tasks: Tasks, stopping: AbortSignal): Tasks {
+  const check = messageCheck();
+  const { input } = TaskService.method.claimNextTask;
   const claimNextTask = async (request: ClaimRequest, options?: CallOptions) => {
+    check(input, create(input, request)); // its parts would pass
     const until = performance.now() + (request.waitSeconds ?? 0) * 1_000;
     for (;;) {
       const left = Math.max(0, Math.ceil((until - performance.now()) / 1_000));

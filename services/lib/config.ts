@@ -18,6 +18,8 @@ export interface Config {
   /** Requests from outside that are worked on at a time, and those that may wait for their turn. */
   readonly maxRequests: number;
   readonly maxWaiting: number;
+  /** Milliseconds that one of them may wait, as fast as the line moves. */
+  readonly maxWaitMs: number;
   readonly logLevel: string;
   /** IANA name; for times in requests that carry no zone. */
   readonly timezone: string;

@@ -58,6 +58,7 @@ export function loadConfig(env: Env, placed: Placed = WHOLE): Config {
     apiKeys: parseApiKeys(read.text('AUTOSESSION_API_KEYS', ''), read.problem),
     maxRequests: read.integer('AUTOSESSION_MAX_REQUESTS', 64, 1, 10_000),
     maxWaiting: read.integer('AUTOSESSION_MAX_WAITING', 256, 1, 100_000),
+    maxWaitMs: read.integer('AUTOSESSION_MAX_WAIT_MS', 500, 10, 60_000),
     logLevel: read.oneOf('LOG_LEVEL', 'info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     timezone: read.timezone('AUTOSESSION_TIMEZONE', 'Asia/Shanghai'),
     maxInactiveMinutes: read.integer('AUTOSESSION_MAX_INACTIVE_MINUTES', 120, 1, 525_600),

@@ -71,12 +71,12 @@ export async function startProcess(
     const { deps, description, callers } = await openDeps(config, modules, overrides, stop.signal, stack);
     const peers = connectPeers(deps, remote, stack);
     const started = await startModules(deps, modules, peers, stack);
-    const { directory, running, routes, interceptors } = started;
+    const { directory, running } = started;
     startBackground(deps, modules, running, stack);
-    const { services, hopSecret } = started;
+    const { services } = started;
     const { ownPagesOnly } = callers;
-    const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps, services, hopSecret) : undefined;
-    const ports = await listen(deps, { running, services, routes, interceptors, ownPagesOnly, work }, stop.signal);
+    const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps, services) : undefined;
+    const ports = await listen(deps, { ...started, ownPagesOnly, work }, stop.signal);
     stack.defer(async () => {
       stop.abort();
       await Promise.all(ports.map((port) => port.close(GRACE_MS)));
@@ -187,9 +187,9 @@ function startBackground(
 }
 
 /** What bounds the requests from outside, on both ports together: one process is one event loop. */
-function workGuard({ config, metrics }: Deps, services: readonly DescService[], hopSecret: string): WorkGuard {
-  const limit = new WorkLimit({ atOnce: config.maxRequests, waiting: config.maxWaiting });
-  return { limit, metrics, services, hopSecret };
+function workGuard({ config, metrics }: Deps, services: readonly DescService[]): WorkGuard {
+  const limit = new WorkLimit({ atOnce: config.maxRequests, waiting: config.maxWaiting, patienceMs: config.maxWaitMs });
+  return { limit, metrics, services };
 }
 
 async function listen(
@@ -199,12 +199,13 @@ async function listen(
     services: readonly DescService[];
     routes: (router: ConnectRouter) => void;
     interceptors: Interceptor[];
+    hopSecret: string;
     ownPagesOnly: boolean;
     work?: WorkGuard;
   },
   stopping: AbortSignal,
 ) {
-  const { running, services, interceptors, ownPagesOnly, work } = what;
+  const { running, services, interceptors, hopSecret, ownPagesOnly, work } = what;
   const databaseAnswers = () =>
     sql`SELECT 1`.execute(deps.db.of()).then(
       () => true,
@@ -243,6 +244,7 @@ async function listen(
     },
     interceptors,
     work,
+    hopSecret,
     host,
     port: rpcPort,
   }).catch(async (error) => {

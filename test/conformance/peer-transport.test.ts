@@ -5,6 +5,7 @@ import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { createDirectory } from '../../services/lib/directory.ts';
 import { ErrorReason, errorInfo, refuse } from '../../services/lib/errors/refuse.ts';
+import { createLogger } from '../../services/lib/log.ts';
 import { type PeerOptions, peerTransport } from '../../services/lib/rpc/peer-transport.ts';
 import { eventually } from '../eventually.ts';
 import { HOP_SECRET, peerInstance, type Work } from '../peer-instance.ts';
@@ -184,6 +185,20 @@ describe('a call to another process', () => {
       expect(new Set(await Promise.all(claims.map(reasonOf)))).toContain(ErrorReason.SERVICE_UNAVAILABLE);
     });
     for (let times = 0; times < 4; times += 1) expect(await peers.get()).toBe('second');
+  });
+
+  it('is made elsewhere when an instance takes it for a stranger’s, and never looks like the caller’s fault', async () => {
+    const lines: string[] = [];
+    const logger = createLogger('error', { write: (line) => void lines.push(line) });
+    const strange = (name: string) => {
+      if (name === 'first') throw refuse(ErrorReason.UNAUTHENTICATED, 'who are you?');
+    };
+    await using peers = await twoInstances({ getTask: strange, claimNextTask: strange }, { logger });
+    const claim = () => reasonOf(peers.tasks.claimNextTask({}));
+    await eventually(async () => expect([await claim(), await claim()]).toContain(ErrorReason.SERVICE_UNAVAILABLE));
+    for (let times = 0; times < 4; times += 1) expect(await peers.get()).toBe('second');
+    const { event, address } = JSON.parse(lines[0] ?? '{}');
+    expect([event, address, lines.length]).toEqual(['peer_has_other_secret', peers.first.address, 1]);
   });
 
   it('is not made much more often when no instance can', async () => {

@@ -3,14 +3,22 @@ import { createValidator, type Violation } from '@bufbuild/protovalidate';
 import type { Interceptor } from '@connectrpc/connect';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 
-/** Refuses requests that break the rules of their proto: INVALID_ARGUMENT with the first field and rule. */
-export function validateInterceptor(): Interceptor {
+/** Throws INVALID_ARGUMENT, with the first field and rule, for a message that breaks the rules of its proto. */
+export type CheckMessage = (schema: DescMessage, message: Message) => void;
+
+/** A check that knows the rules of what it has seen once. */
+export function messageCheck(): CheckMessage {
   const validator = createValidator({ regexMatch: platformRegex() });
-  const check = (schema: DescMessage, message: Message) => {
+  return (schema, message) => {
     const result = validator.validate(schema, message);
     if (result.kind === 'error') throw result.error;
     if (result.kind === 'invalid') throw violationError(result.violations);
   };
+}
+
+/** Refuses requests that break the rules of their proto. */
+export function validateInterceptor(): Interceptor {
+  const check = messageCheck();
   return (next) => async (request) => {
     const { input } = request.method;
     if (request.stream) return next({ ...request, message: checkEach(request.message, (m) => check(input, m)) });

@@ -3,11 +3,11 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { EventSchema, Source } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { Clock } from '../clock.ts';
 import { afterCommit, type Executor } from '../db/database.ts';
-import { lockRow } from '../db/lock-row.ts';
 import type { Migrations } from '../db/migrate.ts';
 import { prepared } from '../db/prepared.ts';
 import { sqlTime } from '../db/time.ts';
 import type { Ids } from '../ids.ts';
+import { insertSequence, raiseSequence, selectSequence, selectSequenceLocked } from './sequence-statements.ts';
 
 export interface OutboxRow {
   position: number;
@@ -84,40 +84,6 @@ export type EventInit = MessageInitShape<typeof EventSchema> & { source: Source;
 
 const insertRows = prepared((db: Executor<OutboxTables>, { rows }: { rows: readonly object[] }) =>
   db.insertInto('outbox').values(rows as never),
-);
-
-interface SequenceKey {
-  readonly tenant: string;
-  readonly source: string;
-  readonly sessionId: string;
-}
-
-const raiseSequence = prepared(
-  (db: Executor<OutboxTables>, to: SequenceKey & { readonly count: number; readonly updatedAt: string }) =>
-    db
-      .updateTable('event_sequence')
-      .set((eb) => ({ last_seq: eb('last_seq', '+', to.count), updated_at: to.updatedAt }))
-      .where('tenant', '=', to.tenant)
-      .where('source', '=', to.source)
-      .where('session_id', '=', to.sessionId),
-);
-
-const sequenceOf = (db: Executor<OutboxTables>, { tenant, source, sessionId }: SequenceKey) =>
-  db
-    .selectFrom('event_sequence')
-    .select('last_seq')
-    .where('tenant', '=', tenant)
-    .where('source', '=', source)
-    .where('session_id', '=', sessionId);
-
-const selectSequence = prepared(sequenceOf);
-const selectSequenceLocked = prepared((db: Executor<OutboxTables>, key: SequenceKey, dialect) =>
-  lockRow(sequenceOf(db, key), dialect),
-);
-
-const insertSequence = prepared(
-  (db: Executor<OutboxTables>, { row }: { readonly row: OutboxTables['event_sequence'] }) =>
-    db.insertInto('event_sequence').values(row),
 );
 
 /** Writes events beside the change that they tell of; the relay takes them from there. */

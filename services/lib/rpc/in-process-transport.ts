@@ -53,7 +53,9 @@ export function inProcessTransport(routes: (router: ConnectRouter) => void, inte
         } satisfies UnaryRequest;
         return (await inTime(limits, call.run(request))) as UnaryResponse<typeof method.input, typeof method.output>;
       } catch (error) {
-        throw receivedError(limits.signal.aborted ? limits.signal.reason : error);
+        const failure = receivedError(limits.signal.aborted ? limits.signal.reason : error);
+        limits.cancel(); // what the handler left running has nobody to run for
+        throw failure;
       } finally {
         limits.end();
       }

@@ -1,12 +1,12 @@
+import type { ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { DescService } from '@bufbuild/protobuf';
 import { errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
 import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
-import { hop, isOurs } from '../interceptors/context.ts';
 import type { Metrics } from '../metrics.ts';
-import { isWork, type WorkLimit } from './work-limit.ts';
+import { isWork, type Place, type WorkLimit } from './work-limit.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -21,8 +21,6 @@ export interface WorkGuard {
   readonly metrics: Pick<Metrics, 'refused'>;
   /** The services whose RPCs the port takes. */
   readonly services: readonly DescService[];
-  /** What services of the installation prove themselves with: they are never kept waiting. */
-  readonly hopSecret: string;
 }
 
 const RETRY_AFTER = '1';
@@ -46,28 +44,36 @@ export function guardHttp(app: FastifyInstance, { limit, metrics, services }: Wo
     }
     reply.raw.once('close', place.leave);
     if (reply.raw.destroyed) place.leave(); // gone while it stood in line
+    if (waits) leaveWithHead(reply.raw, place);
   });
 }
 
 type Handler = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
 
-/**
- * The same for the RPC port. A service that calls works on a request which has its place already: it may be one here, which
- * would wait for itself.
- */
-export function guardRpc(handle: Handler, { limit, metrics, services, hopSecret }: WorkGuard): Handler {
+/** The same for the RPC port. */
+export function guardRpc(handle: Handler, { limit, metrics, services }: WorkGuard): Handler {
   const waiting = waitingPaths(services);
   return async (request, response) => {
-    if (!isWork(request.url) || isOurs(String(request.headers[hop.secret] ?? ''), hopSecret))
-      return handle(request, response);
-    const place = await limit.enter(waiting.has(request.url));
+    if (!isWork(request.url)) return handle(request, response);
+    const waits = waiting.has(request.url);
+    const place = await limit.enter(waits);
     if (!place) {
       metrics.refused.inc({ port: 'rpc' });
       return refuseCall(request, response);
     }
     response.stream.once('close', place.leave);
-    if (response.stream.destroyed) place.leave();
-    else handle(request, response);
+    if (response.stream.destroyed) return place.leave();
+    if (waits) leaveWithHead(response, place);
+    handle(request, response);
+  };
+}
+
+/** A stream that answers has begun to wait: the places are for others. */
+function leaveWithHead(response: Pick<ServerResponse | Http2ServerResponse, 'writeHead'>, place: Place): void {
+  const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => never;
+  response.writeHead = (...head: unknown[]) => {
+    place.leave();
+    return writeHead(...head);
   };
 }
 

@@ -76,8 +76,8 @@ function addHealth(app: FastifyInstance, readiness: Readiness, stopping: AbortSi
 async function closeApp(app: FastifyInstance, graceMs: number): Promise<void> {
   const cut = setTimeout(() => app.server.closeAllConnections(), graceMs);
   // a connection whose last answer leaves during the stop is kept alive, and nobody else would close it
-  //const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_MS);
+  const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_MS);
   await app.close();
-  //clearInterval(idle);
+  clearInterval(idle);
   clearTimeout(cut);
 }

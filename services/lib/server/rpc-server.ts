@@ -2,11 +2,14 @@ import { createServer, type Http2Server, type ServerHttp2Session } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { hop, isOurs } from '../interceptors/context.ts';
 import { giveErrorInfo } from './error-info.ts';
 import { guardRpc, type WorkGuard } from './guard-work.ts';
 
 /** The largest request that an RPC may carry: a full batch of messages of 16 KiB would not fit, as over REST. */
 export const RPC_BODY_BYTES = 4 * 1024 * 1024;
+/** The largest that a service may send another one: a full batch of the largest messages, which came in several requests. */
+const PEER_BODY_BYTES = 32 * 1024 * 1024;
 
 /** A port that listens; disposing it finishes the requests that are under way. */
 export interface ListeningServer {
@@ -17,27 +20,37 @@ export interface ListeningServer {
 
 /**
  * gRPC, gRPC-Web and Connect over HTTP/2 without TLS. A stop cancels nothing that is under way: streams and long polls, which
- * would hold it up, end by `Deps.stopping`.
+ * would hold it up, end by `Deps.stopping`. Whoever brings the installation's secret is not kept waiting: he works on a
+ * request that has its place already, maybe one of this process, which would wait for itself.
  */
 export async function listenRpc(options: {
   routes: (router: ConnectRouter) => void;
   interceptors: Interceptor[];
   /** Absent where only the installation's own services call. */
   work?: WorkGuard;
+  /** What those services prove themselves with; absent where there are none. */
+  hopSecret?: string;
   host: string;
   port: number;
 }): Promise<ListeningServer> {
-  const handler = connectNodeAdapter({
-    routes: (router) => {
-      options.routes(router);
-      giveErrorInfo(router);
-    },
-    interceptors: options.interceptors,
-    readMaxBytes: RPC_BODY_BYTES,
-    acceptCompression: [],
+  const handler = (readMaxBytes: number) =>
+    connectNodeAdapter({
+      routes: (router) => {
+        options.routes(router);
+        giveErrorInfo(router);
+      },
+      interceptors: options.interceptors,
+      readMaxBytes,
+      acceptCompression: [],
+    });
+  const { hopSecret } = options;
+  const ours = handler(PEER_BODY_BYTES);
+  const anybodys = handler(RPC_BODY_BYTES);
+  const guarded = options.work ? guardRpc(anybodys, options.work) : anybodys;
+  const server = createServer({ settings: { maxConcurrentStreams: 1_000 } }, (request, response) => {
+    const isPeer = hopSecret !== undefined && isOurs(request.headers[hop.secret]?.toString(), hopSecret);
+    return isPeer ? ours(request, response) : guarded(request, response);
   });
-  const guarded = options.work ? guardRpc(handler, options.work) : handler;
-  const server = createServer({ settings: { maxConcurrentStreams: 1_000 } }, guarded);
   const sessions = trackSessions(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(portError(error, 'AUTOSESSION_RPC_PORT', options)));

@@ -9,12 +9,12 @@ export interface WorkLimits {
   readonly atOnce: number;
   /** Requests that may wait for their turn, fewer when work is slow. */
   readonly waiting: number;
+  /** Nobody is let into the line who would have to wait longer, in milliseconds, as fast as it moves now. */
+  readonly patienceMs: number;
 }
 
-/** Nobody is let into the line who would have to wait longer, as fast as it moves now. */
-const PATIENCE_MS = 500;
-/** The pace can change: who has stood in line for so long is refused all the same. */
-const LONGEST_MS = 1_000;
+/** The pace can change: who has stood in line for so many times the patience is refused all the same. */
+const LONGEST = 2;
 /** What may wait for something else than the machine has its place so long. */
 const WORK_OF_WAITERS_MS = 100;
 /** How much the newest of the times between two starts counts. */
@@ -34,7 +34,7 @@ export function isWork(url: string): boolean {
 }
 
 /**
- * Bounds the requests that are worked on at a time, and the line behind them to what can be begun in half a second. Beyond
+ * Bounds the requests that are worked on at a time, and the line behind them to what can be begun within the patience. Beyond
  * that a request is refused at once: a line that grows would serve everybody too late.
  *
  * Work is begun a few milliseconds at a time, and the loop looks who else is there before it goes on: work that never waits
@@ -63,12 +63,13 @@ export class WorkLimit {
   }
 
   /**
-   * A place as soon as it is this one's turn; undefined, at once or after a second, when it is to be refused. A request that
-   * `waits` for something to happen (a stream, a long poll) gives its place back by itself after its first 100 ms.
+   * A place as soon as it is this one's turn; undefined, at once or after twice the patience, when it is to be refused. A request that
+   * `waits` for something to happen (a stream, a long poll) gives its place back by itself after its first 100 ms, at the
+   * latest.
    */
   async enter(waits: boolean): Promise<Place | undefined> {
     const { size } = this.#line;
-    if (size >= this.#limits.waiting || size * this.#pace > PATIENCE_MS) return undefined;
+    if (size >= this.#limits.waiting || size * this.#pace > this.#limits.patienceMs) return undefined;
     this.#somebodyCame = true;
     return (await this.#standInLine()) ? this.#place(waits) : undefined;
   }
@@ -81,7 +82,7 @@ export class WorkLimit {
         resolve(isServed);
       };
       const begin = () => end(true);
-      const timer = setTimeout(() => end(false), LONGEST_MS);
+      const timer = setTimeout(() => end(false), LONGEST * this.#limits.patienceMs);
       this.#line.add(begin);
       this.#askToBegin();
     });
@@ -130,9 +131,10 @@ export class WorkLimit {
     return { began: now, begins };
   }
 
-  /** Starts with nobody behind them say nothing of how fast the line moves. */
+  /** A start with nobody behind it says nothing of how fast the line moves, but that there is none: what was slow is over. */
   #notePace(now: number): void {
     if (this.#lastPaced !== undefined) this.#pace += (now - this.#lastPaced - this.#pace) * NEWEST;
+    if (this.#line.size === 0) this.#pace /= 2;
     this.#lastPaced = this.#line.size > 0 ? now : undefined;
     this.#lastStart = now;
   }

@@ -1,15 +1,15 @@
 import type { Selectable, Updateable } from 'kysely';
-import type { Database, Dialect, Executor } from '../../lib/db/database.ts';
-import { prepared } from '../../lib/db/prepared.ts';
+import type { Database, Executor } from '../../lib/db/database.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import type { Outbox } from '../../lib/outbox/outbox.ts';
 import type { Change } from '../domain/change.ts';
 import type { Touch, Trigger } from '../domain/conversation.ts';
 import { changedEvent, createdEvent, type Opened } from '../domain/events.ts';
 import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
-import { keysWhileNamed, lockNames, type PartyNames, partyNames } from './alias-use.ts';
+import { lockNames, partyNames } from './alias-use.ts';
 import { type SessionRow, type SessionTables, slotOf } from './schema.ts';
 import { rowOf, sessionOf } from './session-row.ts';
+import { byIds, createdBy, insertSession, newestOf, onSlots, replaceSession, takenBy } from './session-statements.ts';
 import { addTriggers } from './trigger-store.ts';
 
 /** The session was written by somebody else since it was read: read it again and decide anew. */
@@ -114,7 +114,7 @@ export class SessionStore {
     }
     if (opened) {
       const names = partyNames(tenant, opened.session);
-      await insert.later(tx, { row: this.#row(tenant, opened.session), names });
+      await insertSession.later(tx, { row: this.#row(tenant, opened.session), names });
     }
     if (touch) await this.#replace(tx, tenant, touch.before, touch.after);
     const actedOn = opened?.session ?? changes.at(-1)?.after;
@@ -165,73 +165,10 @@ export class SessionStore {
     delete row.fenced_epoch;
     const { sessionId, version } = before;
     const lastActivity = sqlTime(before.lastActivity);
-    const result = await replace(tx, { tenant, sessionId, version, lastActivity, row });
+    const result = await replaceSession(tx, { tenant, sessionId, version, lastActivity, row });
     if (!result.numAffectedRows) throw new StaleSession(sessionId);
   }
 }
-
-const ofTenant = (db: Executor<SessionTables>, tenant: string) =>
-  db.selectFrom('sessions').selectAll().where('tenant', '=', tenant);
-
-const byIds = prepared(
-  (db: Executor<SessionTables>, { tenant, sessionIds }: { tenant: string; sessionIds: readonly string[] }) =>
-    ofTenant(db, tenant).where('session_id', 'in', sessionIds),
-);
-
-const onSlots = prepared(
-  (db: Executor<SessionTables>, { tenant, slots }: { tenant: string; slots: readonly string[] }) =>
-    ofTenant(db, tenant).where('open_slot', 'in', slots),
-);
-
-interface PartiesKey {
-  readonly tenant: string;
-  readonly accountKey: string;
-  readonly shopKey: string;
-}
-
-const selectNewest = (db: Executor<SessionTables>, { tenant, accountKey, shopKey }: PartiesKey) =>
-  ofTenant(db, tenant)
-    .where('account_key', '=', accountKey)
-    .where('shop_key', '=', shopKey)
-    .orderBy('created_at', 'desc')
-    .orderBy('session_id', 'desc')
-    .limit(1);
-
-const newestOf = prepared(selectNewest);
-
-/** At most this many sessions with one hash are looked at, the newest ones. */
-const SAME_HASH = 20;
-
-const withHash = (column: 'create_hash' | 'taken_hash') =>
-  prepared((db: Executor<SessionTables>, { tenant, hash }: { tenant: string; hash: string }) =>
-    ofTenant(db, tenant).where(column, '=', hash).orderBy('created_at', 'desc').limit(SAME_HASH),
-  );
-const createdBy = withHash('create_hash');
-const takenBy = withHash('taken_hash');
-
-const insert = prepared(
-  (db: Executor<SessionTables>, { row, names }: { row: object; names: PartyNames }, dialect: Dialect) =>
-    db.insertInto('sessions').values({ ...row, ...keysWhileNamed(names, dialect) } as never),
-);
-
-interface Replacement {
-  readonly tenant: string;
-  readonly sessionId: string;
-  readonly version: number;
-  readonly lastActivity: string;
-  readonly row: object;
-}
-
-const replace = prepared(
-  (db: Executor<SessionTables>, { tenant, sessionId, version, lastActivity, row }: Replacement) =>
-    db
-      .updateTable('sessions')
-      .set(row as never)
-      .where('tenant', '=', tenant)
-      .where('session_id', '=', sessionId)
-      .where('version', '=', version)
-      .where('last_activity', '=', lastActivity),
-);
 
 function slots(accountKey: string | undefined, shopKey: string): string[] {
   const keys = accountKey === undefined ? [UNKNOWN_ACCOUNT] : [accountKey, UNKNOWN_ACCOUNT];

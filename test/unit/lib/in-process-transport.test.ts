@@ -182,6 +182,16 @@ describe.each(kinds)('a call %s', (_, make) => {
     expect((await caught(late.applyMessages({}, { signal: caller.signal }))).code).toBe(Code.Canceled);
   });
 
+  test('that failed leaves nothing running that listens', async () => {
+    const { promise: stopped, resolve } = Promise.withResolvers<void>();
+    const client = clientOf(make, (_request, { signal }) => {
+      signal.addEventListener('abort', () => resolve());
+      throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'half of it failed');
+    });
+    await caught(client.applyMessages({}));
+    await stopped;
+  });
+
   test('refuses what is not there', async () => {
     const transport = make((router) => router.service(SessionService, {}), []);
     const sessions = createClient(SessionService, transport);

@@ -80,6 +80,7 @@ describe('the configuration', () => {
       ['TASK_DISPATCH_URL', { TASK_DISPATCH_URL: 'http://a:50051,' }],
       ['AUTOSESSION_INTERNAL_SECRET', { AUTOSESSION_INTERNAL_SECRET: '' }],
       ['AUTOSESSION_INTERNAL_SECRET', { AUTOSESSION_INTERNAL_SECRET: 'short' }],
+      ['AUTOSESSION_INTERNAL_SECRET', { AUTOSESSION_INTERNAL_SECRET: '密'.repeat(32) }],
     ])('says in a sentence what is wrong with %s in %j', (name, env) => {
       const [problem, ...others] = problemsOf(
         { ...servers, ...secret, TASK_DISPATCH_URL: 'http://a:50051', ...env },

@@ -28,6 +28,7 @@ describe('the RPC port', () => {
         observeInterceptor({ logger: createLogger('silent'), metrics: createMetrics(false) }),
         contextInterceptor({ authenticate: anonymous, hopSecret: 'secret', ids: ulidIds(systemClock) }),
       ],
+      hopSecret: 'secret',
       host: '127.0.0.1',
       port: 0,
     });
@@ -46,6 +47,16 @@ describe('the RPC port', () => {
     const error = await errorOf(client.getSession({ sessionId: 'x'.repeat(RPC_BODY_BYTES + 1) }));
     expect(error?.code).toBe(Code.ResourceExhausted);
     expect(error?.findDetails(ErrorInfoSchema).map(({ reason }) => reason)).toEqual(['TOO_LARGE']);
+  });
+
+  it('takes more from the installation’s own services, since they tell on what came to them in several requests', async () => {
+    const read = (secret: string) =>
+      createClient(SessionService, transport()).getSession(
+        { sessionId: 'x'.repeat(RPC_BODY_BYTES + 1) },
+        { headers: { 'x-autosession-hop': secret } },
+      );
+    expect((await errorOf(read('other')))?.code).toBe(Code.ResourceExhausted);
+    expect(await errorOf(read('secret'))).toBeUndefined();
   });
 
   it('says of a service that it does not know that it is not found', async () => {

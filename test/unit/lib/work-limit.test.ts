@@ -14,14 +14,14 @@ describe('the limit of work', () => {
   });
 
   it('gives places while there are some', async () => {
-    const limit = new WorkLimit({ atOnce: 2, waiting: 1 });
+    const limit = new WorkLimit({ atOnce: 2, waiting: 1, patienceMs: 500 });
     await placeOf(limit.enter(false));
     await placeOf(limit.enter(false));
     expect(limit.working).toBe(2);
   });
 
   it('refuses at once when the line is full', async () => {
-    const limit = new WorkLimit({ atOnce: 1, waiting: 1 });
+    const limit = new WorkLimit({ atOnce: 1, waiting: 1, patienceMs: 500 });
     const first = await placeOf(limit.enter(false));
     const second = limit.enter(false);
     expect(await limit.enter(false)).toBeUndefined();
@@ -30,7 +30,7 @@ describe('the limit of work', () => {
   });
 
   it('gives a free place to whoever waits longest', async () => {
-    const limit = new WorkLimit({ atOnce: 1, waiting: 2 });
+    const limit = new WorkLimit({ atOnce: 1, waiting: 2, patienceMs: 500 });
     const first = await placeOf(limit.enter(false));
     const served: string[] = [];
     const standInLine = async (name: string) => {
@@ -48,7 +48,7 @@ describe('the limit of work', () => {
   });
 
   it('sees everybody who is there before it begins the next work', async () => {
-    const limit = new WorkLimit({ atOnce: 10, waiting: 10 });
+    const limit = new WorkLimit({ atOnce: 10, waiting: 10, patienceMs: 500 });
     const seen: number[] = [];
     const cameIn = Array.from({ length: 3 }, async () => {
       await placeOf(limit.enter(false));
@@ -64,7 +64,7 @@ describe('the limit of work', () => {
     ['as many as there is room for, when work is fast', 1, 20, 20],
   ])('lets into the line %s', async (_, everyMs, waiting, expected) => {
     vi.useFakeTimers();
-    const limit = new WorkLimit({ atOnce: 1, waiting });
+    const limit = new WorkLimit({ atOnce: 1, waiting, patienceMs: 500 });
     let working = await turn(limit.enter(false));
     let next = limit.enter(false);
     for (let n = 0; n < 100; n++) {
@@ -81,6 +81,28 @@ describe('the limit of work', () => {
     expect(line.length - refused.size).toBe(expected);
   });
 
+  it('forgets that work was slow once nobody waits any more', async () => {
+    vi.useFakeTimers();
+    const limit = new WorkLimit({ atOnce: 1, waiting: 100, patienceMs: 500 });
+    let working = await turn(limit.enter(false));
+    let next = limit.enter(false);
+    for (let n = 0; n < 50; n++) {
+      const after = limit.enter(false);
+      await vi.advanceTimersByTimeAsync(400);
+      working.leave();
+      working = await turn(next);
+      next = after;
+    }
+    working.leave();
+    (await turn(next)).leave();
+    for (let n = 0; n < 10; n++) (await turn(limit.enter(false))).leave();
+    const burst = await Promise.all([
+      vi.advanceTimersByTimeAsync(100),
+      ...Array.from({ length: 50 }, async () => (await placeOf(limit.enter(false))).leave()),
+    ]);
+    expect(burst).toHaveLength(51);
+  });
+
   /** The place, which comes with the next turn of the event loop. */
   async function turn(entering: Promise<Place | undefined>): Promise<Place> {
     await vi.advanceTimersByTimeAsync(1);
@@ -89,7 +111,7 @@ describe('the limit of work', () => {
 
   it('refuses who has waited for a second', async () => {
     vi.useFakeTimers();
-    const limit = new WorkLimit({ atOnce: 1, waiting: 1 });
+    const limit = new WorkLimit({ atOnce: 1, waiting: 1, patienceMs: 500 });
     const first = await turn(limit.enter(false));
     const waiting = limit.enter(false);
     await vi.advanceTimersByTimeAsync(1_000);
@@ -99,7 +121,7 @@ describe('the limit of work', () => {
   });
 
   it('counts a place that is left twice once', async () => {
-    const limit = new WorkLimit({ atOnce: 2, waiting: 1 });
+    const limit = new WorkLimit({ atOnce: 2, waiting: 1, patienceMs: 500 });
     const first = await placeOf(limit.enter(false));
     await placeOf(limit.enter(false));
     first.leave();
@@ -109,7 +131,7 @@ describe('the limit of work', () => {
 
   it('takes the place of what waits for something else back after 100 ms', async () => {
     vi.useFakeTimers();
-    const limit = new WorkLimit({ atOnce: 1, waiting: 1 });
+    const limit = new WorkLimit({ atOnce: 1, waiting: 1, patienceMs: 500 });
     const poll = await turn(limit.enter(true));
     await vi.advanceTimersByTimeAsync(98);
     expect(limit.working).toBe(1);

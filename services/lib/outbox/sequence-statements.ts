@@ -1,0 +1,38 @@
+import type { Executor } from '../db/database.ts';
+import { lockRow } from '../db/lock-row.ts';
+import { prepared } from '../db/prepared.ts';
+import type { OutboxTables } from './outbox.ts';
+
+interface SequenceKey {
+  readonly tenant: string;
+  readonly source: string;
+  readonly sessionId: string;
+}
+
+export const raiseSequence = prepared(
+  (db: Executor<OutboxTables>, to: SequenceKey & { readonly count: number; readonly updatedAt: string }) =>
+    db
+      .updateTable('event_sequence')
+      .set((eb) => ({ last_seq: eb('last_seq', '+', to.count), updated_at: to.updatedAt }))
+      .where('tenant', '=', to.tenant)
+      .where('source', '=', to.source)
+      .where('session_id', '=', to.sessionId),
+);
+
+const sequenceOf = (db: Executor<OutboxTables>, { tenant, source, sessionId }: SequenceKey) =>
+  db
+    .selectFrom('event_sequence')
+    .select('last_seq')
+    .where('tenant', '=', tenant)
+    .where('source', '=', source)
+    .where('session_id', '=', sessionId);
+
+export const selectSequence = prepared(sequenceOf);
+export const selectSequenceLocked = prepared((db: Executor<OutboxTables>, key: SequenceKey, dialect) =>
+  lockRow(sequenceOf(db, key), dialect),
+);
+
+export const insertSequence = prepared(
+  (db: Executor<OutboxTables>, { row }: { readonly row: OutboxTables['event_sequence'] }) =>
+    db.insertInto('event_sequence').values(row),
+);
