@@ -1,5 +1,6 @@
-import { type Logger as Pino, pino } from 'pino';
+import { type Logger as Pino, pino, stdSerializers } from 'pino';
 import { maybeContext } from './context.ts';
+import { ErrorReason, errorInfo } from './errors/refuse.ts';
 
 export type Logger = Pino;
 
@@ -14,12 +15,20 @@ export function createLogger(level: string, destination?: { write(line: string):
     timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     messageKey: 'message',
+    serializers: { err: presentError },
     mixin: () => {
       const context = maybeContext();
       return context ? { request_id: context.requestId, tenant: context.tenant } : {};
     },
   };
   return destination ? pino(options, destination) : pino(options);
+}
+
+/** A refusal by its reason: the details that it carries bring the contract of ErrorInfo with them, which is pages long. */
+function presentError(error: Error): object {
+  const info = errorInfo(error);
+  const told = stdSerializers.err(error);
+  return info ? { ...told, details: undefined, reason: ErrorReason[info.reason], ...info.metadata } : told;
 }
 
 /** One state change or key operation, with the keys that people search for. */

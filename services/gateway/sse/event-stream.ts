@@ -1,3 +1,4 @@
+import type { Event } from '../../../gen/autosession/event/v1/event_pb.js';
 import {
   type Resync,
   ResyncSchema,
@@ -8,7 +9,6 @@ import type { Clock } from '../../lib/clock.ts';
 import { typesOf } from '../events/filter.ts';
 import type { ErrorBody } from '../rest/problem.ts';
 import { render } from '../rest/render.ts';
-import type { Frame } from './frame.ts';
 import { framesOf } from './frames.ts';
 
 /** Opens every stream: a lost connection is tried again after 2 s. */
@@ -21,7 +21,7 @@ export function eventWriter(
 ): (response: WatchEventsResponse) => string {
   const types = typesOf(request.types);
   return ({ cursor, kind }) => {
-    if (kind.case === 'event') return shown(framesOf(kind.value), types, cursor);
+    if (kind.case === 'event') return shown(writtenFrames(kind.value), types, cursor);
     if (kind.case === 'resync') return frameText(resyncFrame(kind.value, clock.now()), cursor);
     return heartbeatText(cursor);
   };
@@ -32,10 +32,28 @@ export function errorText(body: ErrorBody): string {
   return frameText({ ...body, type: 'error' });
 }
 
+interface WrittenFrame {
+  readonly type: string;
+  /** All of it but the cursor. */
+  readonly text: string;
+}
+
+/** An event goes to many streams as the same object: it is written once. */
+const written = new WeakMap<Event, readonly WrittenFrame[]>();
+
+function writtenFrames(event: Event): readonly WrittenFrame[] {
+  let frames = written.get(event);
+  if (!frames) {
+    frames = framesOf(event).map((frame) => ({ type: frame.type, text: frameText(frame) }));
+    written.set(event, frames);
+  }
+  return frames;
+}
+
 /** Only the last frame of an event carries the cursor: a client that saw half of an event gets all of it again. */
-function shown(frames: readonly Frame[], types: ReadonlySet<string>, cursor: string): string {
+function shown(frames: readonly WrittenFrame[], types: ReadonlySet<string>, cursor: string): string {
   const visible = frames.filter(({ type }) => types.size === 0 || types.has(type));
-  return visible.map((frame, index) => frameText(frame, index === visible.length - 1 ? cursor : undefined)).join('');
+  return visible.map(({ text }, index) => (index === visible.length - 1 ? `id: ${cursor}\n${text}` : text)).join('');
 }
 
 /** A comment; the cursor beside it lets a quiet stream be resumed without being an event. */

@@ -10,6 +10,8 @@ import {
   type HandlerContext,
   type Interceptor,
   type MethodImplSpec,
+  type StreamRequest,
+  type StreamResponse,
   type Transport,
   type UnaryRequest,
   type UnaryResponse,
@@ -23,7 +25,7 @@ const TIMEOUT = 'connect-timeout-ms';
 
 type UnaryFn = ReturnType<Interceptor>;
 
-interface UnaryCall {
+interface LocalCall {
   /** The handler behind the interceptors. */
   readonly run: UnaryFn;
   readonly url: string;
@@ -32,10 +34,11 @@ interface UnaryCall {
 /**
  * Calls the handlers of this process as a network would: behind the interceptors, with the deadline in the header and in the
  * signal, and with copies of messages and errors, so that neither side sees what the other changes later. What it leaves
- * out is the bytes. Streams are few and long; they go through Connect's own transport.
+ * out is the bytes. The messages of a server's stream are not copied: the same event goes to a thousand streams, and those who
+ * get it only read. Whoever streams to the server goes through Connect's own transport.
  */
 export function inProcessTransport(routes: (router: ConnectRouter) => void, interceptors: Interceptor[]): Transport {
-  const calls = unaryCalls(routes, interceptors);
+  const calls = localCalls(routes, interceptors);
   const streams = createRouterTransport(routes, { router: { interceptors } });
   return {
     async unary(method, signal, timeoutMs, header, input, contextValues) {
@@ -60,15 +63,54 @@ export function inProcessTransport(routes: (router: ConnectRouter) => void, inte
         limits.end();
       }
     },
-    stream: (...args) => streams.stream(...args),
+    async stream(method, signal, timeoutMs, header, input, contextValues) {
+      const call = calls.get(method);
+      if (!call) return streams.stream(method, signal, timeoutMs, header, input, contextValues);
+      const limits = callLimits(signal, timeoutMs);
+      const request = {
+        ...({ stream: true, service: method.parent, method, requestMethod: 'POST', url: call.url } as const),
+        header: requestHeader(header, timeoutMs),
+        signal: limits.signal,
+        contextValues: contextValues ?? createContextValues(),
+        message: receivedEach(method.input, input),
+      } satisfies StreamRequest;
+      try {
+        limits.signal.throwIfAborted();
+        const response = (await call.run(request)) as StreamResponse<typeof method.input, typeof method.output>;
+        return { ...response, message: untilEnd(limits, response.message) };
+      } catch (error) {
+        limits.cancel();
+        throw receivedError(limits.signal.aborted ? limits.signal.reason : error);
+      }
+    },
   };
 }
 
-function unaryCalls(routes: (router: ConnectRouter) => void, interceptors: Interceptor[]): Map<DescMethod, UnaryCall> {
-  const calls = new Map<DescMethod, UnaryCall>();
+async function* receivedEach<D extends DescMethodUnary['input']>(
+  schema: D,
+  messages: AsyncIterable<MessageInitShape<D>>,
+): AsyncGenerator<never> {
+  for await (const message of messages) yield received(schema, message) as never;
+}
+
+/** The stream's messages; ends the call with them, or when the reader leaves. */
+async function* untilEnd<T>(limits: CallLimits, messages: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* messages;
+    limits.signal.throwIfAborted();
+  } catch (error) {
+    throw receivedError(limits.signal.aborted ? limits.signal.reason : error);
+  } finally {
+    limits.cancel();
+  }
+}
+
+function localCalls(routes: (router: ConnectRouter) => void, interceptors: Interceptor[]): Map<DescMethod, LocalCall> {
+  const calls = new Map<DescMethod, LocalCall>();
   const add = (spec: MethodImplSpec) => {
-    if (spec.kind !== 'unary') return;
-    const run = interceptors.reduceRight<UnaryFn>((next, interceptor) => interceptor(next), handlerOf(spec));
+    if (spec.kind !== 'unary' && spec.kind !== 'server_streaming') return;
+    const handler = spec.kind === 'unary' ? handlerOf(spec) : streamHandlerOf(spec);
+    const run = interceptors.reduceRight<UnaryFn>((next, interceptor) => interceptor(next), handler);
     calls.set(spec.method, { run, url: `https://in-process/${spec.method.parent.typeName}/${spec.method.name}` });
   };
   const router: ConnectRouter = {
@@ -89,24 +131,40 @@ function unaryCalls(routes: (router: ConnectRouter) => void, interceptors: Inter
 
 function handlerOf({ method, impl }: Extract<MethodImplSpec, { kind: 'unary' }>): UnaryFn {
   return async (request) => {
-    const { header: requestHeader, signal, url, contextValues: values } = request;
-    const header = new Headers();
-    const trailer = new Headers();
-    const context: HandlerContext = {
-      ...{ method, service: method.parent, signal, url, values, requestMethod: 'POST', protocolName: 'connect' },
-      ...{ requestHeader, responseHeader: header, responseTrailer: trailer },
-      timeoutMs: remainingIn(requestHeader),
-    };
-    const message = await impl((request as UnaryRequest).message, context);
-    return {
-      stream: false,
-      service: method.parent,
-      method,
-      header,
-      trailer,
-      message: received(method.output, message),
-    };
+    const context = handlerContext(method, request);
+    const message = received(method.output, await impl((request as UnaryRequest).message, context));
+    return { ...answerOf(method, context), stream: false, message };
   };
+}
+
+function streamHandlerOf({ method, impl }: Extract<MethodImplSpec, { kind: 'server_streaming' }>): UnaryFn {
+  return async (request) => {
+    const context = handlerContext(method, request);
+    const messages = (request as StreamRequest).message[Symbol.asyncIterator]();
+    const { value } = await messages.next();
+    const answers = impl(value, context);
+    return { ...answerOf(method, context), stream: true, message: createdEach(method.output, answers) };
+  };
+}
+
+async function* createdEach<D extends DescMethodUnary['output']>(
+  schema: D,
+  messages: AsyncIterable<MessageInitShape<D>>,
+): AsyncGenerator<Message> {
+  for await (const message of messages) yield create(schema, message);
+}
+
+function handlerContext(method: DescMethod, request: UnaryRequest | StreamRequest): HandlerContext {
+  const { header: requestHeader, signal, url, contextValues: values } = request;
+  return {
+    ...{ method, service: method.parent, signal, url, values, requestMethod: 'POST', protocolName: 'connect' },
+    ...{ requestHeader, responseHeader: new Headers(), responseTrailer: new Headers() },
+    timeoutMs: remainingIn(requestHeader),
+  };
+}
+
+function answerOf(method: DescMethod, { responseHeader, responseTrailer }: HandlerContext) {
+  return { service: method.parent, method: method as never, header: responseHeader, trailer: responseTrailer };
 }
 
 function remainingIn(header: Headers): () => number | undefined {

@@ -10,6 +10,7 @@ import {
   type Transport,
 } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
+import { EventService, type WatchEventsRequest } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { MessageService } from '../../../gen/autosession/message/v1/message_service_pb.js';
 import { SessionSchema } from '../../../gen/autosession/session/v1/session_pb.js';
 import {
@@ -198,5 +199,72 @@ describe.each(kinds)('a call %s', (_, make) => {
     const messages = createClient(MessageService, transport);
     expect((await caught(sessions.applyMessages({}))).code).toBe(Code.Unimplemented);
     expect((await caught(messages.listMessages({}))).code).toBe(Code.Unimplemented);
+  });
+});
+
+describe.each(kinds)('a stream %s', (_, make) => {
+  type Watch = (request: WatchEventsRequest, context: HandlerContext) => AsyncIterable<{ cursor: string }>;
+  const watching = (handler: Watch, interceptors: Interceptor[] = []) =>
+    createClient(
+      EventService,
+      make((router) => router.service(EventService, { watchEvents: handler }), interceptors),
+    );
+
+  test('brings what the handler yields, in order, and then its refusal', async () => {
+    const client = watching(async function* ({ session }) {
+      yield { cursor: `${session}-1` };
+      yield { cursor: `${session}-2` };
+      throw refuse(ErrorReason.RATE_LIMITED, 'too slow');
+    });
+    const got: string[] = [];
+    const failure = await caught(
+      (async () => {
+        for await (const { cursor } of client.watchEvents({ session: 'ses_1' })) got.push(cursor);
+      })(),
+    );
+    expect(got).toEqual(['ses_1-1', 'ses_1-2']);
+    expect(errorInfo(failure)?.reason).toBe(ErrorReason.RATE_LIMITED);
+  });
+
+  test('ends the handler, and the reading, with its caller', async () => {
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const client = watching(async function* (_request, { signal }) {
+      signal.addEventListener('abort', () => resolve());
+      for (let nth = 1; !signal.aborted; nth++) {
+        yield { cursor: String(nth) };
+        await new Promise((next) => setImmediate(next));
+      }
+    });
+    const leaving = new AbortController();
+    const reading = (async () => {
+      for await (const { cursor } of client.watchEvents({}, { signal: leaving.signal }))
+        if (cursor === '3') leaving.abort();
+    })();
+    expect(await caught(reading)).toMatchObject({ code: Code.Canceled });
+    await ended;
+  });
+
+  test('ends with its deadline', async () => {
+    const client = watching(async function* (_request, { signal }) {
+      yield { cursor: 'first' };
+      await new Promise<void>((gone) => {
+        signal.addEventListener('abort', () => gone(), { once: true });
+      });
+    });
+    const reading = (async () => {
+      for await (const _response of client.watchEvents({}, { timeoutMs: 50 }));
+    })();
+    expect(await caught(reading)).toMatchObject({ code: Code.DeadlineExceeded });
+  });
+
+  test('passes the interceptors', async () => {
+    const seen: string[] = [];
+    const note: Interceptor = (next) => async (request) => {
+      seen.push(`${request.method.name} ${request.header.get('x-note')}`);
+      return next(request);
+    };
+    const client = watching(async function* () {}, [note]);
+    for await (const _response of client.watchEvents({}, { headers: { 'x-note': 'hello' } }));
+    expect(seen).toEqual(['WatchEvents hello']);
   });
 });

@@ -93,6 +93,17 @@ describe('the error of an RPC', () => {
   });
 });
 
+it('a logged refusal says its reason in a line that is not long', () => {
+  const lines: string[] = [];
+  const logger = createLogger('warn', { write: (line) => void lines.push(line) });
+  const refused = refuse(ErrorReason.TASK_NOT_FOUND, 'none', { task_id: 'tsk_1' }, new Error('gone'));
+  logger.warn({ err: refused }, 'failed');
+  const { stack, ...told } = JSON.parse(lines[0] ?? '{}').err;
+  expect(told).toMatchObject({ type: 'ConnectError', reason: 'TASK_NOT_FOUND', task_id: 'tsk_1' });
+  expect(stack).toContain('caused by: Error: gone');
+  expect(JSON.stringify(told).length).toBeLessThan(500);
+});
+
 it('a logged change has every key, whatever is known', () => {
   let line = '';
   const logger = createLogger('info', {
