@@ -10,7 +10,7 @@ import { sessionBody } from '../make.ts';
 import { type RestAnswer, restClient } from '../rest-client.ts';
 import type { World } from '../world.ts';
 
-const env = { AUTOSESSION_MAX_REQUESTS: '1', AUTOSESSION_MAX_WAITING: '1' };
+const env = { AUTOSESSION_MAX_REQUESTS: '1', AUTOSESSION_MAX_WAITING: '1', AUTOSESSION_MAX_WAIT_MS: '500' };
 
 /** Creations stop before they call for their task, until the gate opens. */
 class Gate {
