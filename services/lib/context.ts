@@ -35,6 +35,9 @@ export function inContext<T>(context: RequestContext, work: () => T): T {
   return storage.run(context, work);
 }
 
+/** Runs `work` outside of every request: what many of them share must not live in the context of one. */
+export const inNoContext: <T>(work: () => T) => T = AsyncLocalStorage.snapshot();
+
 /** The tenant of the running request. */
 export function currentTenant(): string {
   return currentContext().tenant;

@@ -1,7 +1,7 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { type Client, type ConnectRouter, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
 import { maybeContext } from './context.ts';
-import { assertNoTransaction } from './db/database.ts';
+import { assertNoTransaction } from './db/open-transaction.ts';
 import { failpoint } from './failpoints.ts';
 import { hop } from './interceptors/context.ts';
 import type { Directory } from './module.ts';

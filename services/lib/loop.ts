@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { Database, NamedLock } from './db/database.ts';
-import { outsideTransaction } from './db/database.ts';
+import { outsideTransaction } from './db/open-transaction.ts';
 import type { Logger } from './log.ts';
 
 /** Work that a process does again and again in the background. */

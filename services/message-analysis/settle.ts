@@ -2,7 +2,8 @@ import { Control, SessionState } from '../../gen/autosession/control/v1/control_
 import { Source } from '../../gen/autosession/event/v1/event_pb.js';
 import { MessageRole, Verdict } from '../../gen/autosession/message/v1/message_pb.js';
 import type { Session } from '../../gen/autosession/session/v1/session_pb.js';
-import { afterCommit, type Executor } from '../lib/db/database.ts';
+import type { Executor } from '../lib/db/database.ts';
+import { afterCommit, reserve } from '../lib/db/open-transaction.ts';
 import { logChange } from '../lib/log.ts';
 import type { EventInit } from '../lib/outbox/outbox.ts';
 import type { MessageDeps } from './deps.ts';
@@ -26,6 +27,7 @@ export async function settle(
   { messages, session, claimedSessionId }: Judgement,
 ): Promise<void> {
   const key = { tenant, conversationId: conversation.conversationId };
+  reserve(`conversation ${tenant} ${key.conversationId}`);
   const news = { session: session && sessionKnown(session), before: conversation.session };
   // the sessions' counters with the conversation's lock, in one request; never the other way round
   const [settled, lastSeqs] = await Promise.all([
@@ -57,6 +59,7 @@ async function lockSequences(
   messages: readonly Judged[],
 ): Promise<Map<string, number | undefined>> {
   const sessionIds = [...new Set(messages.filter(isTold).map(({ sessionId }) => sessionId))].sort();
+  for (const sessionId of sessionIds) reserve(`sequence ${tenant} ${sessionId}`);
   const last = sessionIds.map((sessionId) => outbox.lockSequence(tx, tenant, Source.MESSAGE_ANALYSIS, sessionId));
   const numbers = await Promise.all(last);
   return new Map(sessionIds.map((sessionId, index) => [sessionId, numbers[index]]));

@@ -1,4 +1,5 @@
 import { currentTenant } from '../lib/context.ts';
+import { reserve } from '../lib/db/open-transaction.ts';
 import { ErrorReason, refuse } from '../lib/errors/refuse.ts';
 import type { MessageDeps } from './deps.ts';
 import type { BoundMessage } from './domain/bind.ts';
@@ -8,6 +9,7 @@ import type { Parties } from './parties.ts';
 import { addMessages, ConversationGone } from './store/add-messages.ts';
 import { claimConversation } from './store/claim.ts';
 import type { Conversation } from './store/conversation.ts';
+import { groupFor } from './store/group.ts';
 import { type Lookup, lookUp } from './store/lookup.ts';
 import type { MessageTables } from './store/tables.ts';
 
@@ -70,8 +72,13 @@ async function storeFresh(
   const now = deps.clock.now();
   const target = { conversationId: conversation.conversationId, create: own ? undefined : conversation };
   const tenant = currentTenant();
-  const firstSeq = await deps.db.transaction<MessageTables, number>('store-messages', (tx) =>
-    addMessages(tx, tenant, target, sorted.fresh, now),
+  const firstSeq = await deps.db.transaction<MessageTables, number>(
+    'store-messages',
+    (tx) => {
+      reserve(`parties ${tenant} ${parties.accountKey} ${parties.shopKey}`);
+      return addMessages(tx, tenant, target, sorted.fresh, now);
+    },
+    groupFor(sorted.fresh.length),
   );
   sorted.fresh.forEach(({ messageId }, i) => void seqs.set(messageId, firstSeq + i));
   return { conversation, sorted, pending: placed(sorted, seqs, now), seqs };

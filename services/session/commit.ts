@@ -27,10 +27,11 @@ export async function loadSession(deps: SessionDeps, sessionId: string): Promise
 /** Commits what was decided, with its events; then logs and counts it. */
 export async function commit(deps: SessionDeps, label: string, write: SessionWrite, along?: AlongWith): Promise<void> {
   const tenant = currentTenant();
-  await deps.db.transaction<SessionTables, void>(label, async (tx) => {
+  const run = async (tx: Executor<SessionTables>) => {
     await deps.sessions.write(tx, tenant, write);
     await along?.(tx);
-  });
+  };
+  await deps.db.transaction(label, run, { group: 'sessions' });
   for (const change of write.changes ?? []) announce(deps, change.command, change.after, change.reason);
   const { opened } = write;
   if (opened) announce(deps, 'open', opened.session, opened.unattendedMessage ? 'unattended_message' : 'created');

@@ -62,7 +62,7 @@ export function changeNewSession<R>(
   work: (unit: SessionUnit) => Promise<R>,
 ): Promise<R> {
   return changeTasks(deps, label, async (options, attempt) => {
-    const unit = attempt === 1 ? SessionUnit.openNew(options) : await SessionUnit.open(options, [sessionId]);
+    const unit = attempt === 1 ? SessionUnit.openNew(options, sessionId) : await SessionUnit.open(options, [sessionId]);
     return { unit, result: await work(unit) };
   });
 }
@@ -78,11 +78,12 @@ async function changeTasks<R>(
   const given = { tenant, dialect: deps.db.dialect, outbox: deps.outbox };
   for (let attempt = 1; ; attempt++) {
     try {
-      const { unit, result } = await deps.db.transaction(`task.${label}`, async (tx: Executor<TaskTables>) => {
+      const run = async (tx: Executor<TaskTables>) => {
         const done = await work({ ...given, tx, now: deps.clock.now() }, attempt);
         await done.unit.close();
         return done;
-      });
+      };
+      const { unit, result } = await deps.db.transaction(`task.${label}`, run, { group: 'tasks' });
       await announce(deps, unit);
       return result;
     } catch (error) {

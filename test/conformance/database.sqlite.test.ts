@@ -8,6 +8,7 @@ import { sqliteBackend } from '../../services/lib/db/sqlite.ts';
 import { startHolder } from '../lock-holder.ts';
 import { type DatabaseFixture, databaseConformance } from './database.ts';
 import { migrationConformance } from './migrations.ts';
+import { transactionGroupConformance } from './transaction-group.ts';
 
 async function newFolder(): Promise<AsyncDisposable & { path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'autosession-sqlite-'));
@@ -29,6 +30,7 @@ async function oneWay(): Promise<DatabaseFixture> {
 
 databaseConformance('SQLite', oneWay);
 migrationConformance('SQLite', oneWay);
+transactionGroupConformance('SQLite', oneWay);
 
 describe('a data folder', () => {
   test('keeps its data', async () => {

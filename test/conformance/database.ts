@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { afterCommit, assertNoTransaction, type Database, type Executor } from '../../services/lib/db/database.ts';
+import type { Database, Executor } from '../../services/lib/db/database.ts';
 import { lockRow } from '../../services/lib/db/lock-row.ts';
 import { type Migration, migrate } from '../../services/lib/db/migrate.ts';
+import { afterCommit, assertNoTransaction } from '../../services/lib/db/open-transaction.ts';
 import { prepared } from '../../services/lib/db/prepared.ts';
 import { msOf, sqlTime } from '../../services/lib/db/time.ts';
 

@@ -1,7 +1,8 @@
 import { Source } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { Handover, Reminder } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import { currentTenant } from '../../lib/context.ts';
-import { afterCommit, type Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/database.ts';
+import { afterCommit } from '../../lib/db/open-transaction.ts';
 import type { EventInit } from '../../lib/outbox/outbox.ts';
 import type { HandoverDeps } from '../deps.ts';
 import type { Parties } from '../domain/parties.ts';

@@ -11,10 +11,11 @@ export async function committed<R>(
   db: Database,
   label: string,
   work: (tx: Executor<HandoverTables>, attempt: number) => Promise<R>,
+  group?: string,
 ): Promise<R> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await db.transaction<HandoverTables, R>(label, (tx) => work(tx, attempt));
+      return await db.transaction<HandoverTables, R>(label, (tx) => work(tx, attempt), { group });
     } catch (error) {
       if (attempt === ATTEMPTS || !db.isDuplicateKey(error)) throw error;
     }

@@ -1,6 +1,8 @@
 import { Control } from '../../../gen/autosession/control/v1/control_pb.js';
 import type { Handover } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import { currentTenant } from '../../lib/context.ts';
 import type { Executor } from '../../lib/db/database.ts';
+import { reserve } from '../../lib/db/open-transaction.ts';
 import { logChange } from '../../lib/log.ts';
 import type { HandoverDeps } from '../deps.ts';
 import type { ControlChange } from '../domain/control-change.ts';
@@ -29,7 +31,8 @@ export interface RecordedChange {
  */
 export async function recordChange(deps: HandoverDeps, recorded: RecordedChange): Promise<void> {
   const { eventId, session, change, unattendedMessage } = recorded;
-  const handover = await committed(deps.db, 'handover.record-change', async (tx, attempt) => {
+  const write = async (tx: Executor<HandoverTables>, attempt: number) => {
+    reserve(`${currentTenant()} ${session.sessionId}`);
     // an event is seldom seen twice, and the entry is unique: who adds it need not look first
     if (attempt > 1 && (await isAudited(tx, eventId))) return undefined;
     const key = { auditId: deps.ids.next('aud'), eventId, sessionId: session.sessionId };
@@ -40,7 +43,8 @@ export async function recordChange(deps: HandoverDeps, recorded: RecordedChange)
     const waits = change.after === Control.PENDING_MANUAL && change.before !== change.after;
     await announce(deps, tx, session, { queued: waits ? saved : undefined, reminder });
     return saved;
-  });
+  };
+  const handover = await committed(deps.db, 'handover.record-change', write, 'handovers');
   if (handover) report(deps, handover, change);
 }
 

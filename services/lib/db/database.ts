@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Kysely } from 'kysely';
 import { maybeContext } from '../context.ts';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
@@ -6,7 +5,10 @@ import { failpoint } from '../failpoints.ts';
 import type { Connection } from './connection.ts';
 import type { SqlCounts } from './counts.ts';
 import { ConnectionExecutor, kyselyOver } from './executor.ts';
+import { assertNoTransaction, insideTransaction, type OpenTransaction } from './open-transaction.ts';
+import { SharedReads } from './shared-reads.ts';
 import { ATTEMPTS, retryPause, SingleStatements } from './single-statements.ts';
+import { TransactionGroup } from './transaction-group.ts';
 
 export type Dialect = 'mysql' | 'sqlite';
 
@@ -38,20 +40,12 @@ export interface Backend {
   close(): Promise<void>;
 }
 
-interface OpenTransaction {
-  afterCommit: (() => void)[];
-}
-
-const openTransaction = new AsyncLocalStorage<OpenTransaction | undefined>();
-
-/** Throws inside a transaction: nothing may be waited for there but the database. */
-export function assertNoTransaction(what: string): void {
-  if (openTransaction.getStore()) throw new Error(`${what} inside a database transaction`);
-}
-
-/** Runs `work` outside of the transaction that is open here, for work that outlives it. */
-export function outsideTransaction<T>(work: () => T): T {
-  return openTransaction.run(undefined, work);
+export interface TransactionOptions {
+  /**
+   * Works of one group may share a transaction, which costs the less the more there is to do. They have to `reserve` whatever they
+   * read under a lock. Undefined for a transaction of its own.
+   */
+  readonly group?: string;
 }
 
 /** The one way to the SQL database, over either dialect. */
@@ -59,9 +53,13 @@ export class Database {
   readonly backend: Backend;
   // biome-ignore lint/suspicious/noExplicitAny: the tables are the stores' business
   readonly #statements: Kysely<any>;
+  /** Of hot paths, outside of transactions. */
+  readonly reads: SharedReads;
+  readonly #groups = new Map<string, TransactionGroup>();
 
   constructor(backend: Backend) {
     this.backend = backend;
+    this.reads = new SharedReads(backend);
     this.#statements = kyselyOver(new SingleStatements(this));
   }
 
@@ -105,8 +103,29 @@ export class Database {
    * never run again here: the caller's repeat finds out. `label` names the failpoints `db.before-commit:label` and
    * `db.after-commit:label`.
    */
-  async transaction<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>): Promise<R> {
+  async transaction<T, R>(
+    label: string,
+    work: (tx: Executor<T>) => Promise<R>,
+    { group }: TransactionOptions = {},
+  ): Promise<R> {
     assertNoTransaction('a second transaction');
+    return group === undefined ? this.#alone(label, work) : this.#group(group).run(label, work);
+  }
+
+  #group(name: string): TransactionGroup {
+    const known = this.#groups.get(name);
+    if (known) return known;
+    const { backend } = this;
+    const group = new TransactionGroup(name, {
+      backend,
+      alone: (label, work) => this.#alone(label, work),
+      translate: (error) => this.translate(error),
+    });
+    this.#groups.set(name, group);
+    return group;
+  }
+
+  async #alone<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>): Promise<R> {
     const state: OpenTransaction = { afterCommit: [] };
     const result = await this.#attempt(label, work, state);
     for (const hook of state.afterCommit) hook();
@@ -119,7 +138,7 @@ export class Database {
       state.afterCommit.length = 0;
       maybeContext()?.signal?.throwIfAborted();
       try {
-        return await openTransaction.run(state, () => this.#run(label, work));
+        return await insideTransaction(state, () => this.#run(label, work));
       } catch (error) {
         if (attempt < ATTEMPTS && this.backend.isRetryable(error)) {
           await retryPause(attempt);
@@ -174,11 +193,4 @@ export class Database {
   close(): Promise<void> {
     return this.backend.close();
   }
-}
-
-/** Runs `hook` after the commit of the transaction that is open here; it must not throw. Not at all after a rollback. */
-export function afterCommit(hook: () => void): void {
-  const state = openTransaction.getStore();
-  if (!state) throw new Error('afterCommit outside a transaction');
-  state.afterCommit.push(() => outsideTransaction(hook));
 }

@@ -2,11 +2,31 @@ import type { CompiledQuery, QueryResult } from 'kysely';
 import type { Pool, PoolConnection, QueryError } from 'mysql2';
 import type { Connection } from './connection.ts';
 import type { SqlCounts } from './counts.ts';
+import { asHot } from './hot-query.ts';
 
 /** Above innodb_lock_wait_timeout: a server that answers at all answers by then. */
 const STATEMENT_MS = 20_000;
 /** Changes to tables take as long as the tables are big. */
 const UNLIMITED = /^\s*(create|alter|drop)\s/i;
+
+/** An insert that may still get more rows. */
+class Insert implements Request {
+  readonly into: string;
+  readonly rows: string[];
+  readonly parameters: unknown[];
+  readonly resolve = quiet.resolve;
+  readonly reject = quiet.reject;
+
+  constructor({ into, rows }: { into: string; rows: string }, parameters: readonly unknown[]) {
+    this.into = into;
+    this.rows = [rows];
+    this.parameters = [...parameters];
+  }
+
+  get sql(): string {
+    return `${this.into}${this.rows.join(', ')}`;
+  }
+}
 
 type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>;
 
@@ -38,7 +58,11 @@ class MysqlConnection implements Connection {
   readonly #connection: PoolConnection;
   readonly #counts: SqlCounts;
   #waiting: Request[] = [];
-  #sending = false;
+  /** Those that wait and that nobody asks about, by their table and columns: more rows go with them. */
+  readonly #inserts = new Map<string, Insert>();
+  #isToSend = false;
+  /** Whether the server is at work for it: what is asked for meanwhile goes with the next request. */
+  #isAsking = false;
   /** Whether the server may know of the transaction. */
   #open = false;
 
@@ -52,13 +76,23 @@ class MysqlConnection implements Connection {
     return resultOf<R>(await this.#ask(query));
   }
 
-  async executeLater({ sql, parameters }: CompiledQuery): Promise<void> {
+  async executeLater(query: CompiledQuery): Promise<void> {
+    const { insert } = asHot(query) ?? {};
+    const open = insert && this.#inserts.get(insert.into);
+    if (open) {
+      open.rows.push(insert.rows);
+      open.parameters.push(...query.parameters);
+      return;
+    }
     this.#counts.statements += 1;
-    this.#waiting.push({ sql, parameters, ...quiet });
+    const request = insert ? new Insert(insert, query.parameters) : { ...query, ...quiet };
+    if (request instanceof Insert) this.#inserts.set(request.into, request);
+    this.#waiting.push(request);
   }
 
   async begin(): Promise<void> {
     this.#waiting = [BEGIN];
+    this.#inserts.clear();
   }
 
   async commit(): Promise<void> {
@@ -84,17 +118,26 @@ class MysqlConnection implements Connection {
   #ask({ sql, parameters }: Statement): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ sql, parameters, resolve, reject });
-      if (this.#sending) return;
-      this.#sending = true;
-      queueMicrotask(() => this.#send());
+      this.#isToSend = true;
+      if (!this.#isAsking) this.#sendSoon();
     });
+  }
+
+  /** When all that can go on without an answer has gone on: whoever asks by then asks in the same request. */
+  #sendSoon(): void {
+    this.#isAsking = true;
+    process.nextTick(() => this.#send());
   }
 
   #send(): void {
     const requests = this.#waiting;
     this.#waiting = [];
-    this.#sending = false;
-    if (requests.length === 0) return; // rolled back before it was sent
+    this.#inserts.clear();
+    this.#isToSend = false;
+    if (requests.length === 0) {
+      this.#isAsking = false; // rolled back before it was sent
+      return;
+    }
     if (requests[0] === BEGIN) this.#open = true;
     this.#counts.roundTrips += 1;
     const [first] = requests;
@@ -109,6 +152,8 @@ class MysqlConnection implements Connection {
         if (error) request.reject(error);
         else request.resolve(alone ? result : (result as unknown[])[index]);
       });
+      this.#isAsking = false;
+      if (this.#isToSend) this.#sendSoon();
     });
   }
 }

@@ -1,6 +1,7 @@
 import type { Compilable, CompiledQuery, Kysely, QueryResult } from 'kysely';
 import type { Dialect, Executor } from './database.ts';
 import { kyselyOver, StatementExecutor } from './executor.ts';
+import { type HotQuery, hotQuery } from './hot-query.ts';
 
 /** Values of a statement by name: single ones, rows, lists of values, or lists of rows that all have the same columns. */
 export type Values<P> = { readonly [K in keyof P]: P[K] };
@@ -53,7 +54,7 @@ export function prepared<T, P extends object, R>(
 }
 
 interface Compiled {
-  readonly query: CompiledQuery;
+  readonly query: HotQuery;
   /** Every parameter of the statement, from the values. */
   readonly pick: readonly ((values: object) => unknown)[];
 }
@@ -71,7 +72,7 @@ function compileOnce<T, P extends object, R>(
   dialect: Dialect,
   values: Values<P>,
 ): Compiled {
-  const query = build(unbound[dialect], placesFor(values), dialect).compile();
+  const query = hotQuery(build(unbound[dialect], placesFor(values), dialect).compile());
   const pick = query.parameters.map((parameter) => (parameter instanceof Place ? parameter.pick : () => parameter));
   return { query, pick };
 }

@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CompiledQuery, QueryResult } from 'kysely';
 import type { Backend } from './database.ts';
 import { StatementExecutor } from './executor.ts';
+import { asHot } from './hot-query.ts';
+import type { SharedReads } from './shared-reads.ts';
 
 /** How often a transaction or statement that lost a deadlock is run. */
 export const ATTEMPTS = 8;
@@ -13,6 +15,7 @@ export function retryPause(attempt: number): Promise<void> {
 
 interface Owner {
   readonly backend: Backend;
+  readonly reads: SharedReads;
   translate(error: unknown): unknown;
 }
 
@@ -29,6 +32,12 @@ export class SingleStatements extends StatementExecutor {
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (!asHot(query)?.isPlainRead) return this.#alone<R>(query);
+    // what failed may be the fault of another read in the request
+    return this.#owner.reads.read<R>(query).catch(() => this.#alone<R>(query));
+  }
+
+  async #alone<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#run<R>(query);

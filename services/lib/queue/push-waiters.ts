@@ -1,4 +1,4 @@
-import { outsideTransaction } from '../db/database.ts';
+import { outsideTransaction } from '../db/open-transaction.ts';
 
 /** Those of this process who wait for a push, by tenant. */
 export class PushWaiters {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { RedisConfig } from '../config.ts';
-import { assertNoTransaction } from '../db/database.ts';
+import { assertNoTransaction } from '../db/open-transaction.ts';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import type { Logger } from '../log.ts';
 import { PushWaiters } from './push-waiters.ts';

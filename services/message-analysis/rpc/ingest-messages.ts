@@ -16,6 +16,7 @@ import { type Parties, resolveParties } from '../parties.ts';
 import { type Ingested, reply } from '../reply.ts';
 import { settle } from '../settle.ts';
 import { ConversationGone } from '../store/add-messages.ts';
+import { groupFor } from '../store/group.ts';
 import { addRevisions, unseenRevisions } from '../store/revisions.ts';
 import type { MessageTables } from '../store/tables.ts';
 import { type StoredBatch, storeBatch } from '../store-batch.ts';
@@ -92,11 +93,15 @@ async function finish(
     const { judgement } = ingested;
     try {
       if (judgement || conflicts.length > 0)
-        await deps.db.transaction<MessageTables, void>('settle-messages', async (tx) => {
-          if (judgement) await settle(deps, tx, tenant, conversation, judgement);
-          await addRevisions(tx, key, conflicts, deps.clock.now());
-          await record(tx, answer);
-        });
+        await deps.db.transaction<MessageTables, void>(
+          'settle-messages',
+          async (tx) => {
+            if (judgement) await settle(deps, tx, tenant, conversation, judgement);
+            await addRevisions(tx, key, conflicts, deps.clock.now());
+            await record(tx, answer);
+          },
+          groupFor(sorted.fresh.length + conflicts.length),
+        );
       countSkipped(deps, answer);
       return answer;
     } catch (error) {

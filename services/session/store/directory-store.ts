@@ -57,7 +57,7 @@ export class DirectoryStore {
       ...{ tenant, platform, side, kind, value, entry_key, created_at },
     }));
     try {
-      await this.#db.transaction('directory-alias', (tx) => insertRows.later(tx, { rows }));
+      await this.#db.transaction('directory-alias', (tx) => insertRows.later(tx, { rows }), { group: 'directory' });
       return true;
     } catch (error) {
       if (!this.#db.isDuplicateKey(error)) throw error;

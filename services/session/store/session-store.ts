@@ -1,5 +1,6 @@
 import type { Selectable, Updateable } from 'kysely';
 import type { Database, Executor } from '../../lib/db/database.ts';
+import { reserve } from '../../lib/db/open-transaction.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import type { Outbox } from '../../lib/outbox/outbox.ts';
 import type { Change } from '../domain/change.ts';
@@ -108,6 +109,7 @@ export class SessionStore {
    */
   async write(tx: Executor<SessionTables>, tenant: string, write: SessionWrite): Promise<void> {
     const { changes = [], opened, touch, triggers = [] } = write;
+    for (const { before } of [...changes, ...(touch ? [touch] : [])]) reserve(`${tenant} ${before.sessionId}`);
     for (const { before, after } of changes) {
       if (after.accountKey !== before.accountKey) await lockNames(tx, this.#db.dialect, partyNames(tenant, after));
       await this.#replace(tx, tenant, before, after);

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { currentContext } from '../../lib/context.ts';
+import type { Executor } from '../../lib/db/database.ts';
 import type { QueueFilter } from '../../lib/queue/task-queue.ts';
 import { logTask } from '../change-sessions.ts';
 import type { TaskDeps } from '../deps.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { claimTask, leasedTo, readyTasks } from '../store/claims.ts';
+import type { TaskTables } from '../store/tables.ts';
 import { findTask, taskOf } from '../store/tasks.ts';
 import { expireLease } from './expire-lease.ts';
 
@@ -85,7 +87,8 @@ async function tryClaim(deps: TaskDeps, { workerId }: Claimant, task: StoredTask
   const secret = randomBytes(15).toString('base64url');
   const lease = { workerId, secret, expiresAt: now + deps.config.leaseSeconds * 1_000 };
   try {
-    const leased = await claimTask(deps.db.of(), task, lease, now);
+    const claim = (tx: Executor<TaskTables>) => claimTask(tx, task, lease, now);
+    const leased = await deps.db.transaction('task.claim', claim, { group: 'claims' });
     if (leased) logTask(deps, 'task_leased', leased, 'claimed');
     // a proposal that came too early goes back
     if (!leased && task.status === 'pending' && task.runAt > now) await deps.ready.push([task]);

@@ -100,11 +100,10 @@ export async function leasedTo(
   tenant: string,
   workerId: string,
 ): Promise<StoredTask | undefined> {
-  const row = await db
-    .selectFrom('tasks')
-    .selectAll()
-    .where('tenant', '=', tenant)
-    .where('active_worker', '=', workerId)
-    .executeTakeFirst();
+  const [row] = (await ofWorker(db, { tenant, workerId })).rows;
   return row && taskOf(row);
 }
+
+const ofWorker = prepared((db: Executor<TaskTables>, { tenant, workerId }: { tenant: string; workerId: string }) =>
+  db.selectFrom('tasks').selectAll().where('tenant', '=', tenant).where('active_worker', '=', workerId),
+);

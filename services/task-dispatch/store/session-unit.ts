@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type EventSchema, Source, TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { Dialect, Executor } from '../../lib/db/database.ts';
+import { reserve } from '../../lib/db/open-transaction.ts';
 import type { EventInit, Outbox } from '../../lib/outbox/outbox.ts';
 import { type Fence, newFence, type Word } from '../domain/fence.ts';
 import { move, type TaskFields } from '../domain/move.ts';
@@ -79,6 +80,7 @@ export class SessionUnit {
     ask: (unit: SessionUnit) => Promise<F>,
   ): Promise<{ unit: SessionUnit; found: F }> {
     const unit = new SessionUnit(options);
+    for (const sessionId of sessionIds) reserveSession(options.tenant, sessionId);
     const [fences, found] = await Promise.all([lockFences(options.tx, options.tenant, sessionIds), ask(unit)]);
     for (const fence of fences) unit.#fences.set(fence.sessionId, fence);
     return { unit, found };
@@ -91,12 +93,14 @@ export class SessionUnit {
       lockFenceOfTask(options.tx, options.tenant, taskId),
       unit.lockTask(taskId),
     ]);
+    if (task) reserveSession(options.tenant, task.sessionId);
     if (fence) unit.#fences.set(fence.sessionId, fence);
     return { unit, task };
   }
 
   /** For a session that is not known yet: that it is comes out as a duplicate key. */
-  static openNew(options: UnitOptions): SessionUnit {
+  static openNew(options: UnitOptions, sessionId: string): SessionUnit {
+    reserveSession(options.tenant, sessionId);
     return new SessionUnit(options);
   }
 
@@ -245,4 +249,9 @@ export class SessionUnit {
     if (!fence) throw new Error(`no fence of ${sessionId} is locked`);
     return fence;
   }
+}
+
+/** Its fence and its tasks, whatever is locked of them. */
+function reserveSession(tenant: string, sessionId: string): void {
+  reserve(`${tenant} ${sessionId}`);
 }

@@ -2,7 +2,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
-import { outsideTransaction as outside } from '../../../services/lib/db/database.ts';
+import { outsideTransaction as outside } from '../../../services/lib/db/open-transaction.ts';
 import { mysqlBackend } from '../../../services/lib/db/mysql.ts';
 import { sqliteBackend } from '../../../services/lib/db/sqlite.ts';
 import { ErrorReason, errorInfo } from '../../../services/lib/errors/refuse.ts';

@@ -1,0 +1,22 @@
+import type { CompiledQuery } from 'kysely';
+
+/** A statement of a hot path, with what is known of its text. */
+export interface HotQuery extends CompiledQuery {
+  /** It only reads, and locks nothing. */
+  readonly isPlainRead: boolean;
+  /** Of an insert: what stands before and behind its `values`. */
+  readonly insert?: { readonly into: string; readonly rows: string };
+}
+
+/** Looks at the text of a statement, once for all of its runs. */
+export function hotQuery(query: CompiledQuery): HotQuery {
+  const { sql } = query;
+  const isPlainRead = /^select /.test(sql) && !/ for update$/.test(sql);
+  const parts = / on duplicate key /.test(sql) ? null : /^(insert into .*? values )(.*)$/s.exec(sql);
+  return { ...query, isPlainRead, insert: parts ? { into: parts[1] ?? '', rows: parts[2] ?? '' } : undefined };
+}
+
+/** The statement as a hot one, if it is. */
+export function asHot(query: CompiledQuery): HotQuery | undefined {
+  return 'isPlainRead' in query ? (query as HotQuery) : undefined;
+}

@@ -1,0 +1,282 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { CompiledQuery, QueryResult } from 'kysely';
+import { inNoContext, maybeContext } from '../context.ts';
+import { failpoint } from '../failpoints.ts';
+import type { Connection } from './connection.ts';
+import type { Backend, Executor } from './database.ts';
+import { ConnectionExecutor, kyselyOver } from './executor.ts';
+import { insideTransaction, type OpenTransaction } from './open-transaction.ts';
+
+/** At most so many works share a transaction. */
+const MOST = 32;
+/** A transaction that takes longer (a lock that somebody else holds) keeps the next one waiting no more. */
+const PATIENCE_MS = 30;
+/** That many transactions of a group at a time at most, whatever they wait for. */
+const AT_A_TIME = 4;
+
+/** What a group does with its database. */
+export interface GroupHost {
+  readonly backend: Backend;
+  /** Runs the work in a transaction of its own, with all attempts. */
+  alone<R>(label: string, work: Work<R>): Promise<R>;
+  translate(error: unknown): unknown;
+}
+
+export type Work<R> = (tx: Executor) => Promise<R>;
+
+/** Another work of the transaction is at the same rows. */
+class Reserved extends Error {}
+
+interface Member {
+  readonly label: string;
+  readonly work: Work<unknown>;
+  /** Runs something in the context of whoever brought the work. */
+  readonly inContext: <T>(run: () => T) => T;
+  readonly afterCommit: (() => void)[];
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** How a member's work ended, while nobody knows of the transaction yet. */
+type End = { readonly result: unknown } | { readonly error: unknown };
+
+/**
+ * Group commit: works that come while a transaction of their group is under way share the next one, which begins as soon as
+ * that is over. They run side by side; their statements travel together, and one commit makes all of them last. None of them
+ * notices: a work that refuses before it has written leaves the others alone, and whenever anything else goes wrong nothing
+ * of it is kept and every work is run again by itself.
+ */
+export class TransactionGroup {
+  readonly #name: string;
+  readonly #host: GroupHost;
+  #waiting: Member[] = [];
+  #begun = false;
+  #running = 0;
+  /** Of those that run, how many have lost the patience of the next. */
+  #late = 0;
+
+  constructor(name: string, host: GroupHost) {
+    this.#name = name;
+    this.#host = host;
+  }
+
+  /** Runs the work in a shared transaction; resolves after its commit. */
+  run<R>(label: string, work: Work<R>): Promise<R> {
+    const inContext = AsyncLocalStorage.snapshot();
+    return new Promise<R>((resolve, reject) => {
+      this.#add({ label, work, inContext, afterCommit: [], resolve: resolve as Member['resolve'], reject });
+    });
+  }
+
+  #add(member: Member): void {
+    this.#waiting.push(member);
+    this.#beginSoon();
+  }
+
+  /** Not at once, so that whoever comes in the same turn of the event loop comes along. */
+  #beginSoon(): void {
+    const isBusy = this.#running > this.#late || this.#running >= AT_A_TIME;
+    if (this.#begun || isBusy || this.#waiting.length === 0) return;
+    this.#begun = true;
+    inNoContext(() =>
+      setImmediate(() => {
+        this.#begun = false;
+        void this.#begin(this.#waiting.splice(0, MOST));
+      }),
+    );
+  }
+
+  async #begin(members: readonly Member[]): Promise<void> {
+    this.#running += 1;
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.#late += 1;
+      this.#beginSoon();
+    }, PATIENCE_MS);
+    const [only] = members;
+    if (members.length === 1 && only) await this.#alone(only);
+    else await this.#together(members);
+    clearTimeout(timer);
+    this.#running -= 1;
+    if (isLate) this.#late -= 1;
+    this.#beginSoon();
+  }
+
+  /** Never throws. */
+  async #alone({ label, work, inContext, resolve, reject }: Member): Promise<void> {
+    await inContext(() => this.#host.alone(label, work)).then(resolve, reject);
+  }
+
+  /** Never throws. */
+  async #together(members: readonly Member[]): Promise<void> {
+    const shared = await SharedTransaction.open(this.#host.backend).catch((error) => {
+      for (const { reject } of members) reject(this.#host.translate(error));
+    });
+    if (!shared) return;
+    const ends = await Promise.all(members.map((member) => this.#take(shared, member)));
+    const cause = await shared.end(ends.some((end) => 'result' in end));
+    if (cause === undefined) this.#host.backend.counts.committed(`group.${this.#name}`);
+    const again: Member[] = [];
+    members.forEach((member, index) => {
+      if (!this.#settle(member, ends[index]!, cause)) again.push(member);
+    });
+    // one after the other would keep the last waiting for all
+    await Promise.all(again.map((member) => this.#alone(member)));
+  }
+
+  async #take(shared: SharedTransaction, member: Member): Promise<End> {
+    const part = shared.part();
+    const state: OpenTransaction = { afterCommit: member.afterCommit, reserve: (key) => shared.reserve(member, key) };
+    const executor = new ConnectionExecutor(this.#host.backend.dialect, part);
+    const run = async () => {
+      maybeContext()?.signal?.throwIfAborted();
+      const result = await member.work(kyselyOver(executor));
+      await failpoint(`db.before-commit:${member.label}`);
+      return { result };
+    };
+    try {
+      return await member.inContext(() => insideTransaction(state, run));
+    } catch (error) {
+      if (part.hasWritten) shared.break(error);
+      return { error };
+    } finally {
+      executor.close();
+    }
+  }
+
+  /** Tells the member what became of its work; false when it is to be run again by itself. */
+  #settle(member: Member, end: End, cause: { readonly error: unknown } | undefined): boolean {
+    if ('error' in end && end.error instanceof Reserved) {
+      member.afterCommit.length = 0;
+      this.#add(member);
+      return true;
+    }
+    if (!cause) {
+      if ('error' in end) member.reject(end.error);
+      else void this.#told(member, end.result);
+      return true;
+    }
+    member.afterCommit.length = 0;
+    if (!this.#host.backend.isUnavailable(cause.error)) return false;
+    // nobody knows whether it was committed
+    member.reject(this.#host.translate(cause.error));
+    return true;
+  }
+
+  async #told({ label, inContext, afterCommit, resolve, reject }: Member, result: unknown): Promise<void> {
+    try {
+      for (const hook of afterCommit) inContext(hook);
+      await inContext(() => failpoint(`db.after-commit:${label}`));
+      resolve(result);
+    } catch (error) {
+      reject(error);
+    }
+  }
+}
+
+/** A connection's transaction that several works share. */
+class SharedTransaction {
+  readonly #connection: Connection;
+  readonly #reserved = new Map<string, Member>();
+  #broken: { readonly error: unknown } | undefined;
+
+  private constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  static async open(backend: Backend): Promise<SharedTransaction> {
+    const connection = await backend.connect();
+    try {
+      await connection.begin();
+    } catch (error) {
+      connection.release();
+      throw error;
+    }
+    return new SharedTransaction(connection);
+  }
+
+  /** One work's way to it. */
+  part(): Part {
+    return new Part(this.#connection, this);
+  }
+
+  get broken(): { readonly error: unknown } | undefined {
+    return this.#broken;
+  }
+
+  /** Nothing of it will be kept. */
+  break(error: unknown): void {
+    this.#broken ??= { error };
+  }
+
+  reserve(member: Member, key: string): void {
+    const holder = this.#reserved.get(key) ?? member;
+    if (holder !== member) throw new Reserved(`${key} is reserved`);
+    this.#reserved.set(key, member);
+  }
+
+  /** Commits, or rolls back what is broken or what nobody wants kept; returns why nothing was kept that should have been. */
+  async end(isWanted: boolean): Promise<{ readonly error: unknown } | undefined> {
+    try {
+      if (isWanted && !this.#broken) await this.#connection.commit();
+      else await this.#connection.rollback();
+    } catch (error) {
+      this.break(error);
+      await this.#connection.rollback();
+    } finally {
+      this.#connection.release();
+    }
+    return this.#broken;
+  }
+}
+
+/** A work's statements in a shared transaction. Whatever fails of them breaks it for all. */
+class Part implements Connection {
+  readonly #connection: Connection;
+  readonly #shared: SharedTransaction;
+  hasWritten = false;
+
+  constructor(connection: Connection, shared: SharedTransaction) {
+    this.#connection = connection;
+    this.#shared = shared;
+  }
+
+  async execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    this.#mustHold();
+    try {
+      const result = await this.#connection.execute<R>(query);
+      if (result.numAffectedRows) this.hasWritten = true;
+      return result;
+    } catch (error) {
+      this.#shared.break(error);
+      throw error;
+    }
+  }
+
+  async executeLater(query: CompiledQuery): Promise<void> {
+    this.#mustHold();
+    this.hasWritten = true;
+    await this.#connection.executeLater(query);
+  }
+
+  #mustHold(): void {
+    if (this.#shared.broken) throw this.#shared.broken.error;
+  }
+
+  begin(): never {
+    throw new Error('a shared transaction has begun');
+  }
+
+  commit(): never {
+    throw new Error('a shared transaction is committed for all');
+  }
+
+  rollback(): never {
+    throw new Error('a shared transaction is rolled back for all');
+  }
+
+  release(): never {
+    throw new Error('a shared connection is given back for all');
+  }
+}

@@ -1,0 +1,262 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { inContext, maybeContext, systemContext } from '../../services/lib/context.ts';
+import type { Database, Executor } from '../../services/lib/db/database.ts';
+import { lockRow } from '../../services/lib/db/lock-row.ts';
+import { type Migration, migrate } from '../../services/lib/db/migrate.ts';
+import { afterCommit, reserve } from '../../services/lib/db/open-transaction.ts';
+import { prepared } from '../../services/lib/db/prepared.ts';
+import { arm } from '../../services/lib/failpoints.ts';
+import type { DatabaseFixture } from './database.ts';
+
+interface Row {
+  id: string;
+  slot: string;
+  count: number;
+}
+interface Tables {
+  grouped: Row;
+}
+type Tx = Executor<Tables>;
+
+const table: Migration = {
+  name: '001_grouped',
+  statements: (c) => [
+    `CREATE TABLE grouped (id ${c.id} NOT NULL PRIMARY KEY, slot ${c.id} NOT NULL UNIQUE, count ${c.int} NOT NULL) ${c.table}`,
+  ],
+};
+
+const insert = prepared((db: Tx, { row }: { row: Row }) => db.insertInto('grouped').values(row));
+const byId = prepared((db: Tx, { id }: { id: string }) => db.selectFrom('grouped').selectAll().where('id', '=', id));
+const setCount = prepared((db: Tx, { id, count }: { id: string; count: number }) =>
+  db.updateTable('grouped').set({ count }).where('id', '=', id),
+);
+
+/** What works that share a transaction can rely on, over either database. */
+export function transactionGroupConformance(name: string, open: () => Promise<DatabaseFixture>): void {
+  describe(`works that share a transaction on ${name}`, () => {
+    let fixture: DatabaseFixture;
+    let db: Database;
+    let next = 0;
+    const row = (): Row => {
+      const id = `row-${next++}`;
+      return { id, slot: id, count: 0 };
+    };
+    const share = <R>(work: (tx: Tx) => Promise<R>, label = 'shared', at = db) =>
+      at.transaction<Tables, R>(label, work, { group: 'test' });
+    const stored = async (id: string) => (await byId(db.of(), { id })).rows[0];
+    const shared = () => db.backend.counts.commits.get('group.test') ?? 0;
+    const outcomes = async (works: Promise<unknown>[]) => (await Promise.allSettled(works)).map(({ status }) => status);
+
+    /** Reads under a lock and writes what it read plus one: two that do not keep apart lose an addition. */
+    const increment = (id: string) => async (tx: Tx) => {
+      reserve(id);
+      const query = tx.selectFrom('grouped').select('count').where('id', '=', id);
+      const { count } = await lockRow(query, db.dialect).executeTakeFirstOrThrow();
+      await setCount.later(tx, { id, count: count + 1 });
+      return count;
+    };
+
+    beforeAll(async () => {
+      fixture = await open();
+      db = fixture.db;
+      await migrate(db, [{ owner: 'group', steps: [table] }], 0);
+      return () => fixture[Symbol.asyncDispose]();
+    });
+
+    test('have one commit, and each its own result', async () => {
+      const rows = Array.from({ length: 10 }, row);
+      const before = shared();
+      const results = await Promise.all(
+        rows.map((row) =>
+          share(async (tx) => {
+            await insert.later(tx, { row });
+            return row.id;
+          }),
+        ),
+      );
+      expect(results).toEqual(rows.map(({ id }) => id));
+      expect(shared() - before).toBe(1);
+      for (const { id } of rows) expect(await stored(id)).toBeDefined();
+    });
+
+    test('work in the context of whoever brought them, and tell him when all is committed', async () => {
+      const told: string[] = [];
+      const asked = ['t1', 't2'].map((tenant) =>
+        inContext(systemContext(tenant, tenant), () =>
+          share(async (tx) => {
+            afterCommit(() => told.push(`${maybeContext()?.tenant} told`));
+            await insert(tx, { row: row() });
+            return maybeContext()?.tenant;
+          }),
+        ),
+      );
+      expect(await Promise.all(asked)).toEqual(['t1', 't2']);
+      expect(told.sort()).toEqual(['t1 told', 't2 told']);
+    });
+
+    test('are not disturbed by one that refuses before it has written', async () => {
+      const [a, b] = [row(), row()];
+      const refusal = new Error('no');
+      const before = shared();
+      const refused = share(async (tx) => {
+        await byId(tx, { id: 'x' });
+        throw refusal;
+      });
+      const ends = outcomes([share((tx) => insert(tx, { row: a })), refused, share((tx) => insert(tx, { row: b }))]);
+      await expect(refused).rejects.toBe(refusal);
+      expect(await ends).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      expect(shared() - before).toBe(1);
+      expect([await stored(a.id), await stored(b.id)]).toMatchObject([a, b]);
+    });
+
+    test('keep nothing of one that refuses after it has written', async () => {
+      const [kept, gone] = [row(), row()];
+      const hooks: string[] = [];
+      const ends = await outcomes([
+        share(async (tx) => {
+          afterCommit(() => hooks.push('kept'));
+          await insert.later(tx, { row: kept });
+        }),
+        share(async (tx) => {
+          afterCommit(() => hooks.push('gone'));
+          await insert(tx, { row: gone });
+          throw new Error('no');
+        }),
+      ]);
+      expect(ends).toEqual(['fulfilled', 'rejected']);
+      expect([await stored(kept.id), await stored(gone.id)]).toMatchObject([kept, undefined]);
+      expect(hooks).toEqual(['kept']);
+    });
+
+    test.each(['asked about', 'written later'])('survive a duplicate key of one of them, %s', async (how) => {
+      const [taken, kept, twice] = [row(), row(), row()];
+      await insert(db.of(), { row: taken });
+      await insert(db.of(), { row: twice });
+      const clash = { ...row(), slot: taken.slot };
+      const clashing = share(async (tx) => {
+        if (how === 'asked about') await insert(tx, { row: clash });
+        else await insert.later(tx, { row: clash });
+      });
+      const others = [share((tx) => insert(tx, { row: kept })), share(increment(twice.id))];
+      expect(db.isDuplicateKey(await clashing.catch((error) => error))).toBe(true);
+      await Promise.all(others);
+      expect([await stored(kept.id), await stored(clash.id)]).toMatchObject([kept, undefined]);
+      expect((await stored(twice.id))?.count).toBe(1);
+    });
+
+    test('survive a failure of one of them at the commit', async () => {
+      const [kept, failed] = [row(), row()];
+      using _ = arm('db.before-commit:broken', () => {
+        throw new Error('broken');
+      });
+      const ends = await outcomes([
+        share((tx) => insert(tx, { row: kept })),
+        share((tx) => insert(tx, { row: failed }), 'broken'),
+      ]);
+      expect(ends).toEqual(['fulfilled', 'rejected']);
+      expect([await stored(kept.id), await stored(failed.id)]).toMatchObject([kept, undefined]);
+    });
+
+    test('have their commit behind them when one of them fails after it', async () => {
+      const [a, b] = [row(), row()];
+      using _ = arm('db.after-commit:late', () => {
+        throw new Error('late');
+      });
+      const ends = await outcomes([
+        share((tx) => insert(tx, { row: a })),
+        share((tx) => insert(tx, { row: b }), 'late'),
+      ]);
+      expect(ends).toEqual(['fulfilled', 'rejected']);
+      expect([await stored(a.id), await stored(b.id)]).toMatchObject([a, b]);
+    });
+
+    test('that reserve the same row come after each other: no addition is lost', async () => {
+      const counters = [row(), row()];
+      for (const row of counters) await insert(db.of(), { row });
+      const works = Array.from({ length: 60 }, (_, n) => share(increment(counters[n % 2]!.id)));
+      const results = await Promise.all(works);
+      expect(new Set(results).size).toBe(30);
+      for (const { id } of counters) expect((await stored(id))?.count).toBe(30);
+    });
+
+    test('of two processes lose nothing to each other, in whatever order they lock', async () => {
+      const counters = [row(), row(), row()];
+      for (const row of counters) await insert(db.of(), { row });
+      const both = [db, fixture.other].map((at, process) =>
+        Array.from({ length: 30 }, (_, n) => {
+          const { id } = counters[(process === 0 ? n : 29 - n) % 3]!;
+          return share(increment(id), 'shared', at);
+        }),
+      );
+      await Promise.all(both.flat());
+      for (const { id } of counters) expect((await stored(id))?.count).toBe(20);
+    });
+
+    test('wait for a lock without keeping those behind them waiting', async () => {
+      if (fixture.other === db) return; // one writer at a time: there the next one has to wait
+      const [held, free] = [row(), row()];
+      for (const row of [held, free]) await insert(db.of(), { row });
+      const holds = Promise.withResolvers<void>();
+      const letGo = Promise.withResolvers<void>();
+      const holder = fixture.other.transaction<Tables, void>('holder', async (tx) => {
+        await setCount(tx, { id: held.id, count: 5 });
+        holds.resolve();
+        await letGo.promise;
+      });
+      await holds.promise;
+      const waiting = [share(increment(held.id)), share(async () => 'nothing')];
+      await delay(0);
+      expect(await share(increment(free.id))).toBe(0);
+      letGo.resolve();
+      expect(await Promise.all(waiting)).toEqual([5, 'nothing']);
+      await holder;
+    });
+
+    test('count as one place where nothing else may be waited for', async () => {
+      const works = [share(async () => db.of()), share(async () => 'free')];
+      expect(await outcomes(works)).toEqual(['rejected', 'fulfilled']);
+      await expect(share(() => share(async () => {}))).rejects.toThrow('inside a database transaction');
+    });
+  });
+
+  describe(`reads that share a request on ${name}`, () => {
+    let fixture: DatabaseFixture;
+    beforeAll(async () => {
+      fixture = await open();
+      await migrate(fixture.db, [{ owner: 'group', steps: [table] }], 0);
+      return () => fixture[Symbol.asyncDispose]();
+    });
+    const broken = prepared((db: Executor, { id }: { id: string }) =>
+      db.selectFrom('not_there').selectAll().where('id', '=', id),
+    );
+
+    test('are answered each by itself, however many there are', async () => {
+      const { db } = fixture;
+      const ids = Array.from({ length: 100 }, (_, n) => `read-${n}`);
+      await Promise.all(ids.map((id) => insert(db.of(), { row: { id, slot: id, count: 0 } })));
+      const found = await Promise.all(ids.map(async (id) => (await byId(db.of(), { id })).rows.map((row) => row.id)));
+      expect(found).toEqual(ids.map((id) => [id]));
+    });
+
+    test('are not disturbed by one that fails', async () => {
+      const { db } = fixture;
+      const failing = broken(db.of(), { id: 'x' });
+      const reads = [byId(db.of(), { id: 'read-1' }), byId(db.of(), { id: 'read-2' })];
+      await expect(failing).rejects.toThrow(/not_there/);
+      expect((await Promise.all(reads)).map(({ rows }) => rows[0]?.id)).toEqual(['read-1', 'read-2']);
+    });
+
+    test('see what was committed before they were asked for', async () => {
+      const { db } = fixture;
+      for (let count = 1; count <= 20; count++) {
+        const others = Promise.all([byId(db.of(), { id: 'read-3' }), byId(db.of(), { id: 'read-4' })]);
+        await db.transaction<Tables, unknown>('count', (tx) => setCount(tx, { id: 'read-5', count }), {
+          group: 'test',
+        });
+        expect((await byId(db.of(), { id: 'read-5' })).rows[0]?.count).toBe(count);
+        await others;
+      }
+    });
+  });
+}
