@@ -7,7 +7,7 @@ import type { LoggedEvent, LogRecord } from './event-log.ts';
 import { sessionKey, sourceKey } from './session-key.ts';
 
 /** Sessions whose events are handled at the same time. */
-const LANES = 8;
+const LANES = 16;
 const QUICK_TRIES = 5;
 
 export interface BatchDeps {
@@ -80,8 +80,11 @@ async function handleSession(deps: BatchDeps, { events, known, waiting, result, 
         reportParked(deps, event, delivery.error);
         park(event, delivery.tries, errorText(delivery.error));
       } else {
-        known.seen.set(key, event.sourceSeq);
-        result.handled.set(key, event);
+        // what nobody handles is not remembered, unless it would be missed behind what somebody does
+        if (delivery.outcome === 'done' || seen > 0) {
+          known.seen.set(key, event.sourceSeq);
+          result.handled.set(key, event);
+        }
         count(delivery.outcome === 'done' ? 'done' : 'skipped');
       }
     }

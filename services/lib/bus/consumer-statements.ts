@@ -35,6 +35,22 @@ export const replaceProgress = prepared((db: Executor<ConsumerTables>, { rows }:
   db.replaceInto('consumer_progress').values(rows),
 );
 
+interface OffsetMove {
+  readonly consumer: string;
+  readonly incarnation: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export const moveOffset = prepared((db: Executor<ConsumerTables>, { consumer, incarnation, from, to }: OffsetMove) =>
+  db
+    .updateTable('consumer_offset')
+    .set({ position: to })
+    .where('consumer', '=', consumer)
+    .where('incarnation', '=', incarnation)
+    .where('position', '=', from),
+);
+
 export const selectOffset = prepared((db: Executor<ConsumerTables>, { consumer }: { consumer: string }) =>
   db.selectFrom('consumer_offset').selectAll().where('consumer', '=', consumer),
 );

@@ -3,6 +3,7 @@ import type { Database, Executor } from '../db/database.ts';
 import { sqlTime } from '../db/time.ts';
 import {
   type ConsumerTables,
+  moveOffset,
   type ParkedRow,
   type ProgressRow,
   replaceProgress,
@@ -82,14 +83,10 @@ export class ConsumerStore {
   /** Saves a batch in one transaction. False, with nothing saved, when the consumer is not at `from` any more. */
   save({ from, to, handled, parked }: BatchResult): Promise<boolean> {
     return this.#db.transaction(`consumer.${this.#consumer}`, async (tx: Executor<ConsumerTables>) => {
-      const moved = await tx
-        .updateTable('consumer_offset')
-        .set({ position: Number(to) })
-        .where('consumer', '=', this.#consumer)
-        .where('incarnation', '=', from.incarnation)
-        .where('position', '=', Number(from.position))
-        .executeTakeFirst();
-      if (moved.numUpdatedRows === 0n) return false;
+      const { incarnation, position } = from;
+      const move = { consumer: this.#consumer, incarnation, from: Number(position), to: Number(to) };
+      const { numAffectedRows } = await moveOffset(tx, move);
+      if (!numAffectedRows) return false;
       const rows = [...handled.values()].map((record) => this.#progressOf(record));
       if (rows.length > 0) await replaceProgress.later(tx, { rows });
       if (parked.length > 0)

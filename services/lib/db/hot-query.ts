@@ -4,7 +4,7 @@ import type { CompiledQuery } from 'kysely';
 export interface HotQuery extends CompiledQuery {
   /** It only reads, and locks nothing. */
   readonly isPlainRead: boolean;
-  /** Of an insert: what stands before and behind its `values`. */
+  /** Of an insert or a replace: what stands before and behind its `values`. */
   readonly insert?: { readonly into: string; readonly rows: string };
 }
 
@@ -12,7 +12,7 @@ export interface HotQuery extends CompiledQuery {
 export function hotQuery(query: CompiledQuery): HotQuery {
   const { sql } = query;
   const isPlainRead = /^select /.test(sql) && !/ for update$/.test(sql);
-  const parts = / on duplicate key /.test(sql) ? null : /^(insert into .*? values )(.*)$/s.exec(sql);
+  const parts = / on duplicate key /.test(sql) ? null : /^((?:insert|replace) into .*? values )(.*)$/s.exec(sql);
   return { ...query, isPlainRead, insert: parts ? { into: parts[1] ?? '', rows: parts[2] ?? '' } : undefined };
 }
 

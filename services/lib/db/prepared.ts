@@ -16,29 +16,35 @@ export interface Prepared<P, R> {
   compile(db: Executor, values: Values<P>): CompiledQuery<R>;
 }
 
-/** Longer lists come in too many lengths to remember. */
+/** Longer lists come in too many lengths to remember each. */
 const LONGEST_LIST = 16;
 
 /**
  * A statement for hot paths: `build` describes it once, with the names of `values` in place of values, so it must not look
- * at them. It may only pass them on: single values, elements of lists, and whole rows of an insert or an update. How long
- * the lists are and which columns a row has is part of the shape; `null` and `undefined` are values like others.
+ * at them. It may only pass them on: single values, lists of single values to `in`, and whole rows of an insert or an update.
+ * How long the lists are and which columns a row has is part of the shape; `null` and `undefined` are values like others.
  */
 export function prepared<T, P extends object, R>(
   build: (db: Kysely<T>, values: Values<P>, dialect: Dialect) => Compilable<R>,
 ): Prepared<P, R> {
   const known: Record<Dialect, Map<string, Compiled>> = { mysql: new Map(), sqlite: new Map() };
+  const compiledFor = (dialect: Dialect, values: Values<P>): Compiled => {
+    const shape = shapeOf(values);
+    const compiled = known[dialect].get(shape) ?? compileOnce(build, dialect, values);
+    known[dialect].set(shape, compiled);
+    return compiled;
+  };
   const compile = (executor: StatementExecutor, values: Values<P>): CompiledQuery<R> => {
     const { dialect } = executor;
-    const shape = shapeOf(values);
-    if (shape.longest > LONGEST_LIST) return build(unbound[dialect], values, dialect).compile();
-    let compiled = known[dialect].get(shape.key);
-    if (!compiled) {
-      compiled = compileOnce(build, dialect, values);
-      known[dialect].set(shape.key, compiled);
-    }
-    const { query, pick } = compiled;
-    return { ...query, parameters: pick.map((value) => value(values)) } as CompiledQuery<R>;
+    const long = longRows(values);
+    if (long)
+      return withRows(
+        compiledFor(dialect, { ...values, [long.name]: long.rows.slice(0, 1) }),
+        long,
+      ) as CompiledQuery<R>;
+    const given = padded(values);
+    const { query, pick } = compiledFor(dialect, given);
+    return { ...query, parameters: pick.map((value) => value(given)) } as CompiledQuery<R>;
   };
   const run = async (db: Executor, values: Values<P>) => {
     const executor = executorOf(db);
@@ -101,16 +107,45 @@ function isRow(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value);
 }
 
-function shapeOf(values: object): { key: string; longest: number } {
-  let key = '';
-  let longest = 0;
+function shapeOf(values: object): string {
+  let shape = '';
   for (const value of Object.values(values)) {
-    if (Array.isArray(value)) {
-      key += `${value.length};`;
-      longest = Math.max(longest, value.length);
-    } else if (isRow(value)) key += `${Object.keys(value)};`;
+    if (Array.isArray(value)) shape += `${value.length};`;
+    else if (isRow(value)) shape += `${Object.keys(value)};`;
   }
-  return { key, longest };
+  return shape;
+}
+
+/** Long lists of single values get a length that comes again: what is `in` a list is so when its last value stands there twice. */
+function padded<P extends object>(values: Values<P>): Values<P> {
+  let result: Record<string, unknown> | undefined;
+  for (const [name, value] of Object.entries(values)) {
+    if (!Array.isArray(value) || value.length <= LONGEST_LIST || isRow(value[0])) continue;
+    const length = 2 ** Math.ceil(Math.log2(value.length));
+    result ??= { ...values };
+    result[name] = [...value, ...Array(length - value.length).fill(value.at(-1))];
+  }
+  return (result ?? values) as Values<P>;
+}
+
+interface LongRows {
+  readonly name: string;
+  readonly rows: readonly object[];
+}
+
+/** The list of an insert with many rows. */
+function longRows(values: object): LongRows | undefined {
+  for (const [name, value] of Object.entries(values))
+    if (Array.isArray(value) && value.length > LONGEST_LIST && isRow(value[0])) return { name, rows: value };
+}
+
+/** The insert of one row, with many. */
+function withRows({ query, pick }: Compiled, { name, rows }: LongRows): CompiledQuery {
+  const { insert } = query;
+  if (!insert) throw new Error(`many rows in what is no insert: ${query.sql}`);
+  const many = Array(rows.length).fill(insert.rows).join(', ');
+  const parameters = rows.flatMap((row) => pick.map((value) => value({ [name]: [row] })));
+  return { ...query, sql: insert.into + many, insert: { ...insert, rows: many }, parameters } as HotQuery;
 }
 
 function executorOf(db: Executor): StatementExecutor {

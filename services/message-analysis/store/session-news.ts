@@ -7,7 +7,7 @@ import type { ConversationRow, MessageTables } from './tables.ts';
 
 /** Keeps a session on the conversation of its parties, unless something newer is kept there; see `supersedes`. */
 export async function keepSession(
-  db: Executor<MessageTables>,
+  tx: Executor<MessageTables>,
   tenant: string,
   parties: { readonly accountKey: string; readonly shopKey: string },
   session: KnownSession,
@@ -15,7 +15,15 @@ export async function keepSession(
   const { accountKey, shopKey } = parties;
   const { sessionId, version } = session;
   const changes = sessionColumns(session);
-  await keep(db, { tenant, accountKey, shopKey, sessionId, version, openedAt: sqlTime(session.openedAt), changes });
+  await keep.later(tx, {
+    tenant,
+    accountKey,
+    shopKey,
+    sessionId,
+    version,
+    openedAt: sqlTime(session.openedAt),
+    changes,
+  });
 }
 
 interface News {
