@@ -1,4 +1,4 @@
-import type { Insertable, Selectable } from 'kysely';
+import type { Insertable, Selectable, Updateable } from 'kysely';
 import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import { Creator } from '../../../gen/autosession/session/v1/session_pb.js';
 import { TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
@@ -51,6 +51,17 @@ export function rowOf(tenant: string, s: SessionRecord, idleAfterMs: number): In
     close_reason: s.closeReason,
     wake_at: sqlTimeOrNull(wakeAt(s, idleAfterMs)),
   };
+}
+
+/** What an update from one row to the other writes: what differs, and `wake_at`, which also follows from the settings. */
+export function changedColumns(before: Insertable<SessionRow>, after: Insertable<SessionRow>): Updateable<SessionRow> {
+  const columns = Object.entries(after).filter(
+    ([name, value]) => name === 'wake_at' || value !== before[name as keyof typeof before],
+  );
+  const row: Updateable<SessionRow> = Object.fromEntries(columns);
+  // confirmed by a statement of its own, at any time: never written back from what was read
+  delete row.fenced_epoch;
+  return row;
 }
 
 /** The session of a row. */

@@ -1,4 +1,4 @@
-import type { Selectable, Updateable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { Database, Executor } from '../../lib/db/database.ts';
 import { reserve } from '../../lib/db/open-transaction.ts';
 import { sqlTime } from '../../lib/db/time.ts';
@@ -9,7 +9,7 @@ import { changedEvent, createdEvent, type Opened } from '../domain/events.ts';
 import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
 import { lockNames, partyNames } from './alias-use.ts';
 import { type SessionRow, type SessionTables, slotOf } from './schema.ts';
-import { rowOf, sessionOf } from './session-row.ts';
+import { changedColumns, rowOf, sessionOf } from './session-row.ts';
 import { byIds, createdBy, insertSession, newestOf, onSlots, replaceSession, takenBy } from './session-statements.ts';
 import { addTriggers } from './trigger-store.ts';
 
@@ -162,9 +162,7 @@ export class SessionStore {
     before: SessionRecord,
     after: SessionRecord,
   ): Promise<void> {
-    const row: Updateable<SessionRow> = this.#row(tenant, after);
-    // confirmed by a statement of its own, at any time: never written back from what was read
-    delete row.fenced_epoch;
+    const row = changedColumns(this.#row(tenant, before), this.#row(tenant, after));
     const { sessionId, version } = before;
     const lastActivity = sqlTime(before.lastActivity);
     const result = await replaceSession(tx, { tenant, sessionId, version, lastActivity, row });
