@@ -1,14 +1,24 @@
 import type { Clock } from '../lib/clock.ts';
 import { currentTenant } from '../lib/context.ts';
+import type { Executor } from '../lib/db/database.ts';
 import type { Ids } from '../lib/ids.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Alias } from './domain/parties.ts';
 import type { DirectoryStore } from './store/directory-store.ts';
+import type { SessionTables } from './store/schema.ts';
 
 /** A shop as a caller names it; at least one of the two is set. */
 export interface ShopNames {
   readonly shopName: string;
   readonly shopId: string;
+}
+
+/** The keys of a slot. */
+export interface PartyKeys {
+  readonly accountKey: string;
+  readonly shopKey: string;
+  /** Names to be written with the first session of a new shop; somebody else may write one of them first. */
+  readonly unwritten: readonly Alias[];
 }
 
 /** How many nicks are remembered as known by one process. */
@@ -30,44 +40,44 @@ export class Parties {
     this.#logger = deps.logger;
   }
 
-  /** The aliases that are known of a shop, and of the account with this id or with one of these nicks. */
-  find(platform: string, shop: ShopNames, accountId: string, nicks: readonly string[] = []): Promise<Alias[]> {
-    const accountIds = present(accountId);
-    const wanted = { shopNames: present(shop.shopName), shopIds: present(shop.shopId), accountIds, nicks };
-    return this.#store.find(currentTenant(), platform, wanted);
+  /** The aliases that are known of a shop, and of the account with this id; by `db` when it is given. */
+  find(platform: string, shop: ShopNames, accountId: string, db?: Executor<SessionTables>): Promise<Alias[]> {
+    return this.#store.find(currentTenant(), platform, wantedOf(shop, accountId), db);
   }
 
-  /** The keys of an account and a shop, making those that are new. */
-  async register(
-    platform: string,
-    shop: ShopNames,
-    accountId: string,
-  ): Promise<{ accountKey: string; shopKey: string }> {
-    const known = await this.find(platform, shop, accountId);
-    const made = known.length === 0 ? await this.#registerNew(platform, shop, accountId) : undefined;
-    if (made) return made;
+  /** The same, or those of the accounts with one of these nicks. */
+  findByNicks(platform: string, shop: ShopNames, nicks: readonly string[]): Promise<Alias[]> {
+    return this.#store.find(currentTenant(), platform, { ...wantedOf(shop, ''), nicks });
+  }
+
+  /**
+   * The keys of an account and a shop, of whose aliases `known` is all that is known. The names of a shop that is new are not
+   * written yet: no session can have it, so they may come with the first one.
+   */
+  async keysOf(platform: string, shop: ShopNames, accountId: string, known: readonly Alias[]): Promise<PartyKeys> {
+    if (known.every(({ side }) => side !== 'shop')) return this.#withNewShop(shop, accountId, known);
     const [shopKey, accountKey] = await Promise.all([
       this.shopKey(platform, shop, known),
       this.accountKey(platform, accountId, known),
     ]);
-    return { accountKey, shopKey };
+    return { accountKey, shopKey, unwritten: [] };
   }
 
-  /** Makes an account and a shop of which nothing is known, at once; undefined when somebody else just made one of them. */
-  async #registerNew(platform: string, { shopName, shopId }: ShopNames, accountId: string) {
-    const keys = { accountKey: this.#ids.next('acc'), shopKey: this.#ids.next('shp') };
-    const aliases: Alias[] = [
-      { side: 'shop', kind: 'name', value: shopName, key: keys.shopKey },
-      ...present(shopId).map((value): Alias => ({ side: 'shop', kind: 'id', value, key: keys.shopKey })),
-      { side: 'account', kind: 'id', value: accountId, key: keys.accountKey },
+  #withNewShop({ shopName, shopId }: ShopNames, accountId: string, known: readonly Alias[]): PartyKeys {
+    const shopKey = this.#ids.next('shp');
+    const account = ownerOf(known, accountId);
+    const accountKey = account?.key ?? this.#ids.next('acc');
+    const unwritten: Alias[] = [
+      { side: 'shop', kind: 'name', value: shopName, key: shopKey },
+      ...present(shopId).map((value): Alias => ({ side: 'shop', kind: 'id', value, key: shopKey })),
     ];
-    const added = await this.#store.addAll(currentTenant(), platform, aliases, this.#clock.now());
-    return added ? keys : undefined;
+    if (!account) unwritten.push({ side: 'account', kind: 'id', value: accountId, key: accountKey });
+    return { accountKey, shopKey, unwritten };
   }
 
   /** The key of an account, made on first sight. */
   async accountKey(platform: string, accountId: string, known: readonly Alias[]): Promise<string> {
-    const alias = known.find(({ side, kind, value }) => side === 'account' && kind === 'id' && value === accountId);
+    const alias = ownerOf(known, accountId);
     if (alias) return alias.key;
     return this.#add(platform, { side: 'account', kind: 'id', value: accountId, key: this.#ids.next('acc') });
   }
@@ -135,6 +145,15 @@ export class Parties {
     await this.#store.repoint(currentTenant(), platform, id, key);
     this.#logger.info({ event: 'shop_id_repointed', shop_key: key }, 'a shop id now names the shop of its name');
   }
+}
+
+function wantedOf({ shopName, shopId }: ShopNames, accountId: string) {
+  return { shopNames: present(shopName), shopIds: present(shopId), accountIds: present(accountId) };
+}
+
+/** The alias by which the account with this id is known. */
+function ownerOf(known: readonly Alias[], accountId: string): Alias | undefined {
+  return known.find(({ side, kind, value }) => side === 'account' && kind === 'id' && value === accountId);
 }
 
 function present(value: string): string[] {

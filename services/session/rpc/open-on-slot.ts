@@ -7,6 +7,7 @@ import {
   CreateSessionResponseSchema,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { currentContext, currentTenant } from '../../lib/context.ts';
+import type { Executor } from '../../lib/db/database.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import type { RecordAnswer } from '../../lib/idempotency.ts';
 import { commit } from '../commit.ts';
@@ -18,7 +19,9 @@ import { escalate, severityOfTask } from '../domain/requests.ts';
 import { isManualType, type SessionRecord, timeoutAt } from '../domain/session.ts';
 import { decideSlot, type SlotDecision } from '../domain/slot.ts';
 import { stateWord, taskTypeWord } from '../domain/words.ts';
+import type { PartyKeys } from '../parties.ts';
 import { isRenamed } from '../store/alias-use.ts';
+import type { SessionTables } from '../store/schema.ts';
 import { StaleSession } from '../store/session-store.ts';
 import { recordAlone } from './command-once.ts';
 import { bodyHash, withDefaults } from './create-request.ts';
@@ -34,11 +37,9 @@ export interface SlotOutcome {
 }
 
 /** A request with its defaults, and the keys of its slot. */
-interface Asking {
+interface Asking extends PartyKeys {
   readonly request: CreateSessionRequest;
   readonly hash: string;
-  readonly accountKey: string;
-  readonly shopKey: string;
   readonly record: RecordAnswer<CreateSessionResponse>;
 }
 
@@ -54,13 +55,12 @@ export async function openOnSlot(
   const request = withDefaults(sent, deps.config.maxInactiveMinutes);
   const hash = bodyHash(request);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const { accountKey, shopKey } = await deps.parties.register(request.platform, request, request.accountId);
-    const asking: Asking = { request, hash, accountKey, shopKey, record };
-    const found = await deps.sessions.findForRequest(currentTenant(), { accountKey, shopKey, hash });
+    const { keys, candidates, newest } = await lookUp(deps, request, hash);
+    const asking: Asking = { ...keys, request, hash, record };
     const wish = { hash, taskType: request.taskType, maxInactiveMinutes: sent.maxInactiveMinutes };
-    const decision = decideSlot(found.candidates, wish, deps.clock.now());
+    const decision = decideSlot(candidates, wish, deps.clock.now());
     try {
-      return await carryOut(deps, asking, decision, found.newest);
+      return await carryOut(deps, asking, decision, newest);
     } catch (error) {
       if (!(error instanceof StaleSession || isRenamed(error) || deps.db.isDuplicateKey(error))) throw error;
     }
@@ -69,6 +69,19 @@ export async function openOnSlot(
     ErrorReason.SERVICE_UNAVAILABLE,
     'many callers want this account and shop at once; a repeat is harmless',
   );
+}
+
+/** Who is meant, and what the slot rules have to know: the request's earlier sessions, the holder and the newest session. */
+async function lookUp(deps: SessionDeps, request: CreateSessionRequest, hash: string) {
+  const tenant = currentTenant();
+  const { platform, accountId } = request;
+  const [known, served] = await deps.db.together((db: Executor<SessionTables>) =>
+    Promise.all([deps.parties.find(platform, request, accountId, db), deps.sessions.findServed(tenant, hash, db)]),
+  );
+  const keys = await deps.parties.keysOf(platform, request, accountId, known);
+  // nobody has opened a session with a shop whose key was just made
+  if (keys.unwritten.length > 0 && served.length === 0) return { keys, candidates: [], newest: undefined };
+  return { keys, ...(await deps.sessions.findForRequest(tenant, { ...keys, served })) };
 }
 
 async function carryOut(
@@ -123,7 +136,8 @@ async function open(deps: SessionDeps, asking: Asking, before: SessionRecord | u
   if (before) await deps.fences.confirm(before);
   const opened = newSession(deps, asking, deps.clock.now());
   const answer = reply(asking, opened.session);
-  await commit(deps, 'session-create', { opened }, (tx) => asking.record(tx, answer));
+  const write = { opened, names: asking.unwritten };
+  await commit(deps, 'session-create', write, (tx) => asking.record(tx, answer));
   return { answer, session: opened.session };
 }
 

@@ -15,7 +15,9 @@ export const resolveParties =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['resolveParties'] =>
   async (request) => {
     const { platform, accountId } = request;
-    const known = await deps.parties.find(platform, request, accountId, accountId ? [] : [...new Set(request.nicks)]);
+    const known = accountId
+      ? await deps.parties.find(platform, request, accountId)
+      : await deps.parties.findByNicks(platform, request, [...new Set(request.nicks)]);
     const shopKey = await deps.parties.shopKey(platform, request, known);
     const account = accountId
       ? { accountKey: await deps.parties.accountKey(platform, accountId, known), stable: true }

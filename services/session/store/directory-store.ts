@@ -23,10 +23,15 @@ export class DirectoryStore {
   }
 
   /** The known ones of some aliases, in one statement. */
-  async find(tenant: string, platform: string, wanted: Partial<WantedAliases>): Promise<Alias[]> {
+  async find(
+    tenant: string,
+    platform: string,
+    wanted: Partial<WantedAliases>,
+    db = this.#db.of<SessionTables>(),
+  ): Promise<Alias[]> {
     const values = { tenant, platform, ...nothing, ...wanted };
     if (Object.values(wanted).every((some) => some.length === 0)) return [];
-    return (await selectWanted(this.#db.of(), values)).rows.map(aliasOf);
+    return (await selectWanted(db, values)).rows.map(aliasOf);
   }
 
   /** All aliases of some accounts and shops, the oldest first, each with the bot prefix that its account has. */
@@ -41,7 +46,7 @@ export class DirectoryStore {
    * transaction: of many callers with the same alias all but one fail on it, and none holds a lock that another waits for.
    */
   async add(tenant: string, platform: string, alias: Alias, now: number): Promise<string> {
-    if (await this.addAll(tenant, platform, [alias], now)) return alias.key;
+    if (await this.#tryAdd(tenant, platform, alias, now)) return alias.key;
     const values = [alias.value];
     const wanted = alias.side === 'account' ? { nicks: values } : { shopNames: values, shopIds: values };
     const found = await this.find(tenant, platform, wanted);
@@ -50,14 +55,12 @@ export class DirectoryStore {
     return winner.key;
   }
 
-  /** Adds aliases, all or none: false when somebody has one of them. */
-  async addAll(tenant: string, platform: string, aliases: readonly Alias[], now: number): Promise<boolean> {
-    const created_at = sqlTime(now);
-    const rows = aliases.map(({ side, kind, value, key: entry_key }) => ({
-      ...{ tenant, platform, side, kind, value, entry_key, created_at },
-    }));
+  /** False when somebody has it. */
+  async #tryAdd(tenant: string, platform: string, alias: Alias, now: number): Promise<boolean> {
     try {
-      await this.#db.transaction('directory-alias', (tx) => insertRows.later(tx, { rows }), { group: 'directory' });
+      await this.#db.transaction('directory-alias', (tx) => addAliases(tx, tenant, platform, [alias], now), {
+        group: 'directory',
+      });
       return true;
     } catch (error) {
       if (!this.#db.isDuplicateKey(error)) throw error;
@@ -118,6 +121,26 @@ const selectOfEntries = prepared(
       .orderBy('a.created_at')
       .orderBy('a.value'),
 );
+
+/**
+ * Adds aliases to the transaction. It fails with the database's duplicate-key error, at the commit at the latest, when
+ * somebody has one of them. Whoever adds several gives a shop's name, its id and the account's id in this order, so that two
+ * who add the same ones do not wait for each other.
+ */
+export async function addAliases(
+  tx: Executor<SessionTables>,
+  tenant: string,
+  platform: string,
+  aliases: readonly Alias[],
+  now: number,
+): Promise<void> {
+  if (aliases.length === 0) return;
+  const created_at = sqlTime(now);
+  const rows = aliases.map(({ side, kind, value, key: entry_key }) => ({
+    ...{ tenant, platform, side, kind, value, entry_key, created_at },
+  }));
+  await insertRows.later(tx, { rows });
+}
 
 const insertRows = prepared((db: Executor<SessionTables>, { rows }: { rows: readonly DirectoryAliasRow[] }) =>
   db.insertInto('directory_alias').values(rows),

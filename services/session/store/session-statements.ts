@@ -22,25 +22,40 @@ interface PartiesKey {
   readonly shopKey: string;
 }
 
-const selectNewest = (db: Executor<SessionTables>, { tenant, accountKey, shopKey }: PartiesKey) =>
-  ofTenant(db, tenant)
+const newest = (db: Executor<SessionTables>, { tenant, accountKey, shopKey }: PartiesKey) =>
+  db
+    .selectFrom('sessions')
+    .where('tenant', '=', tenant)
     .where('account_key', '=', accountKey)
     .where('shop_key', '=', shopKey)
     .orderBy('created_at', 'desc')
     .orderBy('session_id', 'desc')
     .limit(1);
 
-export const newestOf = prepared(selectNewest);
+export const newestOf = prepared((db: Executor<SessionTables>, parties: PartiesKey) => newest(db, parties).selectAll());
 
-/** At most this many sessions with one hash are looked at, the newest ones. */
-const SAME_HASH = 20;
+interface Wanted extends PartiesKey {
+  readonly slots: readonly string[];
+  readonly sessionIds: readonly string[];
+}
 
-const withHash = (column: 'create_hash' | 'taken_hash') =>
-  prepared((db: Executor<SessionTables>, { tenant, hash }: { tenant: string; hash: string }) =>
-    ofTenant(db, tenant).where(column, '=', hash).orderBy('created_at', 'desc').limit(SAME_HASH),
-  );
-export const createdBy = withHash('create_hash');
-export const takenBy = withHash('taken_hash');
+/**
+ * Sessions on slots, the newest of two parties and some by id, in one answer: its 40 columns are described once. The newest
+ * is looked for by its id, since a derived table with a text column is built on disk.
+ */
+export const onSlotsOrNewestOrById = prepared((db: Executor<SessionTables>, wanted: Wanted) => {
+  const { tenant, slots, sessionIds } = wanted;
+  const found = ofTenant(db, tenant)
+    .where('open_slot', 'in', slots)
+    .unionAll(ofTenant(db, tenant).where('session_id', '=', newest(db, wanted).select('session_id')));
+  return sessionIds.length > 0 ? found.unionAll(ofTenant(db, tenant).where('session_id', 'in', sessionIds)) : found;
+});
+
+/** What was opened or taken by a request with this hash: ids and times alone, since most requests come once. */
+export const servedBy = prepared((db: Executor<SessionTables>, { tenant, hash }: { tenant: string; hash: string }) => {
+  const served = db.selectFrom('sessions').select(['session_id', 'created_at']).where('tenant', '=', tenant);
+  return served.where('create_hash', '=', hash).unionAll(served.where('taken_hash', '=', hash));
+});
 
 export const insertSession = prepared(
   (db: Executor<SessionTables>, { row, names }: { row: object; names: PartyNames }, dialect: Dialect) =>

@@ -6,20 +6,35 @@ import type { Outbox } from '../../lib/outbox/outbox.ts';
 import type { Change } from '../domain/change.ts';
 import type { Touch, Trigger } from '../domain/conversation.ts';
 import { changedEvent, createdEvent, type Opened } from '../domain/events.ts';
+import type { Alias } from '../domain/parties.ts';
 import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
 import { lockNames, partyNames } from './alias-use.ts';
+import { addAliases } from './directory-store.ts';
 import { type SessionRow, type SessionTables, slotOf } from './schema.ts';
 import { changedColumns, rowOf, sessionOf } from './session-row.ts';
-import { byIds, createdBy, insertSession, newestOf, onSlots, replaceSession, takenBy } from './session-statements.ts';
+import {
+  byIds,
+  insertSession,
+  newestOf,
+  onSlots,
+  onSlotsOrNewestOrById,
+  replaceSession,
+  servedBy,
+} from './session-statements.ts';
 import { addTriggers } from './trigger-store.ts';
 
 /** The session was written by somebody else since it was read: read it again and decide anew. */
 export class StaleSession extends Error {}
 
+/** At most this many sessions with one hash are looked at, the newest ones. */
+const SAME_HASH = 20;
+
 /** What one transaction writes. */
 export interface SessionWrite {
   readonly changes?: readonly Change[];
   readonly opened?: Opened;
+  /** Names of the opened session's account and shop that nobody had when they were looked up. */
+  readonly names?: readonly Alias[];
   readonly touch?: Touch;
   readonly triggers?: readonly Trigger[];
 }
@@ -55,25 +70,27 @@ export class SessionStore {
     return records(await onSlots(db, { tenant, slots: slots(accountKey, shopKey) }));
   }
 
+  /** The ids of what was opened or taken by a request with this hash, the newest first. */
+  async findServed(tenant: string, hash: string, db = this.#tables()): Promise<string[]> {
+    const { rows } = await servedBy(db, { tenant, hash });
+    const newestFirst = rows.toSorted((a, b) => (a.created_at < b.created_at ? 1 : -1));
+    return [...new Set(newestFirst.map((row) => row.session_id))].slice(0, SAME_HASH);
+  }
+
   /**
-   * The same, and whatever was opened or taken by a request with this hash, newest first; and the newest session of
-   * (account, shop), open or closed. One request.
+   * The open sessions of (account, shop) and of the shop's unknown account, and those with the ids that findServed() gave,
+   * newest first; and the newest session of (account, shop), open or closed. One statement.
    */
   async findForRequest(
     tenant: string,
-    { accountKey, shopKey, hash }: { accountKey: string; shopKey: string; hash: string },
+    { accountKey, shopKey, served }: { accountKey: string; shopKey: string; served: readonly string[] },
   ): Promise<{ candidates: SessionRecord[]; newest: SessionRecord | undefined }> {
-    const [open, created, taken, newest] = await this.#db.together((db: Executor<SessionTables>) =>
-      Promise.all([
-        onSlots(db, { tenant, slots: slots(accountKey, shopKey) }),
-        createdBy(db, { tenant, hash }),
-        takenBy(db, { tenant, hash }),
-        newestOf(db, { tenant, accountKey, shopKey }),
-      ]),
-    );
-    const found = [open, created, taken].flatMap(records);
+    const wanted = { tenant, accountKey, shopKey, slots: slots(accountKey, shopKey), sessionIds: served };
+    const found = records(await onSlotsOrNewestOrById(this.#tables(), wanted));
     const candidates = [...new Map(found.map((session) => [session.sessionId, session])).values()];
-    return { candidates: candidates.sort((a, b) => b.createdAt - a.createdAt), newest: records(newest)[0] };
+    candidates.sort((a, b) => b.createdAt - a.createdAt || (a.sessionId < b.sessionId ? 1 : -1));
+    const newest = candidates.find((session) => session.accountKey === accountKey && session.shopKey === shopKey);
+    return { candidates, newest };
   }
 
   /** The newest session of (account, shop), open or closed. */
@@ -105,16 +122,17 @@ export class SessionStore {
   /**
    * Writes changes, an opening, a touch and triggers, and their events, in this order, so that a session which leaves the
    * slot goes before the one that takes it. Throws StaleSession when a session was written since it was read, and the
-   * database's duplicate-key error when the slot is taken or a message has acted already.
+   * database's duplicate-key error when the slot or a new name is taken or a message has acted already.
    */
   async write(tx: Executor<SessionTables>, tenant: string, write: SessionWrite): Promise<void> {
-    const { changes = [], opened, touch, triggers = [] } = write;
+    const { changes = [], opened, names: unowned = [], touch, triggers = [] } = write;
     for (const { before } of [...changes, ...(touch ? [touch] : [])]) reserve(`${tenant} ${before.sessionId}`);
     for (const { before, after } of changes) {
       if (after.accountKey !== before.accountKey) await lockNames(tx, this.#db.dialect, partyNames(tenant, after));
       await this.#replace(tx, tenant, before, after);
     }
     if (opened) {
+      await addAliases(tx, tenant, opened.session.platform, unowned, opened.session.createdAt);
       const names = partyNames(tenant, opened.session);
       await insertSession.later(tx, { row: this.#row(tenant, opened.session), names });
     }
