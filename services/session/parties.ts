@@ -3,6 +3,7 @@ import { currentTenant } from '../lib/context.ts';
 import type { Executor } from '../lib/db/database.ts';
 import type { Ids } from '../lib/ids.ts';
 import type { Logger } from '../lib/log.ts';
+import { Recently } from '../lib/recently.ts';
 import type { Alias } from './domain/parties.ts';
 import type { DirectoryStore } from './store/directory-store.ts';
 import type { SessionTables } from './store/schema.ts';
@@ -21,8 +22,8 @@ export interface PartyKeys {
   readonly unwritten: readonly Alias[];
 }
 
-/** How many nicks are remembered as known by one process. */
-const KNOWN_NICKS = 10_000;
+/** So long a nick is believed to have its owner. */
+const FRESH_MS = 60_000;
 
 /** The directory of accounts and shops: whatever a caller names one by, it has one key. */
 export class Parties {
@@ -30,8 +31,8 @@ export class Parties {
   readonly #clock: Clock;
   readonly #ids: Ids;
   readonly #logger: Logger;
-  /** Nicks that had an owner when they were last looked at: they are not learnt. */
-  readonly #ownedNicks = new Set<string>();
+  /** Until when a nick that had an owner when it was looked at counts as his: it is not learnt. */
+  readonly #ownedNicks = new Recently<number>();
 
   constructor(store: DirectoryStore, deps: { clock: Clock; ids: Ids; logger: Logger }) {
     this.#store = store;
@@ -45,9 +46,19 @@ export class Parties {
     return this.#store.find(currentTenant(), platform, wantedOf(shop, accountId), db);
   }
 
-  /** The same, or those of the accounts with one of these nicks. */
-  findByNicks(platform: string, shop: ShopNames, nicks: readonly string[]): Promise<Alias[]> {
-    return this.#store.find(currentTenant(), platform, { ...wantedOf(shop, ''), nicks });
+  /**
+   * All names of a shop and of the accounts with this id or with one of these nicks, the oldest first, and `known`: those of
+   * them that were asked for. One statement.
+   */
+  async entries(platform: string, shop: ShopNames, accountId: string, nicks: readonly string[]) {
+    const wanted = { ...wantedOf(shop, accountId), nicks };
+    const names = await this.#store.findEntries(currentTenant(), platform, wanted);
+    const known = names.filter((name) => isWanted(name, wanted));
+    this.#remember(
+      platform,
+      known.filter(({ side }) => side === 'account').map(({ value }) => value),
+    );
+    return { names, known };
   }
 
   /**
@@ -126,15 +137,21 @@ export class Parties {
 
   /** Learns nicks as an account's; a nick that somebody has stays his. */
   async learnNicks(platform: string, accountKey: string, nicks: readonly string[]): Promise<void> {
-    const tenant = currentTenant();
-    const cacheKey = (nick: string) => JSON.stringify([tenant, platform, nick]);
-    const unsure = [...new Set(nicks)].filter((nick) => nick !== '' && !this.#ownedNicks.has(cacheKey(nick)));
+    const now = this.#clock.now();
+    const unsure = [...new Set(nicks)].filter(
+      (nick) => nick !== '' && (this.#ownedNicks.get(nickKey(platform, nick)) ?? 0) <= now,
+    );
     if (unsure.length === 0) return;
-    const known = await this.#store.find(tenant, platform, { nicks: unsure });
+    const known = await this.#store.find(currentTenant(), platform, { nicks: unsure });
     for (const value of unsure.filter((nick) => !known.some((alias) => alias.value === nick)))
       await this.#add(platform, { side: 'account', kind: 'nick', value, key: accountKey });
-    if (this.#ownedNicks.size + unsure.length > KNOWN_NICKS) this.#ownedNicks.clear();
-    for (const nick of unsure) this.#ownedNicks.add(cacheKey(nick));
+    this.#remember(platform, unsure);
+  }
+
+  /** Keeps in mind that these nicks have an owner. */
+  #remember(platform: string, nicks: readonly string[]): void {
+    const until = this.#clock.now() + FRESH_MS;
+    for (const nick of nicks) this.#ownedNicks.set(nickKey(platform, nick), until);
   }
 
   #add(platform: string, alias: Alias): Promise<string> {
@@ -149,6 +166,15 @@ export class Parties {
 
 function wantedOf({ shopName, shopId }: ShopNames, accountId: string) {
   return { shopNames: present(shopName), shopIds: present(shopId), accountIds: present(accountId) };
+}
+
+function isWanted({ side, kind, value }: Alias, wanted: ReturnType<typeof wantedOf> & { nicks: readonly string[] }) {
+  if (side === 'shop') return (kind === 'name' ? wanted.shopNames : wanted.shopIds).includes(value);
+  return wanted.nicks.includes(value) || (kind === 'id' && wanted.accountIds.includes(value));
+}
+
+function nickKey(platform: string, nick: string): string {
+  return JSON.stringify([currentTenant(), platform, nick]);
 }
 
 /** The alias by which the account with this id is known. */

@@ -15,25 +15,33 @@ export const resolveParties =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['resolveParties'] =>
   async (request) => {
     const { platform, accountId } = request;
-    const known = accountId
-      ? await deps.parties.find(platform, request, accountId)
-      : await deps.parties.findByNicks(platform, request, [...new Set(request.nicks)]);
+    const nicks = accountId ? [] : [...new Set(request.nicks)];
+    const { known, names } = await deps.parties.entries(platform, request, accountId, nicks);
     const shopKey = await deps.parties.shopKey(platform, request, known);
     const account = accountId
       ? { accountKey: await deps.parties.accountKey(platform, accountId, known), stable: true }
       : await findAccount(deps, request, shopKey, known);
-    const names = await deps.parties.aliasesOf([account.accountKey, shopKey]);
-    const ofAccount = names.filter(({ side, key }) => side === 'account' && key === account.accountKey);
+    const all = isComplete(known, names, account.accountKey)
+      ? names
+      : await deps.parties.aliasesOf([account.accountKey, shopKey]);
+    const ofAccount = all.filter(({ side, key }) => side === 'account' && key === account.accountKey);
+    const ofShop = all.filter(({ side, key }) => side === 'shop' && key === shopKey);
     return create(ResolvePartiesResponseSchema, {
       accountKey: account.accountKey,
       accountId: accountId || (ofAccount.find(({ kind }) => kind === 'id')?.value ?? ''),
       shopKey,
       accountNicks: [...new Set(ofAccount.map(({ value }) => value))],
-      shopNicks: names.filter(({ side, kind }) => side === 'shop' && kind === 'name').map(({ value }) => value),
+      shopNicks: ofShop.filter(({ kind }) => kind === 'name').map(({ value }) => value),
       stable: account.stable,
       botPrefix: ofAccount[0]?.botPrefix || deps.config.botPrefix,
     });
   };
+
+/** Whether all names of both were among what was found: nothing had to be made, and the account came by its name. */
+function isComplete(known: readonly Alias[], names: readonly Alias[], accountKey: string): boolean {
+  const hasAccount = accountKey === UNKNOWN_ACCOUNT || names.some(({ key }) => key === accountKey);
+  return hasAccount && known.some(({ side, kind }) => side === 'shop' && kind === 'name');
+}
 
 /** The account of a batch that names none. What the shop itself is called is nobody's nick. */
 async function findAccount(

@@ -1,3 +1,4 @@
+import type { ExpressionBuilder } from 'kysely';
 import type { Database, Executor } from '../../lib/db/database.ts';
 import { prepared } from '../../lib/db/prepared.ts';
 import { sqlTime } from '../../lib/db/time.ts';
@@ -11,6 +12,9 @@ export interface WantedAliases {
   readonly accountIds: readonly string[];
   readonly nicks: readonly string[];
 }
+
+/** An alias with the bot prefix that its account has. */
+export type EntryAlias = Alias & { readonly botPrefix: string };
 
 const nothing: WantedAliases = { shopNames: [], shopIds: [], accountIds: [], nicks: [] };
 
@@ -34,11 +38,16 @@ export class DirectoryStore {
     return (await selectWanted(db, values)).rows.map(aliasOf);
   }
 
-  /** All aliases of some accounts and shops, the oldest first, each with the bot prefix that its account has. */
-  async ofEntries(tenant: string, keys: readonly string[]): Promise<(Alias & { readonly botPrefix: string })[]> {
-    if (keys.length === 0) return [];
-    const { rows } = await selectOfEntries(this.#db.of(), { tenant, keys });
-    return rows.map((row) => ({ ...aliasOf(row), botPrefix: row.bot_prefix ?? '' }));
+  /** All aliases of the accounts and shops that have one of some aliases, the oldest first, in one statement. */
+  async findEntries(tenant: string, platform: string, wanted: Partial<WantedAliases>): Promise<EntryAlias[]> {
+    const { rows } = await selectEntries(this.#db.of(), { tenant, platform, ...nothing, ...wanted });
+    const once = new Map(rows.map((row) => [JSON.stringify([row.side, row.kind, row.value]), row]));
+    return oldestFirst([...once.values()]);
+  }
+
+  /** All aliases of some accounts and shops, the oldest first. */
+  async ofEntries(tenant: string, keys: readonly string[]): Promise<EntryAlias[]> {
+    return oldestFirst((await selectOfEntries(this.#db.of(), { tenant, keys })).rows);
   }
 
   /**
@@ -84,43 +93,51 @@ export class DirectoryStore {
   }
 }
 
-const aliases = (db: Executor<SessionTables>, tenant: string) =>
-  db.selectFrom('directory_alias').select(['side', 'kind', 'value', 'entry_key']).where('tenant', '=', tenant);
+type Wanted = WantedAliases & { readonly tenant: string; readonly platform: string };
 
-const selectWanted = prepared(
-  (db: Executor<SessionTables>, wanted: WantedAliases & { tenant: string; platform: string }) => {
-    const choices: [side: string, kinds: string[], values: readonly string[]][] = [
-      ['shop', ['name'], wanted.shopNames],
-      ['shop', ['id'], wanted.shopIds],
-      ['account', ['id'], wanted.accountIds],
-      ['account', ['id', 'nick'], wanted.nicks],
-    ];
-    const asked = choices.filter(([, , values]) => values.length > 0);
-    return aliases(db, wanted.tenant)
-      .where('platform', '=', wanted.platform)
-      .where((eb) =>
-        eb.or(
-          asked.map(([side, kinds, values]) =>
-            eb.and([eb('side', '=', side), eb('kind', 'in', kinds), eb('value', 'in', values)]),
-          ),
-        ),
-      );
-  },
+const selectWanted = prepared((db: Executor<SessionTables>, wanted: Wanted) =>
+  db
+    .selectFrom('directory_alias as w')
+    .select(['w.side', 'w.kind', 'w.value', 'w.entry_key'])
+    .where((eb) => oneOf(eb, wanted)),
+);
+
+/** An entry that has two of the aliases comes twice. */
+const selectEntries = prepared((db: Executor<SessionTables>, wanted: Wanted) =>
+  entryAliases(db)
+    .innerJoin('directory_alias as w', (join) =>
+      join.onRef('w.tenant', '=', 'a.tenant').onRef('w.entry_key', '=', 'a.entry_key'),
+    )
+    .where((eb) => oneOf(eb, wanted)),
 );
 
 const selectOfEntries = prepared(
   (db: Executor<SessionTables>, { tenant, keys }: { tenant: string; keys: readonly string[] }) =>
-    db
-      .selectFrom('directory_alias as a')
-      .leftJoin('directory_entry as e', (join) =>
-        join.onRef('e.tenant', '=', 'a.tenant').onRef('e.entry_key', '=', 'a.entry_key'),
-      )
-      .select(['a.side', 'a.kind', 'a.value', 'a.entry_key', 'e.bot_prefix'])
-      .where('a.tenant', '=', tenant)
-      .where('a.entry_key', 'in', keys)
-      .orderBy('a.created_at')
-      .orderBy('a.value'),
+    entryAliases(db).where('a.tenant', '=', tenant).where('a.entry_key', 'in', keys),
 );
+
+function oneOf(eb: ExpressionBuilder<{ w: DirectoryAliasRow }, 'w'>, wanted: Wanted) {
+  const choices: [side: string, kinds: string[], values: readonly string[]][] = [
+    ['shop', ['name'], wanted.shopNames],
+    ['shop', ['id'], wanted.shopIds],
+    ['account', ['id'], wanted.accountIds],
+    ['account', ['id', 'nick'], wanted.nicks],
+  ];
+  const asked = choices.filter(([, , values]) => values.length > 0);
+  const some = asked.map(([side, kinds, values]) =>
+    eb.and([eb('w.side', '=', side), eb('w.kind', 'in', kinds), eb('w.value', 'in', values)]),
+  );
+  return eb.and([eb('w.tenant', '=', wanted.tenant), eb('w.platform', '=', wanted.platform), eb.or(some)]);
+}
+
+function entryAliases(db: Executor<SessionTables>) {
+  return db
+    .selectFrom('directory_alias as a')
+    .leftJoin('directory_entry as e', (join) =>
+      join.onRef('e.tenant', '=', 'a.tenant').onRef('e.entry_key', '=', 'a.entry_key'),
+    )
+    .select(['a.side', 'a.kind', 'a.value', 'a.entry_key', 'a.created_at', 'e.bot_prefix']);
+}
 
 /**
  * Adds aliases to the transaction. It fails with the database's duplicate-key error, at the commit at the latest, when
@@ -145,6 +162,18 @@ export async function addAliases(
 const insertRows = prepared((db: Executor<SessionTables>, { rows }: { rows: readonly DirectoryAliasRow[] }) =>
   db.insertInto('directory_alias').values(rows),
 );
+
+type EntryAliasRow = Pick<DirectoryAliasRow, 'side' | 'kind' | 'value' | 'entry_key' | 'created_at'> & {
+  readonly bot_prefix: string | null;
+};
+
+/** Sorted here: the server would build a table for it. */
+function oldestFirst(rows: readonly EntryAliasRow[]): EntryAlias[] {
+  const age = ({ created_at, value }: EntryAliasRow) => `${created_at} ${value}`;
+  return rows
+    .toSorted((a, b) => (age(a) < age(b) ? -1 : 1))
+    .map((row) => ({ ...aliasOf(row), botPrefix: row.bot_prefix ?? '' }));
+}
 
 function aliasOf(row: { side: string; kind: string; value: string; entry_key: string }): Alias {
   return {

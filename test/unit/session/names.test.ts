@@ -1,0 +1,47 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { changeEntry } from '../../../services/session/directory-entries.ts';
+import { type SessionWorld, startSessionWorld } from './harness.ts';
+
+let world: SessionWorld;
+beforeEach(async () => {
+  world = await startSessionWorld();
+  return () => world[Symbol.asyncDispose]();
+});
+
+const platform = '淘天';
+const resolve = (over: object) => world.sessions.resolveParties({ platform, shopName: '大店', ...over });
+
+describe('the names of those who talk', () => {
+  it('are all that their shop and their account have, whether they were there or are new', async () => {
+    await resolve({ accountId: 't-我', shopId: 's1' });
+    const names = async (over: object) => {
+      const { accountNicks, shopNicks } = await resolve(over);
+      return { accountNicks, shopNicks: shopNicks.toSorted() };
+    };
+    const all = { accountNicks: ['t-我'], shopNicks: ['大店', '大店二'] };
+    const more = { accountId: 't-我', shopName: '大店二', shopId: 's1' };
+    expect(await names(more)).toEqual(all);
+    expect(await names(more)).toEqual(all);
+    expect(await names({ nicks: ['t-我', '大店'] })).toEqual(all);
+  });
+
+  it('do not include those of other accounts that speak', async () => {
+    await resolve({ accountId: 't-甲' });
+    await resolve({ accountId: 't-乙' });
+    expect(await resolve({ nicks: ['t-甲', 't-乙'] })).toMatchObject({ accountId: 't-甲', accountNicks: ['t-甲'] });
+  });
+
+  it('include a nick again a minute after its owner has lost it', async () => {
+    const { accountKey, shopKey } = await resolve({ accountId: 't-甲' });
+    const { accountKey: other } = await resolve({ accountId: 't-乙' });
+    const learn = (account: string) =>
+      world.sessions.applyMessages({ platform, accountKey: account, shopKey, messages: [], matchedNicks: ['阿甲'] });
+    await learn(accountKey);
+    const remove = [{ kind: 'nick', value: '阿甲' } as const];
+    const wish = { side: 'account', id: 't-甲', aliases: [], remove, move: false } as const;
+    await world.inBackground(() => changeEntry(world.deps, platform, wish, async () => {}));
+    world.clock.advance({ minutes: 1 });
+    await learn(other);
+    expect((await resolve({ nicks: ['阿甲'] })).accountKey).toBe(other);
+  });
+});
