@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import type { MessageRole, Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { Executor } from '../../lib/db/database.ts';
@@ -40,7 +41,6 @@ export async function settleMessages(
 ): Promise<Judged[]> {
   const { session, unsettled } = await lockUnsettled(tx, key, judged);
   const ours = judged.filter(({ messageId }) => unsettled.has(messageId));
-  for (const message of ours) if (message.receipt) await keepReceipt(tx, key, message, message.receipt);
   for (const group of groups(ours)) await settleGroup(tx, key, group);
   await tellSession(tx, key, session, news);
   return ours;
@@ -89,24 +89,6 @@ const selectUnsettled = prepared((db: Executor<MessageTables>, { tenant, convers
   ),
 );
 
-function keepReceipt(tx: Executor<MessageTables>, key: Key, { messageId, role }: Judged, receipt: Receipt) {
-  const changes = { role, task_id: receipt.taskId, receipt_session_id: receipt.sessionId };
-  return updateMessage.later(tx, { ...key, messageId, changes });
-}
-
-const updateMessage = prepared(
-  (
-    db: Executor<MessageTables>,
-    { tenant, conversationId, messageId, changes }: Key & { messageId: string; changes: Partial<MessageRow> },
-  ) =>
-    db
-      .updateTable('messages')
-      .set(changes)
-      .where('tenant', '=', tenant)
-      .where('conversation_id', '=', conversationId)
-      .where('message_id', '=', messageId),
-);
-
 /** The messages by (session, verdict): one statement each. */
 function groups(judged: readonly Judged[]): Judged[][] {
   return Object.values(Object.groupBy(judged, ({ sessionId, verdict }) => `${verdict} ${sessionId}`)) as Judged[][];
@@ -115,22 +97,45 @@ function groups(judged: readonly Judged[]): Judged[][] {
 function settleGroup(tx: Executor<MessageTables>, key: Key, group: readonly Judged[]): Promise<void> {
   const { verdict, sessionId } = group[0]!;
   const changes = { settled: 1, verdict, session_id: sessionId || null };
-  return updateUnsettled.later(tx, { ...key, changes, ids: group.map(({ messageId }) => messageId) });
+  const receipts = group.flatMap(({ messageId, role, receipt }) => (receipt ? [{ messageId, role, ...receipt }] : []));
+  return updateUnsettled.later(tx, { ...key, changes, receipts, ids: group.map(({ messageId }) => messageId) });
 }
 
-const updateUnsettled = prepared(
-  (
-    db: Executor<MessageTables>,
-    { tenant, conversationId, ids, changes }: MessageIds & { changes: Partial<MessageRow> },
-  ) =>
-    db
-      .updateTable('messages')
-      .set(changes)
-      .where('tenant', '=', tenant)
-      .where('conversation_id', '=', conversationId)
-      .where('settled', '=', 0)
-      .where('message_id', 'in', ids),
-);
+/** What a matched receipt says of its message. */
+interface Matched extends Receipt {
+  readonly messageId: string;
+  readonly role: MessageRole;
+}
+
+interface Settlement extends MessageIds {
+  readonly changes: Partial<MessageRow>;
+  readonly receipts: readonly Matched[];
+}
+
+const updateUnsettled = prepared((db: Executor<MessageTables>, settlement: Settlement) => {
+  const { tenant, conversationId, ids, changes, receipts } = settlement;
+  return db
+    .updateTable('messages')
+    .set(changes)
+    .$if(receipts.length > 0, (update) => update.set(columnsOfReceipts(receipts)))
+    .where('tenant', '=', tenant)
+    .where('conversation_id', '=', conversationId)
+    .where('settled', '=', 0)
+    .where('message_id', 'in', ids);
+});
+
+/** Each message's own values, and what is there for those without a receipt: one statement settles both. */
+function columnsOfReceipts(receipts: readonly Matched[]) {
+  const choice = <T>(column: keyof MessageRow, pick: (matched: Matched) => T) => {
+    const cases = receipts.map((matched) => sql`WHEN ${matched.messageId} THEN ${pick(matched)}`);
+    return sql<T>`CASE message_id ${sql.join(cases, sql` `)} ELSE ${sql.ref(column)} END`;
+  };
+  return {
+    role: choice('role', ({ role }) => role),
+    task_id: choice('task_id', ({ taskId }) => taskId),
+    receipt_session_id: choice('receipt_session_id', ({ sessionId }) => sessionId),
+  };
+}
 
 /** The session that was claimed with the conversation has followed it. */
 export async function forgetClaim(tx: Executor<MessageTables>, { tenant, conversationId }: Key, sessionId: string) {
@@ -151,7 +156,10 @@ async function tellSession(
 ): Promise<void> {
   const next = session ?? closed(current, before);
   if (!next || same(next, current) || !supersedes(next, current)) return;
-  await updateSession.later(tx, { tenant, conversationId, changes: sessionColumns(next) });
+  const known = current && sessionColumns(current);
+  const columns = Object.entries(sessionColumns(next));
+  const differ = columns.filter(([name, value]) => value !== known?.[name as keyof typeof known]);
+  await updateSession.later(tx, { tenant, conversationId, changes: Object.fromEntries(differ) });
 }
 
 const updateSession = prepared(
