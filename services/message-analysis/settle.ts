@@ -16,8 +16,9 @@ const IDS_IN_EVENT = 100;
 
 /**
  * Writes a judgement: every message of it that nobody settled before is settled here, once, and each session that got new
- * ones has one event for them. Fails on a unique index when another batch emits a session's first event at the same time,
- * and with ConversationGone when the conversation was merged away: roll back and try again.
+ * ones has one event for them. Without `toldBefore` these are taken for their sessions' first events, unseen. Fails on a
+ * unique index when they are not, or when another batch emits a session's first event at the same time, and with
+ * ConversationGone when the conversation was merged away: roll back and try again.
  */
 export async function settle(
   deps: MessageDeps,
@@ -25,6 +26,7 @@ export async function settle(
   tenant: string,
   conversation: Conversation,
   { messages, session, claimedSessionId }: Judgement,
+  toldBefore = true,
 ): Promise<void> {
   const key = { tenant, conversationId: conversation.conversationId };
   reserve(`conversation ${tenant} ${key.conversationId}`);
@@ -32,7 +34,7 @@ export async function settle(
   // the sessions' counters with the conversation's lock, in one request; never the other way round
   const [settled, lastSeqs] = await Promise.all([
     settleMessages(tx, key, messages, news),
-    lockSequences(deps, tx, tenant, messages),
+    toldBefore ? lockSequences(deps, tx, tenant, messages) : new Map<string, undefined>(),
   ]);
   if (claimedSessionId) await forgetClaim(tx, key, claimedSessionId);
   const stored = settled.filter(isTold);

@@ -19,6 +19,8 @@ const ATTEMPTS = 8;
 /** A batch of which every message is stored. */
 export interface StoredBatch {
   readonly conversation: Conversation;
+  /** Whether the conversation was made for it. */
+  readonly created: boolean;
   readonly sorted: Sorted;
   /** What has to be judged, in the batch's order; empty when nothing is new. */
   readonly pending: readonly Pending[];
@@ -68,7 +70,8 @@ async function storeFresh(
   const sorted = sortOut(messages, parties.sides, own?.messages ?? new Map());
   const conversation = own?.conversation ?? newConversation(parties, deps.ids.next('cnv'));
   const seqs = new Map(sorted.seqs);
-  if (sorted.fresh.length === 0) return { conversation, sorted, pending: placed(sorted, seqs, 0), seqs };
+  const batch = { conversation, created: !own, sorted, seqs };
+  if (sorted.fresh.length === 0) return { ...batch, pending: placed(sorted, seqs, 0) };
   const now = deps.clock.now();
   const target = { conversationId: conversation.conversationId, create: own ? undefined : conversation };
   const tenant = currentTenant();
@@ -81,7 +84,7 @@ async function storeFresh(
     groupFor(sorted.fresh.length),
   );
   sorted.fresh.forEach(({ messageId }, i) => void seqs.set(messageId, firstSeq + i));
-  return { conversation, sorted, pending: placed(sorted, seqs, now), seqs };
+  return { ...batch, pending: placed(sorted, seqs, now) };
 }
 
 function newConversation(

@@ -81,7 +81,7 @@ function judgeBatch(
 /** Settles what was judged, keeps what differs and records the answer, all or nothing; a batch without news writes nothing. */
 async function finish(
   deps: MessageDeps,
-  { conversation, sorted }: StoredBatch,
+  { conversation, created, sorted }: StoredBatch,
   ingested: Ingested,
   record: Record,
 ): Promise<IngestMessagesResponse> {
@@ -96,7 +96,8 @@ async function finish(
         await deps.db.transaction<MessageTables, void>(
           'settle-messages',
           async (tx) => {
-            if (judgement) await settle(deps, tx, tenant, conversation, judgement);
+            // a new conversation's sessions have no events yet; should one have some, the unique key says so
+            if (judgement) await settle(deps, tx, tenant, conversation, judgement, !created || attempt > 1);
             await addRevisions(tx, key, conflicts, deps.clock.now());
             await record(tx, answer);
           },
