@@ -37,11 +37,10 @@ export function prepared<T, P extends object, R>(
   const compile = (executor: StatementExecutor, values: Values<P>): CompiledQuery<R> => {
     const { dialect } = executor;
     const long = longRows(values);
-    if (long)
-      return withRows(
-        compiledFor(dialect, { ...values, [long.name]: long.rows.slice(0, 1) }),
-        long,
-      ) as CompiledQuery<R>;
+    if (long) {
+      const one = compiledFor(dialect, { ...values, [long.name]: long.rows.slice(0, 1) });
+      return (withRows(one, long) ?? build(unbound[dialect], values, dialect).compile()) as CompiledQuery<R>;
+    }
     const given = padded(values);
     const { query, pick } = compiledFor(dialect, given);
     return { ...query, parameters: pick.map((value) => value(given)) } as CompiledQuery<R>;
@@ -133,16 +132,16 @@ interface LongRows {
   readonly rows: readonly object[];
 }
 
-/** The list of an insert with many rows. */
+/** A list of many rows. */
 function longRows(values: object): LongRows | undefined {
   for (const [name, value] of Object.entries(values))
     if (Array.isArray(value) && value.length > LONGEST_LIST && isRow(value[0])) return { name, rows: value };
 }
 
-/** The insert of one row, with many. */
-function withRows({ query, pick }: Compiled, { name, rows }: LongRows): CompiledQuery {
+/** The insert of one row, with many; undefined for anything else. */
+function withRows({ query, pick }: Compiled, { name, rows }: LongRows): CompiledQuery | undefined {
   const { insert } = query;
-  if (!insert) throw new Error(`many rows in what is no insert: ${query.sql}`);
+  if (!insert) return undefined;
   const many = Array(rows.length).fill(insert.rows).join(', ');
   const parameters = rows.flatMap((row) => pick.map((value) => value({ [name]: [row] })));
   return { ...query, sql: insert.into + many, insert: { ...insert, rows: many }, parameters } as HotQuery;

@@ -155,7 +155,7 @@ async function tellSession(
   { session, before }: SessionNews,
 ): Promise<void> {
   const next = session ?? closed(current, before);
-  if (!next || same(next, current) || !supersedes(next, current)) return;
+  if (!next || sameNews(next, current) || !supersedes(next, current)) return;
   const known = current && sessionColumns(current);
   const columns = Object.entries(sessionColumns(next));
   const differ = columns.filter(([name, value]) => value !== known?.[name as keyof typeof known]);
@@ -173,11 +173,12 @@ const updateSession = prepared(
 
 /** The known session as closed, when nothing was heard of it since it was asked for and found gone. */
 function closed(current?: KnownSession, before?: KnownSession): KnownSession | undefined {
-  if (!current || !before || !same(current, before)) return undefined;
+  if (!current || !before || !sameNews(current, before)) return undefined;
   return { ...current, state: SessionState.UNSPECIFIED, status: Control.CLOSED };
 }
 
-function same(a: KnownSession, b: KnownSession | undefined): boolean {
+/** Whether both say the same of a conversation's session. */
+export function sameNews(a: KnownSession, b: KnownSession | undefined): boolean {
   return a.sessionId === b?.sessionId && a.version === b.version && a.status === b.status && a.state === b.state;
 }
 

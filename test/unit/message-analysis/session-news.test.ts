@@ -1,0 +1,64 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
+import { EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
+import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
+import { type Analysis, databases, startAnalysis } from './harness.ts';
+
+const words = (id: string) => ({ id, nick: '小店', content: `words ${id}`, time: '2025-07-01 10:00:00' });
+const account = { accountId: 't-acc' };
+
+describe.each(databases)('what sessions tell, on %s', (database) => {
+  const shopKeyOf = (shopName: string) => `shp_${Buffer.from(shopName).toString('hex')}`;
+  const sessionWith = ({ judges, as }: Analysis, shopName: string) =>
+    as('default', async () => judges.session('acc_t-acc', shopKeyOf(shopName)));
+  const tellAtOnce = ({ as, module }: Analysis, sessions: readonly Session[]) =>
+    as('default', () =>
+      Promise.all(
+        sessions.map((session) =>
+          module.consumes?.sessionChanged?.(
+            create(EventSchema, { payload: { case: 'sessionChanged', value: { session } } }),
+          ),
+        ),
+      ),
+    );
+  const live = { version: 2, status: Control.MANUAL_LIVE, state: SessionState.TRANSFERRED };
+
+  it('is kept where it is news, after one look at all of them', async () => {
+    await using analysis = await startAnalysis(database);
+    const shops = ['一', '二', '三', '四'];
+    for (const shopName of shops.slice(0, 2)) await analysis.upload([words('m1')], { ...account, shopName });
+    const [one, two, ...without] = await Promise.all(shops.map((shopName) => sessionWith(analysis, shopName)));
+    const { counts } = analysis.deps.db.backend;
+    const before = counts.statements;
+    await tellAtOnce(analysis, [{ ...one!, ...live }, two!, ...without]);
+    expect(counts.statements - before).toBe(2);
+    expect(await analysis.upload([words('m1')], { ...account, shopName: '一' })).toMatchObject({
+      status: Control.MANUAL_LIVE,
+    });
+  });
+
+  it('is kept in the end when one conversation has news of two sessions at once', async () => {
+    await using analysis = await startAnalysis(database);
+    await analysis.upload([words('m1')], { ...account, shopName: '一' });
+    const first = await sessionWith(analysis, '一');
+    const createdAt = { ...first.createdAt!, seconds: first.createdAt!.seconds + 60n };
+    const next = { ...first, sessionId: 'ses_next', version: 1, createdAt };
+    await tellAtOnce(analysis, [next, { ...first, ...live }]);
+    expect(await analysis.upload([words('m1')], { ...account, shopName: '一' })).toMatchObject({
+      activeSessionId: 'ses_next',
+    });
+  });
+
+  it('is counted on from, in the first batch of a conversation too', async () => {
+    await using analysis = await startAnalysis(database);
+    await analysis.upload([words('m1')], { ...account, shopName: '一' });
+    const session = await sessionWith(analysis, '一');
+    analysis.judges.sessions.set(JSON.stringify(['default', 'acc_t-acc', shopKeyOf('二')]), session);
+    await analysis.upload([words('m1')], { ...account, shopName: '二' });
+    expect((await analysis.events()).map(({ sessionId, sourceSeq }) => [sessionId, sourceSeq])).toEqual([
+      [session.sessionId, 1],
+      [session.sessionId, 2],
+    ]);
+  });
+});
