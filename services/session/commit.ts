@@ -64,19 +64,15 @@ export async function changeSession(
     const change = decide(session, { now: deps.clock.now(), actor: currentContext().actor });
     if (!change) return session;
     try {
-      await commit(
-        deps,
-        `session-${change.command}`,
-        { changes: [change] },
-        (tx) => along?.(tx, change.after) ?? done(),
-      );
+      // without further writes nothing but the number of the event can be taken: one request, whose result nobody counts
+      const write = { changes: [change], checkedByEvents: !along };
+      await commit(deps, `session-${change.command}`, write, along && ((tx) => along(tx, change.after)));
       return change.after;
     } catch (error) {
-      if (!(error instanceof StaleSession)) throw error;
+      const isStale = error instanceof StaleSession || (!along && deps.db.isDuplicateKey(error));
+      if (!isStale) throw error;
     }
   }
   const text = 'the session is being changed by many writers at once';
   throw refuse(ErrorReason.STALE_VERSION, text, { session_id: sessionId });
 }
-
-const done = async () => {};

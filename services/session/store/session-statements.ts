@@ -66,17 +66,22 @@ interface Replacement {
   readonly tenant: string;
   readonly sessionId: string;
   readonly version: number;
-  readonly lastActivity: string;
   readonly row: object;
 }
 
+const replace = (db: Executor<SessionTables>, { tenant, sessionId, version, row }: Replacement) =>
+  db
+    .updateTable('sessions')
+    .set(row as never)
+    .where('tenant', '=', tenant)
+    .where('session_id', '=', sessionId)
+    .where('version', '=', version);
+
+/** Writes the row if nobody has changed the session since `version`; a touch does not count. */
+export const replaceVersion = prepared(replace);
+
+/** Writes the row if nobody has changed or touched the session since. */
 export const replaceSession = prepared(
-  (db: Executor<SessionTables>, { tenant, sessionId, version, lastActivity, row }: Replacement) =>
-    db
-      .updateTable('sessions')
-      .set(row as never)
-      .where('tenant', '=', tenant)
-      .where('session_id', '=', sessionId)
-      .where('version', '=', version)
-      .where('last_activity', '=', lastActivity),
+  (db: Executor<SessionTables>, to: Replacement & { readonly lastActivity: string }) =>
+    replace(db, to).where('last_activity', '=', to.lastActivity),
 );

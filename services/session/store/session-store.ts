@@ -19,6 +19,7 @@ import {
   onSlots,
   onSlotsOrNewestOrById,
   replaceSession,
+  replaceVersion,
   servedBy,
 } from './session-statements.ts';
 import { addTriggers } from './trigger-store.ts';
@@ -32,6 +33,8 @@ const SAME_HASH = 20;
 /** What one transaction writes. */
 export interface SessionWrite {
   readonly changes?: readonly Change[];
+  /** The changes do not depend on when the session was last active, and their events alone tell whether they are stale. */
+  readonly checkedByEvents?: boolean;
   readonly opened?: Opened;
   /** Names of the opened session's account and shop that nobody had when they were looked up. */
   readonly names?: readonly Alias[];
@@ -122,14 +125,16 @@ export class SessionStore {
   /**
    * Writes changes, an opening, a touch and triggers, and their events, in this order, so that a session which leaves the
    * slot goes before the one that takes it. Throws StaleSession when a session was written since it was read, and the
-   * database's duplicate-key error when the slot or a new name is taken or a message has acted already.
+   * database's duplicate-key error when the slot or a new name is taken, a message has acted already, or a change that is
+   * `checkedByEvents` is stale: whoever was faster has taken the number of its event.
    */
   async write(tx: Executor<SessionTables>, tenant: string, write: SessionWrite): Promise<void> {
     const { changes = [], opened, names: unowned = [], touch, triggers = [] } = write;
     for (const { before } of [...changes, ...(touch ? [touch] : [])]) reserve(`${tenant} ${before.sessionId}`);
     for (const { before, after } of changes) {
       if (after.accountKey !== before.accountKey) await lockNames(tx, this.#db.dialect, partyNames(tenant, after));
-      await this.#replace(tx, tenant, before, after);
+      if (write.checkedByEvents) await replaceVersion.later(tx, this.#replacement(tenant, before, after));
+      else await this.#replace(tx, tenant, before, after);
     }
     if (opened) {
       await addAliases(tx, tenant, opened.session.platform, unowned, opened.session.createdAt);
@@ -173,18 +178,16 @@ export class SessionStore {
     return rowOf(tenant, session, this.#idleAfterMs);
   }
 
-  /** Compare-and-set on the version, and on last_activity because a touch raises no version. */
-  async #replace(
-    tx: Executor<SessionTables>,
-    tenant: string,
-    before: SessionRecord,
-    after: SessionRecord,
-  ): Promise<void> {
+  #replacement(tenant: string, before: SessionRecord, after: SessionRecord) {
     const row = changedColumns(this.#row(tenant, before), this.#row(tenant, after));
-    const { sessionId, version } = before;
+    return { tenant, sessionId: before.sessionId, version: before.version, row };
+  }
+
+  /** Compare-and-set on the version, and on last_activity because a touch raises no version. */
+  async #replace(tx: Executor<SessionTables>, tenant: string, before: SessionRecord, after: SessionRecord) {
     const lastActivity = sqlTime(before.lastActivity);
-    const result = await replaceSession(tx, { tenant, sessionId, version, lastActivity, row });
-    if (!result.numAffectedRows) throw new StaleSession(sessionId);
+    const result = await replaceSession(tx, { ...this.#replacement(tenant, before, after), lastActivity });
+    if (!result.numAffectedRows) throw new StaleSession(before.sessionId);
   }
 }
 
