@@ -35,6 +35,14 @@ export function inContext<T>(context: RequestContext, work: () => T): T {
   return storage.run(context, work);
 }
 
+/**
+ * Throws when nobody waits for the running request any more: its caller went away, or its deadline passed. What was given up
+ * must not take effect behind the back of whoever asks for something else next.
+ */
+export function throwIfNobodyWaits(): void {
+  maybeContext()?.signal?.throwIfAborted();
+}
+
 /** Runs `work` outside of every request: what many of them share must not live in the context of one. */
 export const inNoContext: <T>(work: () => T) => T = AsyncLocalStorage.snapshot();
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { inContext, systemContext } from '../../services/lib/context.ts';
 import type { Database, Executor } from '../../services/lib/db/database.ts';
 import { lockRow } from '../../services/lib/db/lock-row.ts';
 import { type Migration, migrate } from '../../services/lib/db/migrate.ts';
@@ -106,6 +107,20 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         });
         await expect(work).rejects.toBe(stop);
         expect(await find('gone')).toBeUndefined();
+      });
+
+      test('or nothing, when nobody waits for them any more', async () => {
+        const caller = new AbortController();
+        const context = { ...systemContext('default', 'req_1'), signal: caller.signal };
+        const gone = new Error('gone');
+        const work = inContext(context, () =>
+          db.transaction<Tables, void>('test', async (tx) => {
+            await insert(thing('unheard'), tx);
+            caller.abort(gone);
+          }),
+        );
+        await expect(work).rejects.toBe(gone);
+        expect(await find('unheard')).toBeUndefined();
       });
 
       test('forbid whatever would wait for something else', async () => {

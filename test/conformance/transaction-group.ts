@@ -158,6 +158,23 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
       expect([await stored(kept.id), await stored(failed.id)]).toMatchObject([kept, undefined]);
     });
 
+    test('keep nothing of one whose caller goes away while the others are at work', async () => {
+      const [kept, gone] = [row(), row()];
+      const caller = new AbortController();
+      const reason = new Error('gone');
+      const abandoned = inContext({ ...systemContext('default', 'req_1'), signal: caller.signal }, () =>
+        share((tx) => insert(tx, { row: gone })),
+      );
+      const other = share(async (tx) => {
+        await insert(tx, { row: kept });
+        await byId(tx, { id: kept.id });
+        caller.abort(reason);
+      });
+      await expect(abandoned).rejects.toBe(reason);
+      await other;
+      expect([await stored(kept.id), await stored(gone.id)]).toMatchObject([kept, undefined]);
+    });
+
     test('have their commit behind them when one of them fails after it', async () => {
       const [a, b] = [row(), row()];
       using _ = arm('db.after-commit:late', () => {

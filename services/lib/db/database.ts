@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { maybeContext } from '../context.ts';
+import { throwIfNobodyWaits } from '../context.ts';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Connection } from './connection.ts';
@@ -100,8 +100,9 @@ export class Database {
    * Runs `work` in one transaction (READ COMMITTED, or SQLite's immediate one) and returns its result after the commit.
    * Deadlocks and lock waits run `work` again as a whole, so it must have no effect but its statements. A server that is
    * not there becomes SERVICE_UNAVAILABLE; when that happens at the commit nobody knows whether it took place, and it is
-   * never run again here: the caller's repeat finds out. `label` names the failpoints `db.before-commit:label` and
-   * `db.after-commit:label`.
+   * never run again here: the caller's repeat finds out. When nobody waits for the request any more, because its caller
+   * went away or its deadline passed, nothing is committed and the signal's reason is thrown. `label` names the failpoints
+   * `db.before-commit:label` and `db.after-commit:label`.
    */
   async transaction<T, R>(
     label: string,
@@ -136,7 +137,7 @@ export class Database {
   async #attempt<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>, state: OpenTransaction): Promise<R> {
     for (let attempt = 1; ; attempt++) {
       state.afterCommit.length = 0;
-      maybeContext()?.signal?.throwIfAborted();
+      throwIfNobodyWaits();
       try {
         return await insideTransaction(state, () => this.#run(label, work));
       } catch (error) {
@@ -156,6 +157,7 @@ export class Database {
       await connection.begin();
       const result = await work(kyselyOver(statements));
       await failpoint(`db.before-commit:${label}`);
+      throwIfNobodyWaits();
       await connection.commit();
       this.backend.counts.committed(label);
       return result;

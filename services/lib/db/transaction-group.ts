@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { CompiledQuery, QueryResult } from 'kysely';
-import { inNoContext, maybeContext } from '../context.ts';
+import { inNoContext, throwIfNobodyWaits } from '../context.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Connection } from './connection.ts';
 import type { Backend, Executor } from './database.ts';
@@ -115,6 +115,9 @@ export class TransactionGroup {
     });
     if (!shared) return;
     const ends = await Promise.all(members.map((member) => this.#take(shared, member)));
+    members.forEach((member, index) => {
+      if ('result' in ends[index]!) giveUp(shared, member);
+    });
     const cause = await shared.end(ends.some((end) => 'result' in end));
     if (cause === undefined) this.#host.backend.counts.committed(`group.${this.#name}`);
     const again: Member[] = [];
@@ -130,9 +133,10 @@ export class TransactionGroup {
     const state: OpenTransaction = { afterCommit: member.afterCommit, reserve: (key) => shared.reserve(member, key) };
     const executor = new ConnectionExecutor(this.#host.backend.dialect, part);
     const run = async () => {
-      maybeContext()?.signal?.throwIfAborted();
+      throwIfNobodyWaits();
       const result = await member.work(kyselyOver(executor));
       await failpoint(`db.before-commit:${member.label}`);
+      throwIfNobodyWaits();
       return { result };
     };
     try {
@@ -172,6 +176,15 @@ export class TransactionGroup {
     } catch (error) {
       reject(error);
     }
+  }
+}
+
+/** Whoever went away while the others were still at work: without him, then. */
+function giveUp(shared: SharedTransaction, { inContext }: Member): void {
+  try {
+    inContext(throwIfNobodyWaits);
+  } catch (error) {
+    shared.break(error);
   }
 }
 
