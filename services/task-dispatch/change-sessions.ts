@@ -75,7 +75,7 @@ async function changeTasks<R>(
   work: (options: UnitOptions, attempt: number) => Promise<{ unit: SessionUnit; result: R }>,
 ): Promise<R> {
   const { tenant } = currentContext();
-  const given = { tenant, dialect: deps.db.dialect, outbox: deps.outbox };
+  const given = { tenant, outbox: deps.outbox };
   for (let attempt = 1; ; attempt++) {
     try {
       const run = async (tx: Executor<TaskTables>) => {

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type EventSchema, Source, TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
-import type { Dialect, Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/database.ts';
 import { reserve } from '../../lib/db/open-transaction.ts';
 import type { EventInit, Outbox } from '../../lib/outbox/outbox.ts';
 import { type Fence, newFence, type Word } from '../domain/fence.ts';
@@ -31,7 +31,6 @@ export interface TaskNews extends Cause {
 
 interface UnitOptions {
   readonly tx: Executor<TaskTables>;
-  readonly dialect: Dialect;
   readonly tenant: string;
   readonly now: number;
   readonly outbox: Outbox;
@@ -52,7 +51,6 @@ export class SessionUnit {
   /** The tasks that wait to be claimed since, and those that do so no more. */
   readonly ready = new Map<string, StoredTask>();
   readonly withdrawn = new Set<string>();
-  readonly #dialect: Dialect;
   readonly #outbox: Outbox;
   readonly #fences = new Map<string, Fence>();
   readonly #added = new Set<string>();
@@ -60,11 +58,10 @@ export class SessionUnit {
   /** The versions of the tasks that this transaction holds. */
   readonly #held = new Map<string, number>();
 
-  private constructor({ tx, dialect, tenant, now, outbox }: UnitOptions) {
+  private constructor({ tx, tenant, now, outbox }: UnitOptions) {
     this.tx = tx;
     this.tenant = tenant;
     this.now = now;
-    this.#dialect = dialect;
     this.#outbox = outbox;
   }
 
@@ -134,7 +131,7 @@ export class SessionUnit {
   }
 
   async lockTasks(sessionId: string, statuses: readonly Status[]): Promise<StoredTask[]> {
-    const tasks = await lockSessionTasks(this.tx, this.#dialect, this.tenant, sessionId, statuses);
+    const tasks = await lockSessionTasks(this.tx, this.tenant, sessionId, statuses);
     for (const task of tasks) this.#hold(task);
     return tasks;
   }

@@ -1,4 +1,4 @@
-import type { Dialect, Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/database.ts';
 import { lockRow } from '../../lib/db/lock-row.ts';
 import { prepared } from '../../lib/db/prepared.ts';
 import { sqlTime } from '../../lib/db/time.ts';
@@ -44,17 +44,33 @@ const selectById = (db: Executor<TaskTables>, { tenant, taskId }: TaskKey) =>
 const byId = prepared(selectById);
 const byIdLocked = prepared((db: Executor<TaskTables>, key: TaskKey, dialect) => lockRow(selectById(db, key), dialect));
 
-/** A session's tasks in these states, newest first, locked until the transaction ends. */
+/**
+ * A session's tasks in these states, newest first, locked until the transaction ends. Its fence is to be locked first: then
+ * nothing but a claim can change them between the look and the locks. Locked while they are looked for, along an index by
+ * state, one that is claimed meanwhile would be missed: its old place is gone and its new one was passed already.
+ */
 export async function lockSessionTasks(
   tx: Executor<TaskTables>,
-  dialect: Dialect,
   tenant: string,
   sessionId: string,
   statuses: readonly Status[],
 ): Promise<StoredTask[]> {
-  const query = ofSession(tx, tenant, sessionId).where('status', 'in', [...statuses]);
-  return (await lockRow(query, dialect).execute()).map(taskOf);
+  const { rows } = await idsOfSession(tx, { tenant, sessionId, statuses });
+  const tasks = await Promise.all(rows.map(({ task_id }) => lockTask(tx, tenant, task_id)));
+  return tasks.filter((task) => task !== undefined);
 }
+
+const idsOfSession = prepared(
+  (db: Executor<TaskTables>, key: { tenant: string; sessionId: string; statuses: readonly Status[] }) =>
+    db
+      .selectFrom('tasks')
+      .select('task_id')
+      .where('tenant', '=', key.tenant)
+      .where('session_id', '=', key.sessionId)
+      .where('status', 'in', key.statuses)
+      .orderBy('created_at', 'desc')
+      .orderBy('task_id', 'desc'),
+);
 
 /** A session's newest tasks, newest first. */
 export async function sessionTasks(db: Executor<TaskTables>, tenant: string, sessionId: string): Promise<StoredTask[]> {
