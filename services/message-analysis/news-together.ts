@@ -35,16 +35,13 @@ export class NewsTogether {
   async #write(): Promise<void> {
     const group = this.#waiting;
     this.#waiting = [];
-    try {
-      const db = this.#db.of<MessageTables>();
-      for (const news of await whereNew(
-        db,
-        group.map((waiting) => waiting.news),
-      ))
-        await keepSession(db, news);
-      for (const { resolve } of group) resolve();
-    } catch (error) {
-      for (const { reject } of group) reject(error);
+    const db = this.#db.of<MessageTables>();
+    const told = group.map(({ news }) => news);
+    // what cannot be looked at together is tried one by one, so that no session pays for another one
+    const found = new Set(await whereNew(db, told).catch(() => told));
+    for (const { news, resolve, reject } of group) {
+      if (found.has(news)) await keepSession(db, news).then(resolve, reject);
+      else resolve();
     }
   }
 }

@@ -1,8 +1,10 @@
 import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
 import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import { EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
+import { NewsTogether } from '../../../services/message-analysis/news-together.ts';
 import { type Analysis, databases, startAnalysis } from './harness.ts';
 
 const words = (id: string) => ({ id, nick: '小店', content: `words ${id}`, time: '2025-07-01 10:00:00' });
@@ -47,6 +49,26 @@ describe.each(databases)('what sessions tell, on %s', (database) => {
     await tellAtOnce(analysis, [next, { ...first, ...live }]);
     expect(await analysis.upload([words('m1')], { ...account, shopName: '一' })).toMatchObject({
       activeSessionId: 'ses_next',
+    });
+  });
+
+  it('is kept of the others when that of one cannot be', async () => {
+    await using analysis = await startAnalysis(database);
+    for (const shopName of ['一', '二']) await analysis.upload([words('m1')], { ...account, shopName });
+    const [one, two] = await Promise.all(['一', '二'].map((shopName) => sessionWith(analysis, shopName)));
+    const together = new NewsTogether(analysis.deps.db);
+    const bad = {
+      ...two!,
+      version: null as never,
+      createdAt: timestampFromMs(Date.UTC(2026, 0)),
+      sessionId: 'ses_bad',
+    };
+    const kept = await analysis.as('default', () =>
+      Promise.allSettled([bad, { ...one!, ...live }].map((session) => together.keep('default', session))),
+    );
+    expect(kept.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    expect(await analysis.upload([words('m1')], { ...account, shopName: '一' })).toMatchObject({
+      status: Control.MANUAL_LIVE,
     });
   });
 
