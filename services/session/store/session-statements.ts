@@ -51,6 +51,16 @@ export const onSlotsOrNewestOrById = prepared((db: Executor<SessionTables>, want
   return sessionIds.length > 0 ? found.unionAll(ofTenant(db, tenant).where('session_id', 'in', sessionIds)) : found;
 });
 
+export const openPartiesOf = prepared(
+  (db: Executor<SessionTables>, { tenant, shopKey }: { tenant: string; shopKey: string }) =>
+    db
+      .selectFrom('sessions')
+      .select(['account_key', 'account_id'])
+      .where('tenant', '=', tenant)
+      .where('shop_key', '=', shopKey)
+      .where('wake_at', 'is not', null),
+);
+
 /** What was opened or taken by a request with this hash: ids and times alone, since most requests come once. */
 export const servedBy = prepared((db: Executor<SessionTables>, { tenant, hash }: { tenant: string; hash: string }) => {
   const served = db.selectFrom('sessions').select(['session_id', 'created_at']).where('tenant', '=', tenant);

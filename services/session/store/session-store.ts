@@ -18,6 +18,7 @@ import {
   newestOf,
   onSlots,
   onSlotsOrNewestOrById,
+  openPartiesOf,
   replaceSession,
   replaceVersion,
   servedBy,
@@ -103,10 +104,7 @@ export class SessionStore {
 
   /** The accounts that have an open session of the shop; an open session always has a time to wake at. */
   async openParties(tenant: string, shopKey: string): Promise<{ accountKey: string; accountId: string }[]> {
-    const rows = await this.#sessions(tenant)
-      .where('shop_key', '=', shopKey)
-      .where('wake_at', 'is not', null)
-      .execute();
+    const { rows } = await openPartiesOf(this.#tables(), { tenant, shopKey });
     return rows.map((row) => ({ accountKey: row.account_key, accountId: row.account_id }));
   }
 
@@ -168,10 +166,6 @@ export class SessionStore {
 
   #tables() {
     return this.#db.of<SessionTables>();
-  }
-
-  #sessions(tenant: string) {
-    return this.#tables().selectFrom('sessions').selectAll().where('tenant', '=', tenant);
   }
 
   #row(tenant: string, session: SessionRecord) {
