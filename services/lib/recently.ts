@@ -1,24 +1,27 @@
 /**
- * What this process did lately, by key, the oldest forgotten first: so that the event which tells of it need not be looked
- * up. It is only ever right about what it has; what it lacks may have been done all the same.
+ * What this process did lately, by key: so that the event which tells of it need not be looked up. It is only ever right
+ * about what it has; what it lacks may have been done all the same.
  */
 export class Recently<V> {
-  readonly #values = new Map<string, V>();
-  readonly #limit: number;
+  // two generations, of which the older is forgotten as a whole: the first key of a Map from which many were taken is slow to find
+  #newer = new Map<string, V>();
+  #older = new Map<string, V>();
+  readonly #half: number;
 
+  /** Remembers the last `limit` / 2 at least, and `limit` at most. */
   constructor(limit = 10_000) {
-    this.#limit = limit;
+    this.#half = Math.ceil(limit / 2);
   }
 
   set(key: string, value: V): void {
-    this.#values.delete(key);
-    this.#values.set(key, value);
-    if (this.#values.size <= this.#limit) return;
-    const [oldest] = this.#values.keys();
-    if (oldest !== undefined) this.#values.delete(oldest);
+    if (this.#newer.size >= this.#half && !this.#newer.has(key)) {
+      this.#older = this.#newer;
+      this.#newer = new Map();
+    }
+    this.#newer.set(key, value);
   }
 
   get(key: string): V | undefined {
-    return this.#values.get(key);
+    return this.#newer.get(key) ?? this.#older.get(key);
   }
 }

@@ -179,8 +179,9 @@ function received<D extends DescMethodUnary['input']>(schema: D, message: Messag
   return copyMessage(create(schema, message));
 }
 
+/** Headers that were made for the call become the request's: making them is a good part of what a call costs. */
 function requestHeader(given: ConstructorParameters<typeof Headers>[0], timeoutMs: number | undefined): Headers {
-  const header = new Headers(given);
+  const header = given instanceof Headers ? given : new Headers(given);
   if (timeoutMs !== undefined && timeoutMs > 0) header.set(TIMEOUT, String(Math.ceil(timeoutMs)));
   return header;
 }
