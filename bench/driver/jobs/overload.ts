@@ -16,7 +16,8 @@ export interface OverloadSpec {
 
 /**
  * Session openings that arrive at a fixed rate and do not wait for each other. The step `refused` times the refusals, and a
- * refusal without Retry-After is a failure; `drained` is the time from the last arrival to the last answer. The seconds of
+ * refusal without Retry-After is a failure; `late` is how long after it was due an arrival was sent, which is the driver's own
+ * doing and in no other figure; `drained` is the time from the last arrival to the last answer. The seconds of
  * the outcome end with the last answer, so that a line that grew does not look like throughput.
  */
 export async function overload({ url, rate, seconds }: OverloadSpec, ready: Ready): Promise<Outcome> {
@@ -27,7 +28,10 @@ export async function overload({ url, rate, seconds }: OverloadSpec, ready: Read
   const start = performance.now();
   for (let sent = 0; sent < rate * seconds; await delay(TICK_MS)) {
     const due = Math.min(rate * seconds, (rate * (performance.now() - start)) / 1_000);
-    for (; sent < due; sent++) under.push(arrive(rest, samples));
+    for (; sent < due; sent++) {
+      samples.latency('late', performance.now() - start - (1_000 * sent) / rate);
+      under.push(arrive(rest, samples));
+    }
   }
   const arriving = (performance.now() - start) / 1_000;
   await Promise.all(under);

@@ -1,8 +1,9 @@
 import type { AddressInfo } from 'node:net';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
-import { type FastifyInstance, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyListenOptions, fastify } from 'fastify';
 import type { Metrics } from '../metrics.ts';
+import { type Address, canHaveDoors, openDoors } from './doors.ts';
 import { guardHttp, type WorkGuard } from './guard-work.ts';
 import { ownPagesOnly } from './own-pages-only.ts';
 import { type ListeningServer, portError, RPC_BODY_BYTES } from './rpc-server.ts';
@@ -55,10 +56,21 @@ export async function listenHttp(options: {
     acceptCompression: [],
     grpc: false,
   });
-  await app.listen({ host: options.host, port: options.port }).catch((error) => {
+  const closeDoors = await listen(app, options).catch((error) => {
     throw portError(error, 'AUTOSESSION_HTTP_PORT', options);
   });
-  return { port: (app.server.address() as AddressInfo).port, close: (graceMs) => closeApp(app, graceMs) };
+  return { port: (app.server.address() as AddressInfo).port, close: (graceMs) => closeApp(app, closeDoors, graceMs) };
+}
+
+/** Where work is bounded, its callers come in by many doors. Resolves to what closes them. */
+async function listen(
+  app: FastifyInstance,
+  { host, port, work }: Address & { work?: WorkGuard },
+): Promise<() => Promise<unknown>> {
+  const reusePort = work !== undefined && (await canHaveDoors({ host, port }));
+  const listening: FastifyListenOptions & { reusePort: boolean } = { host, port, reusePort };
+  await app.listen(listening);
+  return reusePort ? openDoors(app.server) : async () => {};
 }
 
 /** `/livez`: the process runs. `/readyz`: it can serve; the database decides, the rest is told. */
@@ -73,11 +85,11 @@ function addHealth(app: FastifyInstance, readiness: Readiness, stopping: AbortSi
   });
 }
 
-async function closeApp(app: FastifyInstance, graceMs: number): Promise<void> {
+async function closeApp(app: FastifyInstance, closeDoors: () => Promise<unknown>, graceMs: number): Promise<void> {
   const cut = setTimeout(() => app.server.closeAllConnections(), graceMs);
   // a connection whose last answer leaves during the stop is kept alive, and nobody else would close it
   const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_MS);
-  await app.close();
+  await Promise.all([app.close(), closeDoors()]);
   clearInterval(idle);
   clearTimeout(cut);
 }

@@ -1,3 +1,5 @@
+import { Pace } from './pace.ts';
+
 /** A request's place among those that are worked on. */
 export interface Place {
   /** Gives it to the next in the line. May be called more than once. */
@@ -13,17 +15,17 @@ export interface WorkLimits {
   readonly patienceMs: number;
 }
 
+interface Waiting {
+  readonly came: number;
+  readonly end: (isServed: boolean) => void;
+}
+
 /** The pace can change: who has stood in line for so many times the patience is refused all the same. */
 const LONGEST = 2;
 /** What may wait for something else than the machine has its place so long. */
 const WORK_OF_WAITERS_MS = 100;
-/** How much the newest of the times between two starts counts. */
-const NEWEST = 0.1;
 /** In one turn of the event loop, work is begun for so long; then the loop may look who else is there. */
 const TURN_MS = 5;
-/** How much of the time may go to looking, while there is work to begin. */
-const LOOKING = 0.2;
-const LEAST_LOOKING_MS = 0.5;
 
 /** What has to do with the product; health, metrics and pages are always answered. */
 const WORK = /^\/(api\/(?!health(?:\?|$))|autosession\.)/;
@@ -38,23 +40,21 @@ export function isWork(url: string): boolean {
  * that a request is refused at once: a line that grows would serve everybody too late.
  *
  * Work is begun a few milliseconds at a time, and the loop looks who else is there before it goes on: work that never waits
- * (SQLite) would else leave them in a line that nobody sees, that of the connections which are not accepted yet.
+ * (SQLite) would else leave them unheard.
  */
 export class WorkLimit {
   readonly #limits: WorkLimits;
-  readonly #line = new Set<() => void>();
+  /** Whoever waits longest comes first. */
+  readonly #line: Waiting[] = [];
+  readonly #pace: Pace;
   #working = 0;
   /** Attempts to begin work that are due in the next turn. */
   #attempts = 0;
-  #turn: { readonly began: number; readonly begins: boolean } | undefined;
-  #somebodyCame = false;
-  #lastStart = 0;
-  /** Milliseconds between two starts while somebody waited; `#lastPaced` is where the newest of them begins. */
-  #pace = 0;
-  #lastPaced: number | undefined;
+  #turnBegan: number | undefined;
 
   constructor(limits: WorkLimits) {
     this.#limits = limits;
+    this.#pace = new Pace(limits.atOnce, limits.patienceMs);
   }
 
   /** Requests that have a place now. */
@@ -68,22 +68,39 @@ export class WorkLimit {
    * latest.
    */
   async enter(waits: boolean): Promise<Place | undefined> {
-    const { size } = this.#line;
-    if (size >= this.#limits.waiting || size * this.#pace > this.#limits.patienceMs) return undefined;
-    this.#somebodyCame = true;
-    return (await this.#standInLine()) ? this.#place(waits) : undefined;
+    const now = performance.now();
+    this.#shorten(now);
+    if (!this.#hasRoom(now)) return undefined;
+    return (await this.#standInLine(now)) ? this.#place(waits) : undefined;
   }
 
-  #standInLine(): Promise<boolean> {
+  /** For one more in the line. */
+  #hasRoom(now: number): boolean {
+    const { length } = this.#line;
+    const pace = this.#pace.at(now) ?? 0; // the best is hoped for, until a round of work shows more
+    return length < this.#limits.waiting && length * pace <= this.#limits.patienceMs;
+  }
+
+  /** The line is slower than was hoped: who came last would be refused in the end, so it is better said now. */
+  #shorten(now: number): void {
+    const pace = this.#pace.at(now);
+    if (pace === undefined) return;
+    const isTooLate = ({ came }: Waiting) => now - came + this.#line.length * pace > LONGEST * this.#limits.patienceMs;
+    for (let last = this.#line.at(-1); last && isTooLate(last); last = this.#line.at(-1)) last.end(false);
+  }
+
+  #standInLine(came: number): Promise<boolean> {
     return new Promise((resolve) => {
       const end = (isServed: boolean) => {
         clearTimeout(timer);
-        this.#line.delete(begin);
+        this.#line.splice(this.#line.indexOf(waiting), 1);
+        if (this.#line.length === 0) this.#pace.end();
         resolve(isServed);
       };
-      const begin = () => end(true);
+      const waiting = { came, end };
       const timer = setTimeout(() => end(false), LONGEST * this.#limits.patienceMs);
-      this.#line.add(begin);
+      if (this.#line.length === 0) this.#pace.begin(came);
+      this.#line.push(waiting);
       this.#askToBegin();
     });
   }
@@ -102,7 +119,7 @@ export class WorkLimit {
   }
 
   #askToBegin(): void {
-    const wanted = Math.min(this.#line.size, this.#limits.atOnce - this.#working);
+    const wanted = Math.min(this.#line.length, this.#limits.atOnce - this.#working);
     for (; this.#attempts < wanted; this.#attempts++) setImmediate(() => this.#attempt());
   }
 
@@ -110,32 +127,20 @@ export class WorkLimit {
   #attempt(): void {
     this.#attempts -= 1;
     const now = performance.now();
-    this.#turn ??= this.#newTurn(now);
-    const [begin] = this.#line;
-    if (begin && this.#turn.begins && now - this.#turn.began <= TURN_MS && this.#working < this.#limits.atOnce) {
-      begin();
+    this.#turnBegan ??= this.#newTurn(now);
+    const [first] = this.#line;
+    if (first && now - this.#turnBegan <= TURN_MS && this.#working < this.#limits.atOnce) {
+      first.end(true);
+      this.#pace.step(now);
       this.#working += 1;
-      this.#notePace(now);
     }
     this.#askToBegin();
   }
 
-  /** Nothing is begun as long as others are just coming in, unless that takes too long. */
-  #newTurn(now: number) {
+  #newTurn(now: number): number {
     setImmediate(() => {
-      this.#turn = undefined; // the first thing in the next turn
+      this.#turnBegan = undefined; // the first thing in the next turn
     });
-    const looked = now - this.#lastStart > Math.max(LEAST_LOOKING_MS, this.#pace * (1 + LOOKING));
-    const begins = looked || !this.#somebodyCame;
-    this.#somebodyCame = false;
-    return { began: now, begins };
-  }
-
-  /** A start with nobody behind it says nothing of how fast the line moves, but that there is none: what was slow is over. */
-  #notePace(now: number): void {
-    if (this.#lastPaced !== undefined) this.#pace += (now - this.#lastPaced - this.#pace) * NEWEST;
-    if (this.#line.size === 0) this.#pace /= 2;
-    this.#lastPaced = this.#line.size > 0 ? now : undefined;
-    this.#lastStart = now;
+    return now;
   }
 }

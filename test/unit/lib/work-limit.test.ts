@@ -81,6 +81,29 @@ describe('the limit of work', () => {
     expect(line.length - refused.size).toBe(expected);
   });
 
+  it('refuses the last in the line as soon as it has become too slow for them', async () => {
+    vi.useFakeTimers();
+    const limit = new WorkLimit({ atOnce: 1, waiting: 100, patienceMs: 500 });
+    const line = new Set<number>();
+    const come = async (n: number) => {
+      line.add(n);
+      const place = await limit.enter(false);
+      line.delete(n);
+      return place;
+    };
+    const first = await turn(limit.enter(false));
+    const second = come(0);
+    for (let n = 1; n <= 10; n++) void come(n);
+    await vi.advanceTimersByTimeAsync(200);
+    first.leave();
+    (await turn(second)).leave();
+    await vi.advanceTimersByTimeAsync(399);
+    void come(11);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([...line]).toEqual([2, 11]); // two places in 600 ms: the third would have waited for 1,200
+    await vi.advanceTimersByTimeAsync(1_000);
+  });
+
   it('forgets that work was slow once nobody waits any more', async () => {
     vi.useFakeTimers();
     const limit = new WorkLimit({ atOnce: 1, waiting: 100, patienceMs: 500 });
