@@ -7,6 +7,7 @@ import { recentKey, type TaskDeps } from './deps.ts';
 import type { StoredTask } from './domain/task.ts';
 import { Raced, SessionUnit } from './store/session-unit.ts';
 import type { TaskTables } from './store/tables.ts';
+import { findTask } from './store/tasks.ts';
 
 const ATTEMPTS = 5;
 
@@ -42,16 +43,34 @@ export function changeSessionsAsking<F, R>(
 }
 
 /** The same for one task, which is locked too, and its session; `task` is undefined when there is none of this id. */
-export function changeTask<R>(
+export async function changeTask<R>(
   deps: TaskDeps,
   label: string,
   taskId: string,
   work: (unit: SessionUnit, task: StoredTask | undefined) => Promise<R>,
 ): Promise<R> {
+  const sessionId = await sessionOf(deps, taskId);
   return changeTasks(deps, label, async (options) => {
-    const { unit, task } = await SessionUnit.openTask(options, taskId);
+    const { unit, task } = sessionId
+      ? await SessionUnit.openTask(options, { sessionId, taskId })
+      : { unit: SessionUnit.openNothing(options) };
     return { unit, result: await work(unit, task) };
   });
+}
+
+/** The session of a task; undefined when there is none of this id. */
+async function sessionOf(deps: TaskDeps, taskId: string): Promise<string | undefined> {
+  const { tenant } = currentContext();
+  const known = deps.recent.sessions.get(recentKey(tenant, taskId));
+  if (known) return known;
+  const task = await findTask(deps.db.of(), tenant, taskId);
+  if (task) noteSession(deps, task);
+  return task?.sessionId;
+}
+
+/** Remembers the session of a task that is stored. */
+export function noteSession({ recent }: TaskDeps, { tenant, taskId, sessionId }: StoredTask): void {
+  recent.sessions.set(recentKey(tenant, taskId), sessionId);
 }
 
 /** The same for a session that is likely new: then there is nothing to lock, and one request does it all. */
@@ -95,9 +114,9 @@ async function changeTasks<R>(
 }
 
 async function announce(deps: TaskDeps, unit: SessionUnit): Promise<void> {
-  for (const fence of unit.fences()) deps.recent.set(recentKey(unit.tenant, fence.sessionId), fence.ownerEpoch);
+  for (const fence of unit.fences()) deps.recent.epochs.set(recentKey(unit.tenant, fence.sessionId), fence.ownerEpoch);
   for (const { task, change, reason } of unit.news) {
-    if (change === TaskChange.CREATED) deps.recent.set(recentKey(unit.tenant, task.taskId), 1);
+    if (change === TaskChange.CREATED) noteSession(deps, task);
     const name = TaskChange[change].toLowerCase();
     deps.metrics.tasks.inc({ change: name });
     logTask(deps, `task_${name}`, task, reason, unit.fence(task.sessionId)?.sessionName);

@@ -1,7 +1,7 @@
 import type { Client } from '@connectrpc/connect';
 import type { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import type { Deps } from '../lib/module.ts';
-import type { Recently } from '../lib/recently.ts';
+import { Recently } from '../lib/recently.ts';
 import type { ReadyQueue } from './ready-queue.ts';
 import type { SendUrlLookup } from './send-url/lookup.ts';
 
@@ -9,13 +9,25 @@ import type { SendUrlLookup } from './send-url/lookup.ts';
 export interface TaskDeps extends Deps {
   readonly sessions: Client<typeof SessionService>;
   readonly ready: ReadyQueue;
-  /** Epochs that fences reached in this process, and tasks that were stored in it (1), by `recentKey`. */
-  readonly recent: Recently<number>;
+  /** What this process did lately. */
+  readonly recent: Recent;
   /** Absent when no lookup is configured. */
   readonly sendUrls?: SendUrlLookup;
 }
 
-/** A session's or a task's key in `recent`: their ids begin differently. */
+/** What needs no look into the database, by `recentKey`. */
+export interface Recent {
+  /** Epochs that the fences of sessions reached. */
+  readonly epochs: Recently<number>;
+  /** The sessions of tasks that are stored; a task never changes its session. */
+  readonly sessions: Recently<string>;
+}
+
+export function newRecent(): Recent {
+  return { epochs: new Recently(), sessions: new Recently() };
+}
+
+/** A session's or a task's key in `recent`. */
 export function recentKey(tenant: string, id: string): string {
   return `${tenant} ${id}`;
 }

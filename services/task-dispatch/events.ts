@@ -46,12 +46,14 @@ export const onSessionChanged =
 
 async function isStored({ db, recent }: TaskDeps, taskId: string): Promise<boolean> {
   const tenant = currentTenant();
-  if (recent.get(recentKey(tenant, taskId))) return true;
+  if (recent.sessions.get(recentKey(tenant, taskId))) return true;
   return (await findTask(db.of(), tenant, taskId)) !== undefined;
 }
 
 /** How far the session's fence is raised at least; 0 without one. */
 async function epochOf({ db, recent }: TaskDeps, sessionId: string): Promise<number> {
   const tenant = currentTenant();
-  return recent.get(recentKey(tenant, sessionId)) ?? (await findFence(db.of(), tenant, sessionId))?.ownerEpoch ?? 0;
+  return (
+    recent.epochs.get(recentKey(tenant, sessionId)) ?? (await findFence(db.of(), tenant, sessionId))?.ownerEpoch ?? 0
+  );
 }

@@ -2,8 +2,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import type { Module } from '../lib/module.ts';
-import { Recently } from '../lib/recently.ts';
-import type { TaskDeps } from './deps.ts';
+import { newRecent, type TaskDeps } from './deps.ts';
 import { onSessionChanged, onSessionCreated } from './events.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { startReaper } from './reaper.ts';
@@ -37,8 +36,10 @@ export const taskDispatchModule: Module = {
     const ready = new ReadyQueue(given.queue, given.logger);
     const { sendUrlLookup } = given.config;
     const sendUrls = sendUrlLookup && new SendUrlLookup(sendUrlLookup, given);
-    const recent = new Recently<number>();
-    const deps: TaskDeps = { ...given, ready, recent, sendUrls, sessions: directory.client(SessionService) };
+    const deps: TaskDeps = {
+      ...{ ...given, ready, sendUrls, recent: newRecent() },
+      sessions: directory.client(SessionService),
+    };
     const loops = new AsyncDisposableStack();
     return {
       routes: (router) => void router.service(TaskService, implementation(deps)),

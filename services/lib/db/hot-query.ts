@@ -6,6 +6,19 @@ export interface HotQuery extends CompiledQuery {
   readonly isPlainRead: boolean;
   /** Of an insert or a replace: what stands before and behind its `values`. */
   readonly insert?: { readonly into: string; readonly rows: string };
+  /** Of a read that can be asked together with others of its kind. */
+  readonly joint?: JointRead;
+}
+
+/** A read that differs from others of its kind only in a list: one of the union of their lists answers all of them. */
+export interface JointRead {
+  /** The same for all that can be one. */
+  readonly kind: string;
+  readonly list: readonly unknown[];
+  /** The column of a row that tells to which of the list it belongs. */
+  readonly column: string;
+  /** The statement for another list. */
+  readonly of: (list: readonly unknown[]) => CompiledQuery;
 }
 
 /** Looks at the text of a statement, once for all of its runs. */

@@ -2,40 +2,14 @@ import type { CompiledQuery, QueryResult } from 'kysely';
 import type { Pool, PoolConnection, QueryError } from 'mysql2';
 import type { Connection } from './connection.ts';
 import type { SqlCounts } from './counts.ts';
-import { asHot } from './hot-query.ts';
+import { asHot, type JointRead } from './hot-query.ts';
+import { Insert, JointRequest, quiet, type Request, type Statement } from './mysql-requests.ts';
 
 /** Above innodb_lock_wait_timeout: a server that answers at all answers by then. */
 const STATEMENT_MS = 20_000;
 /** Changes to tables take as long as the tables are big. */
 const UNLIMITED = /^\s*(create|alter|drop)\s/i;
 
-/** An insert that may still get more rows. */
-class Insert implements Request {
-  readonly into: string;
-  readonly rows: string[];
-  readonly parameters: unknown[];
-  readonly resolve = quiet.resolve;
-  readonly reject = quiet.reject;
-
-  constructor({ into, rows }: { into: string; rows: string }, parameters: readonly unknown[]) {
-    this.into = into;
-    this.rows = [rows];
-    this.parameters = [...parameters];
-  }
-
-  get sql(): string {
-    return `${this.into}${this.rows.join(', ')}`;
-  }
-}
-
-type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>;
-
-interface Request extends Statement {
-  resolve(result: unknown): void;
-  reject(error: unknown): void;
-}
-
-const quiet = { resolve() {}, reject() {} };
 const BEGIN: Request = { sql: 'begin', parameters: [], ...quiet };
 const COMMIT: Statement = { sql: 'commit', parameters: [] };
 const ROLLBACK: Statement = { sql: 'rollback', parameters: [] };
@@ -60,6 +34,8 @@ class MysqlConnection implements Connection {
   #waiting: Request[] = [];
   /** Those that wait and that nobody asks about, by their table and columns: more rows go with them. */
   readonly #inserts = new Map<string, Insert>();
+  /** Reads that wait, by their kind, since the last write: others may join them. */
+  readonly #reads = new Map<string, JointRequest>();
   #isToSend = false;
   /** Whether the server is at work for it: what is asked for meanwhile goes with the next request. */
   #isAsking = false;
@@ -72,18 +48,18 @@ class MysqlConnection implements Connection {
   }
 
   async execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const hot = asHot(query);
+    if (hot?.joint) return resultOf<R>(await this.#askJointly(hot.joint));
+    if (!hot?.isPlainRead) this.#reads.clear();
     this.#counts.statements += 1;
     return resultOf<R>(await this.#ask(query));
   }
 
   async executeLater(query: CompiledQuery): Promise<void> {
+    this.#reads.clear(); // what is read from here on has to see it
     const { insert } = asHot(query) ?? {};
     const open = insert && this.#inserts.get(insert.into);
-    if (open) {
-      open.rows.push(insert.rows);
-      open.parameters.push(...query.parameters);
-      return;
-    }
+    if (open) return open.add(insert.rows, query.parameters);
     this.#counts.statements += 1;
     const request = insert ? new Insert(insert, query.parameters) : { ...query, ...quiet };
     if (request instanceof Insert) this.#inserts.set(request.into, request);
@@ -92,7 +68,6 @@ class MysqlConnection implements Connection {
 
   async begin(): Promise<void> {
     this.#waiting = [BEGIN];
-    this.#inserts.clear();
   }
 
   async commit(): Promise<void> {
@@ -103,7 +78,7 @@ class MysqlConnection implements Connection {
   }
 
   async rollback(): Promise<void> {
-    this.#waiting = [];
+    this.#take();
     if (!this.#open) return;
     this.#open = false;
     // its transaction ends with the connection
@@ -114,12 +89,33 @@ class MysqlConnection implements Connection {
     this.#connection.release();
   }
 
+  #take(): Request[] {
+    const requests = this.#waiting;
+    this.#waiting = [];
+    this.#inserts.clear();
+    this.#reads.clear();
+    return requests;
+  }
+
   /** Sends the statement with all that are waiting, as soon as the flow that asks has nothing more to ask. */
   #ask({ sql, parameters }: Statement): Promise<unknown> {
+    return new Promise((resolve, reject) => this.#push({ sql, parameters, resolve, reject }));
+  }
+
+  #push(request: Request): void {
+    this.#waiting.push(request);
+    this.#isToSend = true;
+    if (!this.#isAsking) this.#sendSoon();
+  }
+
+  #askJointly(read: JointRead): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ sql, parameters, resolve, reject });
-      this.#isToSend = true;
-      if (!this.#isAsking) this.#sendSoon();
+      const open = this.#reads.get(read.kind) ?? new JointRequest(read);
+      open.add({ list: read.list, resolve, reject });
+      if (this.#reads.has(read.kind)) return;
+      this.#counts.statements += 1;
+      this.#reads.set(read.kind, open);
+      this.#push(open);
     });
   }
 
@@ -130,9 +126,7 @@ class MysqlConnection implements Connection {
   }
 
   #send(): void {
-    const requests = this.#waiting;
-    this.#waiting = [];
-    this.#inserts.clear();
+    const requests = this.#take();
     this.#isToSend = false;
     if (requests.length === 0) {
       this.#isAsking = false; // rolled back before it was sent

@@ -1,7 +1,7 @@
 import type { Compilable, CompiledQuery, Kysely, QueryResult } from 'kysely';
 import type { Dialect, Executor } from './database.ts';
 import { kyselyOver, StatementExecutor } from './executor.ts';
-import { type HotQuery, hotQuery } from './hot-query.ts';
+import { type HotQuery, hotQuery, type JointRead } from './hot-query.ts';
 
 /** Values of a statement by name: single ones, rows, lists of values, or lists of rows that all have the same columns. */
 export type Values<P> = { readonly [K in keyof P]: P[K] };
@@ -19,14 +19,27 @@ export interface Prepared<P, R> {
 /** Longer lists come in too many lengths to remember each. */
 const LONGEST_LIST = 16;
 
+/** How reads of a statement that are asked for at once become one. */
+export interface Joint<P> {
+  /** The value that may differ from read to read: a list of single values. All others have to be equal, single ones. */
+  readonly by: keyof P & string;
+  /** The column that holds, in every row of the answer, the one of the list to which it belongs. */
+  readonly column: string;
+}
+
+let statements = 0;
+
 /**
  * A statement for hot paths: `build` describes it once, with the names of `values` in place of values, so it must not look
  * at them. It may only pass them on: single values, lists of single values to `in`, and whole rows of an insert or an update.
  * How long the lists are and which columns a row has is part of the shape; `null` and `undefined` are values like others.
+ * With `joint` it is a read without a limit; what is asked for at once on one connection then is one statement.
  */
 export function prepared<T, P extends object, R>(
   build: (db: Kysely<T>, values: Values<P>, dialect: Dialect) => Compilable<R>,
+  joint?: Joint<P>,
 ): Prepared<P, R> {
+  const number = statements++;
   const known: Record<Dialect, Map<string, Compiled>> = { mysql: new Map(), sqlite: new Map() };
   const compiledFor = (dialect: Dialect, values: Values<P>): Compiled => {
     const shape = shapeOf(values);
@@ -43,7 +56,13 @@ export function prepared<T, P extends object, R>(
     }
     const given = padded(values);
     const { query, pick } = compiledFor(dialect, given);
-    return { ...query, parameters: pick.map((value) => value(given)) } as CompiledQuery<R>;
+    const parameters = pick.map((value) => value(given));
+    return { ...query, parameters, joint: joint && jointRead(executor, values, joint) } as CompiledQuery<R>;
+  };
+  const jointRead = (executor: StatementExecutor, values: Values<P>, { by, column }: Joint<P>): JointRead => {
+    const { [by]: list, ...others } = values;
+    const of = (all: readonly unknown[]) => compile(executor, { ...values, [by]: all });
+    return { kind: `${number} ${Object.values(others).join(' ')}`, list: list as readonly unknown[], column, of };
   };
   const run = async (db: Executor, values: Values<P>) => {
     const executor = executorOf(db);

@@ -9,11 +9,13 @@ const ofTenant = (db: Executor<SessionTables>, tenant: string) =>
 export const byIds = prepared(
   (db: Executor<SessionTables>, { tenant, sessionIds }: { tenant: string; sessionIds: readonly string[] }) =>
     ofTenant(db, tenant).where('session_id', 'in', sessionIds),
+  { by: 'sessionIds', column: 'session_id' },
 );
 
 export const onSlots = prepared(
   (db: Executor<SessionTables>, { tenant, slots }: { tenant: string; slots: readonly string[] }) =>
     ofTenant(db, tenant).where('open_slot', 'in', slots),
+  { by: 'slots', column: 'open_slot' },
 );
 
 interface PartiesKey {
@@ -62,10 +64,18 @@ export const openPartiesOf = prepared(
 );
 
 /** What was opened or taken by a request with this hash: ids and times alone, since most requests come once. */
-export const servedBy = prepared((db: Executor<SessionTables>, { tenant, hash }: { tenant: string; hash: string }) => {
-  const served = db.selectFrom('sessions').select(['session_id', 'created_at']).where('tenant', '=', tenant);
-  return served.where('create_hash', '=', hash).unionAll(served.where('taken_hash', '=', hash));
-});
+export const servedBy = prepared(
+  (db: Executor<SessionTables>, { tenant, hashes }: { tenant: string; hashes: readonly string[] }) => {
+    const served = (column: 'create_hash' | 'taken_hash') =>
+      db
+        .selectFrom('sessions')
+        .select(['session_id', 'created_at', `${column} as hash`])
+        .where('tenant', '=', tenant)
+        .where(column, 'in', hashes);
+    return served('create_hash').unionAll(served('taken_hash'));
+  },
+  { by: 'hashes', column: 'hash' },
+);
 
 export const insertSession = prepared(
   (db: Executor<SessionTables>, { row, names }: { row: object; names: PartyNames }, dialect: Dialect) =>

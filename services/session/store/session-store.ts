@@ -76,7 +76,7 @@ export class SessionStore {
 
   /** The ids of what was opened or taken by a request with this hash, the newest first. */
   async findServed(tenant: string, hash: string, db = this.#tables()): Promise<string[]> {
-    const { rows } = await servedBy(db, { tenant, hash });
+    const { rows } = await servedBy(db, { tenant, hashes: [hash] });
     const newestFirst = rows.toSorted((a, b) => (a.created_at < b.created_at ? 1 : -1));
     return [...new Set(newestFirst.map((row) => row.session_id))].slice(0, SAME_HASH);
   }

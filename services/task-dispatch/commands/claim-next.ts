@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { currentContext } from '../../lib/context.ts';
 import type { Executor } from '../../lib/db/database.ts';
 import type { QueueFilter } from '../../lib/queue/task-queue.ts';
-import { logTask } from '../change-sessions.ts';
+import { logTask, noteSession } from '../change-sessions.ts';
 import type { TaskDeps } from '../deps.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { claimTask, leasedTo, readyTasks } from '../store/claims.ts';
@@ -89,7 +89,10 @@ async function tryClaim(deps: TaskDeps, { workerId }: Claimant, task: StoredTask
   try {
     const claim = (tx: Executor<TaskTables>) => claimTask(tx, task, lease, now);
     const leased = await deps.db.transaction('task.claim', claim, { group: 'claims' });
-    if (leased) logTask(deps, 'task_leased', leased, 'claimed');
+    if (leased) {
+      noteSession(deps, leased);
+      logTask(deps, 'task_leased', leased, 'claimed');
+    }
     // a proposal that came too early goes back
     if (!leased && task.status === 'pending' && task.runAt > now) await deps.ready.push([task]);
     return leased;

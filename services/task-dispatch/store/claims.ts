@@ -100,10 +100,12 @@ export async function leasedTo(
   tenant: string,
   workerId: string,
 ): Promise<StoredTask | undefined> {
-  const [row] = (await ofWorker(db, { tenant, workerId })).rows;
+  const [row] = (await ofWorkers(db, { tenant, workerIds: [workerId] })).rows;
   return row && taskOf(row);
 }
 
-const ofWorker = prepared((db: Executor<TaskTables>, { tenant, workerId }: { tenant: string; workerId: string }) =>
-  db.selectFrom('tasks').selectAll().where('tenant', '=', tenant).where('active_worker', '=', workerId),
+const ofWorkers = prepared(
+  (db: Executor<TaskTables>, { tenant, workerIds }: { tenant: string; workerIds: readonly string[] }) =>
+    db.selectFrom('tasks').selectAll().where('tenant', '=', tenant).where('active_worker', 'in', workerIds),
+  { by: 'workerIds', column: 'active_worker' },
 );

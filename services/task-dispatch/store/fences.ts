@@ -28,16 +28,6 @@ export async function lockFences(
   return (await selectLocked(tx, { tenant, sessionIds })).rows.map(fenceOf);
 }
 
-/** The same for the fence of the session that a task belongs to; undefined when there is no such task. */
-export async function lockFenceOfTask(
-  tx: Executor<TaskTables>,
-  tenant: string,
-  taskId: string,
-): Promise<Fence | undefined> {
-  const [row] = (await selectOfTask(tx, { tenant, taskId })).rows;
-  return row && fenceOf(row);
-}
-
 const ofSessions = (
   db: Executor<TaskTables>,
   { tenant, sessionIds }: { tenant: string; sessionIds: readonly string[] },
@@ -49,24 +39,11 @@ const ofSessions = (
     .where('session_id', 'in', sessionIds)
     .orderBy('session_id');
 
-const select = prepared(ofSessions);
-const selectLocked = prepared((db: Executor<TaskTables>, key: Parameters<typeof ofSessions>[1], dialect) =>
-  lockRow(ofSessions(db, key), dialect),
-);
-
-/** A task never changes its session, so that it is not locked before the fence does no harm. */
-const selectOfTask = prepared(
-  (db: Executor<TaskTables>, { tenant, taskId }: { tenant: string; taskId: string }, dialect) =>
-    lockRow(
-      db
-        .selectFrom('session_fence')
-        .selectAll()
-        .where('tenant', '=', tenant)
-        .where('session_id', '=', (eb) =>
-          eb.selectFrom('tasks').select('tasks.session_id').where('tenant', '=', tenant).where('task_id', '=', taskId),
-        ),
-      dialect,
-    ),
+const jointly = { by: 'sessionIds', column: 'session_id' } as const;
+const select = prepared(ofSessions, jointly);
+const selectLocked = prepared(
+  (db: Executor<TaskTables>, key: Parameters<typeof ofSessions>[1], dialect) => lockRow(ofSessions(db, key), dialect),
+  jointly,
 );
 
 function fenceOf(row: TaskTables['session_fence']): Fence {

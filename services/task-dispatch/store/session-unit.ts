@@ -8,7 +8,7 @@ import { move, type TaskFields } from '../domain/move.ts';
 import { isFinished, type Status, type StoredTask } from '../domain/task.ts';
 import { eventTask, statusMessage } from '../domain/task-message.ts';
 import type { TaskCommand } from '../domain/transitions.ts';
-import { insertFence, lockFenceOfTask, lockFences, updateFence } from './fences.ts';
+import { insertFence, lockFences, updateFence } from './fences.ts';
 import type { TaskTables } from './tables.ts';
 import { insertTask, lockSessionTasks, lockTask, updateTask } from './tasks.ts';
 
@@ -84,15 +84,17 @@ export class SessionUnit {
   }
 
   /** Locks the fence of a task's session and then the task, in one request; no task when there is none of this id. */
-  static async openTask(options: UnitOptions, taskId: string): Promise<{ unit: SessionUnit; task?: StoredTask }> {
-    const unit = new SessionUnit(options);
-    const [fence, task] = await Promise.all([
-      lockFenceOfTask(options.tx, options.tenant, taskId),
-      unit.lockTask(taskId),
-    ]);
-    if (task) reserveSession(options.tenant, task.sessionId);
-    if (fence) unit.#fences.set(fence.sessionId, fence);
-    return { unit, task };
+  static async openTask(
+    options: UnitOptions,
+    { sessionId, taskId }: Pick<StoredTask, 'sessionId' | 'taskId'>,
+  ): Promise<{ unit: SessionUnit; task?: StoredTask }> {
+    const { unit, found } = await SessionUnit.openAsking(options, [sessionId], (unit) => unit.lockTask(taskId));
+    return { unit, task: found };
+  }
+
+  /** For a task that is not there: nothing can be done in it. */
+  static openNothing(options: UnitOptions): SessionUnit {
+    return new SessionUnit(options);
   }
 
   /** For a session that is not known yet: that it is comes out as a duplicate key. */

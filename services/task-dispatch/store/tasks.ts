@@ -19,7 +19,7 @@ export async function findTask(
   tenant: string,
   taskId: string,
 ): Promise<StoredTask | undefined> {
-  const [row] = (await byId(db, { tenant, taskId })).rows;
+  const [row] = (await byIds(db, { tenant, taskIds: [taskId] })).rows;
   return row && taskOf(row);
 }
 
@@ -29,7 +29,7 @@ export async function lockTask(
   tenant: string,
   taskId: string,
 ): Promise<StoredTask | undefined> {
-  const [row] = (await byIdLocked(tx, { tenant, taskId })).rows;
+  const [row] = (await byIdsLocked(tx, { tenant, taskIds: [taskId] })).rows;
   return row && taskOf(row);
 }
 
@@ -38,11 +38,20 @@ interface TaskKey {
   readonly taskId: string;
 }
 
-const selectById = (db: Executor<TaskTables>, { tenant, taskId }: TaskKey) =>
-  db.selectFrom('tasks').selectAll().where('tenant', '=', tenant).where('task_id', '=', taskId);
+interface TaskKeys {
+  readonly tenant: string;
+  readonly taskIds: readonly string[];
+}
 
-const byId = prepared(selectById);
-const byIdLocked = prepared((db: Executor<TaskTables>, key: TaskKey, dialect) => lockRow(selectById(db, key), dialect));
+const selectByIds = (db: Executor<TaskTables>, { tenant, taskIds }: TaskKeys) =>
+  db.selectFrom('tasks').selectAll().where('tenant', '=', tenant).where('task_id', 'in', taskIds).orderBy('task_id');
+
+const jointly = { by: 'taskIds', column: 'task_id' } as const;
+const byIds = prepared(selectByIds, jointly);
+const byIdsLocked = prepared(
+  (db: Executor<TaskTables>, keys: TaskKeys, dialect) => lockRow(selectByIds(db, keys), dialect),
+  jointly,
+);
 
 /**
  * A session's tasks in these states, newest first, locked until the transaction ends. Its fence is to be locked first: then

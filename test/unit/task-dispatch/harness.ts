@@ -25,8 +25,7 @@ import type { Deps, RunningModule } from '../../../services/lib/module.ts';
 import { Outbox, type OutboxTables, outboxMigrations } from '../../../services/lib/outbox/outbox.ts';
 import { queueMigrations, sqlQueue } from '../../../services/lib/queue/sql-queue.ts';
 import type { TaskQueue } from '../../../services/lib/queue/task-queue.ts';
-import { Recently } from '../../../services/lib/recently.ts';
-import type { TaskDeps } from '../../../services/task-dispatch/deps.ts';
+import { newRecent, type TaskDeps } from '../../../services/task-dispatch/deps.ts';
 import { taskDispatchModule } from '../../../services/task-dispatch/module.ts';
 import { ReadyQueue } from '../../../services/task-dispatch/ready-queue.ts';
 import { reap } from '../../../services/task-dispatch/reaper.ts';
@@ -85,8 +84,7 @@ export async function harness(options: HarnessOptions = {}): Promise<Harness> {
   const directory = createDirectory({ routes, interceptors, hopSecret: SECRET });
   const module = await taskDispatchModule.start(given, directory);
   const ready = new ReadyQueue(queue, given.logger);
-  const recent = new Recently<number>();
-  const deps: TaskDeps = { ...given, ready, recent, sessions: directory.client(SessionService) };
+  const deps: TaskDeps = { ...given, ready, recent: newRecent(), sessions: directory.client(SessionService) };
   return {
     clock,
     deps,

@@ -1,0 +1,82 @@
+import type { CompiledQuery } from 'kysely';
+import type { JointRead } from './hot-query.ts';
+
+export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>;
+
+/** A statement on its way to the server, and whom to tell what came of it. */
+export interface Request extends Statement {
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** Nobody asks. */
+export const quiet = { resolve() {}, reject() {} };
+
+/** An insert that nobody asks about, and that may still get more rows. */
+export class Insert implements Request {
+  readonly into: string;
+  readonly rows: string[];
+  readonly parameters: unknown[];
+  readonly resolve = quiet.resolve;
+  readonly reject = quiet.reject;
+
+  constructor({ into, rows }: { into: string; rows: string }, parameters: readonly unknown[]) {
+    this.into = into;
+    this.rows = [rows];
+    this.parameters = [...parameters];
+  }
+
+  get sql(): string {
+    return `${this.into}${this.rows.join(', ')}`;
+  }
+
+  add(rows: string, parameters: readonly unknown[]): void {
+    this.rows.push(rows);
+    this.parameters.push(...parameters);
+  }
+}
+
+interface Asker extends Pick<Request, 'resolve' | 'reject'> {
+  readonly list: readonly unknown[];
+}
+
+/** Several reads of one kind as one; each of those who ask gets the rows of his list. */
+export class JointRequest implements Request {
+  readonly #read: JointRead;
+  readonly #askers: Asker[] = [];
+  #statement: Statement | undefined;
+
+  constructor(read: JointRead) {
+    this.#read = read;
+  }
+
+  add(asker: Asker): void {
+    this.#askers.push(asker);
+  }
+
+  get sql(): string {
+    return this.#compiled.sql;
+  }
+
+  get parameters(): readonly unknown[] {
+    return this.#compiled.parameters;
+  }
+
+  /** Once it is sent, nobody joins any more. */
+  get #compiled(): Statement {
+    this.#statement ??= this.#read.of([...new Set(this.#askers.flatMap(({ list }) => list))]);
+    return this.#statement;
+  }
+
+  resolve(result: unknown): void {
+    const rows = result as Record<string, unknown>[];
+    const { column } = this.#read;
+    const [only, ...others] = this.#askers;
+    if (only && others.length === 0) return only.resolve(rows);
+    for (const { list, resolve } of this.#askers) resolve(rows.filter((row) => list.includes(row[column])));
+  }
+
+  reject(error: unknown): void {
+    for (const { reject } of this.#askers) reject(error);
+  }
+}
