@@ -1,63 +1,63 @@
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Arrived } from './jobs/streams.ts';
+import { SseBody } from './sse-body.ts';
 
 const OPENING_AT_A_TIME = 50;
 const ATTEMPTS = 60;
 const RETRY_MS = 1_000;
+const HEAD_END = '\r\n\r\n';
+/** Every socket reads into it: what is read is used up before the next one reads. */
+const room = Buffer.alloc(64 * 1024);
 
-/** Opens event streams over SSE, each on a connection of its own; resolves when all of them have begun. */
+/**
+ * Opens event streams over SSE, each on a connection of its own; resolves when all of them have begun. It reads sockets by
+ * itself: a thousand clients of the library would take as long for an event as the server.
+ */
 export async function openSse(url: string, count: number, arrived: Arrived): Promise<AsyncDisposable> {
-  const agent = new Agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY });
-  const responses: IncomingMessage[] = [];
+  const sockets: Socket[] = [];
   for (let open = 0; open < count; open += OPENING_AT_A_TIME) {
-    const some = Array.from({ length: Math.min(OPENING_AT_A_TIME, count - open) }, () => opened(url, agent, arrived));
-    responses.push(...(await Promise.all(some)));
+    const some = Array.from({ length: Math.min(OPENING_AT_A_TIME, count - open) }, () => opened(url, arrived));
+    sockets.push(...(await Promise.all(some)));
   }
   return {
     [Symbol.asyncDispose]: async () => {
-      for (const response of responses) response.destroy();
-      agent.destroy();
+      for (const socket of sockets) socket.destroy();
     },
   };
 }
 
 /** Tries again where it is refused for now, as an EventSource does. */
-async function opened(url: string, agent: Agent, arrived: Arrived): Promise<IncomingMessage> {
+async function opened(url: string, arrived: Arrived): Promise<Socket> {
   for (let attempt = 1; ; attempt++) {
-    const response = await openOne(url, agent, arrived);
-    if (response) return response;
+    const socket = await openOne(new URL(url), arrived);
+    if (socket) return socket;
     if (attempt === ATTEMPTS) throw new Error('the streams could not be opened: refused again and again');
     await delay(RETRY_MS * Math.random());
   }
 }
 
 /** The stream, or undefined when it is refused for now. */
-function openOne(url: string, agent: Agent, arrived: Arrived): Promise<IncomingMessage | undefined> {
+function openOne({ hostname, port, host }: URL, arrived: Arrived): Promise<Socket | undefined> {
   return new Promise((resolve, reject) => {
-    const sent = request(`${url}/api/events/stream?types=session_created`, { agent }, (response) => {
-      if (response.statusCode === 503) return resolve(void response.resume());
-      if (response.statusCode !== 200) return reject(new Error(`no stream: ${response.statusCode}`));
-      let rest = '';
-      response.setEncoding('utf8');
-      response.once('data', () => resolve(response));
-      response.on('data', (text: string) => {
-        rest = readFrames(rest + text, arrived);
-      });
-      response.on('error', () => {}); // cut by ourselves at the end
-    });
-    sent.on('error', reject);
-    sent.end();
+    const body = new SseBody(arrived);
+    let head: string | undefined = '';
+    const read = (count: number, bytes: Uint8Array): boolean => {
+      const got = bytes.subarray(0, count) as Buffer;
+      if (head === undefined) return body.add(got);
+      head += got.toString('latin1');
+      const end = head.indexOf(HEAD_END);
+      if (end < 0) return true;
+      const status = head.slice(0, end).split(' ')[1];
+      if (status === '200') resolve(socket);
+      else if (status === '503') resolve(void socket.destroy());
+      else reject(new Error(`no stream: ${status}`));
+      const rest = head.slice(end + HEAD_END.length);
+      head = undefined;
+      return body.add(Buffer.from(rest, 'latin1'));
+    };
+    const socket = connect({ host: hostname, port: Number(port), onread: { buffer: room, callback: read } });
+    socket.on('error', reject);
+    socket.write(`GET /api/events/stream?types=session_created HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
   });
-}
-
-/** Reports every whole frame; returns what is left of the last. */
-function readFrames(text: string, arrived: Arrived): string {
-  let from = 0;
-  for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n', from)) {
-    const seconds = /"timestamp":([\d.]+)/.exec(text.slice(from, end))?.[1];
-    if (seconds) arrived(Number(seconds) * 1_000);
-    from = end + 2;
-  }
-  return text.slice(from);
 }

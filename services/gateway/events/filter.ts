@@ -1,7 +1,6 @@
 import type { WatchEventsRequest } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import { isFrameType } from '../sse/frame.ts';
-import { frameTypes } from '../sse/frames.ts';
 import type { StreamEvent } from './stream-event.ts';
 
 /** Decides whether a stream shows an event. */
@@ -35,6 +34,6 @@ export function eventFilter(
     if (sessionId !== undefined && event.sessionId !== sessionId) return false;
     if (accountId && event.accountId !== accountId) return false;
     if (shopId && event.shopId !== shopId) return false;
-    return types.size === 0 || frameTypes(event).some((type) => types.has(type));
+    return types.size === 0 || candidate.types.some((type) => types.has(type));
   };
 }

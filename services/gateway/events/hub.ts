@@ -6,6 +6,7 @@ import type { Logger } from '../../lib/log.ts';
 import type { Cursor } from './cursor.ts';
 import { Ring, type RingLimits } from './ring.ts';
 import { type StreamEvent, streamEvent } from './stream-event.ts';
+import { type Take, Waiters } from './waiters.ts';
 
 const LIMITS: RingLimits = { events: 10_000, bytes: 32 * 1024 * 1024 };
 const FIRST_PAUSE_MS = 100;
@@ -41,7 +42,7 @@ export class EventHub implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #limits: RingLimits;
   readonly #stop = new AbortController();
-  readonly #waiting = new Set<() => void>();
+  readonly #waiters = new Waiters();
   /** The hub outlives the request that begins it. */
   readonly #outside = AsyncLocalStorage.snapshot();
   #running: Promise<void> | undefined;
@@ -79,29 +80,22 @@ export class EventHub implements AsyncDisposable {
     if (!reaches(await this.bounds(), cursor)) return undefined;
     const last = records.at(-1)?.position ?? cursor.position;
     const upTo = records.length < limit && end.last > last ? end.last : last;
-    return { events: this.#readable(records), upTo };
+    return { events: this.#readable(records, cursor.incarnation), upTo };
   }
 
-  /** Waits until there is something behind the cursor, the log was made anew, the time is over, or the signal fires. */
-  async wait(cursor: Cursor, ms: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Waits until there is something behind the cursor that `take` does not take, the log was made anew, the time is over, or the
+   * signal fires.
+   */
+  async wait(cursor: Cursor, ms: number, signal: AbortSignal, take: Take): Promise<void> {
     if (signal.aborted || !this.#isAtEnd(cursor)) return;
     const longest = this.#tail?.incarnation === cursor.incarnation ? ms : Math.min(ms, ALIGN_MS);
-    await new Promise<void>((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        this.#waiting.delete(end);
-        resolve();
-      };
-      const timer = setTimeout(end, longest);
-      signal.addEventListener('abort', end, { once: true });
-      this.#waiting.add(end);
-    });
+    await this.#waiters.wait(longest, signal, take);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    this.#wake();
+    this.#waiters.wake();
     await this.#running;
   }
 
@@ -116,7 +110,7 @@ export class EventHub implements AsyncDisposable {
       try {
         const tail = this.#aligned(await this.#log.bounds());
         this.#tail = tail;
-        this.#wake();
+        this.#waiters.wake();
         for await (const records of this.#log.tail(tail.ring.head, signal, tail.incarnation)) {
           pause = FIRST_PAUSE_MS;
           this.#add(tail, records);
@@ -138,27 +132,24 @@ export class EventHub implements AsyncDisposable {
     return { incarnation, ring: new Ring(last, this.#limits) };
   }
 
-  #add({ ring }: Tail, records: readonly LoggedEvent[]): void {
+  #add({ incarnation, ring }: Tail, records: readonly LoggedEvent[]): void {
     const fresh = records.filter(({ position }) => position > ring.head);
     const last = fresh.at(-1);
     if (!last) return;
-    ring.add(this.#readable(fresh), last.position);
-    this.#wake();
+    const arrival = { incarnation, after: ring.head, events: this.#readable(fresh, incarnation), upTo: last.position };
+    ring.add(arrival.events, arrival.upTo);
+    this.#waiters.offer(arrival);
   }
 
-  #readable(records: readonly LoggedEvent[]): StreamEvent[] {
+  #readable(records: readonly LoggedEvent[], incarnation: string): StreamEvent[] {
     return records.flatMap((record) => {
       try {
-        return [streamEvent(record)];
+        return [streamEvent(record, incarnation)];
       } catch (error) {
         this.#logger.error({ event: 'event_unreadable', event_id: record.eventId, err: error }, 'an event is left out');
         return [];
       }
     });
-  }
-
-  #wake(): void {
-    for (const end of [...this.#waiting]) end();
   }
 }
 

@@ -1,19 +1,37 @@
-import { fromBinary } from '@bufbuild/protobuf';
+import { create, fromBinary } from '@bufbuild/protobuf';
 import { type Event, EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
+import {
+  type WatchEventsResponse,
+  WatchEventsResponseSchema,
+} from '../../../gen/autosession/event/v1/event_service_pb.js';
 import type { LoggedEvent } from '../../lib/bus/event-log.ts';
+import type { FrameType } from '../sse/frame.ts';
+import { frameTypes } from '../sse/frames.ts';
+import { writeCursor } from './cursor.ts';
+import { lineOf } from './repeats.ts';
 
 /** An event as streams may show it, with its place in the log. */
 export interface StreamEvent {
   readonly position: bigint;
   readonly tenant: string;
   readonly event: Event;
+  /** What its number counts in; one string, since every stream keeps it. */
+  readonly line: string;
+  /** The types of its frames. */
+  readonly types: readonly FrameType[];
+  /** What every stream says of it; one object, so that it is written once for all of them. */
+  readonly response: WatchEventsResponse;
   /** What it takes in memory, roughly. */
   readonly bytes: number;
 }
 
 /** Reads a record of the log and takes out what only senders may see. Throws on a payload that is no event. */
-export function streamEvent({ position, tenant, payload }: LoggedEvent): StreamEvent {
-  return { position, tenant, event: withoutContent(fromBinary(EventSchema, payload)), bytes: payload.length };
+export function streamEvent({ position, tenant, payload }: LoggedEvent, incarnation: string): StreamEvent {
+  const event = withoutContent(fromBinary(EventSchema, payload));
+  const cursor = writeCursor({ incarnation, position });
+  const response = create(WatchEventsResponseSchema, { cursor, kind: { case: 'event', value: event } });
+  const line = lineOf(event);
+  return { position, tenant, event, line, types: frameTypes(event), response, bytes: payload.length };
 }
 
 function withoutContent(event: Event): Event {

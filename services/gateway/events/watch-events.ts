@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { currentTenant } from '../../lib/context.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { Directory } from '../../lib/module.ts';
+import { outletKey } from '../../lib/outlet.ts';
 import { eventFilter } from './filter.ts';
 import type { EventHub } from './hub.ts';
 import { findSession } from './snapshot.ts';
@@ -21,7 +22,7 @@ export interface WatchDeps {
 
 /** Streams events of the caller's tenant; the first response is there at once, and comes before any later event. */
 export const watchEvents = (deps: WatchDeps): ServiceImpl<typeof EventService>['watchEvents'] =>
-  async function* (request, { signal }) {
+  async function* (request, { signal, values }) {
     const tenant = currentTenant();
     deps.hub.begin();
     const session = request.session ? await findSession(deps.directory, request.session) : undefined;
@@ -30,6 +31,7 @@ export const watchEvents = (deps: WatchDeps): ServiceImpl<typeof EventService>['
       filter: eventFilter(request, tenant, session?.sessionId),
       sessionId: session?.sessionId,
       gone: signal,
+      outlet: values.get(outletKey),
     });
     const uncount = counted(deps.metrics.streams, signal);
     try {

@@ -10,13 +10,18 @@ import type { LogBounds } from '../../lib/bus/event-log.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import type { Directory } from '../../lib/module.ts';
+import type { Outlet } from '../../lib/outlet.ts';
 import { type Cursor, readCursor, writeCursor } from './cursor.ts';
 import type { EventFilter } from './filter.ts';
 import { type EventHub, type Page, reaches } from './hub.ts';
-import { Repeats } from './repeats.ts';
+import { lineOf, Repeats } from './repeats.ts';
 import { sessionSnapshot } from './snapshot.ts';
+import type { StreamEvent } from './stream-event.ts';
+import type { Arrival } from './waiters.ts';
 
 const PAGE = 256;
+/** So many events are pushed before it is asked again whether the client has room. */
+const MOST_AT_ONCE = 32;
 const PACE: StreamPace = { heartbeatMs: 15_000 };
 
 export interface StreamPace {
@@ -35,12 +40,15 @@ export interface WatchOptions {
   readonly gone: AbortSignal;
   /** Fires when the process stops. */
   readonly stopping: AbortSignal;
+  /** The short way to the client; all is pulled when absent. */
+  readonly outlet?: Outlet;
   readonly pace?: StreamPace;
 }
 
 /**
  * One stream: a cursor that moves along the log, through the hub's memory where that covers it and the log itself where it
- * does not. Since there is one cursor, live events and replayed ones cannot overlap or leave a gap.
+ * does not. Since there is one cursor, live events and replayed ones cannot overlap or leave a gap. While a stream waits at
+ * the end, its events are not pulled by its client but pushed to it as they come, as long as it has room for them.
  */
 export class Watch {
   readonly #options: WatchOptions;
@@ -67,7 +75,7 @@ export class Watch {
       else yield await this.#resync(await this.#options.hub.bounds());
       if (this.#silentMs() >= this.#pace.heartbeatMs) yield this.#heartbeat();
       const rest = this.#pace.heartbeatMs - this.#silentMs();
-      await this.#options.hub.wait(this.#cursor, Math.max(0, rest), this.#end);
+      await this.#options.hub.wait(this.#cursor, Math.max(0, rest), this.#end, this.#take);
     }
     if (!this.#options.gone.aborted)
       throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the server stops; go on from the last cursor');
@@ -100,10 +108,43 @@ export class Watch {
     const { incarnation } = this.#cursor;
     for (const candidate of events) {
       this.#cursor = { incarnation, position: candidate.position };
-      if (!this.#options.filter(candidate) || this.#repeats.seen(candidate.event)) continue;
-      yield this.#response({ case: 'event', value: candidate.event });
+      if (!this.#options.filter(candidate) || !this.#isNews(candidate)) continue;
+      this.#spokenAt = performance.now();
+      yield candidate.response;
     }
     this.#cursor = { incarnation, position: upTo };
+  }
+
+  #isNews({ line, event }: StreamEvent): boolean {
+    return !this.#repeats.seen(line, event.sourceSeq);
+  }
+
+  /** Pushes what has come, if it goes on where this stream is; false when the rest is to be pulled. */
+  readonly #take = ({ incarnation, after, events, upTo }: Arrival): boolean => {
+    if (incarnation !== this.#cursor.incarnation || this.#cursor.position < after) return false;
+    this.#live = true;
+    for (let from = 0; from < events.length; from += MOST_AT_ONCE)
+      if (!this.#push(events.slice(from, from + MOST_AT_ONCE))) return false;
+    if (upTo > this.#cursor.position) this.#cursor = { incarnation, position: upTo };
+    return true;
+  };
+
+  #push(events: readonly StreamEvent[]): boolean {
+    const { outlet, filter } = this.#options;
+    const { incarnation } = this.#cursor;
+    let { position } = this.#cursor;
+    const news: WatchEventsResponse[] = [];
+    for (const candidate of events) {
+      if (candidate.position <= position || !filter(candidate)) continue;
+      if (news.length === 0 && !outlet?.takes) return false;
+      position = candidate.position;
+      if (this.#isNews(candidate)) news.push(candidate.response);
+    }
+    if (news.length === 0) return true;
+    this.#cursor = { incarnation, position };
+    this.#spokenAt = performance.now();
+    outlet?.send(WatchEventsResponseSchema, news);
+    return true;
   }
 
   /**
@@ -116,7 +157,7 @@ export class Watch {
     this.#live = false;
     if (sessionId === undefined) return this.#response({ case: 'resync', value: create(ResyncSchema) });
     const snapshot = await sessionSnapshot(directory, sessionId);
-    for (const { source, sourceSeq } of snapshot.heads) this.#repeats.skip(source, sessionId, sourceSeq);
+    for (const { source, sourceSeq } of snapshot.heads) this.#repeats.skip(lineOf({ source, sessionId }), sourceSeq);
     return this.#response({ case: 'resync', value: snapshot });
   }
 

@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Message } from '@bufbuild/protobuf';
+import { type CallOptions, createContextValues } from '@connectrpc/connect';
 import { inContext, type RequestContext } from '../../lib/context.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import type { Identity } from '../../lib/interceptors/context.ts';
 import type { Directory } from '../../lib/module.ts';
+import { type Outlet, outletKey } from '../../lib/outlet.ts';
 import type { Route } from './routes.ts';
 
 const DEADLINE_MS = 10_000;
@@ -28,9 +30,13 @@ export function callUnary(call: Call): Promise<Message> {
   return inContext(contextOf(call, Date.now() + patience), () => methodOf<Promise<Message>>(call)(call.message));
 }
 
-/** Calls the route's streaming RPC, without a limit in time. The stream ends when the caller goes away. */
-export function callStream(call: Call): AsyncIterable<Message> {
-  return inContext(contextOf(call), () => methodOf<AsyncIterable<Message>>(call)(call.message));
+/**
+ * Calls the route's streaming RPC, without a limit in time. The stream ends when the caller goes away. What goes through the
+ * outlet is not among the messages.
+ */
+export function callStream(call: Call, outlet: Outlet): AsyncIterable<Message> {
+  const contextValues = createContextValues().set(outletKey, outlet);
+  return inContext(contextOf(call), () => methodOf<AsyncIterable<Message>>(call)(call.message, { contextValues }));
 }
 
 /** The context of the RPC and of what is said about it. */
@@ -38,8 +44,10 @@ export function contextOf({ identity, requestId, signal }: Omit<Call, 'message'>
   return { tenant: identity.tenant, actor: identity.actor, requestId, signal, deadline };
 }
 
-function methodOf<R>({ directory, route }: Call): (message: Message) => R {
-  const client = directory.client(route.rpc.parent) as unknown as Record<string, (message: Message) => R>;
+type Method<R> = (message: Message, options?: CallOptions) => R;
+
+function methodOf<R>({ directory, route }: Call): Method<R> {
+  const client = directory.client(route.rpc.parent) as unknown as Record<string, Method<R>>;
   const method = client[route.rpc.localName];
   if (!method) throw refuse(ErrorReason.SERVICE_UNAVAILABLE, `${route.rpc.name} has no client`);
   return method;

@@ -32,7 +32,7 @@ export function errorText(body: ErrorBody): string {
   return frameText({ ...body, type: 'error' });
 }
 
-interface WrittenFrame {
+export interface WrittenFrame {
   readonly type: string;
   /** All of it but the cursor. */
   readonly text: string;
@@ -41,7 +41,8 @@ interface WrittenFrame {
 /** An event goes to many streams as the same object: it is written once. */
 const written = new WeakMap<Event, readonly WrittenFrame[]>();
 
-function writtenFrames(event: Event): readonly WrittenFrame[] {
+/** The frames of an event as they are written, the cursor left out. */
+export function writtenFrames(event: Event): readonly WrittenFrame[] {
   let frames = written.get(event);
   if (!frames) {
     frames = framesOf(event).map((frame) => ({ type: frame.type, text: frameText(frame) }));
@@ -50,10 +51,18 @@ function writtenFrames(event: Event): readonly WrittenFrame[] {
   return frames;
 }
 
-/** Only the last frame of an event carries the cursor: a client that saw half of an event gets all of it again. */
-function shown(frames: readonly WrittenFrame[], types: ReadonlySet<string>, cursor: string): string {
-  const visible = frames.filter(({ type }) => types.size === 0 || types.has(type));
+/**
+ * The frames of the wanted types. Only the last frame of an event carries the cursor: a client that saw half of an event gets
+ * all of it again.
+ */
+export function shown(frames: readonly WrittenFrame[], types: ReadonlySet<string>, cursor: string): string {
+  const visible = frames.filter(({ type }) => isWanted(type, types));
   return visible.map(({ text }, index) => (index === visible.length - 1 ? `id: ${cursor}\n${text}` : text)).join('');
+}
+
+/** Whether frames of a type are shown, where no types stand for all of them. */
+export function isWanted(type: string, types: ReadonlySet<string>): boolean {
+  return types.size === 0 || types.has(type);
 }
 
 /** A comment; the cursor beside it lets a quiet stream be resumed without being an event. */

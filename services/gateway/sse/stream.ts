@@ -14,6 +14,7 @@ import { type Call, callStream, contextOf } from '../rest/call.ts';
 import { languageOf } from '../rest/language.ts';
 import { problemOf, refusalOf } from '../rest/problem.ts';
 import { errorText, eventWriter, STREAM_START } from './event-stream.ts';
+import { SseOutlet } from './outlet.ts';
 
 /** A client that takes nothing for so long is cut; it may resume. */
 const STALLED_MS = 30_000;
@@ -30,11 +31,13 @@ export interface StreamOptions {
  */
 export async function streamFrames(call: Call, reply: FastifyReply, options: StreamOptions): Promise<void> {
   if (call.route.rpc !== EventService.method.watchEvents) throw new Error(`${call.route.rpc.name} has no SSE form`);
-  const responses = (callStream(call) as AsyncIterable<WatchEventsResponse>)[Symbol.asyncIterator]();
-  const write = eventWriter(call.message as WatchEventsRequest, options.clock);
+  const { raw } = reply;
+  const request = call.message as WatchEventsRequest;
+  const write = eventWriter(request, options.clock);
+  const stream = callStream(call, new SseOutlet(raw, request)) as AsyncIterable<WatchEventsResponse>;
+  const responses = stream[Symbol.asyncIterator]();
   const first = await responses.next();
   reply.hijack();
-  const { raw } = reply;
   open(reply);
   try {
     for (let next = first; !next.done; next = await responses.next()) await send(raw, write(next.value));

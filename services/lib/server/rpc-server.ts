@@ -5,6 +5,7 @@ import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { hop, isOurs } from '../interceptors/context.ts';
 import { giveErrorInfo } from './error-info.ts';
 import { guardRpc, type WorkGuard } from './guard-work.ts';
+import { withOutlet } from './stream-outlet.ts';
 
 /** The largest request that an RPC may carry: a full batch of messages of 16 KiB would not fit, as over REST. */
 export const RPC_BODY_BYTES = 4 * 1024 * 1024;
@@ -42,6 +43,7 @@ export async function listenRpc(options: {
       interceptors: options.interceptors,
       readMaxBytes,
       acceptCompression: [],
+      contextValues: withOutlet,
     });
   const { hopSecret } = options;
   const ours = handler(PEER_BODY_BYTES);

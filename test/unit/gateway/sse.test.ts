@@ -93,6 +93,34 @@ describe('an SSE stream', () => {
     expect([frame.event, typeof frame.id]).toEqual(['manual_message', 'string']);
   });
 
+  it('shows its own frames of an event that other streams share', async () => {
+    await using world = await sseWorld();
+    const all = await world.stream('/api/events/stream');
+    const lines = await world.stream('/api/events/stream?types=manual_message');
+    const add = (sourceSeq: number) => world.log.add({ ...takeOver, sourceSeq });
+    for (let sourceSeq = 1; sourceSeq <= 3; sourceSeq++) {
+      add(sourceSeq);
+      const [change, line] = [await next(all.frames), await next(all.frames)];
+      expect([change.event, change.id, line.event]).toEqual(['status_change', undefined, 'manual_message']);
+      expect(await next(lines.frames)).toEqual(line);
+    }
+  });
+
+  it('is told over HTTP/1.0 too', async () => {
+    await using world = await sseWorld();
+    const socket = connect(Number(new URL(world.baseUrl).port), '127.0.0.1');
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    socket.write('GET /api/events/stream HTTP/1.0\r\n\r\n');
+    await eventually(() => expect(text).toContain(': heartbeat'));
+    for (const { sessionId } of [world.log.add(), world.log.add()])
+      await eventually(() => expect(text).toContain(`"session_id":"${sessionId}"`));
+    expect(text.slice(text.indexOf('retry: '))).not.toContain('\r\n');
+    socket.destroy();
+  });
+
   it('can be resumed from before its first event', async () => {
     await using world = await sseWorld();
     const client = new AbortController();

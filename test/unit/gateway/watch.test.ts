@@ -41,10 +41,12 @@ describe('a stream without a cursor', () => {
     await using world = watchWorld({ heartbeatMs: 50 });
     using stream = await world.watch();
     const pass = setInterval(() => world.log.add({}, 'other'), 5);
-    const beat = await stream.next();
+    let beat = stream.first; // what the first of them says may be from before the events
+    while (beat.cursor === stream.first.cursor) {
+      beat = await stream.next();
+      expect(beat.what).toBe('heartbeat');
+    }
     clearInterval(pass);
-    expect(beat.what).toBe('heartbeat');
-    expect(beat.cursor).not.toBe(stream.first.cursor);
   });
 });
 
