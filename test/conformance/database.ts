@@ -274,10 +274,6 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
       test('are answered each by itself, in their order', async () => {
         await insert(thing('once-1'));
         await insert(thing('once-2'));
-        const both = await db.together((reads: Executor<Tables>) =>
-          Promise.all([named(reads, 'once-1'), named(reads, 'nobody'), named(reads, 'once-2')]),
-        );
-        expect(both).toEqual([[{ id: 'once-1' }], [], [{ id: 'once-2' }]]);
         const counts = await db.transaction('test', (tx: Executor<Tables>) =>
           Promise.all([add(tx, 'once-1'), tx.selectFrom('thing').select('count').where('id', '=', 'once-1').execute()]),
         );
@@ -291,16 +287,6 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         });
         expect(db.isDuplicateKey(await work.catch((error) => error))).toBe(true);
         expect(await find('before-it')).toBeUndefined();
-      });
-
-      test('are no transaction, and forbidden in one', async () => {
-        const inside = db.transaction('test', () => db.together(async () => {}));
-        await expect(inside).rejects.toThrow('inside a database transaction');
-        await db.together(async (reads: Executor<Tables>) => {
-          expect(await named(reads, 'appears')).toEqual([]);
-          await insert(thing('appears'), fixture.other === db ? reads : fixture.other.of());
-          expect(await named(reads, 'appears')).toHaveLength(1);
-        });
       });
     });
 

@@ -6,6 +6,7 @@ import { lockRow } from '../../services/lib/db/lock-row.ts';
 import { type Migration, migrate } from '../../services/lib/db/migrate.ts';
 import { afterCommit, reserve } from '../../services/lib/db/open-transaction.ts';
 import { prepared } from '../../services/lib/db/prepared.ts';
+import { orUpdate } from '../../services/lib/db/upsert.ts';
 import { arm } from '../../services/lib/failpoints.ts';
 import type { DatabaseFixture } from './database.ts';
 
@@ -28,6 +29,14 @@ const table: Migration = {
 
 const insert = prepared((db: Tx, { row }: { row: Row }) => db.insertInto('grouped').values(row));
 const byId = prepared((db: Tx, { id }: { id: string }) => db.selectFrom('grouped').selectAll().where('id', '=', id));
+const byIds = prepared(
+  (db: Tx, { ids, least }: { ids: readonly string[]; least: number }) =>
+    db.selectFrom('grouped').selectAll().where('id', 'in', ids).where('count', '>=', least).orderBy('id'),
+  { by: 'ids', column: 'id' },
+);
+const put = prepared((db: Tx, { row }: { row: Row }, dialect) =>
+  orUpdate(db.insertInto('grouped').values(row), dialect, { key: ['id'], columns: Object.keys(row) }),
+);
 const setCount = prepared((db: Tx, { id, count }: { id: string; count: number }) =>
   db.updateTable('grouped').set({ count }).where('id', '=', id),
 );
@@ -228,6 +237,43 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
       letGo.resolve();
       expect(await Promise.all(waiting)).toEqual([5, 'nothing']);
       await holder;
+    });
+
+    test('read jointly, and each what it asked for', async () => {
+      const rows = Array.from({ length: 6 }, (_, count) => ({ ...row(), count }));
+      await Promise.all(rows.map((row) => insert(db.of(), { row })));
+      const ids = rows.map(({ id }) => id).sort();
+      const read = (wanted: string[], least = 0) =>
+        share(async (tx) => (await byIds(tx, { ids: wanted, least })).rows.map(({ id }) => id));
+      const found = await Promise.all([
+        read(ids.slice(0, 3)),
+        read(ids.slice(2, 4)),
+        read(['nobody']),
+        read([ids[5]!, ids[0]!]),
+        read(ids, 4),
+      ]);
+      const atLeast4 = rows.filter(({ count }) => count >= 4).map(({ id }) => id);
+      expect(found).toEqual([ids.slice(0, 3), ids.slice(2, 4), [], [ids[0], ids[5]], atLeast4.sort()]);
+    });
+
+    test('see in a joint read what they wrote before it', async () => {
+      const [mine, other] = [row(), row()];
+      await insert(db.of(), { row: other });
+      const read = async (tx: Tx, id: string) => (await byIds(tx, { ids: [id], least: 0 })).rows[0]?.count;
+      const writing = share(async (tx) => {
+        await insert.later(tx, { row: mine });
+        await setCount.later(tx, { id: mine.id, count: 7 });
+        return await read(tx, mine.id);
+      });
+      expect(await Promise.all([share((tx) => read(tx, other.id)), writing])).toEqual([0, 7]);
+    });
+
+    test('write rows that are there and rows that are not in one way', async () => {
+      const rows = Array.from({ length: 5 }, row);
+      for (const row of rows.slice(0, 3)) await insert(db.of(), { row });
+      await Promise.all(rows.map((row, count) => share((tx) => put.later(tx, { row: { ...row, count } }))));
+      const counts = await Promise.all(rows.map(async ({ id }) => (await stored(id))?.count));
+      expect(counts).toEqual([0, 1, 2, 3, 4]);
     });
 
     test('count as one place where nothing else may be waited for', async () => {

@@ -68,15 +68,18 @@ export class ConsumerStore {
     await this.#db.of<ConsumerTables>().replaceInto('consumer_offset').values(row).execute();
   }
 
-  /** Where the consumer is, and what it knows of all sessions of the batch; one request. */
+  /** Where the consumer is, and what it knows of all sessions of the batch. */
   async known(batch: readonly LoggedEvent[]): Promise<Known & { readonly at: Offset | undefined }> {
     const consumer = this.#consumer;
     const tenants = [...new Set(batch.map(({ tenant }) => tenant))];
     const sessions = [...new Set(batch.map(({ sessionId }) => sessionId))];
     const wanted = { consumer, tenants, sessions };
-    const [offsets, progress, parked] = await this.#db.together((db: Executor<ConsumerTables>) =>
-      Promise.all([selectOffset(db, { consumer }), selectProgress(db, wanted), selectParked(db, wanted)]),
-    );
+    const db = this.#db.of<ConsumerTables>();
+    const [offsets, progress, parked] = await Promise.all([
+      selectOffset(db, { consumer }),
+      selectProgress(db, wanted),
+      selectParked(db, wanted),
+    ]);
     return { at: offsetOf(offsets.rows[0]), seen: bySource(progress.rows), parked: bySource(parked.rows) };
   }
 

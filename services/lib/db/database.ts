@@ -77,26 +77,6 @@ export class Database {
   }
 
   /**
-   * Runs reads on one connection: those that are asked for at once (`Promise.all`) are one request. It is no transaction:
-   * each reads what is committed when its turn comes, in the order in which they were asked for. Errors as of of().
-   */
-  async together<T, R>(reads: (db: Executor<T>) => Promise<R>): Promise<R> {
-    assertNoTransaction('reads of their own');
-    try {
-      const connection = await this.backend.connect();
-      const statements = new ConnectionExecutor(this.dialect, connection);
-      try {
-        return await reads(kyselyOver(statements));
-      } finally {
-        statements.close();
-        connection.release();
-      }
-    } catch (error) {
-      throw this.translate(error);
-    }
-  }
-
-  /**
    * Runs `work` in one transaction (READ COMMITTED, or SQLite's immediate one) and returns its result after the commit.
    * Deadlocks and lock waits run `work` again as a whole, so it must have no effect but its statements. A server that is
    * not there becomes SERVICE_UNAVAILABLE; when that happens at the commit nobody knows whether it took place, and it is

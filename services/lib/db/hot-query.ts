@@ -4,10 +4,18 @@ import type { CompiledQuery } from 'kysely';
 export interface HotQuery extends CompiledQuery {
   /** It only reads, and locks nothing. */
   readonly isPlainRead: boolean;
-  /** Of an insert or a replace: what stands before and behind its `values`. */
-  readonly insert?: { readonly into: string; readonly rows: string };
+  readonly insert?: InsertText;
   /** Of a read that can be asked together with others of its kind. */
   readonly joint?: JointRead;
+}
+
+/** An insert or a replace in its parts: more rows can be put between. */
+export interface InsertText {
+  /** Up to its `values`. */
+  readonly into: string;
+  readonly rows: string;
+  /** What is to be done with rows that are there already; empty when they are an error. */
+  readonly orElse: string;
 }
 
 /** A read that differs from others of its kind only in a list: one of the union of their lists answers all of them. */
@@ -21,12 +29,14 @@ export interface JointRead {
   readonly of: (list: readonly unknown[]) => CompiledQuery;
 }
 
+const INSERT = /^((?:insert|replace) into .*? values )(.*?)( on (?:duplicate key update|conflict) .*)?$/s;
+
 /** Looks at the text of a statement, once for all of its runs. */
 export function hotQuery(query: CompiledQuery): HotQuery {
   const { sql } = query;
   const isPlainRead = /^select /.test(sql) && !/ for update$/.test(sql);
-  const parts = / on duplicate key /.test(sql) ? null : /^((?:insert|replace) into .*? values )(.*)$/s.exec(sql);
-  return { ...query, isPlainRead, insert: parts ? { into: parts[1] ?? '', rows: parts[2] ?? '' } : undefined };
+  const [, into, rows = '', orElse = ''] = INSERT.exec(sql) ?? [];
+  return { ...query, isPlainRead, insert: into === undefined ? undefined : { into, rows, orElse } };
 }
 
 /** The statement as a hot one, if it is. */

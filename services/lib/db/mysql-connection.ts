@@ -58,11 +58,12 @@ class MysqlConnection implements Connection {
   async executeLater(query: CompiledQuery): Promise<void> {
     this.#reads.clear(); // what is read from here on has to see it
     const { insert } = asHot(query) ?? {};
-    const open = insert && this.#inserts.get(insert.into);
+    const open = insert && this.#inserts.get(Insert.kind(insert));
     if (open) return open.add(insert.rows, query.parameters);
     this.#counts.statements += 1;
-    const request = insert ? new Insert(insert, query.parameters) : { ...query, ...quiet };
-    if (request instanceof Insert) this.#inserts.set(request.into, request);
+    if (!insert) return void this.#waiting.push({ ...query, ...quiet });
+    const request = new Insert(insert, query.parameters);
+    this.#inserts.set(Insert.kind(insert), request);
     this.#waiting.push(request);
   }
 

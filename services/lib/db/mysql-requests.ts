@@ -1,5 +1,5 @@
 import type { CompiledQuery } from 'kysely';
-import type { JointRead } from './hot-query.ts';
+import type { InsertText, JointRead } from './hot-query.ts';
 
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>;
 
@@ -14,24 +14,30 @@ export const quiet = { resolve() {}, reject() {} };
 
 /** An insert that nobody asks about, and that may still get more rows. */
 export class Insert implements Request {
-  readonly into: string;
-  readonly rows: string[];
   readonly parameters: unknown[];
   readonly resolve = quiet.resolve;
   readonly reject = quiet.reject;
+  readonly #text: InsertText;
+  readonly #rows: string[];
 
-  constructor({ into, rows }: { into: string; rows: string }, parameters: readonly unknown[]) {
-    this.into = into;
-    this.rows = [rows];
+  constructor(text: InsertText, parameters: readonly unknown[]) {
+    this.#text = text;
+    this.#rows = [text.rows];
     this.parameters = [...parameters];
   }
 
+  /** The same for all that can be one. */
+  static kind({ into, orElse }: InsertText): string {
+    return into + orElse;
+  }
+
   get sql(): string {
-    return `${this.into}${this.rows.join(', ')}`;
+    const { into, orElse } = this.#text;
+    return into + this.#rows.join(', ') + orElse;
   }
 
   add(rows: string, parameters: readonly unknown[]): void {
-    this.rows.push(rows);
+    this.#rows.push(rows);
     this.parameters.push(...parameters);
   }
 }

@@ -163,7 +163,12 @@ function withRows({ query, pick }: Compiled, { name, rows }: LongRows): Compiled
   if (!insert) return undefined;
   const many = Array(rows.length).fill(insert.rows).join(', ');
   const parameters = rows.flatMap((row) => pick.map((value) => value({ [name]: [row] })));
-  return { ...query, sql: insert.into + many, insert: { ...insert, rows: many }, parameters } as HotQuery;
+  return {
+    ...query,
+    sql: insert.into + many + insert.orElse,
+    insert: { ...insert, rows: many },
+    parameters,
+  } as HotQuery;
 }
 
 function executorOf(db: Executor): StatementExecutor {

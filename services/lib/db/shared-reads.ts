@@ -4,8 +4,8 @@ import type { Backend } from './database.ts';
 
 /** At most so many reads go in one request. */
 const MOST = 32;
-/** Requests under way at a time. */
-const AT_A_TIME = 2;
+/** Requests under way at a time: what comes meanwhile goes together in the next. */
+const AT_A_TIME = 1;
 
 interface Read {
   readonly query: CompiledQuery;
@@ -35,11 +35,11 @@ export class SharedReads {
     });
   }
 
-  /** When all that can go on without an answer has gone on: whoever reads by then comes along. */
+  /** Not at once, so that whoever reads in the same turn of the event loop comes along. */
   #beginSoon(): void {
     if (this.#begun || this.#running >= AT_A_TIME || this.#waiting.length === 0) return;
     this.#begun = true;
-    inNoContext(() => process.nextTick(() => this.#begin()));
+    inNoContext(() => setImmediate(() => this.#begin()));
   }
 
   #begin(): void {

@@ -9,7 +9,6 @@ import {
   type SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { currentTenant } from '../../lib/context.ts';
-import type { Executor } from '../../lib/db/database.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import { commit } from '../commit.ts';
 import type { SessionDeps } from '../deps.ts';
@@ -112,10 +111,9 @@ async function readConversation(deps: SessionDeps, batch: Batch, claimedSessionI
   const tenant = currentTenant();
   const { accountKey, shopKey, messages } = batch;
   const messageIds = messages.map((message) => message.messageId);
-  // the session second: what a message is known to have done must be seen in it
-  const [triggers, open] = await deps.db.together((db: Executor<SessionTables>) =>
-    Promise.all([findTriggers(db, tenant, batch, messageIds), deps.sessions.findOpen(tenant, accountKey, shopKey, db)]),
-  );
+  const triggers = await findTriggers(deps.db.of<SessionTables>(), tenant, batch, messageIds);
+  // second: what a message is known to have done must be seen in it
+  const open = await deps.sessions.findOpen(tenant, accountKey, shopKey);
   const own = open.find((session) => session.accountKey !== UNKNOWN_ACCOUNT);
   const ours = new Set([claimedSessionId, ...triggers.values()]);
   const unknown = open.find(

@@ -7,7 +7,6 @@ import {
   CreateSessionResponseSchema,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { currentContext, currentTenant } from '../../lib/context.ts';
-import type { Executor } from '../../lib/db/database.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import type { RecordAnswer } from '../../lib/idempotency.ts';
 import { commit } from '../commit.ts';
@@ -21,7 +20,6 @@ import { decideSlot, type SlotDecision } from '../domain/slot.ts';
 import { stateWord, taskTypeWord } from '../domain/words.ts';
 import type { PartyKeys } from '../parties.ts';
 import { isRenamed } from '../store/alias-use.ts';
-import type { SessionTables } from '../store/schema.ts';
 import { StaleSession } from '../store/session-store.ts';
 import { recordAlone } from './command-once.ts';
 import { bodyHash, withDefaults } from './create-request.ts';
@@ -75,9 +73,10 @@ export async function openOnSlot(
 async function lookUp(deps: SessionDeps, request: CreateSessionRequest, hash: string) {
   const tenant = currentTenant();
   const { platform, accountId } = request;
-  const [known, served] = await deps.db.together((db: Executor<SessionTables>) =>
-    Promise.all([deps.parties.find(platform, request, accountId, db), deps.sessions.findServed(tenant, hash, db)]),
-  );
+  const [known, served] = await Promise.all([
+    deps.parties.find(platform, request, accountId),
+    deps.sessions.findServed(tenant, hash),
+  ]);
   const keys = await deps.parties.keysOf(platform, request, accountId, known);
   // nobody has opened a session with a shop whose key was just made
   if (keys.unwritten.length > 0 && served.length === 0) return { keys, candidates: [], newest: undefined };

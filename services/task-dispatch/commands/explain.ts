@@ -1,5 +1,4 @@
 import { currentTenant } from '../../lib/context.ts';
-import type { Executor } from '../../lib/db/database.ts';
 import { changeSessionsAsking } from '../change-sessions.ts';
 import type { TaskDeps } from '../deps.ts';
 import { type Match, matchMessages, provesUnsent, type Said, type Window } from '../domain/match.ts';
@@ -46,12 +45,11 @@ async function judge(deps: TaskDeps, { accountKey, shopKey, messages, window }: 
   const tenant = currentTenant();
   const parties = { tenant, accountKey, shopKey };
   const mayProve = window.oldestAt !== undefined && window.newestAt !== undefined;
-  const [receipts, unknown] = await deps.db.together((db: Executor<TaskTables>) =>
-    Promise.all([
-      messages.length > 0 ? findReceipts(db, parties, messages) : [],
-      mayProve ? unknownTasks(db, tenant, accountKey, shopKey) : [],
-    ]),
-  );
+  const db = deps.db.of<TaskTables>();
+  const [receipts, unknown] = await Promise.all([
+    messages.length > 0 ? findReceipts(db, parties, messages) : [],
+    mayProve ? unknownTasks(db, tenant, accountKey, shopKey) : [],
+  ]);
   const matches = matchMessages(messages, receipts);
   const matched = new Set(matches.map((match) => match.receipt.taskId));
   const unsent = unknown.filter((task) => !matched.has(task.taskId) && provesUnsent(window, task));

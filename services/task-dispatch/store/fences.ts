@@ -1,14 +1,10 @@
 import type { Executor } from '../../lib/db/database.ts';
 import { lockRow } from '../../lib/db/lock-row.ts';
 import { prepared } from '../../lib/db/prepared.ts';
+import { orUpdate } from '../../lib/db/upsert.ts';
 import type { Fence } from '../domain/fence.ts';
 import { columnsFor, recordOf } from './row.ts';
 import type { TaskTables } from './tables.ts';
-
-interface FenceKey {
-  readonly tenant: string;
-  readonly sessionId: string;
-}
 
 export async function findFence(
   db: Executor<TaskTables>,
@@ -61,14 +57,12 @@ const insert = prepared((db: Executor<TaskTables>, { row }: { row: object }) =>
 
 /** Writes a fence that this transaction has locked. */
 export function updateFence(tx: Executor<TaskTables>, fence: Fence): Promise<void> {
-  const { tenant, sessionId, ...rest } = fence;
-  return update.later(tx, { tenant, sessionId, changes: columnsFor(rest) });
+  return update.later(tx, { row: columnsFor(fence) });
 }
 
-const update = prepared((db: Executor<TaskTables>, { tenant, sessionId, changes }: FenceKey & { changes: object }) =>
-  db
-    .updateTable('session_fence')
-    .set(changes as never)
-    .where('tenant', '=', tenant)
-    .where('session_id', '=', sessionId),
+const update = prepared((db: Executor<TaskTables>, { row }: { row: object }, dialect) =>
+  orUpdate(db.insertInto('session_fence').values(row as never), dialect, {
+    key: ['tenant', 'session_id'],
+    columns: Object.keys(row),
+  }),
 );
