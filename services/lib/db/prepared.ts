@@ -62,7 +62,7 @@ export function prepared<T, P extends object, R>(
   const jointRead = (executor: StatementExecutor, values: Values<P>, { by, column }: Joint<P>): JointRead => {
     const { [by]: list, ...others } = values;
     const of = (all: readonly unknown[]) => compile(executor, { ...values, [by]: all });
-    return { kind: `${number} ${Object.values(others).join(' ')}`, list: list as readonly unknown[], column, of };
+    return { kind: `${number} ${JSON.stringify(others)}`, list: list as readonly unknown[], column, of };
   };
   const run = async (db: Executor, values: Values<P>) => {
     const executor = executorOf(db);
