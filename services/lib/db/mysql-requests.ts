@@ -77,9 +77,9 @@ export class JointRequest implements Request {
   resolve(result: unknown): void {
     const rows = result as Record<string, unknown>[];
     const { column } = this.#read;
-    const [only, ...others] = this.#askers;
-    if (only && others.length === 0) return only.resolve(rows);
-    for (const { list, resolve } of this.#askers) resolve(rows.filter((row) => list.includes(row[column])));
+    const isOne = this.#askers.length === 1;
+    for (const { list, resolve } of this.#askers)
+      resolve(isOne ? rows : rows.filter((row) => list.includes(row[column])));
   }
 
   reject(error: unknown): void {
