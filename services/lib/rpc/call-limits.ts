@@ -12,6 +12,9 @@ export interface CallLimits {
   cancel(): void;
 }
 
+/** The longest that a timer can wait; one that is set for longer fires at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** The limits of a call whose time begins now; a `timeoutMs` of 0 or less is none. */
 export function callLimits(caller: AbortSignal | undefined, timeoutMs: number | undefined): CallLimits {
   const controller = new AbortController();
@@ -19,7 +22,7 @@ export function callLimits(caller: AbortSignal | undefined, timeoutMs: number | 
   const deadline = bounded ? performance.now() + timeoutMs : undefined;
   const late = () => controller.abort(new ConnectError('the deadline passed', Code.DeadlineExceeded));
   const gone = () => controller.abort(ConnectError.from(caller?.reason, Code.Canceled));
-  const timer = bounded ? setTimeout(late, timeoutMs) : undefined;
+  const timer = bounded ? setTimeout(late, Math.min(timeoutMs, LONGEST_TIMER_MS)) : undefined;
   const end = () => {
     clearTimeout(timer);
     caller?.removeEventListener('abort', gone);

@@ -3,6 +3,7 @@ import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
 import { type FastifyInstance, type FastifyListenOptions, fastify } from 'fastify';
 import type { Metrics } from '../metrics.ts';
+import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
 import { type Address, canHaveDoors, openDoors } from './doors.ts';
 import { guardHttp, type WorkGuard } from './guard-work.ts';
 import { ownPagesOnly } from './own-pages-only.ts';
@@ -54,6 +55,7 @@ export async function listenHttp(options: {
     interceptors: options.interceptors,
     readMaxBytes: RPC_BODY_BYTES,
     acceptCompression: [],
+    maxTimeoutMs: LONGEST_TIMER_MS,
     grpc: false,
   });
   const closeDoors = await listen(app, options).catch((error) => {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { hop, isOurs } from '../interceptors/context.ts';
+import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
 import { giveErrorInfo } from './error-info.ts';
 import { guardRpc, type WorkGuard } from './guard-work.ts';
 import { withOutlet } from './stream-outlet.ts';
@@ -43,6 +44,7 @@ export async function listenRpc(options: {
       interceptors: options.interceptors,
       readMaxBytes,
       acceptCompression: [],
+      maxTimeoutMs: LONGEST_TIMER_MS,
       contextValues: withOutlet,
     });
   const { hopSecret } = options;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import {
   Code,
@@ -200,6 +201,14 @@ describe.each(kinds)('a call %s', (_, make) => {
     expect((await caught(sessions.applyMessages({}))).code).toBe(Code.Unimplemented);
     expect((await caught(messages.listMessages({}))).code).toBe(Code.Unimplemented);
   });
+});
+
+test('a deadline that is too far away for a timer has not passed', async () => {
+  const answered = async () => {
+    await delay(10); // fires behind a timer of which Node made one millisecond
+    return {};
+  };
+  await clientOf(inProcessTransport, answered).applyMessages({}, { timeoutMs: 2 ** 31 + 5 });
 });
 
 describe.each(kinds)('a stream %s', (_, make) => {
