@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-web';
 import { expect, it } from 'vitest';
+import '../../scripts/export-protovalidate.ts'; // what buf reads beside our own contracts
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { onEveryBackend } from '../every-backend.ts';
 import { steps } from '../steps.ts';

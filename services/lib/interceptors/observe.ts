@@ -55,6 +55,9 @@ export function presentable(thrown: unknown, signal?: AbortSignal): ConnectError
     return refuse(ErrorReason.CANCELED, 'the caller went away', {}, thrown);
   if (error.code === Code.Unavailable)
     return refuse(ErrorReason.SERVICE_UNAVAILABLE, 'a service does not answer; a repeat is harmless', {}, thrown);
+  // in the middle of a rolling upgrade: the caller's release is newer than the service's
+  if (error.code === Code.Unimplemented)
+    return refuse(ErrorReason.SERVICE_UNAVAILABLE, 'a service does not know this call yet', {}, thrown);
   if (error.code === Code.InvalidArgument) return refuse(ErrorReason.INVALID_ARGUMENT, error.rawMessage, {}, thrown);
   if (error.code === Code.ResourceExhausted) return refuse(ErrorReason.TOO_LARGE, error.rawMessage, {}, thrown);
   return refuse(ErrorReason.INTERNAL, 'internal error', {}, thrown);

@@ -5,10 +5,10 @@ import { EventService, WatchEventsResponseSchema } from '../../../gen/autosessio
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { ErrorInfoSchema } from '../../../gen/google/rpc/error_details_pb.js';
 import { systemClock } from '../../../services/lib/clock.ts';
-import { ErrorReason, refuse } from '../../../services/lib/errors/refuse.ts';
+import { ErrorReason, errorInfo, refuse } from '../../../services/lib/errors/refuse.ts';
 import { ulidIds } from '../../../services/lib/ids.ts';
 import { anonymous, contextInterceptor } from '../../../services/lib/interceptors/context.ts';
-import { observeInterceptor } from '../../../services/lib/interceptors/observe.ts';
+import { observeInterceptor, presentable } from '../../../services/lib/interceptors/observe.ts';
 import { validateInterceptor } from '../../../services/lib/interceptors/validate.ts';
 import { createLogger, logChange } from '../../../services/lib/log.ts';
 import { createMetrics } from '../../../services/lib/metrics.ts';
@@ -91,6 +91,11 @@ describe('the error of an RPC', () => {
       { field: 'shop_name', rule: 'open.shop_name' },
     ]);
   });
+});
+
+it('a call that another release of a service does not know is refused for now', () => {
+  const unknown = new ConnectError('unimplemented', Code.Unimplemented);
+  expect(errorInfo(presentable(unknown))?.reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
 });
 
 it('a logged refusal says its reason in a line that is not long', () => {
