@@ -1,5 +1,6 @@
 import type { Database, Executor } from '../db/database.ts';
 import type { Migrations } from '../db/migrate.ts';
+import { prepared } from '../db/prepared.ts';
 import { sqlTime } from '../db/time.ts';
 import { PushWaiters } from './push-waiters.ts';
 import type { QueueFilter, QueueItem, TaskQueue } from './task-queue.ts';
@@ -55,7 +56,7 @@ export function sqlQueue(db: Database): TaskQueue {
     name: 'SQL',
     push: async (items) => {
       if (items.length === 0) return;
-      await db.transaction('queue-push', (tx: Executor<QueueTables>) => replace(tx, items));
+      await db.transaction('queue-push', (tx: Executor<QueueTables>) => replace(tx, items), { group: 'queue-push' });
       for (const tenant of new Set(items.map((item) => item.tenant))) waiters.wake(tenant);
     },
     take: (tenant, filter, now, count) => takeUntilSettled(db, tenant, filter, now, count),
@@ -94,11 +95,12 @@ async function replace(tx: Executor<QueueTables>, items: readonly QueueItem[]): 
   // two pushes of the same items lock them in the same order
   const values = [...byId.keys()].sort().map((key) => rowOf(byId.get(key)!));
   for (let at = 0; at < values.length; at += ROWS_PER_INSERT)
-    await tx
-      .replaceInto('task_queue')
-      .values(values.slice(at, at + ROWS_PER_INSERT))
-      .execute();
+    await put.later(tx, { rows: values.slice(at, at + ROWS_PER_INSERT) });
 }
+
+const put = prepared((db: Executor<QueueTables>, { rows }: { rows: readonly QueueTables['task_queue'][] }) =>
+  db.replaceInto('task_queue').values(rows),
+);
 
 function rowOf(item: QueueItem): QueueTables['task_queue'] {
   return {
@@ -117,9 +119,8 @@ async function takeUntilSettled(db: Database, tenant: string, filter: QueueFilte
   for (;;) {
     const seen = count < 1 ? [] : await readyIds(db.of<QueueTables>(), tenant, filter, now, count + SPARE);
     if (seen.length === 0) return [];
-    const taken = await db.transaction('queue-take', (tx: Executor<QueueTables>) =>
-      takeOut(tx, tenant, seen, now, count),
-    );
+    const take = (tx: Executor<QueueTables>) => takeOut(tx, tenant, seen, now, count);
+    const taken = await db.transaction('queue-take', take, { group: 'queue-take' });
     if (taken.length > 0) return taken;
   }
 }
@@ -155,10 +156,13 @@ async function takeOut(
   const taken: string[] = [];
   for (const id of ids) {
     if (taken.length === count) break;
-    const query = tx.deleteFrom('task_queue').where('tenant', '=', tenant).where('task_id', '=', id);
-    // replaced in the meantime by one that is not ready yet: leave it
-    const { numDeletedRows } = await query.where('ready_at', '<=', sqlTime(now)).executeTakeFirst();
-    if (numDeletedRows === 1n) taken.push(id);
+    const { numAffectedRows } = await remove(tx, { tenant, id, now: sqlTime(now) });
+    if (numAffectedRows === 1n) taken.push(id);
   }
   return taken;
 }
+
+/** One that was replaced in the meantime by one that is not ready yet stays. */
+const remove = prepared((db: Executor<QueueTables>, { tenant, id, now }: { tenant: string; id: string; now: string }) =>
+  db.deleteFrom('task_queue').where('tenant', '=', tenant).where('task_id', '=', id).where('ready_at', '<=', now),
+);
