@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { Database } from '../../services/lib/db/database.ts';
+import { Database, type Executor } from '../../services/lib/db/database.ts';
 import { migrate } from '../../services/lib/db/migrate.ts';
+import { prepared } from '../../services/lib/db/prepared.ts';
 import { sqliteBackend } from '../../services/lib/db/sqlite.ts';
 import { startHolder } from '../lock-holder.ts';
 import { type DatabaseFixture, databaseConformance } from './database.ts';
@@ -31,6 +33,43 @@ async function oneWay(): Promise<DatabaseFixture> {
 databaseConformance('SQLite', oneWay);
 migrationConformance('SQLite', oneWay);
 transactionGroupConformance('SQLite', oneWay);
+
+describe('a transaction that SQLite ends by itself, as it does on a full disk', () => {
+  /** Two counters, and a word that ends the transaction of whoever writes it. */
+  async function withFullDisk(): Promise<DatabaseFixture> {
+    const fixture = await oneWay();
+    await sql`CREATE TABLE words (word TEXT PRIMARY KEY)`.execute(fixture.db.of());
+    await sql`CREATE TRIGGER full AFTER INSERT ON words WHEN new.word = 'too much'
+      BEGIN SELECT RAISE(ROLLBACK, 'full'); END`.execute(fixture.db.of());
+    return fixture;
+  }
+  const say = prepared((tx: Executor, { row }: { row: { word: string } }) => tx.insertInto('words').values(row));
+  const said = async (db: Database) =>
+    (await sql<{ word: string }>`SELECT word FROM words ORDER BY word`.execute(db.of())).rows.map(({ word }) => word);
+
+  test('leaves nothing behind of the works that shared it, which run again by themselves', async () => {
+    await using fixture = await withFullDisk();
+    const { db } = fixture;
+    const works = ['before', 'too much', 'behind'].map((word) =>
+      db.transaction('shared', (tx) => say.later(tx, { row: { word } }), { group: 'test' }),
+    );
+    const ends = (await Promise.allSettled(works)).map(({ status }) => status);
+    expect(ends).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(await said(db)).toEqual(['before', 'behind']);
+  });
+
+  test('takes no further statement', async () => {
+    await using fixture = await withFullDisk();
+    const { db } = fixture;
+    const work = db.transaction('alone', async (tx) => {
+      await say(tx, { row: { word: 'too much' } }).catch(() => {});
+      await say(tx, { row: { word: 'behind' } });
+      throw new Error('changed my mind');
+    });
+    await expect(work).rejects.toThrow();
+    expect(await said(db)).toEqual([]);
+  });
+});
 
 describe('a data folder', () => {
   test('keeps its data', async () => {

@@ -23,14 +23,7 @@ export class SqliteConnections {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#busy = promise;
     await before;
-    return {
-      execute: async (query) => this.#execute(query),
-      executeLater: async (query) => void this.#execute(query),
-      begin: async () => this.#database.exec('BEGIN IMMEDIATE'),
-      commit: async () => this.#database.exec('COMMIT'),
-      rollback: async () => this.#rollback(),
-      release: resolve,
-    };
+    return new SqliteConnection(this.#database, (query) => this.#execute(query), resolve);
   }
 
   async close(): Promise<void> {
@@ -48,11 +41,6 @@ export class SqliteConnections {
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
   }
 
-  /** A full disk ends the transaction by itself. */
-  #rollback(): void {
-    if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-  }
-
   #prepare(sql: string): { statement: StatementSync; reads: boolean } {
     const known = this.#statements.get(sql);
     if (known) return known;
@@ -61,6 +49,45 @@ export class SqliteConnections {
     if (this.#statements.size >= CACHED_STATEMENTS) this.#statements.clear();
     this.#statements.set(sql, prepared);
     return prepared;
+  }
+}
+
+/** The connection while it is lent. */
+class SqliteConnection implements Connection {
+  readonly #database: DatabaseSync;
+  readonly #run: <R>(query: CompiledQuery) => QueryResult<R>;
+  readonly release: () => void;
+  #begun = false;
+
+  constructor(database: DatabaseSync, run: <R>(query: CompiledQuery) => QueryResult<R>, release: () => void) {
+    this.#database = database;
+    this.#run = run;
+    this.release = release;
+  }
+
+  /** A full disk ends the transaction by itself: what came behind would be committed alone. */
+  async execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (this.#begun && !this.#database.isTransaction) throw new Error('the transaction has ended by itself');
+    return this.#run<R>(query);
+  }
+
+  async executeLater(query: CompiledQuery): Promise<void> {
+    await this.execute(query);
+  }
+
+  async begin(): Promise<void> {
+    this.#database.exec('BEGIN IMMEDIATE');
+    this.#begun = true;
+  }
+
+  async commit(): Promise<void> {
+    this.#database.exec('COMMIT');
+    this.#begun = false;
+  }
+
+  async rollback(): Promise<void> {
+    if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+    this.#begun = false;
   }
 }
 
