@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Database } from '../../services/lib/db/database.ts';
+import { Database, type Executor } from '../../services/lib/db/database.ts';
 import { mysqlBackend } from '../../services/lib/db/mysql.ts';
 import { probeDatabase } from '../../services/lib/db/probe.ts';
 import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
@@ -50,6 +50,19 @@ describe.runIf(stackAvailable)('with a server', () => {
       }[];
       expect(new Set(rows.map((row) => row.id)).size).toBe(5);
       expect(rows.every((row) => row.i === 'READ-COMMITTED' && row.z === '+00:00')).toBe(true);
+    });
+
+    test('takes no more in a transaction of which a statement failed: the server may have ended it', async () => {
+      await using db = opened(await createDatabase());
+      await sql`CREATE TABLE words (word VARCHAR(20) PRIMARY KEY)`.execute(db.of());
+      const say = (tx: Executor, word: string) => tx.insertInto('words').values({ word }).execute();
+      const work = db.transaction('words', async (tx) => {
+        await say(tx, 'first');
+        await say(tx, 'first').catch(() => {});
+        await say(tx, 'behind');
+      });
+      expect(db.isDuplicateKey(await work.catch((error) => error))).toBe(true);
+      expect(await rowsOf(db, 'SELECT * FROM words')).toEqual([]);
     });
 
     test('a lock is free again when its process was killed', async () => {

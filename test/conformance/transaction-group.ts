@@ -40,6 +40,9 @@ const put = prepared((db: Tx, { row }: { row: Row }, dialect) =>
 const setCount = prepared((db: Tx, { id, count }: { id: string; count: number }) =>
   db.updateTable('grouped').set({ count }).where('id', '=', id),
 );
+const setSlot = prepared((db: Tx, { id, slot }: { id: string; slot: string }) =>
+  db.updateTable('grouped').set({ slot }).where('id', '=', id),
+);
 
 /** What works that share a transaction can rely on, over either database. */
 export function transactionGroupConformance(name: string, open: () => Promise<DatabaseFixture>): void {
@@ -136,6 +139,31 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
       expect(ends).toEqual(['fulfilled', 'rejected']);
       expect([await stored(kept.id), await stored(gone.id)]).toMatchObject([kept, undefined]);
       expect(hooks).toEqual(['kept']);
+    });
+
+    test('keep nothing of one that refuses before its write is answered', async () => {
+      const [kept, gone] = [row(), row()];
+      const refusing = share(async (tx) => {
+        void insert(tx, { row: gone }).catch(() => {});
+        throw new Error('no');
+      });
+      const ends = await outcomes([refusing, share((tx) => insert(tx, { row: kept }))]);
+      expect(ends).toEqual(['rejected', 'fulfilled']);
+      expect([await stored(kept.id), await stored(gone.id)]).toMatchObject([kept, undefined]);
+    });
+
+    test('find what they wrote in their own order, though rows for one table go together', async () => {
+      const [first, moved, other] = [row(), row(), row()];
+      await insert(db.of(), { row: moved });
+      const before = shared();
+      const adding = share((tx) => insert.later(tx, { row: first }));
+      const moving = share(async (tx) => {
+        await setSlot.later(tx, { id: moved.id, slot: `${moved.slot} no more` });
+        await insert.later(tx, { row: { ...other, slot: moved.slot } });
+      });
+      await Promise.all([adding, moving]);
+      expect((await stored(other.id))?.slot).toBe(moved.slot);
+      expect(shared() - before).toBe(1);
     });
 
     test.each(['asked about', 'written later'])('survive a duplicate key of one of them, %s', async (how) => {
@@ -236,6 +264,30 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
       expect(await share(increment(free.id))).toBe(0);
       letGo.resolve();
       expect(await Promise.all(waiting)).toEqual([5, 'nothing']);
+      await holder;
+    });
+
+    test('of a row that somebody holds keep nobody else waiting, however many there are', async () => {
+      if (fixture.other === db) return;
+      const [held, ...free] = Array.from({ length: 6 }, row);
+      for (const row of [held!, ...free]) await insert(db.of(), { row });
+      const holds = Promise.withResolvers<void>();
+      const letGo = Promise.withResolvers<void>();
+      const holder = fixture.other.transaction<Tables, void>('holder', async (tx) => {
+        await setCount(tx, { id: held!.id, count: 5 });
+        holds.resolve();
+        await letGo.promise;
+      });
+      await holds.promise;
+      const waiting: Promise<number>[] = [];
+      for (const [index, { id }] of free.entries()) {
+        waiting.push(share(increment(held!.id)));
+        if (index % 2 === 0) waiting.push(share(async () => 0)); // by itself, or with another one
+        await delay(0);
+        expect(await share(increment(id))).toBe(0);
+      }
+      letGo.resolve();
+      expect((await Promise.all(waiting)).filter((count) => count >= 5)).toHaveLength(free.length);
       await holder;
     });
 

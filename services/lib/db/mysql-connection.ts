@@ -36,33 +36,45 @@ class MysqlConnection implements Connection {
   readonly #inserts = new Map<string, Insert>();
   /** Reads that wait, by their kind, since the last write: others may join them. */
   readonly #reads = new Map<string, JointRequest>();
+  /** How many statements were asked for, and the number of each flow's last one. */
+  #places = 0;
+  readonly #last = new Map<object, number>();
   #isToSend = false;
   /** Whether the server is at work for it: what is asked for meanwhile goes with the next request. */
   #isAsking = false;
   /** Whether the server may know of the transaction. */
   #open = false;
+  /** Why the transaction takes no more: the server may have ended it, and what came behind would be committed alone. */
+  #failed: { readonly error: QueryError } | undefined;
 
   constructor(connection: PoolConnection, counts: SqlCounts) {
     this.#connection = connection;
     this.#counts = counts;
   }
 
-  async execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+  async execute<R>(query: CompiledQuery, flow: object = this): Promise<QueryResult<R>> {
     const hot = asHot(query);
+    this.#place(flow);
     if (hot?.joint) return resultOf<R>(await this.#askJointly(hot.joint));
     if (!hot?.isPlainRead) this.#reads.clear();
     this.#counts.statements += 1;
     return resultOf<R>(await this.#ask(query));
   }
 
-  async executeLater(query: CompiledQuery): Promise<void> {
+  async executeLater(query: CompiledQuery, flow: object = this): Promise<void> {
+    if (this.#failed) throw this.#failed.error;
     this.#reads.clear(); // what is read from here on has to see it
     const { insert } = asHot(query) ?? {};
     const open = insert && this.#inserts.get(Insert.kind(insert));
-    if (open) return open.add(insert.rows, query.parameters);
+    // not in front of what the same flow did before
+    if (open && open.place >= (this.#last.get(flow) ?? 0)) {
+      this.#last.set(flow, open.place);
+      return open.add(insert.rows, query.parameters);
+    }
     this.#counts.statements += 1;
+    const place = this.#place(flow);
     if (!insert) return void this.#waiting.push({ ...query, ...quiet });
-    const request = new Insert(insert, query.parameters);
+    const request = new Insert(insert, query.parameters, place);
     this.#inserts.set(Insert.kind(insert), request);
     this.#waiting.push(request);
   }
@@ -82,12 +94,20 @@ class MysqlConnection implements Connection {
     this.#take();
     if (!this.#open) return;
     this.#open = false;
+    this.#failed = undefined;
     // its transaction ends with the connection
     await this.#ask(ROLLBACK).catch(() => this.#connection.destroy());
   }
 
   release(): void {
     this.#connection.release();
+  }
+
+  /** The number of the next statement, which is the flow's last. */
+  #place(flow: object): number {
+    this.#places += 1;
+    this.#last.set(flow, this.#places);
+    return this.#places;
   }
 
   #take(): Request[] {
@@ -104,6 +124,7 @@ class MysqlConnection implements Connection {
   }
 
   #push(request: Request): void {
+    if (this.#failed) return void request.reject(this.#failed.error);
     this.#waiting.push(request);
     this.#isToSend = true;
     if (!this.#isAsking) this.#sendSoon();
@@ -147,9 +168,16 @@ class MysqlConnection implements Connection {
         if (error) request.reject(error);
         else request.resolve(alone ? result : (result as unknown[])[index]);
       });
+      if (error && this.#open) this.#fail(error);
       this.#isAsking = false;
       if (this.#isToSend) this.#sendSoon();
     });
+  }
+
+  #fail(error: QueryError): void {
+    this.#failed = { error };
+    this.#isToSend = false;
+    for (const request of this.#take()) request.reject(error);
   }
 }
 

@@ -17,10 +17,13 @@ export class Insert implements Request {
   readonly parameters: unknown[];
   readonly resolve = quiet.resolve;
   readonly reject = quiet.reject;
+  /** Its number among the connection's statements. */
+  readonly place: number;
   readonly #text: InsertText;
   readonly #rows: string[];
 
-  constructor(text: InsertText, parameters: readonly unknown[]) {
+  constructor(text: InsertText, parameters: readonly unknown[], place: number) {
+    this.place = place;
     this.#text = text;
     this.#rows = [text.rows];
     this.parameters = [...parameters];

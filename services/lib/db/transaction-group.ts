@@ -11,8 +11,10 @@ import { insideTransaction, type OpenTransaction } from './open-transaction.ts';
 const MOST = 32;
 /** A transaction that takes longer (a lock that somebody else holds) keeps the next one waiting no more. */
 const PATIENCE_MS = 30;
-/** That many transactions of a group at a time at most, whatever they wait for. */
+/** That many transactions of a group at a time at most: one that is slow because all are is not helped by more. */
 const AT_A_TIME = 4;
+/** One that takes that long waits for a lock that somebody forgot: it is not counted any more, or a few would stop the group. */
+const STUCK_MS = 1_000;
 
 /** What a group does with its database. */
 export interface GroupHost {
@@ -54,6 +56,8 @@ export class TransactionGroup {
   #running = 0;
   /** Of those that run, how many have lost the patience of the next. */
   #late = 0;
+  /** How many of these are stuck. */
+  #stuck = 0;
 
   constructor(name: string, host: GroupHost) {
     this.#name = name;
@@ -75,32 +79,45 @@ export class TransactionGroup {
 
   /** Not at once, so that whoever comes in the same turn of the event loop comes along. */
   #beginSoon(): void {
-    const isBusy = this.#running > this.#late || this.#running >= AT_A_TIME;
+    const isBusy = this.#running > this.#late || this.#running - this.#stuck >= AT_A_TIME;
     if (this.#begun || isBusy || this.#waiting.length === 0) return;
     this.#begun = true;
     inNoContext(() =>
       setImmediate(() => {
         this.#begun = false;
-        void this.#begin(this.#waiting.splice(0, MOST));
+        void this.#begin(this.#waiting.splice(0, MOST)).then(() => this.#beginSoon());
       }),
     );
   }
 
   async #begin(members: readonly Member[]): Promise<void> {
-    this.#running += 1;
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      this.#late += 1;
-      this.#beginSoon();
-    }, PATIENCE_MS);
     const [only] = members;
+    this.#running += 1;
+    using _late = this.#countedAfter(PATIENCE_MS, (difference) => {
+      this.#late += difference;
+    });
+    using _stuck = this.#countedAfter(STUCK_MS, (difference) => {
+      this.#stuck += difference;
+    });
     if (members.length === 1 && only) await this.#alone(only);
     else await this.#together(members);
-    clearTimeout(timer);
     this.#running -= 1;
-    if (isLate) this.#late -= 1;
-    this.#beginSoon();
+  }
+
+  /** Counts what is still under way after so long, until it ends. */
+  #countedAfter(ms: number, count: (difference: number) => void): Disposable {
+    let isCounted = false;
+    const timer = setTimeout(() => {
+      isCounted = true;
+      count(1);
+      this.#beginSoon();
+    }, ms);
+    return {
+      [Symbol.dispose]: () => {
+        clearTimeout(timer);
+        if (isCounted) count(-1);
+      },
+    };
   }
 
   /** Never throws. */
@@ -142,7 +159,7 @@ export class TransactionGroup {
     try {
       return await member.inContext(() => insideTransaction(state, run));
     } catch (error) {
-      if (part.hasWritten) shared.break(error);
+      if (part.mayHaveWritten) shared.break(error);
       return { error };
     } finally {
       executor.close();
@@ -248,29 +265,40 @@ class SharedTransaction {
 class Part implements Connection {
   readonly #connection: Connection;
   readonly #shared: SharedTransaction;
-  hasWritten = false;
+  #hasWritten = false;
+  /** Writes whose answer is not there yet. */
+  #writing = 0;
 
   constructor(connection: Connection, shared: SharedTransaction) {
     this.#connection = connection;
     this.#shared = shared;
   }
 
+  /** Whether something would be kept of a work that ends here, also of what it did not wait for. */
+  get mayHaveWritten(): boolean {
+    return this.#hasWritten || this.#writing > 0;
+  }
+
   async execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     this.#mustHold();
+    const writes = query.sql.startsWith('select ') ? 0 : 1;
+    this.#writing += writes;
     try {
-      const result = await this.#connection.execute<R>(query);
-      if (result.numAffectedRows) this.hasWritten = true;
+      const result = await this.#connection.execute<R>(query, this);
+      if (result.numAffectedRows) this.#hasWritten = true;
       return result;
     } catch (error) {
       this.#shared.break(error);
       throw error;
+    } finally {
+      this.#writing -= writes;
     }
   }
 
   async executeLater(query: CompiledQuery): Promise<void> {
     this.#mustHold();
-    this.hasWritten = true;
-    await this.#connection.executeLater(query);
+    this.#hasWritten = true;
+    await this.#connection.executeLater(query, this);
   }
 
   #mustHold(): void {
