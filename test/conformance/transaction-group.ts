@@ -4,7 +4,7 @@ import { inContext, maybeContext, systemContext } from '../../services/lib/conte
 import type { Database, Executor } from '../../services/lib/db/database.ts';
 import { lockRow } from '../../services/lib/db/lock-row.ts';
 import { type Migration, migrate } from '../../services/lib/db/migrate.ts';
-import { afterCommit, reserve } from '../../services/lib/db/open-transaction.ts';
+import { afterCommit, outsideTransaction, reserve } from '../../services/lib/db/open-transaction.ts';
 import { prepared } from '../../services/lib/db/prepared.ts';
 import { orUpdate } from '../../services/lib/db/upsert.ts';
 import { arm } from '../../services/lib/failpoints.ts';
@@ -232,6 +232,31 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
       const results = await Promise.all(works);
       expect(new Set(results).size).toBe(30);
       for (const { id } of counters) expect((await stored(id))?.count).toBe(30);
+    });
+
+    test('that reserve the same row come in their order: whoever comes later is not served first', async () => {
+      const served: string[] = [];
+      const come: Promise<unknown>[] = [];
+      /** Whoever is at work sees the next one come. */
+      const work = (name: number) =>
+        share(async (tx) => {
+          reserve('hot');
+          if (name < 10) come.push(outsideTransaction(() => work(name + 1)));
+          await byId(tx, { id: 'x' });
+          afterCommit(() => served.push(`${name}`));
+        });
+      const second = share(async () => {
+        reserve('hot');
+        afterCommit(() => served.push('second'));
+      });
+      come.push(work(0));
+      const third = share(async () => {
+        reserve('hot');
+        afterCommit(() => served.push('third'));
+      });
+      await Promise.all([second, third]);
+      while (come.length > 0) await come.shift();
+      expect(served.slice(0, 3).sort()).toEqual(['0', 'second', 'third']);
     });
 
     test('of two processes lose nothing to each other, in whatever order they lock', async () => {

@@ -1,11 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { CompiledQuery, QueryResult } from 'kysely';
 import { inNoContext, throwIfNobodyWaits } from '../context.ts';
 import { failpoint } from '../failpoints.ts';
-import type { Connection } from './connection.ts';
 import type { Backend, Executor } from './database.ts';
 import { ConnectionExecutor, kyselyOver } from './executor.ts';
 import { insideTransaction, type OpenTransaction } from './open-transaction.ts';
+import { Reserved, SharedTransaction } from './shared-transaction.ts';
 
 /** At most so many works share a transaction. */
 const MOST = 32;
@@ -26,15 +25,14 @@ export interface GroupHost {
 
 export type Work<R> = (tx: Executor) => Promise<R>;
 
-/** Another work of the transaction is at the same rows. */
-class Reserved extends Error {}
-
 interface Member {
   readonly label: string;
   readonly work: Work<unknown>;
   /** Runs something in the context of whoever brought the work. */
   readonly inContext: <T>(run: () => T) => T;
   readonly afterCommit: (() => void)[];
+  /** What somebody else had reserved when it was last tried. */
+  missed?: string;
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
@@ -68,13 +66,9 @@ export class TransactionGroup {
   run<R>(label: string, work: Work<R>): Promise<R> {
     const inContext = AsyncLocalStorage.snapshot();
     return new Promise<R>((resolve, reject) => {
-      this.#add({ label, work, inContext, afterCommit: [], resolve: resolve as Member['resolve'], reject });
+      this.#waiting.push({ label, work, inContext, afterCommit: [], resolve: resolve as Member['resolve'], reject });
+      this.#beginSoon();
     });
-  }
-
-  #add(member: Member): void {
-    this.#waiting.push(member);
-    this.#beginSoon();
   }
 
   /** Not at once, so that whoever comes in the same turn of the event loop comes along. */
@@ -85,9 +79,22 @@ export class TransactionGroup {
     inNoContext(() =>
       setImmediate(() => {
         this.#begun = false;
-        void this.#begin(this.#waiting.splice(0, MOST)).then(() => this.#beginSoon());
+        void this.#begin(this.#next()).then(() => this.#beginSoon());
       }),
     );
+  }
+
+  /** Those who waited longest; of those who missed the same key one, since only one can have it. */
+  #next(): Member[] {
+    const missed = new Set<string>();
+    const [next, left]: [Member[], Member[]] = [[], []];
+    for (const member of this.#waiting) {
+      const isVain = member.missed !== undefined && missed.has(member.missed);
+      if (member.missed !== undefined) missed.add(member.missed);
+      (isVain || next.length === MOST ? left : next).push(member);
+    }
+    this.#waiting = left;
+    return next;
   }
 
   async #begin(members: readonly Member[]): Promise<void> {
@@ -141,6 +148,8 @@ export class TransactionGroup {
     members.forEach((member, index) => {
       if (!this.#settle(member, ends[index]!, cause)) again.push(member);
     });
+    // in front of whoever has come meanwhile
+    this.#waiting.unshift(...members.filter((_, index) => isReserved(ends[index]!)));
     // one after the other would keep the last waiting for all
     await Promise.all(again.map((member) => this.#alone(member)));
   }
@@ -168,9 +177,9 @@ export class TransactionGroup {
 
   /** Tells the member what became of its work; false when it is to be run again by itself. */
   #settle(member: Member, end: End, cause: { readonly error: unknown } | undefined): boolean {
-    if ('error' in end && end.error instanceof Reserved) {
+    if (isReserved(end)) {
       member.afterCommit.length = 0;
-      this.#add(member);
+      member.missed = end.error.key;
       return true;
     }
     if (!cause) {
@@ -196,128 +205,15 @@ export class TransactionGroup {
   }
 }
 
+function isReserved(end: End): end is { readonly error: Reserved } {
+  return 'error' in end && end.error instanceof Reserved;
+}
+
 /** Whoever went away while the others were still at work: without him, then. */
 function giveUp(shared: SharedTransaction, { inContext }: Member): void {
   try {
     inContext(throwIfNobodyWaits);
   } catch (error) {
     shared.break(error);
-  }
-}
-
-/** A connection's transaction that several works share. */
-class SharedTransaction {
-  readonly #connection: Connection;
-  readonly #reserved = new Map<string, Member>();
-  #broken: { readonly error: unknown } | undefined;
-
-  private constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-
-  static async open(backend: Backend): Promise<SharedTransaction> {
-    const connection = await backend.connect();
-    try {
-      await connection.begin();
-    } catch (error) {
-      connection.release();
-      throw error;
-    }
-    return new SharedTransaction(connection);
-  }
-
-  /** One work's way to it. */
-  part(): Part {
-    return new Part(this.#connection, this);
-  }
-
-  get broken(): { readonly error: unknown } | undefined {
-    return this.#broken;
-  }
-
-  /** Nothing of it will be kept. */
-  break(error: unknown): void {
-    this.#broken ??= { error };
-  }
-
-  reserve(member: Member, key: string): void {
-    const holder = this.#reserved.get(key) ?? member;
-    if (holder !== member) throw new Reserved(`${key} is reserved`);
-    this.#reserved.set(key, member);
-  }
-
-  /** Commits, or rolls back what is broken or what nobody wants kept; returns why nothing was kept that should have been. */
-  async end(isWanted: boolean): Promise<{ readonly error: unknown } | undefined> {
-    try {
-      if (isWanted && !this.#broken) await this.#connection.commit();
-      else await this.#connection.rollback();
-    } catch (error) {
-      this.break(error);
-      await this.#connection.rollback();
-    } finally {
-      this.#connection.release();
-    }
-    return this.#broken;
-  }
-}
-
-/** A work's statements in a shared transaction. Whatever fails of them breaks it for all. */
-class Part implements Connection {
-  readonly #connection: Connection;
-  readonly #shared: SharedTransaction;
-  #hasWritten = false;
-  /** Writes whose answer is not there yet. */
-  #writing = 0;
-
-  constructor(connection: Connection, shared: SharedTransaction) {
-    this.#connection = connection;
-    this.#shared = shared;
-  }
-
-  /** Whether something would be kept of a work that ends here, also of what it did not wait for. */
-  get mayHaveWritten(): boolean {
-    return this.#hasWritten || this.#writing > 0;
-  }
-
-  async execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    this.#mustHold();
-    const writes = query.sql.startsWith('select ') ? 0 : 1;
-    this.#writing += writes;
-    try {
-      const result = await this.#connection.execute<R>(query, this);
-      if (result.numAffectedRows) this.#hasWritten = true;
-      return result;
-    } catch (error) {
-      this.#shared.break(error);
-      throw error;
-    } finally {
-      this.#writing -= writes;
-    }
-  }
-
-  async executeLater(query: CompiledQuery): Promise<void> {
-    this.#mustHold();
-    this.#hasWritten = true;
-    await this.#connection.executeLater(query, this);
-  }
-
-  #mustHold(): void {
-    if (this.#shared.broken) throw this.#shared.broken.error;
-  }
-
-  begin(): never {
-    throw new Error('a shared transaction has begun');
-  }
-
-  commit(): never {
-    throw new Error('a shared transaction is committed for all');
-  }
-
-  rollback(): never {
-    throw new Error('a shared transaction is rolled back for all');
-  }
-
-  release(): never {
-    throw new Error('a shared connection is given back for all');
   }
 }
