@@ -1,18 +1,13 @@
-import {
-  type ConnectionOptions,
-  connect,
-  type JetStreamClient,
-  type JetStreamManager,
-  type NatsConnection,
-} from 'nats';
+import { type ConnectionOptions, connect, type JetStreamManager, type NatsConnection } from 'nats';
 import { pause } from '../bell.ts';
 import type { Logger } from '../log.ts';
+import { NatsPublisher } from './nats-publisher.ts';
 
 /** One connection to NATS, from its beginning to its end: it is never made again behind its user's back. */
 export interface NatsLink {
   readonly nc: NatsConnection;
-  readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
+  readonly publisher: NatsPublisher;
 }
 
 /** What a request may take. */
@@ -76,7 +71,7 @@ export class NatsLinks implements AsyncDisposable {
     try {
       const jsm = await nc.jetstreamManager({ checkAPI: true, timeout: REQUEST_MS });
       this.#watch(nc);
-      return { nc, jsm, js: jsm.jetstream() };
+      return { nc, jsm, publisher: new NatsPublisher(nc, REQUEST_MS) };
     } catch (error) {
       await nc.close();
       throw error;

@@ -1,16 +1,13 @@
-import { ErrorCode, NatsError } from 'nats';
 import { groupBy, inLanes } from '../lanes.ts';
 import type { Appended, LogBounds, LogRecord, LogWriter } from './event-log.ts';
 import { LogChanged, NotAppended } from './event-log.ts';
-import { type NatsLink, REQUEST_MS } from './nats-link.ts';
+import type { NatsLink } from './nats-link.ts';
 import { headersOf, subjectOf } from './nats-record.ts';
-import { errorCodeOf, type NatsStream } from './nats-stream.ts';
+import type { NatsStream } from './nats-stream.ts';
 import { sessionKey } from './session-key.ts';
 
 /** Sessions with a publish under way at the same time. */
 const IN_FLIGHT = 256;
-const OTHER_STREAM = 10060;
-const UNSENDABLE = new Set<string>([ErrorCode.MaxPayloadExceeded, ErrorCode.BadSubject, ErrorCode.BadHeader]);
 
 /**
  * Appends over one connection to one stream. A server that lost its data has lost the connection too, and a stream that was
@@ -53,23 +50,10 @@ export class NatsLogWriter implements LogWriter {
 
   async #publish(record: LogRecord): Promise<Appended> {
     try {
-      const ack = await this.#link.js.publish(subjectOf(this.#stream.prefix, record), record.payload, {
-        msgID: record.eventId,
-        headers: headersOf(record),
-        expect: { streamName: this.incarnation },
-        timeout: REQUEST_MS,
-      });
-      return BigInt(ack.seq);
+      const headers = headersOf(record, this.incarnation);
+      return await this.#link.publisher.publish(subjectOf(this.#stream.prefix, record), record.payload, headers);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      return new NotAppended(isRefusal(error) ? 'refused' : 'lost', message, { cause: error });
+      return new NotAppended('refused', error instanceof Error ? error.message : String(error), { cause: error });
     }
   }
-}
-
-/** Whether it is about this record. Without an answer of the stream, only a record that cannot be sent at all is. */
-function isRefusal(error: unknown): boolean {
-  if (!(error instanceof NatsError)) return true;
-  if (error.api_error) return errorCodeOf(error) !== OTHER_STREAM;
-  return UNSENDABLE.has(error.code);
 }

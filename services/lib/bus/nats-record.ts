@@ -1,4 +1,4 @@
-import { headers, type JsMsg, type Msg, type MsgHdrs } from 'nats';
+import { type JsMsg, type Msg, type MsgHdrs, MsgHdrsImpl } from 'nats';
 import type { LoggedEvent, LogRecord } from './event-log.ts';
 
 const BUCKETS = 64;
@@ -7,6 +7,7 @@ const SOURCE = 'Autosession-Source';
 const SOURCE_SEQ = 'Autosession-Source-Seq';
 const TYPE = 'Autosession-Type';
 const EVENT_ID = 'Nats-Msg-Id';
+const EXPECTED_STREAM = 'Nats-Expected-Stream';
 
 /** `autosession.<tenant>.<bucket>`: readers of some tenants or buckets need not see the rest. */
 export function subjectOf(prefix: string, { tenant, sessionId }: LogRecord): string {
@@ -20,14 +21,26 @@ function bucketOf(sessionId: string): number {
   return hash % BUCKETS;
 }
 
-/** What the payload does not have to be read for. The event's id goes as the message id. */
-export function headersOf(record: LogRecord): MsgHdrs {
-  const out = headers();
-  out.set(SESSION, record.sessionId);
-  out.set(SOURCE, record.source);
-  out.set(SOURCE_SEQ, String(record.sourceSeq));
-  out.set(TYPE, record.type);
-  return out;
+/**
+ * What the payload does not have to be read for, and the one stream that it may go to. The event's id goes as the message id.
+ * Throws on a value with a line break.
+ */
+export function headersOf(record: LogRecord, stream: string): MsgHdrs {
+  const values = {
+    [SESSION]: record.sessionId,
+    [SOURCE]: record.source,
+    [SOURCE_SEQ]: String(record.sourceSeq),
+    [TYPE]: record.type,
+    [EVENT_ID]: record.eventId,
+    [EXPECTED_STREAM]: stream,
+  };
+  const out: Record<string, string[]> = {};
+  for (const [name, value] of Object.entries(values)) {
+    if (/[\r\n]/.test(value)) throw new Error(`${name} contains a line break`);
+    out[name] = [value];
+  }
+  // names are written as they stand: to set them one by one brings each into its canonical form again
+  return MsgHdrsImpl.fromRecord(out);
 }
 
 /** The event of a delivered message. */
