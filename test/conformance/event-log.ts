@@ -16,16 +16,18 @@ export async function readTail(
   log: EventLog,
   after: bigint,
   enough: (events: readonly LoggedEvent[]) => boolean,
+  incarnation?: string,
 ): Promise<LoggedEvent[]> {
   const stop = new AbortController();
   const events: LoggedEvent[] = [];
-  for await (const batch of log.tail(after, stop.signal)) {
+  for await (const batch of log.tail(after, stop.signal, incarnation ?? (await log.bounds()).incarnation)) {
     events.push(...batch);
     if (enough(events)) stop.abort();
   }
   return events;
 }
 
+const reaches = (position: bigint) => (events: readonly LoggedEvent[]) => (events.at(-1)?.position ?? 0n) >= position;
 const numbers = (events: readonly LoggedEvent[]) => events.map(({ sourceSeq }) => sourceSeq);
 
 /** What every event log keeps. */
@@ -103,7 +105,8 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
 
     it('ends a tail that waits when it is told to', async () => {
       const stop = new AbortController();
-      const next = fixture.log.tail(0n, stop.signal)[Symbol.asyncIterator]().next();
+      const { incarnation } = await fixture.log.bounds();
+      const next = fixture.log.tail(0n, stop.signal, incarnation)[Symbol.asyncIterator]().next();
       stop.abort();
       expect((await next).done).toBe(true);
     });
@@ -112,7 +115,7 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       await append(...recordsOf('ses_a', 3));
       const { incarnation } = await fixture.log.bounds();
       const writer = await fixture.log.writer();
-      const tail = readTail(fixture.log, 3n, () => false);
+      const tail = readTail(fixture.log, 3n, () => false, incarnation);
       tail.catch(() => {});
       await fixture.wipe();
       const fresh = await fixture.other.bounds();
@@ -139,12 +142,35 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       expect(await append(record())).toEqual([1n]);
     });
 
+    it('gives each of several tails everything from its own place on', async () => {
+      await append(...recordsOf('ses_a', 400));
+      const { incarnation } = await fixture.log.bounds();
+      const from = [400n, 0n, 390n, 400n, 100n];
+      const tails = from.map((after) => readTail(fixture.log, after, reaches(700n), incarnation));
+      for (let part = 0; part < 3; part++) await append(...recordsOf(`ses_${part}`, 100));
+      const positions = (await Promise.all(tails)).map((events) => events.map(({ position }) => position));
+      expect(positions).toEqual(from.map((after) => upTo(700).map(BigInt).slice(Number(after))));
+    });
+
+    it('ends every tail when it was renewed', async () => {
+      await append(...recordsOf('ses_a', 3));
+      const { incarnation } = await fixture.log.bounds();
+      const tails = [0n, 2n, 3n].map((after) => readTail(fixture.log, after, () => false, incarnation));
+      const ends = Promise.allSettled(tails);
+      await readTail(fixture.log, 0n, reaches(3n), incarnation);
+      await (await fixture.log.writer()).renew();
+      await append(record());
+      for (const end of await ends) expect(end).toMatchObject({ reason: expect.any(LogChanged) });
+      expect(await readTail(fixture.log, 0n, reaches(1n))).toHaveLength(1);
+    });
+
     it('does not tail another log than the one that was meant, nor from behind its end', async () => {
       const stop = new AbortController();
-      const first = (after: bigint, incarnation?: string) =>
+      const { incarnation: present } = await fixture.log.bounds();
+      const first = (after: bigint, incarnation: string) =>
         fixture.log.tail(after, stop.signal, incarnation)[Symbol.asyncIterator]().next();
       await expect(first(0n, 'another')).rejects.toBeInstanceOf(LogChanged);
-      await expect(first(5n)).rejects.toBeInstanceOf(LogChanged);
+      await expect(first(5n, present)).rejects.toBeInstanceOf(LogChanged);
     });
 
     it('answers a ping', async () => {

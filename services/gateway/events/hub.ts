@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventLog, LogBounds, LoggedEvent } from '../../lib/bus/event-log.ts';
+import { Ring, type RingLimits } from '../../lib/bus/ring.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Cursor } from './cursor.ts';
-import { Ring, type RingLimits } from './ring.ts';
 import { type StreamEvent, streamEvent } from './stream-event.ts';
 import { type Take, Waiters } from './waiters.ts';
 
@@ -24,7 +24,7 @@ export interface Page {
 /** What a process knows of the log's newest part. */
 interface Tail {
   readonly incarnation: string;
-  readonly ring: Ring;
+  readonly ring: Ring<StreamEvent>;
 }
 
 export interface HubOptions {
@@ -129,7 +129,7 @@ export class EventHub implements AsyncDisposable {
     const { incarnation, last } = bounds;
     if (this.#tail && reaches(bounds, { incarnation: this.#tail.incarnation, position: this.#tail.ring.head }))
       return this.#tail;
-    return { incarnation, ring: new Ring(last, this.#limits) };
+    return { incarnation, ring: new Ring(last, this.#limits, ({ bytes }) => bytes) };
   }
 
   #add({ incarnation, ring }: Tail, records: readonly LoggedEvent[]): void {

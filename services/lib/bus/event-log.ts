@@ -82,10 +82,10 @@ export interface EventLog extends AsyncDisposable {
   read(after: bigint, limit: number): Promise<LoggedEvent[]>;
   /**
    * The records behind `after` in order, without gaps, in batches, and then those to come, until the signal aborts (the
-   * iterator then ends). Throws LogChanged when the log was made anew, is not `incarnation` (when given), or cannot go on
-   * from `after` without a gap; call bounds() and begin again.
+   * iterator then ends). Throws LogChanged when the log was made anew, is not `incarnation`, or cannot go on
+   * from `after` without a gap; call bounds() and begin again. The tails of a process share their records: read them only.
    */
-  tail(after: bigint, signal: AbortSignal, incarnation?: string): AsyncIterable<LoggedEvent[]>;
+  tail(after: bigint, signal: AbortSignal, incarnation: string): AsyncIterable<LoggedEvent[]>;
   /** Tells the relay of another process that records wait for it. Costs next to nothing and may be lost: the relay polls too. */
   ring(): void;
   /** Calls `hook` at the rings of other processes, from the next use of the log on. */

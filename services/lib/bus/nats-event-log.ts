@@ -6,6 +6,7 @@ import { type NatsLink, NatsLinks } from './nats-link.ts';
 import { NatsLogWriter } from './nats-log-writer.ts';
 import { openPull, pull } from './nats-pull.ts';
 import { NatsStream } from './nats-stream.ts';
+import { SharedTails } from './shared-tails.ts';
 
 const BATCH = 256;
 const FIRST_PAUSE_MS = 100;
@@ -43,6 +44,7 @@ class NatsEventLog implements EventLog {
   readonly #links: NatsLinks;
   readonly #stream: NatsStream;
   readonly #bell: NatsBell;
+  readonly #tails = new SharedTails(this.#tail.bind(this));
 
   constructor(links: NatsLinks, stream: NatsStream) {
     this.#links = links;
@@ -75,15 +77,18 @@ class NatsEventLog implements EventLog {
     throw new Error('NATS did not deliver what it announced');
   }
 
-  async *tail(after: bigint, signal: AbortSignal, incarnation?: string): AsyncIterable<LoggedEvent[]> {
+  tail(after: bigint, signal: AbortSignal, incarnation: string): AsyncIterable<LoggedEvent[]> {
+    return this.#tails.tail(after, signal, incarnation);
+  }
+
+  /** A tail with a reader at the server of its own, over all connections. */
+  async *#tail(after: bigint, signal: AbortSignal, incarnation: string): AsyncIterable<LoggedEvent[]> {
     let at = after;
-    let expected = incarnation;
     for (let failures = 0; !signal.aborted; ) {
       try {
         const { link, incarnation: found } = await this.#open();
-        expected ??= found;
-        if (found !== expected) throw new LogChanged('the event log was made anew');
-        for await (const batch of this.#follow(link, expected, at, signal)) {
+        if (found !== incarnation) throw new LogChanged('the event log was made anew');
+        for await (const batch of this.#follow(link, incarnation, at, signal)) {
           failures = 0;
           at = batch.at(-1)?.position ?? at;
           yield batch;

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import type { EventLog, LogBounds, LoggedEvent } from './event-log.ts';
 import { LogChanged } from './event-log.ts';
+import { SharedTails } from './shared-tails.ts';
 import { SqlEventLogStore } from './sql-event-log-store.ts';
 import { SqlLogWriter } from './sql-log-writer.ts';
 
@@ -23,6 +24,7 @@ class SqlEventLog implements EventLog {
   readonly name = 'SQL';
   readonly #store: SqlEventLogStore;
   readonly #bells = new Set<Bell>();
+  readonly #tails = new SharedTails(this.#tail.bind(this));
 
   constructor(store: SqlEventLogStore) {
     this.#store = store;
@@ -41,16 +43,19 @@ class SqlEventLog implements EventLog {
     return (await this.#store.read(after, limit)).records;
   }
 
-  async *tail(after: bigint, signal: AbortSignal, incarnation?: string): AsyncIterable<LoggedEvent[]> {
+  tail(after: bigint, signal: AbortSignal, incarnation: string): AsyncIterable<LoggedEvent[]> {
+    return this.#tails.tail(after, signal, incarnation);
+  }
+
+  /** A tail with statements of its own. */
+  async *#tail(after: bigint, signal: AbortSignal, incarnation: string): AsyncIterable<LoggedEvent[]> {
     const bell = new Bell();
     this.#bells.add(bell);
     try {
-      let expected = incarnation;
       let at = after;
       while (!signal.aborted) {
         const page = await this.#store.read(at, BATCH);
-        expected ??= page.incarnation;
-        if (page.incarnation !== expected) throw new LogChanged('the event log was made anew');
+        if (page.incarnation !== incarnation) throw new LogChanged('the event log was made anew');
         const [first] = page.records;
         if (first ? first.position !== at + 1n : page.last !== at)
           throw new LogChanged(`the event log does not go on behind ${at}`);

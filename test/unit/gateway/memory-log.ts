@@ -1,7 +1,7 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Event, EventSchema, Source } from '../../../gen/autosession/event/v1/event_pb.js';
-import type { EventLog, LogBounds, LoggedEvent } from '../../../services/lib/bus/event-log.ts';
+import { type EventLog, type LogBounds, LogChanged, type LoggedEvent } from '../../../services/lib/bus/event-log.ts';
 
 /** An event log in memory that can be cut off, trimmed and made anew. */
 export class MemoryLog implements EventLog {
@@ -73,11 +73,12 @@ export class MemoryLog implements EventLog {
     try {
       while (!signal.aborted) {
         this.#assertUp();
-        if (this.#incarnation !== incarnation || at < this.#before) throw new Error('the log is another one');
+        if (this.#incarnation !== incarnation || at < this.#before) throw new LogChanged('the log is another one');
+        const change = this.#change(signal); // before the look, which may miss what comes meanwhile
         const records = await this.read(at, 100);
         at = records.at(-1)?.position ?? at;
         if (records.length > 0) yield records;
-        else await this.#change(signal);
+        else await change;
       }
     } finally {
       this.tails -= 1;
@@ -112,6 +113,7 @@ export class MemoryLog implements EventLog {
 
   #change(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
       const done = () => {
         this.#wakes.delete(done);
         resolve();

@@ -10,9 +10,9 @@ import { MessageService } from '../../../gen/autosession/message/v1/message_serv
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { EventHub } from '../../../services/gateway/events/hub.ts';
-import type { RingLimits } from '../../../services/gateway/events/ring.ts';
 import { watchEvents } from '../../../services/gateway/events/watch-events.ts';
 import type { EventLog } from '../../../services/lib/bus/event-log.ts';
+import type { RingLimits } from '../../../services/lib/bus/ring.ts';
 import { systemClock } from '../../../services/lib/clock.ts';
 import { createDirectory } from '../../../services/lib/directory.ts';
 import { ErrorReason, refuse } from '../../../services/lib/errors/refuse.ts';

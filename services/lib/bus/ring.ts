@@ -1,23 +1,23 @@
-import type { StreamEvent } from './stream-event.ts';
-
 export interface RingLimits {
   readonly events: number;
   readonly bytes: number;
 }
 
 /** The newest events of a log: everything in (from, head], without gaps. */
-export class Ring {
+export class Ring<T extends { readonly position: bigint }> {
   readonly #limits: RingLimits;
-  #events: StreamEvent[] = [];
+  readonly #bytesOf: (event: T) => number;
+  #events: T[] = [];
   /** Where the kept part of #events begins; the rest is cut off now and then. */
   #start = 0;
   #bytes = 0;
   #from: bigint;
   #head: bigint;
 
-  /** An empty ring at the position `at`. */
-  constructor(at: bigint, limits: RingLimits) {
+  /** An empty ring at the position `at`; `bytesOf` says what an event takes in memory, roughly. */
+  constructor(at: bigint, limits: RingLimits, bytesOf: (event: T) => number) {
     this.#limits = limits;
+    this.#bytesOf = bytesOf;
     this.#from = at;
     this.#head = at;
   }
@@ -32,14 +32,14 @@ export class Ring {
     return position >= this.#from && position <= this.#head;
   }
 
-  /** Adds the next events of the log, and drops the oldest beyond the limits. */
-  add(events: readonly StreamEvent[], head: bigint): void {
+  /** Adds the next events of the log, and drops the oldest beyond the limits, except for the newest `keep`. */
+  add(events: readonly T[], head: bigint, keep = 0): void {
     for (const event of events) {
       this.#events.push(event);
-      this.#bytes += event.bytes;
+      this.#bytes += this.#bytesOf(event);
     }
     this.#head = head;
-    while (this.#events.length - this.#start > this.#limits.events || this.#bytes > this.#limits.bytes) this.#drop();
+    while (this.#isOver && this.#events.length - this.#start > keep) this.#drop();
     if (this.#start > this.#limits.events) {
       this.#events = this.#events.slice(this.#start);
       this.#start = 0;
@@ -47,7 +47,7 @@ export class Ring {
   }
 
   /** At most `limit` events behind `position`, which the ring must cover. */
-  after(position: bigint, limit: number): StreamEvent[] {
+  after(position: bigint, limit: number): T[] {
     let low = this.#start;
     let high = this.#events.length;
     while (low < high) {
@@ -58,10 +58,14 @@ export class Ring {
     return this.#events.slice(low, low + limit);
   }
 
+  get #isOver(): boolean {
+    return this.#events.length - this.#start > this.#limits.events || this.#bytes > this.#limits.bytes;
+  }
+
   #drop(): void {
     const oldest = this.#events[this.#start];
     if (!oldest) return;
-    this.#bytes -= oldest.bytes;
+    this.#bytes -= this.#bytesOf(oldest);
     this.#from = oldest.position;
     this.#start += 1;
   }
