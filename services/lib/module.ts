@@ -42,7 +42,8 @@ export interface Directory {
 
 /**
  * What a module does on an event. It may see an event twice, and must then lead to the same state. It runs in the system's
- * context of the event's tenant. A throw is tried again and then parks the session's events for this consumer.
+ * context of the event's tenant. A throw is tried again and then parks the session's events for this consumer. The event is
+ * shared with the other consumers and the streams of the process: it must not be changed.
  */
 export type EventHandler = (event: Event) => Promise<void>;
 

@@ -1,9 +1,10 @@
-import { create, fromBinary } from '@bufbuild/protobuf';
-import { type Event, EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
+import { create } from '@bufbuild/protobuf';
+import type { Event } from '../../../gen/autosession/event/v1/event_pb.js';
 import {
   type WatchEventsResponse,
   WatchEventsResponseSchema,
 } from '../../../gen/autosession/event/v1/event_service_pb.js';
+import { eventIn } from '../../lib/bus/event-in.ts';
 import type { LoggedEvent } from '../../lib/bus/event-log.ts';
 import type { FrameType } from '../sse/frame.ts';
 import { frameTypes } from '../sse/frames.ts';
@@ -25,18 +26,24 @@ export interface StreamEvent {
   readonly bytes: number;
 }
 
-/** Reads a record of the log and takes out what only senders may see. Throws on a payload that is no event. */
-export function streamEvent({ position, tenant, payload }: LoggedEvent, incarnation: string): StreamEvent {
-  const event = withoutContent(fromBinary(EventSchema, payload));
+/** Reads a record of the log and leaves out what only senders may see. Throws on a payload that is no event. */
+export function streamEvent(record: LoggedEvent, incarnation: string): StreamEvent {
+  const { position, tenant, payload } = record;
+  const event = withoutContent(eventIn(record));
   const cursor = writeCursor({ incarnation, position });
   const response = create(WatchEventsResponseSchema, { cursor, kind: { case: 'event', value: event } });
   const line = lineOf(event);
   return { position, tenant, event, line, types: frameTypes(event), response, bytes: payload.length };
 }
 
+/** The event itself is the consumers' as well. */
 function withoutContent(event: Event): Event {
   const { payload } = event;
-  if (payload.case === 'sessionCreated') payload.value.task = undefined;
-  if (payload.case === 'taskChanged' && payload.value.task) payload.value.task.sendContent = '';
+  if (payload.case === 'sessionCreated')
+    return { ...event, payload: { case: payload.case, value: { ...payload.value, task: undefined } } };
+  if (payload.case === 'taskChanged' && payload.value.task) {
+    const task = { ...payload.value.task, sendContent: '' };
+    return { ...event, payload: { case: payload.case, value: { ...payload.value, task } } };
+  }
   return event;
 }

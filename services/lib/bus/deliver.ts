@@ -1,10 +1,9 @@
-import { fromBinary } from '@bufbuild/protobuf';
-import { EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
 import { backoff, pause } from '../bell.ts';
 import { inContext, systemContext } from '../context.ts';
 import { failpoint } from '../failpoints.ts';
 import type { EventHandler, RunningModule } from '../module.ts';
 import { typeName } from '../outbox/outbox.ts';
+import { eventIn } from './event-in.ts';
 import type { LogRecord } from './event-log.ts';
 
 export type Handlers = NonNullable<RunningModule['consumes']>;
@@ -49,7 +48,7 @@ export class Deliverer {
   }
 
   async #run(handler: EventHandler, record: LogRecord): Promise<void> {
-    const event = fromBinary(EventSchema, record.payload);
+    const event = eventIn(record);
     const context = { ...systemContext(record.tenant, record.eventId), deadline: Date.now() + HANDLER_MS };
     await inContext(context, () => handler(event));
   }
