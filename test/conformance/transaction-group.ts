@@ -17,6 +17,7 @@ interface Row {
 }
 interface Tables {
   grouped: Row;
+  names: { name: string; value: number };
 }
 type Tx = Executor<Tables>;
 
@@ -24,10 +25,20 @@ const table: Migration = {
   name: '001_grouped',
   statements: (c) => [
     `CREATE TABLE grouped (id ${c.id} NOT NULL PRIMARY KEY, slot ${c.id} NOT NULL UNIQUE, count ${c.int} NOT NULL) ${c.table}`,
+    `CREATE TABLE names (name ${c.id} NOT NULL PRIMARY KEY, value ${c.int} NOT NULL) ${c.table}`,
   ],
 };
 
 const insert = prepared((db: Tx, { row }: { row: Row }) => db.insertInto('grouped').values(row));
+/** A row whose count is read from a name that has to be there. */
+const insertNamed = prepared((db: Tx, { id, name }: { id: string; name: string }) =>
+  db.insertInto('grouped').values({
+    id,
+    slot: id,
+    count: (eb) => eb.selectFrom('names').select('value').where('name', '=', name),
+  }),
+);
+const insertName = prepared((db: Tx, { row }: { row: Tables['names'] }) => db.insertInto('names').values(row));
 const byId = prepared((db: Tx, { id }: { id: string }) => db.selectFrom('grouped').selectAll().where('id', '=', id));
 const byIds = prepared(
   (db: Tx, { ids, least }: { ids: readonly string[]; least: number }) =>
@@ -343,6 +354,22 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
         return await read(tx, mine.id);
       });
       expect(await Promise.all([share((tx) => read(tx, other.id)), writing])).toEqual([0, 7]);
+    });
+
+    test('do not write a row in front of what it is made from', async () => {
+      const works = Array.from({ length: 4 }, (_, value) => ({ ...row(), name: `name-${next}`, value }));
+      await insertName(db.of(), { row: { name: works[0]!.name, value: 0 } });
+      const before = shared();
+      await Promise.all(
+        works.map(({ id, name, value }) =>
+          share(async (tx) => {
+            if (value > 0) await insertName.later(tx, { row: { name, value } });
+            await insertNamed.later(tx, { id, name });
+          }),
+        ),
+      );
+      expect(shared() - before).toBe(1);
+      expect(await Promise.all(works.map(async ({ id }) => (await stored(id))?.count))).toEqual([0, 1, 2, 3]);
     });
 
     test('write rows that are there and rows that are not in one way', async () => {

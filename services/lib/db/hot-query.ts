@@ -4,6 +4,8 @@ import type { CompiledQuery } from 'kysely';
 export interface HotQuery extends CompiledQuery {
   /** It only reads, and locks nothing. */
   readonly isPlainRead: boolean;
+  /** The table that it has to do with, of a write that reads nothing else; undefined for all others. */
+  readonly writes?: string;
   readonly insert?: InsertText;
   /** Of a read that can be asked together with others of its kind. */
   readonly joint?: JointRead;
@@ -31,12 +33,15 @@ export interface JointRead {
 
 const INSERT = /^((?:insert|replace) into .*? values )(.*?)( on (?:duplicate key update|conflict) .*)?$/s;
 
+const WRITTEN = /^(?:(?:insert|replace) into|update|delete from) [`"](\w+)/;
+
 /** Looks at the text of a statement, once for all of its runs. */
 export function hotQuery(query: CompiledQuery): HotQuery {
   const { sql } = query;
   const isPlainRead = /^select /.test(sql) && !/ for update$/.test(sql);
   const [, into, rows = '', orElse = ''] = INSERT.exec(sql) ?? [];
-  return { ...query, isPlainRead, insert: into === undefined ? undefined : { into, rows, orElse } };
+  const [, writes] = /\bselect\b/i.test(sql) ? [] : (WRITTEN.exec(sql) ?? []);
+  return { ...query, isPlainRead, writes, insert: into === undefined ? undefined : { into, rows, orElse } };
 }
 
 /** The statement as a hot one, if it is. */

@@ -4,6 +4,7 @@ import type { Connection } from './connection.ts';
 import type { SqlCounts } from './counts.ts';
 import { asHot, type JointRead } from './hot-query.ts';
 import { Insert, JointRequest, quiet, type Request, type Statement } from './mysql-requests.ts';
+import { Places } from './places.ts';
 
 /** Above innodb_lock_wait_timeout: a server that answers at all answers by then. */
 const STATEMENT_MS = 20_000;
@@ -36,9 +37,7 @@ class MysqlConnection implements Connection {
   readonly #inserts = new Map<string, Insert>();
   /** Reads that wait, by their kind, since the last write: others may join them. */
   readonly #reads = new Map<string, JointRequest>();
-  /** How many statements were asked for, and the number of each flow's last one. */
-  #places = 0;
-  readonly #last = new Map<object, number>();
+  readonly #places = new Places();
   #isToSend = false;
   /** Whether the server is at work for it: what is asked for meanwhile goes with the next request. */
   #isAsking = false;
@@ -54,7 +53,7 @@ class MysqlConnection implements Connection {
 
   async execute<R>(query: CompiledQuery, flow: object = this): Promise<QueryResult<R>> {
     const hot = asHot(query);
-    this.#place(flow);
+    this.#places.next(flow, hot?.writes);
     if (hot?.joint) return resultOf<R>(await this.#askJointly(hot.joint));
     if (!hot?.isPlainRead) this.#reads.clear();
     this.#counts.statements += 1;
@@ -64,15 +63,12 @@ class MysqlConnection implements Connection {
   async executeLater(query: CompiledQuery, flow: object = this): Promise<void> {
     if (this.#failed) throw this.#failed.error;
     this.#reads.clear(); // what is read from here on has to see it
-    const { insert } = asHot(query) ?? {};
+    const { insert, writes } = asHot(query) ?? {};
     const open = insert && this.#inserts.get(Insert.kind(insert));
-    // not in front of what the same flow did before
-    if (open && open.place >= (this.#last.get(flow) ?? 0)) {
-      this.#last.set(flow, open.place);
-      return open.add(insert.rows, query.parameters);
-    }
+    // not in front of what the same flow did to that table, or read, before
+    if (open && open.place >= this.#places.last(flow, writes)) return open.add(insert.rows, query.parameters);
     this.#counts.statements += 1;
-    const place = this.#place(flow);
+    const place = this.#places.next(flow, writes);
     if (!insert) return void this.#waiting.push({ ...query, ...quiet });
     const request = new Insert(insert, query.parameters, place);
     this.#inserts.set(Insert.kind(insert), request);
@@ -101,13 +97,6 @@ class MysqlConnection implements Connection {
 
   release(): void {
     this.#connection.release();
-  }
-
-  /** The number of the next statement, which is the flow's last. */
-  #place(flow: object): number {
-    this.#places += 1;
-    this.#last.set(flow, this.#places);
-    return this.#places;
   }
 
   #take(): Request[] {
