@@ -245,6 +245,15 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
       for (const { id } of counters) expect((await stored(id))?.count).toBe(30);
     });
 
+    test('begin tenant by tenant, so that all processes lock in one order', async () => {
+      const begun: string[] = [];
+      const works = ['t2', 't1', 't3', 't1'].map((tenant) =>
+        inContext(systemContext(tenant, tenant), () => share(async () => begun.push(tenant))),
+      );
+      await Promise.all(works);
+      expect(begun).toEqual(['t1', 't1', 't2', 't3']);
+    });
+
     test('that reserve the same row come in their order: whoever comes later is not served first', async () => {
       const served: string[] = [];
       const come: Promise<unknown>[] = [];
