@@ -5,7 +5,7 @@ import type { Backend } from './database.ts';
 /** At most so many reads go in one request. */
 const MOST = 32;
 /** Requests under way at a time: what comes meanwhile goes together in the next. */
-const AT_A_TIME = 1;
+const AT_A_TIME = 2;
 
 interface Read {
   readonly query: CompiledQuery;
