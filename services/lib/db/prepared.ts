@@ -147,6 +147,7 @@ function padded<P extends object>(values: Values<P>): Values<P> {
 }
 
 interface LongRows {
+  readonly values: object;
   readonly name: string;
   readonly rows: readonly object[];
 }
@@ -154,15 +155,15 @@ interface LongRows {
 /** A list of many rows. */
 function longRows(values: object): LongRows | undefined {
   for (const [name, value] of Object.entries(values))
-    if (Array.isArray(value) && value.length > LONGEST_LIST && isRow(value[0])) return { name, rows: value };
+    if (Array.isArray(value) && value.length > LONGEST_LIST && isRow(value[0])) return { values, name, rows: value };
 }
 
 /** The insert of one row, with many; undefined for anything else. */
-function withRows({ query, pick }: Compiled, { name, rows }: LongRows): CompiledQuery | undefined {
+function withRows({ query, pick }: Compiled, { values, name, rows }: LongRows): CompiledQuery | undefined {
   const { insert } = query;
   if (!insert) return undefined;
   const many = Array(rows.length).fill(insert.rows).join(', ');
-  const parameters = rows.flatMap((row) => pick.map((value) => value({ [name]: [row] })));
+  const parameters = rows.flatMap((row) => pick.map((value) => value({ ...values, [name]: [row] })));
   return {
     ...query,
     sql: insert.into + many + insert.orElse,

@@ -56,7 +56,7 @@ const selectWaiting = prepared((db: Executor<RelayTables>, { now, limit }: { now
             .whereRef('parked.tenant', '=', 'outbox.tenant')
             .whereRef('parked.session_id', '=', 'outbox.session_id')
             .whereRef('parked.position', '<=', 'outbox.position')
-            .where('parked.published_at', 'is', null)
+            // what is published is never parked any more: to ask for that too leads SQLite along the whole backlog for every row
             .where('parked.retry_at', '>', now),
         ),
       ),

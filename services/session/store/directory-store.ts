@@ -124,10 +124,14 @@ function oneOf(eb: ExpressionBuilder<{ w: DirectoryAliasRow }, 'w'>, wanted: Wan
     ['account', ['id', 'nick'], wanted.nicks],
   ];
   const asked = choices.filter(([, , values]) => values.length > 0);
+  // the whole key in each choice: SQLite would otherwise walk along all names of the platform
   const some = asked.map(([side, kinds, values]) =>
-    eb.and([eb('w.side', '=', side), eb('w.kind', 'in', kinds), eb('w.value', 'in', values)]),
+    eb.and([
+      ...[eb('w.tenant', '=', wanted.tenant), eb('w.platform', '=', wanted.platform), eb('w.side', '=', side)],
+      ...[eb('w.kind', 'in', kinds), eb('w.value', 'in', values)],
+    ]),
   );
-  return eb.and([eb('w.tenant', '=', wanted.tenant), eb('w.platform', '=', wanted.platform), eb.or(some)]);
+  return eb.or(some);
 }
 
 function entryAliases(db: Executor<SessionTables>) {
