@@ -11,6 +11,7 @@ import { type MariadbServer, mariadb } from '../servers.ts';
 import { createDatabase, stackAvailable } from '../stack.ts';
 import { type DatabaseFixture, databaseConformance } from './database.ts';
 import { migrationConformance } from './migrations.ts';
+import { sharedReadsConformance } from './shared-reads.ts';
 import { transactionGroupConformance } from './transaction-group.ts';
 
 const reasonOf = (error: unknown) => errorInfo(error)?.reason ?? error;
@@ -37,6 +38,7 @@ describe.runIf(stackAvailable)('with a server', () => {
   databaseConformance('MariaDB', twoWays);
   migrationConformance('MariaDB', twoWays);
   transactionGroupConformance('MariaDB', twoWays);
+  sharedReadsConformance('MariaDB', twoWays);
 
   describe('a connection to MariaDB', () => {
     test('has its settings from its first statement on, every one of them', async () => {

@@ -1,59 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { inContext, maybeContext, systemContext } from '../../services/lib/context.ts';
-import type { Database, Executor } from '../../services/lib/db/database.ts';
+import type { Database } from '../../services/lib/db/database.ts';
 import { lockRow } from '../../services/lib/db/lock-row.ts';
-import { type Migration, migrate } from '../../services/lib/db/migrate.ts';
+import { migrate } from '../../services/lib/db/migrate.ts';
 import { afterCommit, outsideTransaction, reserve } from '../../services/lib/db/open-transaction.ts';
-import { prepared } from '../../services/lib/db/prepared.ts';
-import { orUpdate } from '../../services/lib/db/upsert.ts';
 import { arm } from '../../services/lib/failpoints.ts';
 import type { DatabaseFixture } from './database.ts';
-
-interface Row {
-  id: string;
-  slot: string;
-  count: number;
-}
-interface Tables {
-  grouped: Row;
-  names: { name: string; value: number };
-}
-type Tx = Executor<Tables>;
-
-const table: Migration = {
-  name: '001_grouped',
-  statements: (c) => [
-    `CREATE TABLE grouped (id ${c.id} NOT NULL PRIMARY KEY, slot ${c.id} NOT NULL UNIQUE, count ${c.int} NOT NULL) ${c.table}`,
-    `CREATE TABLE names (name ${c.id} NOT NULL PRIMARY KEY, value ${c.int} NOT NULL) ${c.table}`,
-  ],
-};
-
-const insert = prepared((db: Tx, { row }: { row: Row }) => db.insertInto('grouped').values(row));
-/** A row whose count is read from a name that has to be there. */
-const insertNamed = prepared((db: Tx, { id, name }: { id: string; name: string }) =>
-  db.insertInto('grouped').values({
-    id,
-    slot: id,
-    count: (eb) => eb.selectFrom('names').select('value').where('name', '=', name),
-  }),
-);
-const insertName = prepared((db: Tx, { row }: { row: Tables['names'] }) => db.insertInto('names').values(row));
-const byId = prepared((db: Tx, { id }: { id: string }) => db.selectFrom('grouped').selectAll().where('id', '=', id));
-const byIds = prepared(
-  (db: Tx, { ids, least }: { ids: readonly string[]; least: number }) =>
-    db.selectFrom('grouped').selectAll().where('id', 'in', ids).where('count', '>=', least).orderBy('id'),
-  { by: 'ids', column: 'id' },
-);
-const put = prepared((db: Tx, { row }: { row: Row }, dialect) =>
-  orUpdate(db.insertInto('grouped').values(row), dialect, { key: ['id'], columns: Object.keys(row) }),
-);
-const setCount = prepared((db: Tx, { id, count }: { id: string; count: number }) =>
-  db.updateTable('grouped').set({ count }).where('id', '=', id),
-);
-const setSlot = prepared((db: Tx, { id, slot }: { id: string; slot: string }) =>
-  db.updateTable('grouped').set({ slot }).where('id', '=', id),
-);
+import {
+  byId,
+  byIds,
+  insert,
+  insertName,
+  insertNamed,
+  put,
+  type Row,
+  setCount,
+  setSlot,
+  type Tables,
+  type Tx,
+  table,
+} from './grouped-table.ts';
 
 /** What works that share a transaction can rely on, over either database. */
 export function transactionGroupConformance(name: string, open: () => Promise<DatabaseFixture>): void {
@@ -393,46 +360,6 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
       const works = [share(async () => db.of()), share(async () => 'free')];
       expect(await outcomes(works)).toEqual(['rejected', 'fulfilled']);
       await expect(share(() => share(async () => {}))).rejects.toThrow('inside a database transaction');
-    });
-  });
-
-  describe(`reads that share a request on ${name}`, () => {
-    let fixture: DatabaseFixture;
-    beforeAll(async () => {
-      fixture = await open();
-      await migrate(fixture.db, [{ owner: 'group', steps: [table] }], 0);
-      return () => fixture[Symbol.asyncDispose]();
-    });
-    const broken = prepared((db: Executor, { id }: { id: string }) =>
-      db.selectFrom('not_there').selectAll().where('id', '=', id),
-    );
-
-    test('are answered each by itself, however many there are', async () => {
-      const { db } = fixture;
-      const ids = Array.from({ length: 100 }, (_, n) => `read-${n}`);
-      await Promise.all(ids.map((id) => insert(db.of(), { row: { id, slot: id, count: 0 } })));
-      const found = await Promise.all(ids.map(async (id) => (await byId(db.of(), { id })).rows.map((row) => row.id)));
-      expect(found).toEqual(ids.map((id) => [id]));
-    });
-
-    test('are not disturbed by one that fails', async () => {
-      const { db } = fixture;
-      const failing = broken(db.of(), { id: 'x' });
-      const reads = [byId(db.of(), { id: 'read-1' }), byId(db.of(), { id: 'read-2' })];
-      await expect(failing).rejects.toThrow(/not_there/);
-      expect((await Promise.all(reads)).map(({ rows }) => rows[0]?.id)).toEqual(['read-1', 'read-2']);
-    });
-
-    test('see what was committed before they were asked for', async () => {
-      const { db } = fixture;
-      for (let count = 1; count <= 20; count++) {
-        const others = Promise.all([byId(db.of(), { id: 'read-3' }), byId(db.of(), { id: 'read-4' })]);
-        await db.transaction<Tables, unknown>('count', (tx) => setCount(tx, { id: 'read-5', count }), {
-          group: 'test',
-        });
-        expect((await byId(db.of(), { id: 'read-5' })).rows[0]?.count).toBe(count);
-        await others;
-      }
     });
   });
 }

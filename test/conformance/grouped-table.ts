@@ -1,0 +1,51 @@
+import type { Executor } from '../../services/lib/db/database.ts';
+import type { Migration } from '../../services/lib/db/migrate.ts';
+import { prepared } from '../../services/lib/db/prepared.ts';
+import { orUpdate } from '../../services/lib/db/upsert.ts';
+
+export interface Row {
+  id: string;
+  slot: string;
+  count: number;
+}
+export interface Tables {
+  grouped: Row;
+  names: { name: string; value: number };
+}
+export type Tx = Executor<Tables>;
+
+export const table: Migration = {
+  name: '001_grouped',
+  statements: (c) => [
+    `CREATE TABLE grouped (id ${c.id} NOT NULL PRIMARY KEY, slot ${c.id} NOT NULL UNIQUE, count ${c.int} NOT NULL) ${c.table}`,
+    `CREATE TABLE names (name ${c.id} NOT NULL PRIMARY KEY, value ${c.int} NOT NULL) ${c.table}`,
+  ],
+};
+
+export const insert = prepared((db: Tx, { row }: { row: Row }) => db.insertInto('grouped').values(row));
+/** A row whose count is read from a name that has to be there. */
+export const insertNamed = prepared((db: Tx, { id, name }: { id: string; name: string }) =>
+  db.insertInto('grouped').values({
+    id,
+    slot: id,
+    count: (eb) => eb.selectFrom('names').select('value').where('name', '=', name),
+  }),
+);
+export const insertName = prepared((db: Tx, { row }: { row: Tables['names'] }) => db.insertInto('names').values(row));
+export const byId = prepared((db: Tx, { id }: { id: string }) =>
+  db.selectFrom('grouped').selectAll().where('id', '=', id),
+);
+export const byIds = prepared(
+  (db: Tx, { ids, least }: { ids: readonly string[]; least: number }) =>
+    db.selectFrom('grouped').selectAll().where('id', 'in', ids).where('count', '>=', least).orderBy('id'),
+  { by: 'ids', column: 'id' },
+);
+export const put = prepared((db: Tx, { row }: { row: Row }, dialect) =>
+  orUpdate(db.insertInto('grouped').values(row), dialect, { key: ['id'], columns: Object.keys(row) }),
+);
+export const setCount = prepared((db: Tx, { id, count }: { id: string; count: number }) =>
+  db.updateTable('grouped').set({ count }).where('id', '=', id),
+);
+export const setSlot = prepared((db: Tx, { id, slot }: { id: string; slot: string }) =>
+  db.updateTable('grouped').set({ slot }).where('id', '=', id),
+);
