@@ -169,8 +169,10 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     service.clock.advance(60_000);
     await service.deliver();
     const told = receiver.requests.map(({ body }) => JSON.parse(body) as { reminder_id: string; count: number });
-    expect(told.map(({ count }) => count)).toEqual([1, 1, 4]);
-    expect(told[0]?.reminder_id).toBe(told[1]?.reminder_id);
+    const first = told[0]?.reminder_id;
+    // the second try of the one and the first of the other go out side by side
+    expect(told.filter(({ reminder_id }) => reminder_id === first).map(({ count }) => count)).toEqual([1, 1]);
+    expect(told.filter(({ reminder_id }) => reminder_id !== first).map(({ count }) => count)).toEqual([4]);
   });
 
   it('delivers again, under the same id, when it ends between the yes and the note of it', async () => {
