@@ -1,12 +1,10 @@
 import type { Clock } from '../lib/clock.ts';
 import { currentTenant } from '../lib/context.ts';
-import type { Executor } from '../lib/db/database.ts';
 import type { Ids } from '../lib/ids.ts';
 import type { Logger } from '../lib/log.ts';
 import { Recently } from '../lib/recently.ts';
 import type { Alias } from './domain/parties.ts';
 import type { DirectoryStore } from './store/directory-store.ts';
-import type { SessionTables } from './store/schema.ts';
 
 /** A shop as a caller names it; at least one of the two is set. */
 export interface ShopNames {
@@ -41,9 +39,9 @@ export class Parties {
     this.#logger = deps.logger;
   }
 
-  /** The aliases that are known of a shop, and of the account with this id; by `db` when it is given. */
-  find(platform: string, shop: ShopNames, accountId: string, db?: Executor<SessionTables>): Promise<Alias[]> {
-    return this.#store.find(currentTenant(), platform, wantedOf(shop, accountId), db);
+  /** The aliases that are known of a shop, and of the account with this id. */
+  find(platform: string, shop: ShopNames, accountId: string): Promise<Alias[]> {
+    return this.#store.find(currentTenant(), platform, wantedOf(shop, accountId));
   }
 
   /**

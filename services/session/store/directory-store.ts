@@ -27,15 +27,10 @@ export class DirectoryStore {
   }
 
   /** The known ones of some aliases, in one statement. */
-  async find(
-    tenant: string,
-    platform: string,
-    wanted: Partial<WantedAliases>,
-    db = this.#db.of<SessionTables>(),
-  ): Promise<Alias[]> {
+  async find(tenant: string, platform: string, wanted: Partial<WantedAliases>): Promise<Alias[]> {
     const values = { tenant, platform, ...nothing, ...wanted };
     if (Object.values(wanted).every((some) => some.length === 0)) return [];
-    return (await selectWanted(db, values)).rows.map(aliasOf);
+    return (await selectWanted(this.#db.of(), values)).rows.map(aliasOf);
   }
 
   /** All aliases of the accounts and shops that have one of some aliases, the oldest first, in one statement. */

@@ -65,18 +65,13 @@ export class SessionStore {
   }
 
   /** The open sessions of (account, shop) and of the shop's unknown account: at most two. */
-  async findOpen(
-    tenant: string,
-    accountKey: string | undefined,
-    shopKey: string,
-    db = this.#tables(),
-  ): Promise<SessionRecord[]> {
-    return records(await onSlots(db, { tenant, slots: slots(accountKey, shopKey) }));
+  async findOpen(tenant: string, accountKey: string | undefined, shopKey: string): Promise<SessionRecord[]> {
+    return records(await onSlots(this.#tables(), { tenant, slots: slots(accountKey, shopKey) }));
   }
 
   /** The ids of what was opened or taken by a request with this hash, the newest first. */
-  async findServed(tenant: string, hash: string, db = this.#tables()): Promise<string[]> {
-    const { rows } = await servedBy(db, { tenant, hashes: [hash] });
+  async findServed(tenant: string, hash: string): Promise<string[]> {
+    const { rows } = await servedBy(this.#tables(), { tenant, hashes: [hash] });
     const newestFirst = rows.toSorted((a, b) => (a.created_at < b.created_at ? 1 : -1));
     return [...new Set(newestFirst.map((row) => row.session_id))].slice(0, SAME_HASH);
   }
