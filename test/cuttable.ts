@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { reservePort } from './reserve-port.ts';
 
 /** A TCP port that leads to another one, until it is cut or frozen. */
 export interface Cuttable extends AsyncDisposable {
@@ -42,8 +43,8 @@ export async function cuttable(target: number): Promise<Cuttable> {
     for (const socket of sockets) socket.resetAndDestroy();
     await closed;
   };
-  await listen(0);
-  const { port } = server.address() as { port: number };
+  const port = await reservePort();
+  await listen(port);
   return {
     port,
     cut,

@@ -3,7 +3,7 @@ import { loadConfig } from '../services/lib/load-config.ts';
 import { createLogger } from '../services/lib/log.ts';
 import { placeModules } from '../services/lib/placement.ts';
 import { type RunningProcess, startProcess } from '../services/lib/process.ts';
-import { freePort } from './free-port.ts';
+import { reservePort } from './reserve-port.ts';
 import { type RestClient, restClient } from './rest-client.ts';
 import { nats, redis } from './servers.ts';
 import { createDatabase } from './stack.ts';
@@ -32,7 +32,7 @@ export async function startPlaced(...targets: Target[]): Promise<{ processes: Pl
   stack.use(queue);
   stack.use(events);
   const ports: number[] = [];
-  while (ports.length < places.length) ports.push(await freePort());
+  while (ports.length < places.length) ports.push(await reservePort());
   const env = {
     ...{ MYSQL_URL: mysqlUrl, REDIS_URL: queue.url, NATS_URL: events.url, AUTOSESSION_HTTP_PORT: '0' },
     ...{ LOG_LEVEL: 'warn', AUTOSESSION_INTERNAL_SECRET: randomBytes(24).toString('hex') },

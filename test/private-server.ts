@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from './free-port.ts';
+import { reservePort } from './reserve-port.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** A server of a test's own on a loopback port, with its data in a temporary folder. It ends with this process, even a killed one. */
@@ -73,10 +73,10 @@ export class PrivateServer {
     return this.#port;
   }
 
-  /** Somebody may take the port between the look and the server's bind: then the server ends, and another one is tried. */
+  /** A program outside the tests may take the port before the server does: the server ends then, and gets another port. */
   async #findPort(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      this.#port = await freePort();
+      this.#port = await reservePort();
       try {
         return await this.run();
       } catch (error) {

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { answers, freePorts } from '../system/service-process.ts';
+import { answers, reservePorts } from '../system/service-process.ts';
 
 const LONGEST_MS = 60_000;
 
@@ -17,7 +17,7 @@ export async function startTime(starts: number): Promise<number> {
 
 async function oneStart(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'auto-session-start-'));
-  const ports = await freePorts();
+  const ports = await reservePorts();
   const none = { MYSQL_URL: '', REDIS_URL: '', REDIS_HOST: '', NATS_URL: '' };
   const start = performance.now();
   const child = spawn('npm', ['start', '--silent'], {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '../../test/free-port.ts';
+import { reservePort } from '../../test/reserve-port.ts';
 
 const READY_MS = 60_000;
 const main = fileURLToPath(new URL('../../services/main.ts', import.meta.url));
@@ -20,8 +20,8 @@ export interface Ports {
   readonly rpc: number;
 }
 
-export async function freePorts(): Promise<Ports> {
-  return { http: await freePort(), rpc: await freePort() };
+export async function reservePorts(): Promise<Ports> {
+  return { http: await reservePort(), rpc: await reservePort() };
 }
 
 /** Starts the system, or the services of one target; resolves when it is ready. Its log lines are written and thrown away. */

@@ -6,7 +6,7 @@ import { nats } from '../../test/servers.ts';
 import type { Processes } from '../measure/cpu.ts';
 import type { Mode } from '../options.ts';
 import type { Servers } from './servers.ts';
-import { freePorts, type Ports, type ServiceProcess, startServiceProcess } from './service-process.ts';
+import { type Ports, reservePorts, type ServiceProcess, startServiceProcess } from './service-process.ts';
 
 /** The whole system in one of its modes, with a database of its own. */
 export interface System extends AsyncDisposable {
@@ -79,13 +79,13 @@ async function startEmbedded(): Promise<System> {
 }
 
 async function startOne(env: Record<string, string>, stack: AsyncDisposableStack): Promise<Named> {
-  return { name: 'server', process: stack.use(await startServiceProcess(await freePorts(), env)) };
+  return { name: 'server', process: stack.use(await startServiceProcess(await reservePorts(), env)) };
 }
 
 /** A process per service, the gateway last; each finds the others by its environment. */
 async function startSplit(env: Record<string, string>, stack: AsyncDisposableStack): Promise<Named[]> {
   const ports = new Map<string, Ports>();
-  for (const name of services) ports.set(name, await freePorts());
+  for (const name of services) ports.set(name, await reservePorts());
   const peers = Object.fromEntries(
     [...ports].map(([name, { rpc }]) => [`${name.toUpperCase().replaceAll('-', '_')}_URL`, `http://127.0.0.1:${rpc}`]),
   );

@@ -5,8 +5,8 @@ import { sql } from 'kysely';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../eventually.ts';
 import { everythingHolds } from '../faults/at-rest.ts';
-import { freePort } from '../free-port.ts';
 import { sessionBody } from '../make.ts';
+import { reservePort } from '../reserve-port.ts';
 import { restClient } from '../rest-client.ts';
 import { createDatabase, stackAvailable } from '../stack.ts';
 import { steps } from '../steps.ts';
@@ -38,7 +38,7 @@ describe('auto-session migrate', () => {
   });
 
   it.runIf(stackAvailable)('asks no other server than the database', async () => {
-    const away = await freePort();
+    const away = await reservePort();
     const env = {
       MYSQL_URL: await createDatabase(),
       REDIS_URL: `redis://127.0.0.1:${away}`,
@@ -53,11 +53,11 @@ describe('auto-session migrate', () => {
 
 describe('auto-session serve', () => {
   it('serves until it is told to stop', async () => {
-    const httpPort = await freePort();
+    const httpPort = await reservePort();
     const env = {
       AUTOSESSION_DATA_DIR: folder(),
       AUTOSESSION_HTTP_PORT: String(httpPort),
-      AUTOSESSION_RPC_PORT: String(await freePort()),
+      AUTOSESSION_RPC_PORT: String(await reservePort()),
       LOG_LEVEL: 'error',
     };
     const server = startCli(['serve'], env);

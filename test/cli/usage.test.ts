@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runToEnd } from '../faults/server-process.ts';
-import { freePort } from '../free-port.ts';
+import { reservePort } from '../reserve-port.ts';
 import { startWorld } from '../world.ts';
 import { cli } from './run-cli.ts';
 
@@ -52,7 +52,7 @@ describe('auto-session', () => {
   });
 
   it.each([[['tasks', 'stats']], [['tail']]])('says with %j that nobody answers', async (words) => {
-    const url = `http://127.0.0.1:${await freePort()}`;
+    const url = `http://127.0.0.1:${await reservePort()}`;
     const people = await cli([...words, '--url', url]);
     expect([people.code, people.out]).toEqual([1, '']);
     expect(people.err).toBe(`${url} does not answer (ECONNREFUSED). Is it running there? See --url.\n`);

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readDockerfile } from '../dockerfile.ts';
 import { eventually } from '../eventually.ts';
-import { freePort } from '../free-port.ts';
+import { reservePort } from '../reserve-port.ts';
 
 const dockerfile = readDockerfile();
 
@@ -42,8 +42,8 @@ it('what the image is made of starts, says that it is well, and stops, without a
     buildImage(folder);
     const env = {
       ...dockerfile.env,
-      AUTOSESSION_HTTP_PORT: String(await freePort()),
-      AUTOSESSION_RPC_PORT: String(await freePort()),
+      AUTOSESSION_HTTP_PORT: String(await reservePort()),
+      AUTOSESSION_RPC_PORT: String(await reservePort()),
       AUTOSESSION_DATA_DIR: join(folder, 'data'),
       AUTOSESSION_API_KEYS: JSON.stringify([{ key: 'k'.repeat(24), name: 'n', tenant: 'default', scopes: ['admin'] }]),
     };

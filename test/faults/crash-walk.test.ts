@@ -7,8 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { type Data, Rest } from '../../examples/demo/rest.ts';
 import { arm } from '../../services/lib/failpoints.ts';
 import { eventually } from '../eventually.ts';
-import { freePort } from '../free-port.ts';
 import { unique } from '../make.ts';
+import { reservePort } from '../reserve-port.ts';
 import { nats, redis } from '../servers.ts';
 import { createDatabase, stackAvailable } from '../stack.ts';
 import { type BackendName, startWorld } from '../world.ts';
@@ -110,7 +110,7 @@ class Victim implements AsyncDisposable {
 
 /** Crashes at every failpoint in turn while main flows go on, then lets the checker judge what is stored. */
 async function walk(failpoints: readonly string[], env: Record<string, string>): Promise<void> {
-  await using victim = new Victim(env, await freePort());
+  await using victim = new Victim(env, await reservePort());
   const rest = new Rest(victim.url);
   let stopping = false;
   const lanes = Array.from({ length: LANES }, async () => {

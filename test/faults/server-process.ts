@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { eventually } from '../eventually.ts';
-import { freePort } from '../free-port.ts';
+import { reservePort } from '../reserve-port.ts';
 
 /** The system in a process of its own that can be killed and started again on the same ports and data. */
 export interface ServerProcess extends AsyncDisposable {
@@ -21,7 +21,7 @@ interface Where {
 }
 
 export async function startServerProcess(env: Record<string, string>, where: Where = {}): Promise<ServerProcess> {
-  const [httpPort, rpcPort] = [await freePort(), where.rpcPort ?? (await freePort())];
+  const [httpPort, rpcPort] = [await reservePort(), where.rpcPort ?? (await reservePort())];
   const args = where.target ? [`--target=${where.target}`] : [];
   const url = `http://127.0.0.1:${httpPort}`;
   let child: ChildProcess | undefined;
