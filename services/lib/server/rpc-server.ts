@@ -4,6 +4,7 @@ import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { hop, isOurs } from '../interceptors/context.ts';
 import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
+import { containErrors } from './contain-errors.ts';
 import { giveErrorInfo } from './error-info.ts';
 import { guardRpc, type WorkGuard } from './guard-work.ts';
 import { withOutlet } from './stream-outlet.ts';
@@ -51,10 +52,11 @@ export async function listenRpc(options: {
   const ours = handler(PEER_BODY_BYTES);
   const anybodys = handler(RPC_BODY_BYTES);
   const guarded = options.work ? guardRpc(anybodys, options.work) : anybodys;
-  const server = createServer({ settings: { maxConcurrentStreams: 1_000 } }, (request, response) => {
+  const handle = containErrors((request, response) => {
     const isPeer = hopSecret !== undefined && isOurs(request.headers[hop.secret]?.toString(), hopSecret);
     return isPeer ? ours(request, response) : guarded(request, response);
   });
+  const server = createServer({ settings: { maxConcurrentStreams: 1_000 } }, handle);
   const sessions = trackSessions(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(portError(error, 'AUTOSESSION_RPC_PORT', options)));

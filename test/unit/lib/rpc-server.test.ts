@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:http2';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -63,5 +65,21 @@ describe('the RPC port', () => {
     const client = createClient(Health, transport());
     expect((await errorOf(client.check({ service: 'autosession.nope' })))?.code).toBe(Code.NotFound);
     expect((await client.check({ service: SessionService.typeName })).status).toBe(1);
+  });
+
+  it.each(['%%%', '[::1', 'a:b:c'])('answers 400 to the authority %s, and goes on', async (authority) => {
+    const session = connect(`http://127.0.0.1:${server.port}`);
+    const path = `/${SessionService.typeName}/GetSession`;
+    const call = session.request({
+      ':method': 'POST',
+      ':path': path,
+      ':authority': authority,
+      'content-type': 'application/proto',
+    });
+    call.end();
+    const [headers] = await once(call, 'response');
+    session.destroy();
+    expect(headers[':status']).toBe(400);
+    expect(await errorOf(createClient(SessionService, transport()).getSession({ sessionId: 's' }))).toBeUndefined();
   });
 });

@@ -1,0 +1,27 @@
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+
+export type RpcHandler = (request: Http2ServerRequest, response: Http2ServerResponse) => unknown;
+
+/**
+ * Keeps what a request brings from ending the process: an error that leaves a listener of the server is an uncaught one.
+ * connect-node makes a URL of the authority and the path before its handler runs; where these make none the answer is 400. What a
+ * handler throws all the same resets its stream.
+ */
+export function containErrors(handle: RpcHandler): RpcHandler {
+  return async (request, response) => {
+    if (!hasUrl(request)) return refuse(response);
+    try {
+      await handle(request, response);
+    } catch {
+      response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    }
+  };
+}
+
+function hasUrl({ authority, url }: Http2ServerRequest): boolean {
+  return authority !== undefined && URL.canParse(url, `http://${authority}`);
+}
+
+function refuse({ stream }: Http2ServerResponse): void {
+  if (!stream.destroyed && !stream.headersSent) stream.respond({ ':status': 400 }, { endStream: true });
+}
