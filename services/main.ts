@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
 import { gatewayModule } from './gateway/module.ts';
 import { handoverModule } from './handover/module.ts';
+import { announce } from './lib/announce.ts';
 import { ConfigError, loadConfig, readEnvironment } from './lib/load-config.ts';
-import { type Placement, placeModules } from './lib/placement.ts';
+import { createLogger } from './lib/log.ts';
+import { placeModules } from './lib/placement.ts';
 import { type RunningProcess, startProcess } from './lib/process.ts';
 import { messageAnalysisModule } from './message-analysis/module.ts';
 import { sessionModule } from './session/module.ts';
@@ -17,13 +19,16 @@ process.stderr.on('error', () => {});
 try {
   const placement = placeModules(modules, targetArgument());
   const config = loadConfig(readEnvironment(), placement);
-  const running = await startProcess(config, placement);
-  announce(running, config.host, placement);
+  const service = placement.split ? placement.local.map(({ name }) => name).join() : undefined;
+  const logger = createLogger(config.logLevel, undefined, service);
+  const running = await startProcess(config, placement, { logger });
+  announce(running, config, placement);
   stopOnSignals(running);
 } catch (error) {
   const text =
     error instanceof ConfigError || !(error instanceof Error) ? String((error as Error).message) : describe(error);
   process.stderr.write(`Auto Session cannot start.\n${text}\n`);
+  if (!process.stdout.isTTY) createLogger('fatal').fatal({ event: 'start_failed' }, text);
   process.exit(1);
 }
 
@@ -36,27 +41,15 @@ function targetArgument(): string | undefined {
   }
 }
 
-function announce(running: RunningProcess, address: string, { local, split }: Placement): void {
-  const host = address.includes(':') ? `[${address}]` : address;
-  const http = `http://${host}:${running.httpPort}`;
-  const serves = local.includes(gatewayModule) ? 'REST and SSE' : 'health and metrics';
-  process.stdout.write(
-    `Auto Session serves ${serves} on ${http}, gRPC and Connect on ${host}:${running.rpcPort}\n` +
-      (split ? `Of its services ${local.map(({ name }) => name).join(', ')} run here.\n` : '') +
-      `It runs on ${running.description}.\n` +
-      `${running.callers}.\n` +
-      `Try: curl ${http}/${local.includes(gatewayModule) ? `health or read ${http}/docs` : 'readyz'}\n`,
-  );
-}
-
 function stopOnSignals(running: RunningProcess): void {
+  const { logger } = running.deps;
   let stopping = false;
   const stop = async (signal: string) => {
     if (stopping) process.exit(1);
     stopping = true;
-    process.stdout.write(`${signal}: finishing what is under way\n`);
+    logger.info({ event: 'stopping', signal }, `${signal}: finishing what is under way`);
     await running[Symbol.asyncDispose]();
-    process.stdout.write('Stopped.\n');
+    logger.info({ event: 'stopped' }, 'Stopped.');
     process.exit(0);
   };
   process.on('SIGTERM', stop);

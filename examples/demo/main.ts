@@ -50,7 +50,7 @@ const wanted = {
 const ACCOUNTS = 5;
 const run = Date.now().toString(36);
 await using server = values.url ? undefined : await startServer().catch(endWith);
-if (server) process.stdout.write(`${server.banner}\n`);
+if (server) process.stdout.write(`Auto Session answers on ${server.url}. It runs on ${server.durability}.\n\n`);
 const rest = new Rest(values.url ?? server?.url ?? '');
 if (values.url && !(await Rest.answers(values.url))) endWith(new Error(`Nothing answers at ${values.url}.`));
 const plans = makePlans(wanted.sessions, wanted.share);

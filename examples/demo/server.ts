@@ -9,8 +9,8 @@ const READY_MS = 30_000;
 /** The system in a process of its own, on free ports, with a data folder that goes with it. */
 export interface DemoServer extends AsyncDisposable {
   readonly url: string;
-  /** What it printed about itself. */
-  readonly banner: string;
+  /** What it runs on. */
+  readonly durability: string;
 }
 
 /** Starts the system: embedded, or on the servers that the environment names. `settings` come on top. */
@@ -22,17 +22,15 @@ export async function startServer(settings: Readonly<Record<string, string>> = {
       AUTOSESSION_HTTP_PORT: '0',
       AUTOSESSION_RPC_PORT: '0',
       AUTOSESSION_DATA_DIR: folder,
-      LOG_LEVEL: 'warn',
+      LOG_LEVEL: 'info',
       ...settings,
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const banner = await firstOutput(child);
-  const url = /curl (http:\S+)\/health/.exec(banner)?.[1];
-  if (!url) throw new Error(`the server did not say where it is:\n${banner}`);
+  const { http, durability } = await startedLine(child);
   return {
-    url,
-    banner,
+    url: http,
+    durability,
     [Symbol.asyncDispose]: async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
@@ -42,16 +40,20 @@ export async function startServer(settings: Readonly<Record<string, string>> = {
   };
 }
 
-function firstOutput(child: ChildProcess): Promise<string> {
+/** The line with which the server says that it has started. */
+function startedLine(child: ChildProcess): Promise<{ http: string; durability: string }> {
   return new Promise((resolve, reject) => {
     let text = '';
     const timer = setTimeout(() => reject(new Error('the server did not start in time')), READY_MS);
     child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    const read = (chunk: string) => {
       text += chunk;
-      if (!text.includes('/health')) return;
+      const line = text.split('\n').find((each) => each.includes('"event":"started"') && each.endsWith('}'));
+      if (line === undefined) return;
       clearTimeout(timer);
-      resolve(text);
-    });
+      child.stdout?.off('data', read).resume(); // the rest has no reader, and must not fill the pipe
+      resolve(JSON.parse(line));
+    };
+    child.stdout?.setEncoding('utf8').on('data', read);
   });
 }

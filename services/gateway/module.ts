@@ -5,10 +5,10 @@ import { DirectoryService } from '../../gen/autosession/session/v1/directory_ser
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import type { Module } from '../lib/module.ts';
+import { version } from '../lib/version.ts';
 import { EventHub } from './events/hub.ts';
 import { watchEvents } from './events/watch-events.ts';
 import { registerRest } from './rest/register.ts';
-import { version } from './version.ts';
 import { waitingInParts } from './waiting.ts';
 
 const services = [SessionService, DirectoryService, TaskService, MessageService, HandoverService, EventService];

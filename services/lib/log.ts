@@ -1,17 +1,26 @@
+import { hostname } from 'node:os';
 import { type Logger as Pino, pino, stdSerializers } from 'pino';
 import { maybeContext } from './context.ts';
 import { ErrorReason, errorInfo } from './errors/refuse.ts';
+import { version } from './version.ts';
 
 export type Logger = Pino;
 
+/** This process among others of the same service: the machine or container, and the process's id on it. */
+const instance = `${hostname()}-${process.pid}`;
+
 /**
- * JSON lines on standard output. Every line carries the request id and the tenant of the request that it belongs to.
- * Never log message contents, tokens, keys or URLs with passwords.
+ * JSON lines on standard output. Every line carries the service, the instance and the version of the process, and the request
+ * id and the tenant of the request that it belongs to. Never log message contents, tokens, keys or URLs with passwords.
  */
-export function createLogger(level: string, destination?: { write(line: string): void }): Logger {
+export function createLogger(
+  level: string,
+  destination?: { write(line: string): void },
+  service = 'auto-session',
+): Logger {
   const options = {
     level,
-    base: undefined,
+    base: { service, instance, version },
     timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     messageKey: 'message',

@@ -58,14 +58,14 @@ describe('auto-session serve', () => {
       AUTOSESSION_DATA_DIR: folder(),
       AUTOSESSION_HTTP_PORT: String(httpPort),
       AUTOSESSION_RPC_PORT: String(await reservePort()),
-      LOG_LEVEL: 'error',
+      LOG_LEVEL: 'info',
     };
     const server = startCli(['serve'], env);
     const rest = restClient(`http://127.0.0.1:${httpPort}`);
     await eventually(async () => expect((await rest.get('/readyz')).status).toBe(200), 20_000);
     await rest.ok(rest.post('/api/sessions/create', sessionBody()));
     server.child.kill('SIGTERM');
-    expect(await server.ended).toMatchObject({ code: 0, out: expect.stringContaining('Stopped.') });
+    expect(await server.ended).toMatchObject({ code: 0, out: expect.stringContaining('"event":"stopped"') });
   });
 
   it('runs only the services that it is told to run', async () => {

@@ -69,7 +69,7 @@ it('what the image is made of starts, says that it is well, and stops, without a
     expect(client.output().trim()).toBe(JSON.parse(readFileSync('package.json', 'utf8')).version);
     server.child.kill('SIGTERM');
     expect(await server.ended).toEqual([0, null]);
-    expect(server.output()).toContain('Stopped.');
+    expect(server.output()).toContain('"event":"stopped"');
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -75,5 +75,5 @@ export function runToEnd(command: string, args: readonly string[], env: Record<s
     });
   }
   const ended = once(child, 'exit').then(([code]) => ({ code: code as number | null, output }));
-  return { ended, output: () => output };
+  return { child, ended, output: () => output };
 }

@@ -13,17 +13,23 @@ export interface Admission {
   identityOf(request: FastifyRequest): Identity;
 }
 
+const recognised = new WeakMap<FastifyRequest, Identity>();
+
+/** Who sent a request, also when it was refused then; undefined before that is known. */
+export function callerOf(request: FastifyRequest): Identity | undefined {
+  return recognised.get(request);
+}
+
 export function admissionTo(route: Route, authenticate: Authenticate): Admission {
-  const admitted = new WeakMap<FastifyRequest, Identity>();
   const takesToken = route.rpc === EventService.method.watchEvents;
   return {
     async admit(request) {
       const identity = await authenticate(takesToken ? withToken(request) : webHeaders(request.headers));
+      recognised.set(request, identity);
       requireScope(identity, route.rpc);
-      admitted.set(request, identity);
     },
     identityOf(request) {
-      const identity = admitted.get(request);
+      const identity = recognised.get(request);
       if (!identity) throw new Error('the request was not admitted');
       return identity;
     },

@@ -10,8 +10,9 @@ import type { Authenticate } from '../../lib/interceptors/context.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { Directory } from '../../lib/module.ts';
+import { RefusedCalls, refusedStatus } from '../../lib/refused-calls.ts';
 import { REST_BODY_BYTES } from '../../lib/server/http-server.ts';
-import { admissionTo } from '../auth/admission.ts';
+import { admissionTo, callerOf } from '../auth/admission.ts';
 import { addDocs } from '../openapi/serve.ts';
 import { streamFrames } from '../sse/stream.ts';
 import { binderOf } from './bind.ts';
@@ -39,7 +40,10 @@ export interface RestOptions {
   readonly version: string;
 }
 
-type RestApp = RestOptions & { readonly requestIdOf: (request: IncomingMessage) => string };
+type RestApp = RestOptions & {
+  readonly requestIdOf: (request: IncomingMessage) => string;
+  readonly refused: RefusedCalls;
+};
 
 /**
  * Adds the REST routes, the event streams, and the answers to everything else to a Fastify instance that does not listen
@@ -47,7 +51,11 @@ type RestApp = RestOptions & { readonly requestIdOf: (request: IncomingMessage) 
  * malformed paths get an envelope too.
  */
 export async function registerRest(app: FastifyInstance, options: RestOptions): Promise<void> {
-  const rest: RestApp = { ...options, requestIdOf: requestIds(options.ids) };
+  const rest: RestApp = {
+    ...options,
+    requestIdOf: requestIds(options.ids),
+    refused: new RefusedCalls(options.logger),
+  };
   const routes = routesOf(rest.services);
   app.setErrorHandler((error, request, reply) => sendProblem(rest, error, request, reply));
   await app.register(async (scope) => {
@@ -159,8 +167,19 @@ async function sendProblem(
     language,
     legacyStatus: rest.config.legacyStatus,
   });
+  noteRefused(rest, request, status, body.error_code);
   return reply
     .code(status)
     .headers({ ...headers, 'x-request-id': requestId, 'cache-control': 'no-store' })
     .send(body);
+}
+
+function noteRefused({ refused, requestIdOf }: RestApp, request: FastifyRequest, code: number, reason: string): void {
+  const status = refusedStatus(code);
+  if (!status) return;
+  const { actor, tenant } = callerOf(request) ?? {};
+  const { method, ip: address, routeOptions } = request;
+  const route = routeOptions.url ?? 'none';
+  const id = requestIdOf(request.raw);
+  refused.note({ protocol: 'rest', status, reason, method, route, actor, tenant, address, request_id: id });
 }

@@ -2,24 +2,39 @@ import { Code, ConnectError, type Interceptor, type StreamRequest, type UnaryReq
 import { ErrorReason, errorInfo, refuse } from '../errors/refuse.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { RefusedCalls, type RefusedStatus } from '../refused-calls.ts';
+import { hop } from './context.ts';
 
 type Request = UnaryRequest | StreamRequest;
+
+/** The codes of calls that their callers have to correct, as REST says them. */
+const refusedStatuses: Readonly<Partial<Record<Code, RefusedStatus>>> = {
+  [Code.InvalidArgument]: 400,
+  [Code.Unauthenticated]: 401,
+  [Code.PermissionDenied]: 403,
+};
 
 /**
  * Measures every RPC, logs the failures, and turns whatever was thrown into an error with exactly one ErrorInfo. A stream is
  * measured up to its first answer; what it throws later is told and turned in the same way.
  */
 export function observeInterceptor({ logger, metrics }: { logger: Logger; metrics: Metrics }): Interceptor {
+  const refused = new RefusedCalls(logger);
+  const failure = (thrown: unknown, request: Request, header?: Headers) => {
+    const error = toldFailure(thrown, request, logger, header);
+    noteRefused(refused, error, request);
+    return error;
+  };
   return (next) => async (request) => {
     const end = metrics.rpcSeconds.startTimer({ service: request.service.typeName, method: request.method.name });
     try {
       const response = await next(request);
       end({ code: 'ok' });
       if (!response.stream) return response;
-      const present = (thrown: unknown) => failure(thrown, request, logger, response.header);
+      const present = (thrown: unknown) => failure(thrown, request, response.header);
       return { ...response, message: presentStream(response.message, present) };
     } catch (thrown) {
-      const error = failure(thrown, request, logger);
+      const error = failure(thrown, request);
       end({ code: Code[error.code] });
       throw error;
     }
@@ -27,7 +42,7 @@ export function observeInterceptor({ logger, metrics }: { logger: Logger; metric
 }
 
 /** The error that the caller of an RPC may see; a defect is logged with what caused it. */
-function failure(thrown: unknown, request: Request, logger: Logger, header?: Headers): ConnectError {
+function toldFailure(thrown: unknown, request: Request, logger: Logger, header?: Headers): ConnectError {
   const error = presentable(thrown, request.signal);
   const id = (header ?? error.metadata).get('x-request-id');
   const method = `${request.service.typeName}/${request.method.name}`;
@@ -35,6 +50,15 @@ function failure(thrown: unknown, request: Request, logger: Logger, header?: Hea
   if (error.code === Code.Internal) logger.error({ ...line, err: error.cause ?? thrown }, 'a defect');
   else logger.debug({ ...line, reason: ErrorReason[errorInfo(error)?.reason ?? 0] }, error.rawMessage);
   return error;
+}
+
+/** Calls of the installation's own services are told of where their caller's call came in, but for a wrong secret. */
+function noteRefused(refused: RefusedCalls, error: ConnectError, { header, service, method }: Request): void {
+  const status = refusedStatuses[error.code];
+  if (!status || (header.has(hop.secret) && status !== 401)) return;
+  const reason = ErrorReason[errorInfo(error)?.reason ?? ErrorReason.UNSPECIFIED];
+  const id = error.metadata.get('x-request-id') ?? undefined;
+  refused.note({ protocol: 'rpc', status, reason, rpc: `${service.typeName}/${method.name}`, request_id: id });
 }
 
 async function* presentStream<T>(messages: AsyncIterable<T>, present: (thrown: unknown) => Error): AsyncIterable<T> {

@@ -83,10 +83,7 @@ describe('the page on operations', () => {
       .filter(
         (word) =>
           /^[a-z]+(_[a-z]+)+$/.test(word) ||
-          word === 'reminder' ||
-          word === 'migrated' ||
-          word === 'migrations' ||
-          word === 'expired',
+          ['reminder', 'migrated', 'migrations', 'expired', 'started', 'stopping', 'stopped'].includes(word),
       );
     expect([...new Set(told)].sort()).toEqual([...new Set(logged)].sort());
   });

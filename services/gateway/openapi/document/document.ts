@@ -1,6 +1,6 @@
 import type { DescService } from '@bufbuild/protobuf';
+import { version } from '../../../lib/version.ts';
 import { routesOf } from '../../rest/routes.ts';
-import { version } from '../../version.ts';
 import type { OpenApi, Operation, PathItem } from '../types.ts';
 import { Components } from './components.ts';
 import { information } from './information.ts';
