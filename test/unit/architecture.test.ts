@@ -6,7 +6,10 @@ const SERVICES = ['session', 'task-dispatch', 'message-analysis', 'handover', 'g
 
 /** What a folder may import, beside packages: see the table in the README's layout section. */
 const rules: { files: RegExp; may: RegExp }[] = [
-  { files: /^services\/main\.ts$/, may: /^services\/(lib\/(announce|load-config|log|placement|process)|[\w-]+\/module)\.ts$/ },
+  {
+    files: /^services\/main\.ts$/,
+    may: /^services\/(lib\/(announce|load-config|log|placement|process)|[\w-]+\/module)\.ts$/,
+  },
   { files: /^services\/lib\//, may: /^(services\/lib|gen)\// },
   ...SERVICES.filter((name) => name !== 'gateway').flatMap((name) => [
     {
