@@ -1,6 +1,7 @@
 import {
   type Appended,
   type EventLog,
+  type LogBounds,
   type LogRecord,
   type LogWriter,
   NotAppended,
@@ -55,11 +56,21 @@ export function refusing(log: EventLog, refuses: (record: LogRecord) => boolean)
     let next = 0;
     return verdicts.map((verdict) => verdict ?? positions[next++]!);
   };
+  const accept = () => {
+    accepting = true;
+  };
+  return { ...withWriter(log, (writer) => ({ append: (records) => append(writer, records) })), accept };
+}
+
+/** A log whose writers see other bounds than it has. */
+export function withBounds(log: EventLog, change: (bounds: LogBounds) => LogBounds): EventLog {
+  return withWriter(log, (writer) => ({ bounds: async () => change(await writer.bounds()) }));
+}
+
+/** The log with other methods on its writers. */
+function withWriter(log: EventLog, change: (writer: LogWriter) => Partial<LogWriter>): EventLog {
   return {
     name: log.name,
-    accept: () => {
-      accepting = true;
-    },
     bounds: () => log.bounds(),
     read: (after, limit) => log.read(after, limit),
     tail: (after, signal, incarnation) => log.tail(after, signal, incarnation),
@@ -72,8 +83,9 @@ export function refusing(log: EventLog, refuses: (record: LogRecord) => boolean)
       return {
         incarnation: writer.incarnation,
         bounds: () => writer.bounds(),
-        append: (records) => append(writer, records),
+        append: (records) => writer.append(records),
         renew: () => writer.renew(),
+        ...change(writer),
       };
     },
     [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),

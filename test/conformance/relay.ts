@@ -4,7 +4,7 @@ import type { EventLog } from '../../services/lib/bus/event-log.ts';
 import type { OutboxRow, OutboxTables } from '../../services/lib/outbox/outbox.ts';
 import { eventually } from '../eventually.ts';
 import { type Bus, everything, type OpenBus, startRelay, upTo, withoutRepeats } from './event-bus.ts';
-import { duringOnce, failOnce, refusing } from './log-faults.ts';
+import { duringOnce, failOnce, refusing, withBounds } from './log-faults.ts';
 
 /** What the relay keeps on every backend. Every test gets a bus of its own. */
 export function relayConformance(name: string, open: OpenBus): void {
@@ -82,6 +82,47 @@ export function relayConformance(name: string, open: OpenBus): void {
       await eventually(async () => expect((await bus.log.bounds()).incarnation).not.toBe(incarnation));
       await eventually(() => expectComplete({ ses_a: 5 }));
       await allPublished();
+    });
+
+    /** A log that a relay knows, with five events in it. */
+    const knownLog = async (): Promise<string> => {
+      await using _first = startRelay(bus.deps);
+      await bus.emit('ses_a', 5);
+      await allPublished();
+      return (await bus.log.bounds()).incarnation;
+    };
+    const expectKept = async (incarnation: string) => {
+      await bus.emit('ses_a', 1);
+      await allPublished();
+      expect((await bus.log.bounds()).incarnation).toBe(incarnation);
+      expect(await everything(bus.log)).toHaveLength((await rows()).length);
+    };
+
+    it('keeps the log when another leader publishes between its looks at the log and at what is remembered', async () => {
+      const incarnation = await knownLog();
+      using stall = duringOnce('relay.before-compare', async () => {
+        await using _other = startRelay(bus.overlapping);
+        await bus.emit('ses_a', 3);
+        await allPublished();
+      });
+      relay(bus.overlapping);
+      await stall.passed;
+      await expectKept(incarnation);
+    });
+
+    it('keeps the log when the commit of the remembered position was lost', async () => {
+      const incarnation = await knownLog();
+      await sql`UPDATE relay_state SET last_position = 2`.execute(bus.db.of());
+      relay();
+      await expectKept(incarnation);
+    });
+
+    it('keeps the log when one look at its end was out of date', async () => {
+      const incarnation = await knownLog();
+      let looks = 0;
+      const log = withBounds(bus.log, (bounds) => (looks++ === 0 ? { ...bounds, last: 1n } : bounds));
+      relay({ ...bus.deps, log });
+      await expectKept(incarnation);
     });
 
     it('does not count what it published in a log that was lost before it could mark it', async () => {

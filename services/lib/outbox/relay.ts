@@ -23,6 +23,8 @@ const LEADS_MS = 3 * POLL_MS;
 /** Between the beginnings of two rounds: under load one mark then covers many events. The first after a silence goes at once. */
 const PACE_MS = 10;
 const MEASURE_MS = 2_000;
+/** So often the log must be shorter than what is remembered of it before it is thrown away. */
+const LOOKS = 2;
 /** After an outage of the log, and after a refused record. */
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
@@ -137,28 +139,41 @@ class RelayRound {
   /** A writer to a log that holds everything that is marked as published; undefined when it has to be looked for again. */
   async #knownWriter(): Promise<LogWriter | undefined> {
     const known = this.#writer;
-    const writer = known ?? (await this.#options.log.writer());
-    const bounds = await writer.bounds();
-    if (!known || bounds.last < this.#reached) {
-      this.#writer = undefined;
-      if (!(await this.#agrees(writer, bounds.last))) return undefined;
-      this.#writer = writer;
+    this.#writer = undefined;
+    if (known) {
+      const { last } = await known.bounds();
+      if (last >= this.#reached) return this.#use(known, last);
     }
-    this.#reached = bounds.last;
+    const writer = known ?? (await this.#options.log.writer());
+    const last = await this.#agrees(writer);
+    return last === undefined ? undefined : this.#use(writer, last);
+  }
+
+  #use(writer: LogWriter, last: bigint): LogWriter {
+    this.#reached = last;
+    this.#writer = writer;
     return writer;
   }
 
-  async #agrees(writer: LogWriter, last: bigint): Promise<boolean> {
+  /** Where the log ends, if it holds everything that is marked as published. Makes it so if it does not. */
+  async #agrees(writer: LogWriter): Promise<bigint | undefined> {
     const { logger } = this.#options;
-    const state = await this.#store.state();
-    if (state?.incarnation === writer.incarnation) {
-      if (last >= state.last) return true;
+    for (let look = 1; ; look++) {
+      // before the bounds: a log grows, so what another leader has appended and marked meanwhile cannot look like a loss
+      const state = await this.#store.state();
+      await failpoint('relay.before-compare');
+      const { last } = await writer.bounds();
+      if (state?.incarnation !== writer.incarnation) {
+        if (state)
+          logger.warn({ event: 'log_anew' }, 'the event log is a new one: what is retained is published again');
+        return (await this.#store.turnTo(writer.incarnation)) ? last : undefined;
+      }
+      if (last >= state.last) return last;
+      if (look < LOOKS) continue;
       logger.warn({ event: 'log_restored', last, known: state.last }, 'the event log went back: it is made anew');
       await writer.renew();
-      return false;
+      return undefined;
     }
-    if (state) logger.warn({ event: 'log_anew' }, 'the event log is a new one: what is retained is published again');
-    return this.#store.turnTo(writer.incarnation);
   }
 
   #judge(writer: LogWriter, rows: readonly OutboxRow[], results: readonly Appended[]): Outcome {
