@@ -243,6 +243,7 @@ async function listen(
       reflection(router);
     },
     interceptors,
+    ownPagesOnly,
     work,
     hopSecret,
     host,

@@ -1,11 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { DescService } from '@bufbuild/protobuf';
-import { errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
-import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import type { Metrics } from '../metrics.ts';
+import { refuseRpc } from './refuse-rpc.ts';
 import { isWork, type Place, type WorkLimit } from './work-limit.ts';
 
 declare module 'fastify' {
@@ -29,6 +28,7 @@ const RETRY_AFTER = '1';
 const busy = refuse(ErrorReason.SERVICE_UNAVAILABLE, 'more requests than can be served now; a repeat is harmless', {
   retry_after: RETRY_AFTER,
 });
+busy.metadata.set('retry-after', RETRY_AFTER);
 
 /** Refuses requests of the HTTP port before their body is read. */
 export function guardHttp(app: FastifyInstance, { limit, metrics, services }: WorkGuard): void {
@@ -59,7 +59,7 @@ export function guardRpc(handle: Handler, { limit, metrics, services }: WorkGuar
     const place = await limit.enter(waits);
     if (!place) {
       metrics.refused.inc({ port: 'rpc' });
-      return refuseCall(request, response);
+      return refuseRpc(request, response, busy);
     }
     response.stream.once('close', place.leave);
     if (response.stream.destroyed) return place.leave();
@@ -84,22 +84,4 @@ function waitingPaths(services: readonly DescService[]): ReadonlySet<string> {
     ({ methodKind, input }) => methodKind !== 'unary' || input.fields.some(({ name }) => name === 'wait_seconds'),
   );
   return new Set(waits.map(({ parent, name }) => `/${parent.typeName}/${name}`));
-}
-
-const grpcStatus = Object.fromEntries(setTrailerStatus(new Headers(), busy));
-const connectError = Buffer.from(errorToJsonBytes(busy, undefined));
-
-/** gRPC's error is in the trailers of a 200; gRPC-Web reads the status, and Connect the body too. Nobody reads more. */
-function refuseCall({ headers, stream }: Http2ServerRequest, response: Http2ServerResponse): void {
-  if (response.stream.destroyed) return;
-  stream.resume();
-  const type = headers['content-type'] ?? '';
-  if (type.startsWith('application/grpc-web'))
-    response.stream.respond({ ':status': 503, 'retry-after': RETRY_AFTER }, { endStream: true });
-  else if (type.startsWith('application/grpc'))
-    response.stream.respond({ ':status': 200, 'content-type': type, ...grpcStatus }, { endStream: true });
-  else {
-    response.stream.respond({ ':status': 503, 'content-type': 'application/json', 'retry-after': RETRY_AFTER });
-    response.stream.end(connectError);
-  }
 }

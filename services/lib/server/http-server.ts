@@ -6,7 +6,8 @@ import type { Metrics } from '../metrics.ts';
 import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
 import { type Address, canHaveDoors, openDoors } from './doors.ts';
 import { guardHttp, type WorkGuard } from './guard-work.ts';
-import { ownPagesOnly } from './own-pages-only.ts';
+import { assertOneHost } from './one-host.ts';
+import { assertOwnPage } from './origin-guard.ts';
 import { type ListeningServer, portError, RPC_BODY_BYTES } from './rpc-server.ts';
 
 /** The largest body that REST takes. */
@@ -41,7 +42,10 @@ export async function listenHttp(options: {
     return503OnClosing: false,
     keepAliveTimeout: 72_000,
   });
-  if (options.ownPagesOnly) app.addHook('onRequest', ownPagesOnly);
+  app.addHook('onRequest', async ({ raw }) => {
+    assertOneHost(raw);
+    if (options.ownPagesOnly) assertOwnPage(raw.headers);
+  });
   if (options.work) guardHttp(app, options.work);
   addHealth(app, options.readiness, options.stopping);
   app.get('/metrics', async (_request, reply) => {

@@ -3,10 +3,14 @@ import type { AddressInfo } from 'node:net';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { hop, isOurs } from '../interceptors/context.ts';
+import { presentable } from '../interceptors/observe.ts';
 import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
 import { containErrors } from './contain-errors.ts';
 import { giveErrorInfo } from './error-info.ts';
 import { guardRpc, type WorkGuard } from './guard-work.ts';
+import { assertOneHost } from './one-host.ts';
+import { assertOwnPage } from './origin-guard.ts';
+import { refuseRpc } from './refuse-rpc.ts';
 import { withOutlet } from './stream-outlet.ts';
 
 /** The largest request that an RPC may carry: a full batch of messages of 16 KiB would not fit, as over REST. */
@@ -31,6 +35,8 @@ export async function listenRpc(options: {
   interceptors: Interceptor[];
   /** Absent where only the installation's own services call. */
   work?: WorkGuard;
+  /** Whether to refuse what pages of other sites make a browser send. */
+  ownPagesOnly?: boolean;
   /** What those services prove themselves with; absent where there are none. */
   hopSecret?: string;
   host: string;
@@ -53,7 +59,14 @@ export async function listenRpc(options: {
   const anybodys = handler(RPC_BODY_BYTES);
   const guarded = options.work ? guardRpc(anybodys, options.work) : anybodys;
   const handle = containErrors((request, response) => {
-    const isPeer = hopSecret !== undefined && isOurs(request.headers[hop.secret]?.toString(), hopSecret);
+    const { headers } = request;
+    const isPeer = hopSecret !== undefined && isOurs(headers[hop.secret]?.toString(), hopSecret);
+    try {
+      assertOneHost(request);
+      if (options.ownPagesOnly && !isPeer) assertOwnPage({ ...headers, host: request.authority });
+    } catch (error) {
+      return refuseRpc(request, response, presentable(error));
+    }
     return isPeer ? ours(request, response) : guarded(request, response);
   });
   const server = createServer({ settings: { maxConcurrentStreams: 1_000 } }, handle);

@@ -1,0 +1,33 @@
+import { ErrorReason, refuse } from '../errors/refuse.ts';
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
+
+/** The fetch sites that a request of the port's own pages, or of an address that the user typed, can name. */
+const OWN_SITES = ['same-origin', 'none'];
+
+/** What a browser says about where a request comes from. */
+export interface RequestOrigin {
+  /** The host that was asked for: the Host header, or `:authority` over HTTP/2. */
+  readonly host?: string;
+  readonly origin?: string;
+  readonly 'sec-fetch-site'?: string | string[];
+}
+
+/**
+ * Throws PERMISSION_DENIED when a page of another site made a browser on this machine send the request: without API keys a
+ * loopback port would be open to every page that its user visits. `Origin` names the page of most requests;
+ * `Sec-Fetch-Site` tells of those without one: images, scripts, links and other plain GETs. Other programs send neither.
+ * A name that was made to resolve to this machine (DNS rebinding) shows in the host; no browser leaves that out.
+ */
+export function assertOwnPage({ host = '', origin, 'sec-fetch-site': site }: RequestOrigin): void {
+  if (host !== '' && !LOOPBACK.test(host))
+    throw refuse(ErrorReason.PERMISSION_DENIED, 'this port answers to loopback names only');
+  const isForeign =
+    (origin !== undefined && originHost(origin) !== host.toLowerCase()) ||
+    (site !== undefined && !OWN_SITES.includes(String(site)));
+  if (isForeign) throw refuse(ErrorReason.PERMISSION_DENIED, 'pages of other sites may not call this port');
+}
+
+function originHost(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}

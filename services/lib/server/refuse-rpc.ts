@@ -1,0 +1,26 @@
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { ConnectError } from '@connectrpc/connect';
+import { codeToHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
+import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
+
+/**
+ * Answers a request of the RPC port with an error before its protocol's own code sees it. gRPC and gRPC-Web read the
+ * error in the headers of a 200 without a body; Connect reads the status and the body.
+ */
+export function refuseRpc(
+  { headers, stream }: Http2ServerRequest,
+  { stream: answer }: Http2ServerResponse,
+  error: ConnectError,
+): void {
+  if (answer.destroyed) return;
+  stream.resume();
+  const type = headers['content-type'] ?? '';
+  if (type.startsWith('application/grpc')) {
+    const status = Object.fromEntries(setTrailerStatus(new Headers(), error));
+    answer.respond({ ':status': 200, 'content-type': type, ...status }, { endStream: true });
+  } else {
+    const metadata = Object.fromEntries(error.metadata);
+    answer.respond({ ':status': codeToHttpStatus(error.code), 'content-type': 'application/json', ...metadata });
+    answer.end(errorToJsonBytes(error, undefined));
+  }
+}
