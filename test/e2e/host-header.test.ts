@@ -20,7 +20,7 @@ onEveryBackend('a request that names two hosts', (world) => {
     const session = connectHttp2(world().rpcUrl);
     const stream = session.request({
       ':method': 'POST',
-      ':path': METHOD,
+      ':path': '/grpc.health.v1.Health/Check',
       ':authority': new URL(world().rpcUrl).host,
       ...headers,
     });
