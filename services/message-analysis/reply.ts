@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf';
-import { Control } from '../../gen/autosession/control/v1/control_pb.js';
 import { Verdict } from '../../gen/autosession/message/v1/message_pb.js';
 import {
   type IngestMessagesResponse,
@@ -9,10 +8,10 @@ import {
   IngestMessagesResponse_ResultSchema,
   IngestMessagesResponseSchema,
 } from '../../gen/autosession/message/v1/message_service_pb.js';
+import type { Session } from '../../gen/autosession/session/v1/session_pb.js';
 import type { BoundMessage, RejectedElement } from './domain/bind.ts';
 import type { Differing } from './domain/sort-out.ts';
 import type { Judgement } from './judge.ts';
-import type { KnownSession } from './store/conversation.ts';
 import type { StoredBatch } from './store-batch.ts';
 
 /** A batch at its end, as far as it came. */
@@ -23,6 +22,8 @@ export interface Ingested {
   readonly batch?: StoredBatch;
   /** Undefined when nothing was new. */
   readonly judgement?: Judgement;
+  /** The conversation's open session, as the session service has just said; undefined without one. */
+  readonly session?: Session;
   /** Contents that came under a known id for the first time. */
   readonly conflicts: readonly Differing[];
   /** Whether no rule found the account. */
@@ -33,15 +34,12 @@ export interface Ingested {
 export function reply(ingested: Ingested): IngestMessagesResponse {
   const results = resultsOf(ingested);
   const taken = results.filter(({ verdict }) => verdict === Verdict.STORED || verdict === Verdict.HISTORY).length;
-  const session = openSession(ingested);
   const operations = [...(ingested.judgement?.operations ?? [])];
   if (ingested.unresolved) operations.push('account_unresolved');
   return create(IngestMessagesResponseSchema, {
     processedMessages: taken,
     skippedMessages: results.length - taken,
-    activeSessionId: session?.sessionId,
-    state: session?.state,
-    status: session?.status,
+    ...sessionFields(ingested.session),
     sessionOperations: operations,
     errors: errorsOf(ingested),
     messages: results,
@@ -80,10 +78,9 @@ function errorsOf({ rejected, conflicts }: Ingested): IngestMessagesResponse_Err
   return errors.sort((a, b) => a.index - b.index).map(({ error }) => error);
 }
 
-/** As the session service just said; for a batch without news, as this service was told last. */
-function openSession({ batch, judgement }: Ingested): Pick<KnownSession, 'sessionId' | 'state' | 'status'> | undefined {
-  const session = judgement ? judgement.session : batch?.conversation.session;
-  return session && session.status !== Control.CLOSED ? session : undefined;
+/** What an answer says of the conversation's open session. */
+export function sessionFields(session: Session | undefined) {
+  return { activeSessionId: session?.sessionId, state: session?.state, status: session?.status };
 }
 
 function result(id: string, verdict: Verdict, seq: number): IngestMessagesResponse_Result {

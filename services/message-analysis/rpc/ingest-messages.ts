@@ -12,8 +12,9 @@ import type { MessageDeps } from '../deps.ts';
 import { windowOf } from '../domain/batch-times.ts';
 import { type BoundMessage, bindBatch } from '../domain/bind.ts';
 import { type Judgement, judge, PartiesMoved } from '../judge.ts';
+import { openSessionOf } from '../open-session.ts';
 import { type Parties, resolveParties } from '../parties.ts';
-import { type Ingested, reply } from '../reply.ts';
+import { type Ingested, reply, sessionFields } from '../reply.ts';
 import { settle } from '../settle.ts';
 import { ConversationGone } from '../store/add-messages.ts';
 import { groupFor } from '../store/group.ts';
@@ -26,11 +27,20 @@ const ATTEMPTS = 8;
 
 type Record = RecordAnswer<IngestMessagesResponse>;
 
-/** Bind, find out who talks, store, judge, settle, reply. */
+/** Bind, find out who talks, store, judge, settle, reply. The answer to a repeated key names the session as it is now. */
 export const ingestMessages =
   (deps: MessageDeps): ServiceImpl<typeof MessageService>['ingestMessages'] =>
-  (request) =>
-    once(deps, MessageService.method.ingestMessages, request, (record) => ingest(deps, request, record));
+  async (request) => {
+    let fresh: IngestMessagesResponse | undefined;
+    const answer = await once(deps, MessageService.method.ingestMessages, request, async (record) => {
+      fresh = await ingest(deps, request, record);
+      return fresh;
+    });
+    if (answer === fresh) return answer;
+    const { messages } = bindBatch(request.messages, deps.elementRules(deps.clock.now()));
+    const parties = await resolveParties(deps, request, nicksOf(messages));
+    return Object.assign(answer, sessionFields(await openSessionOf(deps, parties)));
+  };
 
 async function ingest(
   deps: MessageDeps,
@@ -41,7 +51,8 @@ async function ingest(
   if (messages.length === 0) return reply({ messages, rejected, conflicts: [], unresolved: false });
   const { parties, batch, judgement } = await storeAndJudge(deps, request, messages);
   const { unresolved } = parties;
-  return finish(deps, batch, { messages, rejected, batch, judgement, conflicts: [], unresolved }, record);
+  const session = judgement ? judgement.session : await openSessionOf(deps, parties);
+  return finish(deps, batch, { messages, rejected, batch, judgement, session, conflicts: [], unresolved }, record);
 }
 
 /** A name that has changed its owner since it was resolved is resolved anew, once: the directory is read afresh then. */
@@ -51,8 +62,7 @@ async function storeAndJudge(
   messages: readonly BoundMessage[],
   again = false,
 ): Promise<{ parties: Parties; batch: StoredBatch; judgement?: Judgement }> {
-  const speakers = messages.map(({ nick }) => nick);
-  const parties = await resolveParties(deps, request, speakers);
+  const parties = await resolveParties(deps, request, nicksOf(messages));
   const batch = await storeBatch(deps, parties, messages);
   const news = batch.pending.length > 0 || batch.conversation.claimedSessionId !== '';
   try {
@@ -65,6 +75,8 @@ async function storeAndJudge(
     throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the directory is being changed; a repeat is harmless', {}, error);
   }
 }
+
+const nicksOf = (messages: readonly BoundMessage[]) => messages.map(({ nick }) => nick);
 
 function judgeBatch(
   deps: MessageDeps,

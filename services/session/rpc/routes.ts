@@ -13,6 +13,7 @@ import { listAccounts, listShops } from './directory/list.ts';
 import { putAccount } from './directory/put-account.ts';
 import { putShop } from './directory/put-shop.ts';
 import { escalateSession } from './escalate-session.ts';
+import { getConversationSession } from './get-conversation-session.ts';
 import { getOpenSession } from './get-open-session.ts';
 import { getSession } from './get-session.ts';
 import { getSessionStatus } from './get-session-status.ts';
@@ -30,6 +31,7 @@ export const sessionRoutes = (deps: SessionDeps) => (router: ConnectRouter) => {
     addSessionTask: addSessionTask(deps),
     getSession: getSession(deps),
     batchGetSessions: batchGetSessions(deps),
+    getConversationSession: getConversationSession(deps),
     getSessionStatus: getSessionStatus(deps),
     getOpenSession: getOpenSession(deps),
     closeSession: closeSession(deps),

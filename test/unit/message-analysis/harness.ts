@@ -1,6 +1,7 @@
 import { fromBinary, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { ValueSchema } from '@bufbuild/protobuf/wkt';
 import { type Client, ConnectError } from '@connectrpc/connect';
+import type { Control } from '../../../gen/autosession/control/v1/control_pb.js';
 import { type Event, EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
 import { Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
 import {
@@ -48,6 +49,8 @@ export interface Analysis extends AsyncDisposable {
   /** The stored messages of all conversations, by conversation and number. */
   rows(): Promise<MessageRow[]>;
   events(): Promise<Event[]>;
+  /** The session that the default tenant's conversation with a shop knows of, by events and by answers. */
+  knownSession(shopName?: string): Promise<{ sessionId: string; status: Control } | undefined>;
   /** Runs `work` as somebody of the tenant. */
   as<T>(tenant: string, work: () => Promise<T>): Promise<T>;
 }
@@ -106,6 +109,14 @@ export async function startAnalysis(database: (typeof databases)[number] = 'SQLi
       as(tenant, () => client.ingestMessages({ shopName: '小店', ...over, messages: messages.map(value) })),
     rows: () => allRows(db.of<MessageTables>()),
     events: () => allEvents(db.of<OutboxTables>()),
+    knownSession: (shopName = '小店') =>
+      db
+        .of<MessageTables>()
+        .selectFrom('conversations')
+        .select(['session_id as sessionId', 'session_status as status'])
+        .where('tenant', '=', 'default')
+        .where('shop_name', '=', shopName)
+        .executeTakeFirst(),
     [Symbol.asyncDispose]: async () => {
       await module?.[Symbol.asyncDispose]();
       await db.close();

@@ -28,7 +28,7 @@ export class Judges {
   /** Whose account a nick is. */
   readonly accounts = new Map<string, string>();
   /** Thrown by the next calls, one each. */
-  readonly failures: ('resolve' | 'explain' | 'apply')[] = [];
+  readonly failures: ('resolve' | 'explain' | 'apply' | 'session')[] = [];
   /** So many of the next calls of applyMessages find that a name has changed its owner. */
   moved = 0;
   stable = true;
@@ -40,6 +40,10 @@ export class Judges {
     router.service(SessionService, {
       resolveParties: (request) => this.#resolve(request),
       applyMessages: (request) => this.#apply(request),
+      getConversationSession: ({ accountKey, shopKey }) => {
+        this.#fail('session');
+        return { session: this.sessions.get(JSON.stringify([currentTenant(), accountKey, shopKey])) };
+      },
       getSession: ({ sessionId }) => {
         const session = [...this.sessions.values()].find((open) => open.sessionId === sessionId);
         if (!session) throw refuse(ErrorReason.SESSION_NOT_FOUND, 'no such session', { session_id: sessionId });

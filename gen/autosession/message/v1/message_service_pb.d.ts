@@ -144,7 +144,9 @@ export declare type IngestMessagesResponse = Message<"autosession.message.v1.Ing
   skippedMessages: number;
 
   /**
-   * The conversation's open session; unset if it has none.
+   * The conversation's open session, as it is when the batch is answered (for a repeated idempotency key too). Unset if it
+   * has none. `state` and `status` are set with it; a batch without news is answered without all three while the session
+   * service cannot be asked.
    *
    * @generated from field: optional string active_session_id = 3;
    */

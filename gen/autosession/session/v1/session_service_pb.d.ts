@@ -372,6 +372,53 @@ export declare type BatchGetSessionsResponse = Message<"autosession.session.v1.B
 export declare const BatchGetSessionsResponseSchema: GenMessage<BatchGetSessionsResponse>;
 
 /**
+ * GetConversationSessionRequest names the two sides of a conversation by their keys.
+ *
+ * @generated from message autosession.session.v1.GetConversationSessionRequest
+ */
+export declare type GetConversationSessionRequest = Message<"autosession.session.v1.GetConversationSessionRequest"> & {
+  /**
+   * The account's key; `unknown` for the shop's conversation without account.
+   *
+   * @generated from field: string account_key = 1;
+   */
+  accountKey: string;
+
+  /**
+   * The shop's key.
+   *
+   * @generated from field: string shop_key = 2;
+   */
+  shopKey: string;
+};
+
+/**
+ * Describes the message autosession.session.v1.GetConversationSessionRequest.
+ * Use `create(GetConversationSessionRequestSchema)` to create a new message.
+ */
+export declare const GetConversationSessionRequestSchema: GenMessage<GetConversationSessionRequest>;
+
+/**
+ * GetConversationSessionResponse is the open session.
+ *
+ * @generated from message autosession.session.v1.GetConversationSessionResponse
+ */
+export declare type GetConversationSessionResponse = Message<"autosession.session.v1.GetConversationSessionResponse"> & {
+  /**
+   * The session; unset if there is none.
+   *
+   * @generated from field: autosession.session.v1.Session session = 1;
+   */
+  session?: Session | undefined;
+};
+
+/**
+ * Describes the message autosession.session.v1.GetConversationSessionResponse.
+ * Use `create(GetConversationSessionResponseSchema)` to create a new message.
+ */
+export declare const GetConversationSessionResponseSchema: GenMessage<GetConversationSessionResponse>;
+
+/**
  * GetSessionStatusRequest names a session.
  *
  * @generated from message autosession.session.v1.GetSessionStatusRequest
@@ -1690,6 +1737,17 @@ export declare const SessionService: GenService<{
     methodKind: "unary";
     input: typeof BatchGetSessionsRequestSchema;
     output: typeof BatchGetSessionsResponseSchema;
+  },
+  /**
+   * GetConversationSession returns the open session of (account, shop) as it is now, by their keys. Called for a batch of
+   * messages without news, which changes no session and still reports its control. Errors: SERVICE_UNAVAILABLE.
+   *
+   * @generated from rpc autosession.session.v1.SessionService.GetConversationSession
+   */
+  getConversationSession: {
+    methodKind: "unary";
+    input: typeof GetConversationSessionRequestSchema;
+    output: typeof GetConversationSessionResponseSchema;
   },
   /**
    * GetSessionStatus returns a session with its newest task and its message count. Errors: SESSION_NOT_FOUND.
