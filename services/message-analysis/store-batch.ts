@@ -4,13 +4,13 @@ import { ErrorReason, refuse } from '../lib/errors/refuse.ts';
 import type { MessageDeps } from './deps.ts';
 import type { BoundMessage } from './domain/bind.ts';
 import type { Pending } from './domain/pending.ts';
-import { type Sorted, sortOut } from './domain/sort-out.ts';
+import { type Sorted, type StoredMessage, sortOut } from './domain/sort-out.ts';
 import type { Parties } from './parties.ts';
 import { addMessages, ConversationGone } from './store/add-messages.ts';
 import { claimConversation } from './store/claim.ts';
 import type { Conversation } from './store/conversation.ts';
 import { groupFor } from './store/group.ts';
-import { type Lookup, lookUp } from './store/lookup.ts';
+import { type Found, type Lookup, lookUp, withContents } from './store/lookup.ts';
 import type { MessageTables } from './store/tables.ts';
 
 /** How often a batch looks again after another one was first. */
@@ -67,7 +67,7 @@ async function storeFresh(
   { own }: Lookup,
   messages: readonly BoundMessage[],
 ): Promise<StoredBatch> {
-  const sorted = sortOut(messages, parties.sides, own?.messages ?? new Map());
+  const sorted = await sortByStored(deps, parties, own, messages);
   const conversation = own?.conversation ?? newConversation(parties, deps.ids.next('cnv'));
   const seqs = new Map(sorted.seqs);
   const batch = { conversation, created: !own, sorted, seqs };
@@ -85,6 +85,21 @@ async function storeFresh(
   );
   sorted.fresh.forEach(({ messageId }, i) => void seqs.set(messageId, firstSeq + i));
   return { ...batch, pending: placed(sorted, seqs, now) };
+}
+
+/** A known id with other content is rare, so the stored contents are read only then, to see whether they look the same. */
+async function sortByStored(
+  deps: MessageDeps,
+  { sides }: Parties,
+  own: Found | undefined,
+  messages: readonly BoundMessage[],
+): Promise<Sorted> {
+  const stored = own?.messages ?? new Map<string, StoredMessage>();
+  const sorted = sortOut(messages, sides, stored);
+  const known = sorted.differing.map(({ messageId }) => messageId).filter((id) => stored.has(id));
+  if (!own || known.length === 0) return sorted;
+  const key = { tenant: currentTenant(), conversationId: own.conversation.conversationId };
+  return sortOut(messages, sides, await withContents(deps.db.of<MessageTables>(), key, stored, [...new Set(known)]));
 }
 
 function newConversation(

@@ -43,6 +43,37 @@ onEveryBackend('noticing a human', (world) => {
     expect(done).toMatchObject({ task_status: 'completed', state: 'active' });
   });
 
+  it.each([
+    ['a variation selector', '收到👍', '收到👍\uFE0F'],
+    ['none where there was one', '收到❤\uFE0F', '收到❤'],
+    ['zero-width characters', '您\u200B好\uFEFF', '\u200E您好'],
+    ['full-width characters', '好的,马上发(明天到)', '好的，马上发（明天到）'],
+    ['no line breaks', '您好：\r\n订单 123\r\n已发货', '您好：订单123已发货'],
+    ['letters taken apart', 'café', 'cafe\u0301'],
+    ['escaped characters', '2 < 3 & "好"', '2 &lt; 3 &amp; &quot;好&quot;'],
+    ['the wave dash of another character set', '亲～', '亲〜'],
+    ['control characters', '好的', '\u0007好的\u0085'],
+  ])('knows the bot’s own message with %s', async (_, send_content, seen) => {
+    const { create, claimAndFetch, upload } = steps(world());
+    const { body } = await create({ send_content });
+    await claimAndFetch(body.account_id);
+    const window = new ChatWindow(body, () => world().clock.now()).account(seen);
+    expect(await upload(window)).toMatchObject({ status: 'bot_active', state: 'active' });
+  });
+
+  it.each([
+    ['another number', '一共10元', '一共100元'],
+    ['other letters', 'ok', 'OK'],
+    ['another emoji', '收到👍', '收到👍🏻'],
+    ['numbers that a blank keeps apart', '10 00', '1000'],
+  ])('takes %s for a human’s words', async (_, send_content, seen) => {
+    const { create, claimAndFetch, upload } = steps(world());
+    const { body } = await create({ send_content });
+    await claimAndFetch(body.account_id);
+    const window = new ChatWindow(body, () => world().clock.now()).account(seen);
+    expect(await upload(window)).toMatchObject({ status: 'manual_live' });
+  });
+
   it('knows the bot’s own message after the session timed out, and opens no other', async () => {
     const { create, claimAndFetch, upload, settled } = steps(world());
     const { clock, rest } = world();

@@ -14,12 +14,12 @@ const rules: { files: RegExp; may: RegExp }[] = [
   ...SERVICES.filter((name) => name !== 'gateway').flatMap((name) => [
     {
       files: new RegExp(`^services/${name}/domain/`),
-      may: new RegExp(`^(gen|services/lib/errors|services/${name}/domain)/`),
+      may: new RegExp(`^(gen|services/lib/(errors|text)|services/${name}/domain)/`),
     },
     {
       files: new RegExp(`^services/${name}/store/`),
       may: new RegExp(
-        `^(gen|services/lib/(db|outbox|errors)|services/${name}/(domain|store))/|^services/lib/(context|clock)\\.ts$`,
+        `^(gen|services/lib/(db|outbox|errors|text)|services/${name}/(domain|store))/|^services/lib/(context|clock)\\.ts$`,
       ),
     },
     { files: new RegExp(`^services/${name}/`), may: new RegExp(`^(gen|services/lib|services/${name})/`) },

@@ -6,6 +6,8 @@ import {
   ConversationMessageSchema,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { type MessageToExplain, MessageToExplainSchema } from '../../../gen/autosession/task/v1/task_service_pb.js';
+import { foldText } from '../../lib/text/fold.ts';
+import { beginsWith } from './bot-prefix.ts';
 import type { Pending, Receipt } from './pending.ts';
 
 /** Receipts that messages matched, by message id. */
@@ -14,9 +16,11 @@ export type Receipts = ReadonlyMap<string, Receipt>;
 /** Those of the pending messages that the bot may have sent, for task-dispatch. What the account says itself is no guess. */
 export function messagesToExplain(pending: readonly Pending[]): MessageToExplain[] {
   const sure = pending.filter(({ role, unsure }) => !unsure && role === MessageRole.ACCOUNT);
-  const saidByAccount = new Set(sure.map(({ content }) => content));
+  const saidByAccount = new Set(sure.map(({ content }) => foldText(content)));
   return pending
-    .filter(({ role, unsure, content }) => (unsure ? !saidByAccount.has(content) : role === MessageRole.ACCOUNT))
+    .filter(({ role, unsure, content }) =>
+      unsure ? !saidByAccount.has(foldText(content)) : role === MessageRole.ACCOUNT,
+    )
     .map(({ messageId, content, time, receivedAt }) =>
       create(MessageToExplainSchema, {
         messageId,
@@ -65,7 +69,7 @@ export function matchedNicks(pending: readonly Pending[], receipts: Receipts): s
 }
 
 function isPrefixed({ role, content }: Pending, botPrefix: string): boolean {
-  return botPrefix !== '' && role === MessageRole.ACCOUNT && content.startsWith(botPrefix);
+  return botPrefix !== '' && role === MessageRole.ACCOUNT && beginsWith(content, botPrefix);
 }
 
 /**

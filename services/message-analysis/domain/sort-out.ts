@@ -1,15 +1,14 @@
 import type { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
 import { neighbourTimes } from './batch-times.ts';
 import type { BoundMessage } from './bind.ts';
-import { contentHash, sameContent } from './content-hash.ts';
+import { contentHash, type KnownContent, sameContent } from './content-hash.ts';
 import type { Pending } from './pending.ts';
 import type { Side } from './side.ts';
 
 /** What the store knows of a message id of a batch. */
-export interface StoredMessage {
+export interface StoredMessage extends KnownContent {
   readonly messageId: string;
   readonly seq: number;
-  readonly contentHash: string;
   readonly role: MessageRole;
   readonly unsure: boolean;
   readonly settled: boolean;
@@ -22,6 +21,7 @@ export interface StoredMessage {
 export interface Differing {
   readonly index: number;
   readonly messageId: string;
+  readonly role: MessageRole;
   readonly content: string;
   readonly contentHash: string;
 }
@@ -57,7 +57,7 @@ export function sortOut(
   stored: ReadonlyMap<string, StoredMessage>,
 ): Sorted {
   const places = placesOf(messages, stored);
-  const first = new Map<string, { contentHash: string; unsure: boolean }>(stored);
+  const first = new Map<string, KnownContent & { readonly unsure: boolean }>(stored);
   const seen = new Set<string>();
   const fresh: NewMessage[] = [];
   const order: (NewMessage | Pending)[] = [];
@@ -119,5 +119,5 @@ function stillPending(message: BoundMessage, stored: StoredMessage, place: Place
 }
 
 function differs({ index, id, content }: BoundMessage, { role }: Side): Differing {
-  return { index, messageId: id, content, contentHash: contentHash(role, content) };
+  return { index, messageId: id, role, content, contentHash: contentHash(role, content) };
 }

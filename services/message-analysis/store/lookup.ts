@@ -114,3 +114,21 @@ function storedMessage(row: StoredColumns): StoredMessage {
     receiptSessionId: row.receipt_session_id ?? '',
   };
 }
+
+/** The stored messages, those of some ids with their contents. */
+export async function withContents(
+  db: Executor<MessageTables>,
+  { tenant, conversationId }: { readonly tenant: string; readonly conversationId: string },
+  messages: Found['messages'],
+  messageIds: readonly string[],
+): Promise<Found['messages']> {
+  const rows = await db
+    .selectFrom('messages')
+    .select(['message_id', 'content'])
+    .where('tenant', '=', tenant)
+    .where('conversation_id', '=', conversationId)
+    .where('message_id', 'in', [...messageIds])
+    .execute();
+  const contents = new Map(rows.map(({ message_id, content }) => [message_id, content]));
+  return new Map([...messages].map(([id, message]) => [id, { ...message, content: contents.get(id) }]));
+}

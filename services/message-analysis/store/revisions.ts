@@ -1,5 +1,6 @@
 import type { Executor } from '../../lib/db/database.ts';
 import { sqlTime } from '../../lib/db/time.ts';
+import { type KnownContent, saysSame } from '../domain/content-hash.ts';
 import type { Differing } from '../domain/sort-out.ts';
 import { chunks } from './chunks.ts';
 import type { MessageTables } from './tables.ts';
@@ -9,7 +10,7 @@ interface Key {
   readonly conversationId: string;
 }
 
-/** Those of the contents that were never seen under their message id, each once. */
+/** Those of the contents that were never seen under their message id, nor one that looks the same, each once. */
 export async function unseenRevisions(
   db: Executor<MessageTables>,
   key: Key,
@@ -18,16 +19,25 @@ export async function unseenRevisions(
   if (differing.length === 0) return [];
   const rows = await db
     .selectFrom('message_revisions')
-    .select(['message_id', 'content_hash'])
+    .select(['message_id', 'content_hash', 'content'])
     .where('tenant', '=', key.tenant)
     .where('conversation_id', '=', key.conversationId)
     .where('message_id', 'in', [...new Set(differing.map(({ messageId }) => messageId))])
     .execute();
-  const seen = new Set(rows.map(({ message_id, content_hash }) => `${content_hash} ${message_id}`));
-  return differing.filter(({ messageId, contentHash }) => {
-    const revision = `${contentHash} ${messageId}`;
-    return !seen.has(revision) && seen.add(revision);
+  const seen = new Map<string, KnownContent[]>();
+  for (const row of rows) see(seen, row.message_id, { contentHash: row.content_hash, content: row.content });
+  return differing.filter((revision) => {
+    const { messageId, role, content } = revision;
+    if (seen.get(messageId)?.some((known) => saysSame(known, role, content))) return false;
+    see(seen, messageId, revision);
+    return true;
   });
+}
+
+function see(seen: Map<string, KnownContent[]>, messageId: string, content: KnownContent): void {
+  const contents = seen.get(messageId);
+  if (contents) contents.push(content);
+  else seen.set(messageId, [content]);
 }
 
 /** Keeps the contents. Fails on the primary key when another batch brought one of them first: roll back and look again. */

@@ -1,7 +1,22 @@
 import { createHash } from 'node:crypto';
+import { foldText } from '../../lib/text/fold.ts';
 
-/** What makes two contents equal: NFKC, white space collapsed to single blanks, none at the edges. SHA-256 in hex. */
+/**
+ * The hash of NFKC with white space collapsed. It tells repeats of a command, stands on the receipts of every release, and is
+ * what earlier releases look for.
+ */
 export function contentHash(content: string): string {
-  const comparable = content.normalize('NFKC').replace(/\s+/gu, ' ').trim();
-  return createHash('sha256').update(comparable).digest('hex');
+  return sha256(content.normalize('NFKC').replace(/\s+/gu, ' ').trim());
+}
+
+/**
+ * The hash of what a reader sees of a content. One of which nothing is seen equals itself only, and not every other such one.
+ */
+export function foldedHash(content: string): string {
+  const folded = foldText(content);
+  return sha256(folded === '' ? `unseen\n${content}` : folded);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

@@ -4,6 +4,9 @@ export const SKEW_MS = 60_000;
 /** A message that the bot may have sent. Times are epoch milliseconds. */
 export interface Said {
   readonly messageId: string;
+  /** Equal for contents that look the same. */
+  readonly foldedHash: string;
+  /** Under which receipts of earlier releases keep the content. */
   readonly contentHash: string;
   /** When it was said; undefined when nobody knows. */
   readonly sentAt?: number;
@@ -16,7 +19,7 @@ export interface Receipt {
   readonly taskId: string;
   readonly sessionId: string;
   readonly fence: number;
-  readonly contentHash: string;
+  readonly foldedHash: string;
   readonly fetchedAt: number;
   /** The message that it was matched to; empty while there is none. */
   readonly matchedMessageId: string;
@@ -32,7 +35,7 @@ export interface Match<M extends Said = Said, R extends Receipt = Receipt> {
 
 /** Whether the message can be what the receipt's holder sent, by content and time. */
 export function canExplain(receipt: Receipt, message: Said): boolean {
-  return receipt.contentHash === message.contentHash && receipt.fetchedAt <= latestFetch(message);
+  return receipt.foldedHash === message.foldedHash && receipt.fetchedAt <= latestFetch(message);
 }
 
 /**
@@ -52,11 +55,11 @@ export function matchMessages<M extends Said, R extends Receipt>(
   });
   const fresh = messages.filter((message) => !known.has(message.messageId));
   const free = receipts.filter((receipt) => !receipt.matchedMessageId);
-  const hashes = new Set(fresh.map((message) => message.contentHash));
+  const hashes = new Set(fresh.map((message) => message.foldedHash));
   const found = [...hashes].flatMap((hash) =>
     matchEqual(
-      fresh.filter((message) => message.contentHash === hash),
-      free.filter((receipt) => receipt.contentHash === hash),
+      fresh.filter((message) => message.foldedHash === hash),
+      free.filter((receipt) => receipt.foldedHash === hash),
     ),
   );
   return [...remembered, ...found];

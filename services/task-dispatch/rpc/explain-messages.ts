@@ -8,7 +8,7 @@ import {
 } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { explain } from '../commands/explain.ts';
 import type { TaskDeps } from '../deps.ts';
-import { contentHash } from '../domain/content-hash.ts';
+import { contentHash, foldedHash } from '../domain/content-hash.ts';
 import type { Said } from '../domain/match.ts';
 
 export const explainMessages =
@@ -27,7 +27,8 @@ export const explainMessages =
 
 /** A message without a time of storing is being stored now. */
 function saidOf({ messageId, content, sentAt, storedAt }: MessageToExplain, now: number): Said {
-  return { messageId, contentHash: contentHash(content), sentAt: ms(sentAt), storedAt: ms(storedAt) ?? now };
+  const hashes = { foldedHash: foldedHash(content), contentHash: contentHash(content) };
+  return { messageId, ...hashes, sentAt: ms(sentAt), storedAt: ms(storedAt) ?? now };
 }
 
 function ms(time: Timestamp | undefined): number | undefined {

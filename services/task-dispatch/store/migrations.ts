@@ -8,6 +8,7 @@ export const taskDispatchMigrations: Migrations = {
     { name: '001_tasks', statements: (c) => [tasks(c), ...taskIndexes] },
     { name: '002_session_fence', statements: (c) => [sessionFence(c), fenceIndex] },
     { name: '003_receipts', statements: (c) => [receipts(c), ...receiptIndexes] },
+    { name: '004_folded_hash', statements: (c) => [`ALTER TABLE receipts ADD COLUMN folded_hash ${c.id} NULL`] },
   ],
 };
 

@@ -1,7 +1,8 @@
 import type { Executor } from '../../lib/db/database.ts';
 import { prepared } from '../../lib/db/prepared.ts';
 import { sqlTime } from '../../lib/db/time.ts';
-import type { Receipt } from '../domain/match.ts';
+import { foldedHash } from '../domain/content-hash.ts';
+import type { Receipt, Said } from '../domain/match.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { columnsFor, recordOf } from './row.ts';
 import type { StoredReceipt, TaskTables } from './tables.ts';
@@ -11,7 +12,9 @@ export function receiptOf(task: StoredTask): StoredReceipt {
   const { tenant, taskId, sessionId, accountKey, shopKey, contentHash, fetchedFence, fetchedAt, leaseExpiresAt } = task;
   if (fetchedAt === undefined || leaseExpiresAt === undefined) throw new Error('a receipt needs a fetch and a lease');
   const parties = { tenant, taskId, sessionId, accountKey, shopKey };
-  return { ...parties, fence: fetchedFence, contentHash, fetchedAt, leaseExpiresAt };
+  const folded = foldedHash(task.sendContent);
+  const hashes = { contentHash, foldedHash: folded === contentHash ? undefined : folded };
+  return { ...parties, fence: fetchedFence, ...hashes, fetchedAt, leaseExpiresAt };
 }
 
 export function insertReceipt(tx: Executor<TaskTables>, receipt: StoredReceipt): Promise<void> {
@@ -37,16 +40,21 @@ export async function extendReceipt(tx: Executor<TaskTables>, task: StoredTask, 
 export async function findReceipts(
   db: Executor<TaskTables>,
   parties: { tenant: string; accountKey: string; shopKey: string },
-  messages: readonly { messageId: string; contentHash: string }[],
+  messages: readonly Said[],
 ): Promise<Receipt[]> {
+  const foldedHashes = new Set(messages.map((message) => message.foldedHash));
+  const foldedBy = new Map(messages.map((message) => [message.contentHash, message.foldedHash]));
+  for (const folded of foldedHashes) foldedBy.set(folded, folded);
   const { rows } = await select(db, {
     ...parties,
     messageIds: [...new Set(messages.map((message) => message.messageId))],
-    contentHashes: [...new Set(messages.map((message) => message.contentHash))],
+    contentHashes: [...foldedBy.keys()],
+    foldedHashes: [...foldedHashes],
   });
   return rows.map((row) => {
-    const receipt = recordOf<StoredReceipt>(row, []);
-    return { ...receipt, matchedMessageId: receipt.matchedMessageId ?? '' };
+    const { contentHash, ...receipt } = recordOf<StoredReceipt>(row, []);
+    const folded = receipt.foldedHash ?? foldedBy.get(contentHash) ?? contentHash;
+    return { ...receipt, foldedHash: folded, matchedMessageId: receipt.matchedMessageId ?? '' };
   });
 }
 
@@ -56,6 +64,7 @@ interface WantedReceipts {
   readonly shopKey: string;
   readonly messageIds: readonly string[];
   readonly contentHashes: readonly string[];
+  readonly foldedHashes: readonly string[];
 }
 
 const select = prepared((db: Executor<TaskTables>, wanted: WantedReceipts) =>
@@ -69,6 +78,7 @@ const select = prepared((db: Executor<TaskTables>, wanted: WantedReceipts) =>
       eb.or([
         eb('matched_message_id', 'in', wanted.messageIds),
         eb.and([eb('matched_message_id', 'is', null), eb('content_hash', 'in', wanted.contentHashes)]),
+        eb.and([eb('matched_message_id', 'is', null), eb('folded_hash', 'in', wanted.foldedHashes)]),
       ]),
     ),
 );

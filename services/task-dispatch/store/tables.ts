@@ -4,11 +4,14 @@ import type { StoredTask } from '../domain/task.ts';
 import type { Row } from './row.ts';
 
 /** A receipt as it is kept: it outlives its task's cancellation or failure, and the session. */
-export interface StoredReceipt extends Omit<Receipt, 'matchedMessageId'> {
+export interface StoredReceipt extends Omit<Receipt, 'matchedMessageId' | 'foldedHash'> {
   readonly tenant: string;
   readonly accountKey: string;
   readonly shopKey: string;
   readonly leaseExpiresAt: number;
+  readonly contentHash: string;
+  /** Absent when it is the content hash, and from receipts of earlier releases. */
+  readonly foldedHash?: string;
   /** Absent until it is matched, so that the unique index lets many wait. */
   readonly matchedMessageId?: string;
 }

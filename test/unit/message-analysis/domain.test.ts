@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
 import { neighbourTimes, windowOf } from '../../../services/message-analysis/domain/batch-times.ts';
 import { bindBatch } from '../../../services/message-analysis/domain/bind.ts';
+import { beginsWith } from '../../../services/message-analysis/domain/bot-prefix.ts';
 import { pageToken, placeOf } from '../../../services/message-analysis/domain/page-token.ts';
 import { sidesOf } from '../../../services/message-analysis/domain/side.ts';
 import { elementRules } from '../../../services/message-analysis/element-rules.ts';
@@ -141,5 +142,25 @@ describe('a page token', () => {
     fc.assert(fc.property(fc.string(), (text) => placeOf(text) === undefined || pageToken(placeOf(text)!) === text));
     for (const text of ['', 'x', '\u0000', Buffer.from('999999999999999.1').toString('base64url')])
       expect(placeOf(text)).toBeUndefined();
+  });
+});
+
+describe('a bot’s prefix', () => {
+  it.each([
+    ['as it is', '[bot]', '[bot]您好'],
+    ['in full-width brackets', '[bot]', '［bot］您好'],
+    ['behind what is not seen', '[bot]', '\u200B[bot]您好'],
+    ['without its presentation', '🤖\uFE0F', '🤖您好'],
+    ['that is not seen itself', '\u200B', '\u200B您好'],
+  ])('is found %s', (_, prefix, content) => {
+    expect(beginsWith(content, prefix)).toBe(true);
+  });
+
+  it.each([
+    ['elsewhere', '[bot]', '您好[bot]'],
+    ['without what is not seen of it', '\u200B您', '您好'],
+    ['that is not seen itself, where there is none', '\u200B', '您好'],
+  ])('is not found %s', (_, prefix, content) => {
+    expect(beginsWith(content, prefix)).toBe(false);
   });
 });

@@ -131,6 +131,33 @@ describe.each(databases)('on %s', (database) => {
       expect((await analysis.rows()).map((row) => row.content)).toEqual(['first']);
     });
 
+    it('is none when a reader sees the same, also beside a kept revision', async () => {
+      await analysis.upload([shop('1', 1, '收到👍'), own('2', 2, '您好，在吗')]);
+      const seen = [shop('1', 1, '收到👍\uFE0F'), own('2', 2, '您好,在吗\r\n')];
+      expect(verdicts(await analysis.upload(seen))).toEqual(['duplicate', 'duplicate']);
+      expect(verdicts(await analysis.upload([shop('1', 1, '别的👍'), seen[1]]))).toEqual(['conflict', 'duplicate']);
+      expect(verdicts(await analysis.upload([shop('1', 1, '别的👍\uFE0F'), seen[1]]))).toEqual([
+        'duplicate',
+        'duplicate',
+      ]);
+      expect((await analysis.rows()).map((row) => row.content)).toEqual(['收到👍', '您好，在吗']);
+    });
+
+    it('in one batch is none when a reader sees the same', async () => {
+      const answer = await analysis.upload([
+        shop('1', 1, '好！'),
+        shop('1', 1, '好!'),
+        shop('1', 1, 'b'),
+        shop('1', 1, 'b\u200B'),
+      ]);
+      expect(verdicts(answer)).toEqual(['stored', 'duplicate', 'conflict', 'duplicate']);
+    });
+
+    it('is one still when the other side said what looks the same', async () => {
+      await analysis.upload([own('0', 0), shop('1', 1, '好！')]);
+      expect(verdicts(await analysis.upload([own('0', 0), own('1', 1, '好!')]))).toEqual(['duplicate', 'conflict']);
+    });
+
     it('in one batch: the first counts', async () => {
       const answer = await analysis.upload([
         shop('1', 1, 'a'),

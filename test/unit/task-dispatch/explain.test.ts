@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
 import { TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
 import { TaskStatus } from '../../../gen/autosession/task/v1/task_pb.js';
+import type { TaskTables } from '../../../services/task-dispatch/store/tables.ts';
 import { actions, databaseNames, type Harness, harness } from './harness.ts';
 
 type Parties = { accountKey: string; shopKey: string };
@@ -64,6 +66,59 @@ describe.each(databaseNames)('explaining on %s', (database) => {
       ['m2', second.taskId],
     ]);
     expect([await status(first.taskId), await status(second.taskId)]).toEqual(['completed', 'completed']);
+  });
+});
+
+describe.each(databaseNames)('a receipt of an earlier release on %s', (database) => {
+  const formerHash = (content: string) =>
+    createHash('sha256').update(content.normalize('NFKC').replace(/\s+/gu, ' ').trim()).digest('hex');
+  /** A fetched task whose receipt is as the earlier release wrote it. */
+  const sentBefore = async (world: Harness, sendContent: string) => {
+    const task = await actions(world).sent({ sendContent });
+    await world.db
+      .of<TaskTables>()
+      .updateTable('receipts')
+      .set({ content_hash: formerHash(sendContent), folded_hash: null })
+      .where('task_id', '=', task.taskId)
+      .execute();
+    return task;
+  };
+
+  it.each([
+    ['as it was sent', '您好\u200B：\n订单 123❤\uFE0F', '您好\u200B：\n订单 123❤\uFE0F'],
+    ['with what is not seen', '收到👍', '收到\u200B👍\uFE0F'],
+  ])('is found by a message %s', async (_, sendContent, seen) => {
+    await using world = await harness({ database });
+    const { said, explain } = explaining(world);
+    const task = await sentBefore(world, sendContent);
+    expect(await explain(task, [said('m1', seen)])).toEqual([['m1', task.taskId]]);
+  });
+
+  it('explains one of two messages that look the same', async () => {
+    await using world = await harness({ database });
+    const { said, explain } = explaining(world);
+    const task = await sentBefore(world, '收到\u200B👍');
+    expect(await explain(task, [said('m1', '收到\u200B👍'), said('m2', '收到👍')])).toHaveLength(1);
+  });
+});
+
+describe.each(databaseNames)('a receipt on %s', (database) => {
+  it('is found by earlier releases, by the hash that they make', async () => {
+    await using world = await harness({ database });
+    const sendContent = '您好：\n订单 123❤\uFE0F';
+    const task = await actions(world).sent({ sendContent });
+    const receipts = world.db.of<TaskTables>().selectFrom('receipts').select('content_hash');
+    const { content_hash } = await receipts.where('task_id', '=', task.taskId).executeTakeFirstOrThrow();
+    expect(content_hash).toBe(createHash('sha256').update('您好: 订单 123❤\uFE0F').digest('hex'));
+  });
+
+  it('of a content without anything to see is matched by that content only', async () => {
+    await using world = await harness({ database });
+    const { said, explain } = explaining(world);
+    const task = await actions(world).sent({ sendContent: '\u200B' });
+    const unlike = [said('m1', '\uFE0F'), said('m2', ' '), said('m3', '\u2800')];
+    expect(await explain(task, unlike)).toEqual([]);
+    expect(await explain(task, [...unlike, said('m4', '\u200B')])).toEqual([['m4', task.taskId]]);
   });
 });
 

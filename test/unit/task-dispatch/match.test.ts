@@ -15,13 +15,14 @@ const receipt = (taskId: string, at: number, over: Partial<Receipt> = {}): Recei
   taskId,
   sessionId: 'ses_1',
   fence: 1,
-  contentHash: 'h',
+  foldedHash: 'h',
   fetchedAt: T + at,
   matchedMessageId: '',
   ...over,
 });
 const said = (messageId: string, at: number, over: Partial<Said> = {}): Said => ({
   messageId,
+  foldedHash: 'h',
   contentHash: 'h',
   sentAt: T + at,
   storedAt: T + Math.max(at, 0) + 1_000,
@@ -74,10 +75,11 @@ const anyMessages = fc.array(
   { maxLength: 6 },
 );
 const receiptsFrom = (list: { at: number; hash: string }[]) =>
-  list.map(({ at, hash }, i) => receipt(`t${i}`, at * 1_000, { contentHash: hash }));
+  list.map(({ at, hash }, i) => receipt(`t${i}`, at * 1_000, { foldedHash: hash }));
 const messagesFrom = (list: { at: number | null; stored: number; hash: string }[]) =>
   list.map(({ at, stored, hash }, i) => ({
     messageId: `m${i}`,
+    foldedHash: hash,
     contentHash: hash,
     sentAt: at === null ? undefined : T + at * 1_000,
     storedAt: T + stored * 1_000,

@@ -190,7 +190,7 @@ export enum Verdict {
   HISTORY = 2,
 
   /**
-   * Known already, with the same content.
+   * Known already, with the same content or one that looks the same to a reader.
    *
    * @generated from enum value: VERDICT_DUPLICATE = 3;
    */

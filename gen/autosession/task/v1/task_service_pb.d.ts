@@ -1384,7 +1384,7 @@ export declare const TaskService: GenService<{
     output: typeof GetSessionTasksResponseSchema;
   },
   /**
-   * ExplainMessages matches messages of the account to receipts: same content after NFKC and white-space collapse, not
+   * ExplainMessages matches messages of the account to receipts: contents that look the same to a reader, not
    * stored before the fetch, said at or after the fetch less 60 s, nearest in time, one message to one receipt. A match
    * completes a task that was sent or unknown, and is remembered: a repeat gives the same answer. The window settles unknown
    * tasks that the batch proves were not sent.

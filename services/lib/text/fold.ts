@@ -1,0 +1,53 @@
+import { decodeEntities } from './html-entities.ts';
+
+/** What has no appearance: default-ignorable code points, marks of interlinear annotations, controls but white space. */
+const UNSEEN = /[\p{Default_Ignorable_Code_Point}\uFFF9-\uFFFB]|(?!\p{White_Space})\p{Cc}/gu;
+
+/** The braille pattern without dots looks like a blank. */
+const WHITE = /[\p{White_Space}\u2800]+/gu;
+
+/**
+ * A blank beside a character of a script that is written without blanks, or beside an emoji: line breaks come and go there,
+ * and separate no words.
+ */
+const CLOSED = '[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Bopomofo}\\u3000-\\u303F]';
+const LOOSE = new RegExp(`(?<=${CLOSED}|\\p{Extended_Pictographic}) | (?=${CLOSED}|\\p{Extended_Pictographic})`, 'gu');
+
+/** One sign that character sets of East Asia give two code points, and the hyphen that NFKC makes of U+2011. */
+const TWINS: Readonly<Record<string, string>> = {
+  '\u2010': '-',
+  '\u2212': '-',
+  '\u2015': '\u2014',
+  '\u301C': '~',
+  '\u2225': '\u2016',
+  '\u2027': '\u00B7',
+  '\u30FB': '\u00B7',
+};
+const TWIN = new RegExp(`[${Object.keys(TWINS).join('')}]`, 'gu');
+
+/** A text that folding leaves as it is; nearly all that is sent. */
+const PLAIN = /^[!-%'-~\u4E00-\u9FA5]*$/;
+
+/**
+ * The form in which texts are compared that look the same to a reader: NFKC, nothing that is not seen, white space as one
+ * blank between words and as nothing elsewhere, HTML entities decoded. Letters keep their case. Folding a folded text changes
+ * nothing. A text of which nothing is seen folds to the empty text: its caller decides what that is equal to.
+ */
+export function foldText(text: string): string {
+  for (let before = text; ; ) {
+    if (PLAIN.test(before)) return before;
+    const after = foldOnce(before);
+    if (after === before) return after;
+    before = after;
+  }
+}
+
+function foldOnce(text: string): string {
+  return decodeEntities(text.replace(UNSEEN, '').normalize('NFKC'))
+    .replace(UNSEEN, '')
+    .replace(TWIN, (twin) => TWINS[twin]!)
+    .replace(WHITE, ' ')
+    .replace(LOOSE, '')
+    .trim()
+    .normalize('NFKC');
+}
