@@ -4,6 +4,7 @@ import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
 import { type FastifyInstance, type FastifyListenOptions, fastify } from 'fastify';
 import type { Metrics } from '../metrics.ts';
 import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
+import { type Connections, httpConnections } from './connections.ts';
 import { type Address, canHaveDoors, openDoors } from './doors.ts';
 import { guardHttp, type WorkGuard } from './guard-work.ts';
 import { assertOneHost } from './one-host.ts';
@@ -12,9 +13,6 @@ import { type ListeningServer, portError, RPC_BODY_BYTES } from './rpc-server.ts
 
 /** The largest body that REST takes. */
 export const REST_BODY_BYTES = 1024 * 1024;
-
-/** How often a stop looks for connections that nothing comes over any more. */
-const IDLE_MS = 50;
 
 /** Names what answers now; a name with `false` does not. */
 export type Readiness = () => Promise<Record<string, boolean>>;
@@ -38,10 +36,10 @@ export async function listenHttp(options: {
     bodyLimit: REST_BODY_BYTES,
     frameworkErrors: (error, request, reply) => app.errorHandler(error, request, reply),
     routerOptions: { maxParamLength: 1_000 },
-    forceCloseConnections: 'idle',
     return503OnClosing: false,
     keepAliveTimeout: 72_000,
   });
+  const connections = httpConnections(app.server);
   app.addHook('onRequest', async ({ raw }) => {
     assertOneHost(raw);
     if (options.ownPagesOnly) assertOwnPage(raw.headers);
@@ -65,7 +63,10 @@ export async function listenHttp(options: {
   const closeDoors = await listen(app, options).catch((error) => {
     throw portError(error, 'AUTOSESSION_HTTP_PORT', options);
   });
-  return { port: (app.server.address() as AddressInfo).port, close: (graceMs) => closeApp(app, closeDoors, graceMs) };
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    close: (graceMs) => closeApp(app, closeDoors, connections, graceMs),
+  };
 }
 
 /** Where work is bounded, its callers come in by many doors. Resolves to what closes them. */
@@ -91,11 +92,12 @@ function addHealth(app: FastifyInstance, readiness: Readiness, stopping: AbortSi
   });
 }
 
-async function closeApp(app: FastifyInstance, closeDoors: () => Promise<unknown>, graceMs: number): Promise<void> {
-  const cut = setTimeout(() => app.server.closeAllConnections(), graceMs);
-  // a connection whose last answer leaves during the stop is kept alive, and nobody else would close it
-  const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_MS);
+async function closeApp(
+  app: FastifyInstance,
+  closeDoors: () => Promise<unknown>,
+  connections: Connections,
+  graceMs: number,
+): Promise<void> {
+  using _closing = connections.closeIdle(graceMs);
   await Promise.all([app.close(), closeDoors()]);
-  clearInterval(idle);
-  clearTimeout(cut);
 }

@@ -1,10 +1,11 @@
-import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import { createServer, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { hop, isOurs } from '../interceptors/context.ts';
 import { presentable } from '../interceptors/observe.ts';
 import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
+import { type Connections, http2Connections } from './connections.ts';
 import { containErrors } from './contain-errors.ts';
 import { giveErrorInfo } from './error-info.ts';
 import { guardRpc, type WorkGuard } from './guard-work.ts';
@@ -70,37 +71,24 @@ export async function listenRpc(options: {
     return isPeer ? ours(request, response) : guarded(request, response);
   });
   const server = createServer({ settings: { maxConcurrentStreams: 1_000 } }, handle);
-  const sessions = trackSessions(server);
+  const connections = http2Connections(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(portError(error, 'AUTOSESSION_RPC_PORT', options)));
     server.listen(options.port, options.host, resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,
-    close: (graceMs) => closeServer(server, sessions, graceMs),
+    close: (graceMs) => closeServer(server, connections, graceMs),
   };
 }
 
-function trackSessions(server: Http2Server): Set<ServerHttp2Session> {
-  const sessions = new Set<ServerHttp2Session>();
-  server.on('session', (session) => {
-    sessions.add(session);
-    session.on('close', () => sessions.delete(session));
-  });
-  return sessions;
-}
-
 /** `server.close()` alone would wait for idle sessions for ever. */
-async function closeServer(server: Http2Server, sessions: Set<ServerHttp2Session>, graceMs: number): Promise<void> {
+async function closeServer(server: Http2Server, connections: Connections, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  for (const session of sessions) session.close();
-  const cut = setTimeout(() => {
-    for (const session of sessions) session.destroy();
-  }, graceMs);
+  using _closing = connections.closeIdle(graceMs);
   await closed;
-  clearTimeout(cut);
 }
 
 /** Says which variable to change when a port cannot be had; other errors stay as they are. */
