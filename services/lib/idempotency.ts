@@ -84,6 +84,21 @@ export async function once<I extends DescMessage, O extends DescMessage>(
   }
 }
 
+/**
+ * The same, and whether the answer is a recorded one: what it says of control, state or status was true when it was
+ * recorded, so the caller says anew what is true now.
+ */
+export async function onceOrReplayed<I extends DescMessage, O extends DescMessage>(
+  ...[deps, method, request, commit]: Parameters<typeof once<I, O>>
+): Promise<{ answer: MessageShape<O>; replayed: boolean }> {
+  let fresh: MessageShape<O> | undefined;
+  const answer = await once<I, O>(deps, method, request, async (record) => {
+    fresh = await commit(record);
+    return fresh;
+  });
+  return { answer, replayed: answer !== fresh };
+}
+
 function requestHash<I extends DescMessage>(schema: I, request: MessageShape<I>): string {
   const canonical = clone(schema, request) as Record<string, unknown>;
   if ('idempotencyKey' in canonical) canonical.idempotencyKey = '';

@@ -26,6 +26,7 @@ const statuses: Readonly<Record<ErrorReason, number>> = {
   [ErrorReason.PARTY_NOT_FOUND]: 404,
   [ErrorReason.ALIAS_TAKEN]: 409,
   [ErrorReason.ALIAS_IN_USE]: 409,
+  [ErrorReason.SUPERSEDED]: 409,
   [ErrorReason.TASK_NOT_FOUND]: 404,
   [ErrorReason.HANDED_OVER]: 409,
   [ErrorReason.PAUSED]: 409,

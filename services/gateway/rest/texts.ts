@@ -57,6 +57,10 @@ const reasonTexts: Readonly<Record<ErrorReason, ReasonText>> = {
     zh: `会话 ${session_id} 正在使用别名 ${value}，请先关闭该会话`,
     en: `The open session ${session_id} goes by ${value}: close it first`,
   }),
+  [ErrorReason.SUPERSEDED]: ({ state = '', status = '' }) => ({
+    zh: `该请求此前已执行，但其结果已被后续操作改变，会话当前为 ${joined(state, status)}；如需再次执行，请更换幂等键`,
+    en: `The request was carried out before and has been undone since: the session is ${joined(state, status)}. To do it again, use another key`,
+  }),
   [ErrorReason.TASK_NOT_FOUND]: { zh: '任务不存在', en: 'There is no such task' },
   [ErrorReason.HANDED_OVER]: {
     zh: '会话已转人工，机器人不可发送',

@@ -32,6 +32,7 @@ const codes: Record<ErrorReason, Code> = {
   [ErrorReason.PARTY_NOT_FOUND]: Code.NotFound,
   [ErrorReason.ALIAS_TAKEN]: Code.AlreadyExists,
   [ErrorReason.ALIAS_IN_USE]: Code.FailedPrecondition,
+  [ErrorReason.SUPERSEDED]: Code.FailedPrecondition,
   [ErrorReason.TASK_NOT_FOUND]: Code.NotFound,
   [ErrorReason.HANDED_OVER]: Code.FailedPrecondition,
   [ErrorReason.PAUSED]: Code.FailedPrecondition,

@@ -7,7 +7,7 @@ import {
 } from '../../../gen/autosession/message/v1/message_service_pb.js';
 import { currentTenant } from '../../lib/context.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
-import { once, type RecordAnswer } from '../../lib/idempotency.ts';
+import { onceOrReplayed, type RecordAnswer } from '../../lib/idempotency.ts';
 import type { MessageDeps } from '../deps.ts';
 import { windowOf } from '../domain/batch-times.ts';
 import { type BoundMessage, bindBatch } from '../domain/bind.ts';
@@ -31,12 +31,10 @@ type Record = RecordAnswer<IngestMessagesResponse>;
 export const ingestMessages =
   (deps: MessageDeps): ServiceImpl<typeof MessageService>['ingestMessages'] =>
   async (request) => {
-    let fresh: IngestMessagesResponse | undefined;
-    const answer = await once(deps, MessageService.method.ingestMessages, request, async (record) => {
-      fresh = await ingest(deps, request, record);
-      return fresh;
-    });
-    if (answer === fresh) return answer;
+    const method = MessageService.method.ingestMessages;
+    const run = (record: Record) => ingest(deps, request, record);
+    const { answer, replayed } = await onceOrReplayed(deps, method, request, run);
+    if (!replayed) return answer;
     const { messages } = bindBatch(request.messages, deps.elementRules(deps.clock.now()));
     const parties = await resolveParties(deps, request, nicksOf(messages));
     return Object.assign(answer, sessionFields(await openSessionOf(deps, parties)));

@@ -8,7 +8,7 @@ import {
 import { type Task, TaskStatus } from '../../../gen/autosession/task/v1/task_pb.js';
 import { currentTenant } from '../../lib/context.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
-import { once } from '../../lib/idempotency.ts';
+import { onceOrReplayed } from '../../lib/idempotency.ts';
 import { loadSession } from '../commit.ts';
 import type { SessionDeps } from '../deps.ts';
 import { wantsTouch } from '../domain/deadlines.ts';
@@ -24,8 +24,9 @@ const WITHDRAWN = ['handed_over', 'session_closed'];
 /** Gives an open session a further task while the bot has the word. */
 export const addSessionTask =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['addSessionTask'] =>
-  async (request) =>
-    once(deps, SessionService.method.addSessionTask, request, async (record) => {
+  async (request) => {
+    const method = SessionService.method.addSessionTask;
+    const { answer, replayed } = await onceOrReplayed(deps, method, request, async (record) => {
       const session = await loadSession(deps, request.sessionId);
       checkWord(session);
       await deps.fences.confirm(session);
@@ -36,6 +37,9 @@ export const addSessionTask =
       await recordAlone(deps, record, answer);
       return answer;
     });
+    if (replayed && answer.task) answer.task = (await deps.tasks.getTask({ taskId: answer.task.taskId })).task;
+    return answer;
+  };
 
 /** An equal task of the last 24 h is the answer instead, so a repeat after a lost answer adds nothing. */
 async function createTask(deps: SessionDeps, session: SessionRecord, request: AddSessionTaskRequest): Promise<Task> {

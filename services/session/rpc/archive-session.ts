@@ -6,6 +6,7 @@ import {
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import type { SessionDeps } from '../deps.ts';
 import { presentSession } from '../domain/present.ts';
+import { isClosed } from '../domain/replay.ts';
 import { archive } from '../domain/requests.ts';
 import { commandOnce } from './command-once.ts';
 
@@ -17,6 +18,7 @@ export const archiveSession =
     const { answer, session } = await commandOnce(deps, SessionService.method.archiveSession, request, {
       sessionId,
       decide: (current, by) => archive(current, reason, by),
+      holds: isClosed,
       reply: (after) => create(ArchiveSessionResponseSchema, { session: presentSession(after) }),
     });
     await deps.fences.confirm(session);

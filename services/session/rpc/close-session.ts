@@ -7,6 +7,7 @@ import {
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import type { SessionDeps } from '../deps.ts';
 import { presentSession } from '../domain/present.ts';
+import { isClosed } from '../domain/replay.ts';
 import { close } from '../domain/requests.ts';
 import { commandOnce } from './command-once.ts';
 
@@ -19,6 +20,7 @@ export const closeSession =
     const { answer, session } = await commandOnce(deps, SessionService.method.closeSession, request, {
       sessionId: request.sessionId,
       decide: (current, by) => close(current, cancelled ? 'cancel' : 'complete', reason, by),
+      holds: isClosed,
       reply: (after) => create(CloseSessionResponseSchema, { session: presentSession(after) }),
     });
     answer.possiblySent = await deps.fences.raise(session);

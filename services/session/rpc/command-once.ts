@@ -1,9 +1,10 @@
 import type { DescMessage, DescMethodUnary, MessageShape } from '@bufbuild/protobuf';
 import { currentContext } from '../../lib/context.ts';
-import { once, type RecordAnswer } from '../../lib/idempotency.ts';
+import { onceOrReplayed, type RecordAnswer } from '../../lib/idempotency.ts';
 import { changeSession, loadSession } from '../commit.ts';
 import type { SessionDeps } from '../deps.ts';
 import type { Change } from '../domain/change.ts';
+import { superseded } from '../domain/replay.ts';
 import type { Asked } from '../domain/requests.ts';
 import type { SessionRecord } from '../domain/session.ts';
 
@@ -11,13 +12,15 @@ import type { SessionRecord } from '../domain/session.ts';
 export interface SessionCommand<O extends DescMessage> {
   readonly sessionId: string;
   decide(session: SessionRecord, by: Asked): Change | undefined;
+  /** Whether what the command brought about is still so; asked when it is repeated under its idempotency key. */
+  holds(session: SessionRecord): boolean;
   /** The answer for the session afterwards; what must be true of every answer anew is added to it later. */
   reply(session: SessionRecord): MessageShape<O>;
 }
 
 /**
- * Runs a command once per idempotency key. Returns the answer, which may be the recorded one, and the session as it is
- * now, whose fences are still to be confirmed.
+ * Runs a command once per idempotency key. Returns the answer and the session as it is now, whose fences are still to be
+ * confirmed. A repeat is answered for the session as it is now; it throws SUPERSEDED when the command has been undone since.
  */
 export async function commandOnce<I extends DescMessage, O extends DescMessage>(
   deps: SessionDeps,
@@ -25,9 +28,9 @@ export async function commandOnce<I extends DescMessage, O extends DescMessage>(
   request: MessageShape<I>,
   command: SessionCommand<O>,
 ): Promise<{ answer: MessageShape<O>; session: SessionRecord }> {
-  const { sessionId, decide, reply } = command;
+  const { sessionId, decide, holds, reply } = command;
   let fresh: SessionRecord | undefined;
-  const answer = await once(deps, method, request, async (record) => {
+  const { answer, replayed } = await onceOrReplayed(deps, method, request, async (record) => {
     let change: Change | undefined;
     const remember: typeof decide = (session, by) => {
       change = decide(session, by);
@@ -39,7 +42,11 @@ export async function commandOnce<I extends DescMessage, O extends DescMessage>(
     if (!change) await recordAlone(deps, record, said);
     return said;
   });
-  return { answer, session: fresh ?? (await loadSession(deps, sessionId)) };
+  if (!replayed && fresh) return { answer, session: fresh };
+  const session = await loadSession(deps, sessionId);
+  if (holds(session)) return { answer: reply(session), session };
+  await deps.fences.confirm(session);
+  throw superseded(session);
 }
 
 /** Keeps the answer of a request that wrote nothing else, if it has a key. */

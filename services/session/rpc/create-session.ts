@@ -6,7 +6,7 @@ import {
   SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { ErrorReason, isRefusal, refuse } from '../../lib/errors/refuse.ts';
-import { once } from '../../lib/idempotency.ts';
+import { onceOrReplayed } from '../../lib/idempotency.ts';
 import { loadSession } from '../commit.ts';
 import type { SessionDeps } from '../deps.ts';
 import type { SessionRecord } from '../domain/session.ts';
@@ -18,11 +18,13 @@ export const createSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['createSession'] =>
   async (request) => {
     let outcome: SlotOutcome | undefined;
-    const answer = await once(deps, SessionService.method.createSession, request, async (record) => {
+    const method = SessionService.method.createSession;
+    const { answer, replayed } = await onceOrReplayed(deps, method, request, async (record) => {
       outcome = await openOnSlot(deps, request, record);
       return outcome.answer;
     });
-    const session = outcome?.session ?? (await loadSession(deps, answer.sessionId));
+    const session = !replayed && outcome ? outcome.session : await loadSession(deps, answer.sessionId);
+    Object.assign(answer, { state: session.state, status: session.control });
     await Promise.all([confirmControl(deps, session, answer), createFirstTask(deps, session, request, answer.taskId)]);
     return answer;
   };

@@ -9,6 +9,7 @@ import {
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import type { SessionDeps } from '../deps.ts';
 import { presentEscalation } from '../domain/present.ts';
+import { isEscalated } from '../domain/replay.ts';
 import { defaultSeverity, escalate } from '../domain/requests.ts';
 import type { SessionRecord } from '../domain/session.ts';
 import { commandOnce } from './command-once.ts';
@@ -28,6 +29,7 @@ export const escalateSession =
     const { answer, session } = await commandOnce(deps, SessionService.method.escalateSession, request, {
       sessionId,
       decide: (current, by) => escalate(current, { reason, severity, details, context }, by),
+      holds: isEscalated,
       reply,
     });
     const [possiblySent, history] = await Promise.all([deps.fences.raise(session), recentHistory(deps, sessionId)]);

@@ -5,6 +5,7 @@ import { PauseSessionResponseSchema, SessionService } from '../../../gen/autoses
 import type { SessionDeps } from '../deps.ts';
 import { presentSession } from '../domain/present.ts';
 import { pause } from '../domain/requests.ts';
+import { isPaused } from '../domain/slot.ts';
 import { commandOnce } from './command-once.ts';
 
 /** Holds the bot's tasks; the answer lists what was already out. */
@@ -16,6 +17,7 @@ export const pauseSession =
     const { answer, session } = await commandOnce(deps, SessionService.method.pauseSession, request, {
       sessionId,
       decide: (current, by) => pause(current, { reason, resumeAt }, by),
+      holds: isPaused,
       reply: (after) => create(PauseSessionResponseSchema, { session: presentSession(after) }),
     });
     answer.possiblySent = await deps.fences.raise(session);

@@ -6,6 +6,7 @@ import {
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import type { SessionDeps } from '../deps.ts';
 import { timestampOf } from '../domain/present.ts';
+import { isReleased } from '../domain/replay.ts';
 import { release } from '../domain/requests.ts';
 import { commandOnce } from './command-once.ts';
 
@@ -18,6 +19,7 @@ export const releaseSession =
     const { answer, session } = await commandOnce(deps, SessionService.method.releaseSession, request, {
       sessionId: request.session,
       decide: (current, by) => release(current, { agentId, reason }, { ...by, actor: agentId }),
+      holds: isReleased,
       reply: (after) =>
         create(ReleaseSessionResponseSchema, {
           sessionName: after.sessionName,

@@ -6,6 +6,7 @@ import {
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import type { SessionDeps } from '../deps.ts';
 import { presentSession } from '../domain/present.ts';
+import { isHeldBy } from '../domain/replay.ts';
 import { takeOver } from '../domain/requests.ts';
 import { commandOnce } from './command-once.ts';
 import { recentHistory } from './history.ts';
@@ -18,6 +19,7 @@ export const takeOverSession =
     const { answer, session } = await commandOnce(deps, SessionService.method.takeOverSession, request, {
       sessionId: request.session,
       decide: (current, by) => takeOver(current, agent, { ...by, actor: agent.id }),
+      holds: (current) => isHeldBy(current, agent.id),
       reply: (after) => create(TakeOverSessionResponseSchema, { session: presentSession(after) }),
     });
     const [possiblySent, history] = await Promise.all([

@@ -5,7 +5,7 @@ import {
   CancelTaskResponseSchema,
   TaskService,
 } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { once } from '../../lib/idempotency.ts';
+import { onceOrReplayed } from '../../lib/idempotency.ts';
 import { changeSessions } from '../change-sessions.ts';
 import { mustFindTask } from '../commands/report.ts';
 import { tellSession } from '../commands/tell-session.ts';
@@ -18,7 +18,7 @@ import type { SessionUnit } from '../store/session-unit.ts';
 export const cancelTask =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['cancelTask'] =>
   async (request) => {
-    const answer = await once(deps, TaskService.method.cancelTask, request, async (record) => {
+    const { answer, replayed } = await onceOrReplayed(deps, TaskService.method.cancelTask, request, async (record) => {
       const { sessionId } = await mustFindTask(deps, request.taskId);
       return changeSessions(deps, 'cancel', [sessionId], async (unit) => {
         const task = await cancel(unit, request);
@@ -27,6 +27,7 @@ export const cancelTask =
         return answer;
       });
     });
+    if (replayed) answer.task = taskMessage(await mustFindTask(deps, request.taskId));
     if (answer.task) await tellSession(deps, answer.task);
     return answer;
   };

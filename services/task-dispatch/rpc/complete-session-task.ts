@@ -6,7 +6,7 @@ import {
   CompleteSessionTaskResponseSchema,
   TaskService,
 } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { once } from '../../lib/idempotency.ts';
+import { onceOrReplayed } from '../../lib/idempotency.ts';
 import { mustFindTask, recordReport, reportedTask } from '../commands/report.ts';
 import { tellSession } from '../commands/tell-session.ts';
 import type { TaskDeps } from '../deps.ts';
@@ -16,13 +16,15 @@ import { statusMessage, timestamp } from '../domain/task-message.ts';
 export const completeSessionTask =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['completeSessionTask'] =>
   async (request) => {
-    const answer = await once(deps, TaskService.method.completeSessionTask, request, async (record) => {
+    const method = TaskService.method.completeSessionTask;
+    const success = request.success === true;
+    const { answer: said, replayed } = await onceOrReplayed(deps, method, request, async (record) => {
       const found = await reportedTask(deps, request);
-      const success = request.success === true;
       const report = { success, token: request.leaseToken, errorMessage: request.errorMessage, byTask: false };
       const task = await recordReport(deps, found, report, (tx, after) => record(tx, answerOf(after, success)));
       return answerOf(task, success);
     });
+    const answer = replayed ? answerOf(await mustFindTask(deps, said.taskId), success) : said;
     // of every answer, repeats too: the session has heard of it, and its state is the one that it has now
     const { sessionId, taskId, taskStatus } = answer;
     const sent = taskStatus === TaskStatus.COMPLETED;

@@ -5,7 +5,7 @@ import {
   RequeueTaskResponseSchema,
   TaskService,
 } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { once } from '../../lib/idempotency.ts';
+import { onceOrReplayed } from '../../lib/idempotency.ts';
 import { changeSessions } from '../change-sessions.ts';
 import { mustFindTask } from '../commands/report.ts';
 import type { TaskDeps } from '../deps.ts';
@@ -16,8 +16,8 @@ import type { SessionUnit } from '../store/session-unit.ts';
 
 export const requeueTask =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['requeueTask'] =>
-  (request) =>
-    once(deps, TaskService.method.requeueTask, request, async (record) => {
+  async (request) => {
+    const { answer, replayed } = await onceOrReplayed(deps, TaskService.method.requeueTask, request, async (record) => {
       const { sessionId } = await mustFindTask(deps, request.taskId);
       return changeSessions(deps, 'requeue', [sessionId], async (unit) => {
         const task = await requeue(unit, request);
@@ -26,6 +26,9 @@ export const requeueTask =
         return answer;
       });
     });
+    if (replayed) answer.task = taskMessage(await mustFindTask(deps, request.taskId));
+    return answer;
+  };
 
 async function requeue(unit: SessionUnit, { taskId, leaseToken, seconds }: RequeueTaskRequest) {
   const task = await unit.lockTask(taskId);

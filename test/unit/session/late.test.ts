@@ -51,12 +51,13 @@ describe('an event that comes late', () => {
 describe('a repeat that comes late', () => {
   const agent = () => ({ session: sessionId, agentId: 'a', agentName: '王' });
 
-  it('of a takeover that changed nothing gets its first answer, and does not take over again', async () => {
+  it('of a takeover that changed nothing is superseded, and does not take over again', async () => {
     await world.sessions.takeOverSession(agent());
     const second = { ...agent(), idempotencyKey: 'second' };
-    const first = await world.sessions.takeOverSession(second);
+    await world.sessions.takeOverSession(second);
     await world.sessions.releaseSession({ session: sessionId, agentId: 'a' });
-    expect(await world.sessions.takeOverSession(second)).toEqual(first);
+    const late = await world.sessions.takeOverSession(second).catch(errorInfo);
+    expect(late).toMatchObject({ reason: ErrorReason.SUPERSEDED });
     expect(await state()).toBe(SessionState.ACTIVE);
     const other = { ...second, agentName: '李' };
     const refusal = await world.sessions.takeOverSession(other).catch(errorInfo);

@@ -154,6 +154,14 @@ export enum ErrorReason {
   ALIAS_IN_USE = 29,
 
   /**
+   * The command was carried out under its idempotency key before, and has been undone since: to carry it out again, send it
+   * with another key. Metadata: `session_id`, and the present `state` and `status`. REST 409.
+   *
+   * @generated from enum value: ERROR_REASON_SUPERSEDED = 30;
+   */
+  SUPERSEDED = 30,
+
+  /**
    * No task has this id. Metadata: `task_id`. REST 404.
    *
    * @generated from enum value: ERROR_REASON_TASK_NOT_FOUND = 40;

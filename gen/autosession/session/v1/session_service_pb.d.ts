@@ -1686,6 +1686,10 @@ export declare const ApplyMessagesResponseSchema: GenMessage<ApplyMessagesRespon
  * A successful answer that reports a control leaves only after every service that acts for the bot has confirmed it; when
  * that cannot be confirmed the answer is SERVICE_UNAVAILABLE and a repeat is harmless.
  *
+ * A repeat under an idempotency key carries nothing out. It is answered for the session as it is at the repeat, as long as
+ * what the command brought about still holds; once it was undone (a takeover after the release) the repeat is SUPERSEDED,
+ * with the present state and status.
+ *
  * @generated from service autosession.session.v1.SessionService
  */
 export declare const SessionService: GenService<{
@@ -1695,7 +1699,8 @@ export declare const SessionService: GenService<{
    * Accepts a free slot, or one held by a bot session past its time (that one becomes timeout). A manual type on a bot's
    * session escalates that same session and answers with it. Leaves pending/bot_active, or transferred/pending_manual for
    * a manual type. The same body while that session is open, or completed less than 24 hours ago, gives the first ids
-   * again. Errors: UNAVAILABLE (the slot is held; names the holder), IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE.
+   * again; under an idempotency key for 24 hours, whatever became of it: the ids are the first ones, state and status the
+   * present ones. Errors: UNAVAILABLE (the slot is held; names the holder), IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.CreateSession
    */
@@ -1709,6 +1714,7 @@ export declare const SessionService: GenService<{
    *
    * Accepts pending, active, idle (and paused: the task is held) while the bot has the word. The same external_task_id and
    * content again gives the first task while that one is open or was completed less than 24 hours ago.
+   * A repeat under an idempotency key gives the first task as it is at the repeat.
    * Errors: SESSION_NOT_FOUND, HANDED_OVER, INVALID_STATUS (closed), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.AddSessionTask
@@ -1786,7 +1792,7 @@ export declare const SessionService: GenService<{
   },
   /**
    * PauseSession holds the bot's tasks. Accepts active, idle, pending (and paused: the same answer, with a new resume_at);
-   * leaves paused. Errors: SESSION_NOT_FOUND, INVALID_STATUS, SERVICE_UNAVAILABLE.
+   * leaves paused. Errors: SESSION_NOT_FOUND, INVALID_STATUS, SUPERSEDED (not paused any more), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.PauseSession
    */
@@ -1798,7 +1804,7 @@ export declare const SessionService: GenService<{
   /**
    * ResumeSession lets a paused session go on. Accepts paused (and active: the same answer); leaves active.
    * Not idempotent: a repeat that comes late could undo a pause that came meanwhile.
-   * Errors: SESSION_NOT_FOUND, INVALID_STATUS, SERVICE_UNAVAILABLE.
+   * Errors: SESSION_NOT_FOUND, INVALID_STATUS, SUPERSEDED (paused again, or not the bot's any more), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.ResumeSession
    */
@@ -1823,7 +1829,7 @@ export declare const SessionService: GenService<{
    *
    * Accepts pending, active, idle, paused; leaves transferred/pending_manual. A repeat while pending_manual gives the same
    * answer. Errors: SESSION_NOT_FOUND, MANUAL_IN_PROGRESS (manual_live), INVALID_STATUS (closed), TOO_LARGE (context),
-   * SERVICE_UNAVAILABLE.
+   * SUPERSEDED (released or closed since), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.EscalateSession
    */
@@ -1837,7 +1843,8 @@ export declare const SessionService: GenService<{
    *
    * Accepts every open state with control bot_active or pending_manual, and manual_live with an external attendant; leaves
    * transferred/manual_live. A repeat by the same agent gives the same answer, possibly_sent computed anew. Exactly one of
-   * two racing agents wins. Errors: SESSION_NOT_FOUND, ALREADY_TAKEN, INVALID_STATUS (closed), SERVICE_UNAVAILABLE.
+   * two racing agents wins. Errors: SESSION_NOT_FOUND, ALREADY_TAKEN, INVALID_STATUS (closed), SUPERSEDED (the agent is not
+   * in control any more), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.TakeOverSession
    */
@@ -1852,7 +1859,8 @@ export declare const SessionService: GenService<{
    * Accepts transferred (from pending_manual it is a withdrawal); leaves active/bot_active. A repeat by the agent who
    * released it last, while nothing else has happened, gives the same answer. Not idempotent: a repeat that comes late could
    * withdraw an escalation that came meanwhile.
-   * Errors: SESSION_NOT_FOUND, INVALID_STATUS (not manual), NOT_YOUR_SESSION (another agent's), SERVICE_UNAVAILABLE.
+   * Errors: SESSION_NOT_FOUND, INVALID_STATUS (not manual), NOT_YOUR_SESSION (another agent's), SUPERSEDED (the bot is not in
+   * control any more), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.ReleaseSession
    */

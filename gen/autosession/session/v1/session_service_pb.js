@@ -290,6 +290,10 @@ export const ApplyMessagesResponseSchema = /*@__PURE__*/
  * A successful answer that reports a control leaves only after every service that acts for the bot has confirmed it; when
  * that cannot be confirmed the answer is SERVICE_UNAVAILABLE and a repeat is harmless.
  *
+ * A repeat under an idempotency key carries nothing out. It is answered for the session as it is at the repeat, as long as
+ * what the command brought about still holds; once it was undone (a takeover after the release) the repeat is SUPERSEDED,
+ * with the present state and status.
+ *
  * @generated from service autosession.session.v1.SessionService
  */
 export const SessionService = /*@__PURE__*/

@@ -1210,6 +1210,8 @@ export declare const ExplainMessagesResponseSchema: GenMessage<ExplainMessagesRe
 /**
  * TaskService hands sending tasks to RPA senders and keeps the receipts of what they fetched.
  *
+ * A repeat under an idempotency key carries nothing out, and is answered for the task as it is at the repeat.
+ *
  * @generated from service autosession.task.v1.TaskService
  */
 export declare const TaskService: GenService<{

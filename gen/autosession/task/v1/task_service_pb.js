@@ -264,6 +264,8 @@ export const ExplainMessagesResponseSchema = /*@__PURE__*/
 /**
  * TaskService hands sending tasks to RPA senders and keeps the receipts of what they fetched.
  *
+ * A repeat under an idempotency key carries nothing out, and is answered for the task as it is at the repeat.
+ *
  * @generated from service autosession.task.v1.TaskService
  */
 export const TaskService = /*@__PURE__*/
