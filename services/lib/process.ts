@@ -232,6 +232,7 @@ async function listen(
     work,
     readiness,
     metrics: deps.metrics,
+    logger: deps.logger,
     host,
     port: httpPort,
     stopping,
@@ -246,6 +247,7 @@ async function listen(
     ownPagesOnly,
     work,
     hopSecret,
+    logger: deps.logger,
     host,
     port: rpcPort,
   }).catch(async (error) => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type Client, Code, createClient, type HandlerContext } from '@connectrpc/connect';
 import { describe, expect, it } from 'vitest';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
+import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { createDirectory } from '../../services/lib/directory.ts';
 import { ErrorReason, errorInfo, refuse } from '../../services/lib/errors/refuse.ts';
@@ -22,6 +23,7 @@ async function twoInstances(work: Work = {}, options: Partial<PeerOptions> = {})
     first,
     second,
     tasks,
+    transport,
     events: createClient(EventService, transport),
     get: () => nameOf(tasks),
     /** Waits until calls reach this many instances. */
@@ -199,6 +201,13 @@ describe('a call to another process', () => {
     for (let times = 0; times < 4; times += 1) expect(await peers.get()).toBe('second');
     const { event, address } = JSON.parse(lines[0] ?? '{}');
     expect([event, address, lines.length]).toEqual(['peer_has_other_secret', peers.first.address, 1]);
+  });
+
+  it('is refused for now when the instances are of a release that does not know it', async () => {
+    await using peers = await twoInstances();
+    const sessions = createClient(SessionService, peers.transport);
+    const error = await sessions.getSession({ sessionId: 'ses_1' }).catch((thrown) => thrown);
+    expect(errorInfo(error)?.reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
   });
 
   it('is not made much more often when no instance can', async () => {

@@ -1,5 +1,13 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { credentials, type Deadline, makeGenericClientConstructor, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  type ChannelOptions,
+  compressionAlgorithms,
+  credentials,
+  type Deadline,
+  makeGenericClientConstructor,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import {
   CreateSessionRequestSchema,
@@ -37,9 +45,9 @@ type Call = (
 ) => void;
 
 onEveryBackend('a foreign gRPC client', (world) => {
-  const call = <T>(method: string, request: unknown): Promise<T> => {
+  const call = <T>(method: string, request: unknown, options: ChannelOptions = {}): Promise<T> => {
     const Client = makeGenericClientConstructor({ create: createMethod, health: healthMethod } as never, 'Foreign');
-    const client = new Client(world().rpcUrl.replace('http://', ''), credentials.createInsecure());
+    const client = new Client(world().rpcUrl.replace('http://', ''), credentials.createInsecure(), options);
     const invoke = (client as unknown as Record<string, Call>)[method]?.bind(client);
     return new Promise<T>((resolve, reject) => {
       invoke?.(request, { deadline: Date.now() + 10_000 }, (error, answer) =>
@@ -74,6 +82,18 @@ onEveryBackend('a foreign gRPC client', (world) => {
     expect(infos).toHaveLength(1);
     expect(infos[0]).toMatchObject({ reason: 'UNAVAILABLE', domain: 'autosession' });
     expect(infos[0]?.metadata.conflict_session_id).toBe(sessionId);
+  });
+
+  it('may compress its requests with gzip', async () => {
+    const compressed = { 'grpc.default_compression_algorithm': compressionAlgorithms.gzip };
+    const answer = await call<{ sessionId: string }>('create', request(), compressed);
+    expect(answer.sessionId).toMatch(/^ses_/);
+  });
+
+  it('is told at once that another compression is not read', async () => {
+    const compressed = { 'grpc.default_compression_algorithm': compressionAlgorithms.deflate };
+    const refusal = await call('create', request(), compressed).catch((error: ServiceError) => error);
+    expect((refusal as ServiceError).code).toBe(status.UNIMPLEMENTED);
   });
 
   it('sees the health of the process', async () => {

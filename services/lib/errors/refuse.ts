@@ -21,7 +21,7 @@ const codes: Record<ErrorReason, Code> = {
   [ErrorReason.METHOD_NOT_ALLOWED]: Code.Unimplemented,
   [ErrorReason.UNAUTHENTICATED]: Code.Unauthenticated,
   [ErrorReason.PERMISSION_DENIED]: Code.PermissionDenied,
-  [ErrorReason.UNSUPPORTED_MEDIA_TYPE]: Code.InvalidArgument,
+  [ErrorReason.UNSUPPORTED_MEDIA_TYPE]: Code.Unimplemented,
   [ErrorReason.SESSION_NOT_FOUND]: Code.NotFound,
   [ErrorReason.UNAVAILABLE]: Code.AlreadyExists,
   [ErrorReason.INVALID_STATUS]: Code.FailedPrecondition,

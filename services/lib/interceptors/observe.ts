@@ -61,11 +61,19 @@ function noteRefused(refused: RefusedCalls, error: ConnectError, { header, servi
   refused.note({ protocol: 'rpc', status, reason, rpc: `${service.typeName}/${method.name}`, request_id: id });
 }
 
+/** What is thrown into it comes from the connection that could not take a message: no handler did that. */
 async function* presentStream<T>(messages: AsyncIterable<T>, present: (thrown: unknown) => Error): AsyncIterable<T> {
+  const iterator = messages[Symbol.asyncIterator]();
   try {
-    yield* messages;
-  } catch (thrown) {
-    throw present(thrown);
+    for (;;) {
+      const { done, value } = await iterator.next().catch((thrown) => {
+        throw present(thrown);
+      });
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await iterator.return?.();
   }
 }
 
@@ -75,13 +83,11 @@ export function presentable(thrown: unknown, signal?: AbortSignal): ConnectError
   const error = ConnectError.from(signal?.aborted ? (signal.reason ?? thrown) : thrown);
   if (error.code === Code.DeadlineExceeded)
     return refuse(ErrorReason.DEADLINE_EXCEEDED, 'the deadline passed; a repeat is harmless', {}, thrown);
-  if (error.code === Code.Canceled || isAbort(thrown))
+  // a connection that breaks ends its calls with whatever the HTTP/2 layer makes of it
+  if (signal?.aborted || error.code === Code.Canceled || isAbort(thrown))
     return refuse(ErrorReason.CANCELED, 'the caller went away', {}, thrown);
   if (error.code === Code.Unavailable)
     return refuse(ErrorReason.SERVICE_UNAVAILABLE, 'a service does not answer; a repeat is harmless', {}, thrown);
-  // in the middle of a rolling upgrade: the caller's release is newer than the service's
-  if (error.code === Code.Unimplemented)
-    return refuse(ErrorReason.SERVICE_UNAVAILABLE, 'a service does not know this call yet', {}, thrown);
   if (error.code === Code.InvalidArgument) return refuse(ErrorReason.INVALID_ARGUMENT, error.rawMessage, {}, thrown);
   if (error.code === Code.ResourceExhausted) return refuse(ErrorReason.TOO_LARGE, error.rawMessage, {}, thrown);
   return refuse(ErrorReason.INTERNAL, 'internal error', {}, thrown);

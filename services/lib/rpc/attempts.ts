@@ -1,6 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { ErrorReason, isRefusal } from '../errors/refuse.ts';
+import { ErrorReason, errorInfo, isRefusal, refuse } from '../errors/refuse.ts';
 import type { Instance } from './instance.ts';
 import type { Instances } from './instances.ts';
 import { LostCall, unanswered } from './lost-call.ts';
@@ -38,7 +38,11 @@ export async function untilAnswered<T>(
       return await attempt(instance);
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
-      const error = isRefusal(thrown, ErrorReason.UNAUTHENTICATED) ? instances.isStranger(instance) : thrown;
+      const error = isRefusal(thrown, ErrorReason.UNAUTHENTICATED)
+        ? instances.isStranger(instance)
+        : isUnknownCall(thrown)
+          ? refuse(ErrorReason.SERVICE_UNAVAILABLE, 'a service does not know this call yet', {}, thrown)
+          : thrown;
       tried.add(instance);
       if (error instanceof LostCall) instance.suspect(term);
       else if (!isUnavailable(error) || !instances.hasOther(tried)) throw error;
@@ -53,4 +57,9 @@ export async function untilAnswered<T>(
 /** What a stopping instance answers to what it cannot finish. */
 function isUnavailable(error: unknown): boolean {
   return error instanceof ConnectError && error.code === Code.Unavailable;
+}
+
+/** In the middle of a rolling upgrade the caller's release may be newer than the service's, whose answer is then a bare 404. */
+function isUnknownCall(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === Code.Unimplemented && !errorInfo(error);
 }

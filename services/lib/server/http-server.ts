@@ -1,14 +1,14 @@
 import type { AddressInfo } from 'node:net';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
-import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
 import { type FastifyInstance, type FastifyListenOptions, fastify } from 'fastify';
+import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
 import { type Connections, httpConnections } from './connections.ts';
 import { type Address, canHaveDoors, openDoors } from './doors.ts';
 import { guardHttp, type WorkGuard } from './guard-work.ts';
 import { assertOneHost } from './one-host.ts';
 import { assertOwnPage } from './origin-guard.ts';
+import { addRpcs, rpcHandlers } from './rpc-handlers.ts';
 import { type ListeningServer, portError, RPC_BODY_BYTES } from './rpc-server.ts';
 
 /** The largest body that REST takes. */
@@ -28,6 +28,7 @@ export async function listenHttp(options: {
   ownPagesOnly: boolean;
   readiness: Readiness;
   metrics: Metrics;
+  logger?: Logger;
   host: string;
   port: number;
   stopping: AbortSignal;
@@ -51,15 +52,8 @@ export async function listenHttp(options: {
     return options.metrics.registry.metrics();
   });
   await options.addRoutes(app);
-  // behind the modules: a plugin answers with the error handler that it finds
-  await app.register(fastifyConnectPlugin, {
-    routes: options.routes,
-    interceptors: options.interceptors,
-    readMaxBytes: RPC_BODY_BYTES,
-    acceptCompression: [],
-    maxTimeoutMs: LONGEST_TIMER_MS,
-    grpc: false,
-  });
+  // behind the modules: RPCs are refused with the error handler that is found
+  await addRpcs(app, rpcHandlers({ ...options, readMaxBytes: RPC_BODY_BYTES, grpc: false }), options.logger);
   const closeDoors = await listen(app, options).catch((error) => {
     throw portError(error, 'AUTOSESSION_HTTP_PORT', options);
   });

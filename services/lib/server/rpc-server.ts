@@ -1,17 +1,16 @@
 import { createServer, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { hop, isOurs } from '../interceptors/context.ts';
 import { presentable } from '../interceptors/observe.ts';
-import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
+import type { Logger } from '../log.ts';
 import { type Connections, http2Connections } from './connections.ts';
-import { containErrors } from './contain-errors.ts';
-import { giveErrorInfo } from './error-info.ts';
+import { containErrors, type RpcHandler } from './contain-errors.ts';
 import { guardRpc, type WorkGuard } from './guard-work.ts';
 import { assertOneHost } from './one-host.ts';
 import { assertOwnPage } from './origin-guard.ts';
 import { refuseRpc } from './refuse-rpc.ts';
+import { answerRpc, rpcHandlers } from './rpc-handlers.ts';
 import { withOutlet } from './stream-outlet.ts';
 
 /** The largest request that an RPC may carry: a full batch of messages of 16 KiB would not fit, as over REST. */
@@ -40,21 +39,19 @@ export async function listenRpc(options: {
   ownPagesOnly?: boolean;
   /** What those services prove themselves with; absent where there are none. */
   hopSecret?: string;
+  logger?: Logger;
   host: string;
   port: number;
 }): Promise<ListeningServer> {
-  const handler = (readMaxBytes: number) =>
-    connectNodeAdapter({
-      routes: (router) => {
-        options.routes(router);
-        giveErrorInfo(router);
-      },
-      interceptors: options.interceptors,
-      readMaxBytes,
-      acceptCompression: [],
-      maxTimeoutMs: LONGEST_TIMER_MS,
-      contextValues: withOutlet,
-    });
+  const handler = (readMaxBytes: number): RpcHandler => {
+    const handlers = rpcHandlers({ ...options, readMaxBytes, grpc: true });
+    const known = new Map(handlers.map((each) => [each.requestPath, each]));
+    return (request, response) => {
+      const found = known.get(request.url.split('?', 1)[0] ?? '');
+      if (!found) return response.writeHead(404).end();
+      return answerRpc(found, request, response, { contextValues: withOutlet(request), logger: options.logger });
+    };
+  };
   const { hopSecret } = options;
   const ours = handler(PEER_BODY_BYTES);
   const anybodys = handler(RPC_BODY_BYTES);

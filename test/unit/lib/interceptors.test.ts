@@ -93,9 +93,18 @@ describe('the error of an RPC', () => {
   });
 });
 
-it('a call that another release of a service does not know is refused for now', () => {
+it('a call that nothing here implements is a defect, and not a call to repeat', () => {
   const unknown = new ConnectError('unimplemented', Code.Unimplemented);
-  expect(errorInfo(presentable(unknown))?.reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+  expect(errorInfo(presentable(unknown))?.reason).toBe(ErrorReason.INTERNAL);
+});
+
+it.each([
+  ['what the HTTP/2 layer says', new ConnectError('stream closed with INTERNAL_ERROR', Code.Internal), 'CANCELED'],
+  ['a plain abort', new DOMException('gone', 'AbortError'), 'CANCELED'],
+  ['its deadline', new ConnectError('late', Code.DeadlineExceeded), 'DEADLINE_EXCEEDED'],
+])('a call that ended by %s is no defect', (_, reason, expected) => {
+  const error = presentable(new Error('write ECANCELED'), AbortSignal.abort(reason));
+  expect(reasonsOf(error)).toEqual([expected]);
 });
 
 it('a logged refusal says its reason in a line that is not long', () => {

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
-import { connect } from 'node:http2';
+import { type ClientHttp2Stream, connect, constants } from 'node:http2';
+import { type Socket, connect as tcp } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { ErrorInfoSchema } from '../../../gen/google/rpc/error_details_pb.js';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.js';
@@ -14,23 +17,49 @@ import { createLogger } from '../../../services/lib/log.ts';
 import { createMetrics } from '../../../services/lib/metrics.ts';
 import { healthRoutes } from '../../../services/lib/server/health.ts';
 import { type ListeningServer, listenRpc, RPC_BODY_BYTES } from '../../../services/lib/server/rpc-server.ts';
+import { envelope } from '../../raw-rpc.ts';
 
 describe('the RPC port', () => {
   const stop = new AbortController();
+  const lines: { level: string; event?: string }[] = [];
+  const logger = createLogger('debug', { write: (line) => void lines.push(JSON.parse(line)) });
   let server: ListeningServer;
+  /** Resolved when a handler works, and when it has ended. */
+  let entered = Promise.withResolvers<void>();
+  let left = Promise.withResolvers<void>();
 
   beforeAll(async () => {
     const health = healthRoutes([SessionService], async () => true, stop.signal);
     server = await listenRpc({
       routes: (router) => {
-        router.service(SessionService, { getSession: async () => ({}) });
+        router.service(SessionService, {
+          getSession: async () => ({}),
+          closeSession: async (_, { signal }) => {
+            entered.resolve();
+            await once(signal, 'abort').finally(left.resolve);
+            throw signal.reason;
+          },
+        });
+        router.service(EventService, {
+          async *watchEvents() {
+            try {
+              for (;;) {
+                yield { cursor: 'x'.repeat(100_000) };
+                entered.resolve();
+              }
+            } finally {
+              left.resolve();
+            }
+          },
+        });
         health(router);
       },
       interceptors: [
-        observeInterceptor({ logger: createLogger('silent'), metrics: createMetrics(false) }),
+        observeInterceptor({ logger, metrics: createMetrics(false) }),
         contextInterceptor({ authenticate: anonymous, hopSecret: 'secret', ids: ulidIds(systemClock) }),
       ],
       hopSecret: 'secret',
+      logger,
       host: '127.0.0.1',
       port: 0,
     });
@@ -81,5 +110,48 @@ describe('the RPC port', () => {
     session.destroy();
     expect(headers[':status']).toBe(400);
     expect(await errorOf(createClient(SessionService, transport()).getSession({ sessionId: 's' }))).toBeUndefined();
+  });
+
+  const endings: [string, (stream: ClientHttp2Stream, socket: Socket) => unknown][] = [
+    ['a closed connection', (_, socket) => socket.destroy()],
+    ['a reset connection', (_, socket) => socket.resetAndDestroy()],
+    ['bytes that are not HTTP/2', (_, socket) => socket.write(Buffer.alloc(500, 0xff))],
+    [
+      'a session that ends with an error',
+      ({ session }) => session?.destroy(undefined, constants.NGHTTP2_INTERNAL_ERROR),
+    ],
+    ['a stream that is reset as cancelled', (stream) => stream.close(constants.NGHTTP2_CANCEL)],
+    ['a stream that is reset as a protocol error', (stream) => stream.close(constants.NGHTTP2_PROTOCOL_ERROR)],
+    ['a stream that is reset as an internal error', (stream) => stream.close(constants.NGHTTP2_INTERNAL_ERROR)],
+  ];
+  const calls = [
+    ['a call', `/${SessionService.typeName}/CloseSession`, 'application/grpc'],
+    ['a call', `/${SessionService.typeName}/CloseSession`, 'application/proto'],
+    ['a stream', `/${EventService.typeName}/WatchEvents`, 'application/grpc'],
+    ['a stream', `/${EventService.typeName}/WatchEvents`, 'application/connect+proto'],
+  ] as const;
+
+  describe.each(calls)('takes the loss of its caller for no defect: %s to %s as %s', (_, path, type) => {
+    it.each(endings)('%s', async (_, end) => {
+      lines.length = 0;
+      const complaints = vi.spyOn(console, 'error');
+      [entered, left] = [Promise.withResolvers(), Promise.withResolvers()];
+      const socket = tcp(server.port, '127.0.0.1');
+      const session = connect(`http://127.0.0.1:${server.port}`, { createConnection: () => socket });
+      session.on('error', () => {});
+      const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': type, te: 'trailers' });
+      stream.on('error', () => {}).resume();
+      const message = Buffer.from('0a0161', 'hex');
+      stream.end(type === 'application/proto' ? message : envelope(message));
+      await entered.promise;
+      end(stream, socket);
+      await left.promise;
+      await nextTurn();
+      expect(await errorOf(createClient(SessionService, transport()).getSession({ sessionId: 's' }))).toBeUndefined();
+      session.destroy();
+      expect(lines.filter(({ level }) => level === 'error')).toEqual([]);
+      expect(complaints).not.toHaveBeenCalled();
+      complaints.mockRestore();
+    });
   });
 });

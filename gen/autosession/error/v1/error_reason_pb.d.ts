@@ -33,7 +33,7 @@ export enum ErrorReason {
   INVALID_ARGUMENT = 1,
 
   /**
-   * The body is not JSON, or not an object. REST 400.
+   * The body is not JSON, or not an object; the request of an RPC is no message of its contract. REST 400.
    *
    * @generated from enum value: ERROR_REASON_MALFORMED_BODY = 2;
    */
@@ -75,7 +75,8 @@ export enum ErrorReason {
   PERMISSION_DENIED = 7,
 
   /**
-   * The body is not of a media type that the route reads. REST 415.
+   * The body is not of a media type that the route reads, or is compressed: REST reads no compressed bodies, RPCs read gzip.
+   * Metadata of an RPC: `accept_encoding`. REST 415.
    *
    * @generated from enum value: ERROR_REASON_UNSUPPORTED_MEDIA_TYPE = 8;
    */

@@ -1,0 +1,42 @@
+import type { ConnectError } from '@connectrpc/connect';
+import type { UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import { ErrorReason, refuse } from '../errors/refuse.ts';
+
+/** The compressions of requests that RPCs read. */
+const KNOWN = ['identity', 'gzip'];
+
+/** How a protocol names the compression of a request, and those that are read. */
+interface EncodingHeaders {
+  readonly request: string;
+  readonly accept: string;
+}
+
+const grpc: EncodingHeaders = { request: 'grpc-encoding', accept: 'grpc-accept-encoding' };
+const connectStream: EncodingHeaders = { request: 'connect-content-encoding', accept: 'connect-accept-encoding' };
+const connectUnary: EncodingHeaders = { request: 'content-encoding', accept: 'accept-encoding' };
+
+function headersOf({ header }: UniversalServerRequest): EncodingHeaders {
+  const type = header.get('content-type') ?? '';
+  if (type.startsWith('application/grpc')) return grpc;
+  return type.startsWith('application/connect+') ? connectStream : connectUnary;
+}
+
+/** The compression of a request when it is none that is read. */
+export function unknownEncoding(request: UniversalServerRequest): string | undefined {
+  const query = request.method === 'GET' ? new URL(request.url).searchParams.get('compression') : null;
+  const encoding = query ?? request.header.get(headersOf(request).request);
+  return encoding && !KNOWN.includes(encoding) ? encoding : undefined;
+}
+
+/** UNIMPLEMENTED that names the compressions that are read, as gRPC and Connect want it: the caller may try again with one. */
+export async function answerWithUnknownEncoding(
+  encoding: string,
+  request: UniversalServerRequest,
+  refuseWith: (error: ConnectError) => Promise<UniversalServerResponse>,
+): Promise<UniversalServerResponse> {
+  const known = KNOWN.join(',');
+  const text = `the compression ${encoding.slice(0, 50)} is not among ${known}`;
+  const response = await refuseWith(refuse(ErrorReason.UNSUPPORTED_MEDIA_TYPE, text, { accept_encoding: known }));
+  response.header?.set(headersOf(request).accept, known);
+  return response;
+}

@@ -1,0 +1,81 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { type ConnectRouter, type ContextValues, createConnectRouter, type Interceptor } from '@connectrpc/connect';
+import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import {
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from '../log.ts';
+import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
+import { readingInterceptor, refusingUnreadable } from './unreadable-requests.ts';
+
+/** Answers are not compressed: that would cost more time than the network that callers are on. */
+const NEVER_COMPRESS = Number.MAX_SAFE_INTEGER;
+
+/** Text that is not UTF-8 is refused, not mended. */
+const jsonOptions = { ignoreUnknownFields: true, textDecoder: new TextDecoder('utf-8', { fatal: true }) };
+
+/** The handlers of RPCs behind the interceptors. `readMaxBytes` bounds a request as it is after it was decompressed. */
+export function rpcHandlers(options: {
+  routes: (router: ConnectRouter) => void;
+  interceptors: Interceptor[];
+  readMaxBytes: number;
+  /** Whether gRPC is spoken beside gRPC-Web and Connect; its trailers need HTTP/2. */
+  grpc: boolean;
+}): UniversalHandler[] {
+  const router = createConnectRouter({
+    interceptors: [readingInterceptor, ...options.interceptors],
+    readMaxBytes: options.readMaxBytes,
+    grpc: options.grpc,
+    acceptCompression: [compressionGzip],
+    compressMinBytes: NEVER_COMPRESS,
+    maxTimeoutMs: LONGEST_TIMER_MS,
+    jsonOptions,
+  });
+  options.routes(router);
+  return router.handlers.map(refusingUnreadable);
+}
+
+type NodeRequest = IncomingMessage | Http2ServerRequest;
+type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/** Answers a request by its handler. An answer that cannot be written because its caller is gone is nobody's fault. */
+export async function answerRpc(
+  handler: UniversalHandler,
+  request: NodeRequest,
+  response: NodeResponse,
+  { contextValues, logger }: { contextValues?: ContextValues; logger?: Logger } = {},
+): Promise<void> {
+  const asked = universalRequestFromNodeRequest(request, response, undefined, contextValues);
+  try {
+    await universalResponseToNodeResponse(await handler(asked), response);
+  } catch (error) {
+    if (asked.signal.aborted || response.destroyed || response.socket?.destroyed !== false) return;
+    logger?.error({ event: 'rpc_failed', method: handler.requestPath, err: error }, 'an answer could not be written');
+    response.destroy();
+  }
+}
+
+const RPC_TYPES = /^application\/(?:proto|json|grpc|grpc-web|(?:connect|grpc|grpc-web)\+(?:proto|json))(?:$|[\s;])/i;
+
+/** Adds the handlers to the HTTP port; their bodies are left to them. */
+export async function addRpcs(
+  app: FastifyInstance,
+  handlers: readonly UniversalHandler[],
+  logger?: Logger,
+): Promise<void> {
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser(RPC_TYPES, (_request, _body, done) => done(null, undefined));
+    for (const handler of handlers)
+      scope.all(handler.requestPath, async ({ raw }, reply) => {
+        for (const [name, value] of Object.entries(reply.getHeaders()))
+          if (value !== undefined) reply.raw.setHeader(name, value);
+        await answerRpc(handler, raw, reply.raw, { logger });
+        return reply.hijack();
+      });
+  });
+}

@@ -1,0 +1,130 @@
+import {
+  Code,
+  ConnectError,
+  type ContextValues,
+  createContextKey,
+  createContextValues,
+  type Interceptor,
+} from '@connectrpc/connect';
+import type {
+  UniversalHandler,
+  UniversalHandlerFn,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from '@connectrpc/connect/protocol';
+import { readAllBytes } from '@connectrpc/connect/protocol';
+import { errorFromJsonBytes } from '@connectrpc/connect/protocol-connect';
+import { findTrailerError, setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
+import { trailerFlag, trailerParse } from '@connectrpc/connect/protocol-grpc-web';
+import { ErrorReason, errorInfo, refuse } from '../errors/refuse.ts';
+import { presentable } from '../interceptors/observe.ts';
+import { answerWithUnknownEncoding, unknownEncoding } from './request-encoding.ts';
+
+/** Whether the request of a call was read: what fails before that is the request's fault, what fails later is not. */
+const reading = createContextKey({ isDone: true });
+
+/** Far more than an error without details takes. */
+const MAX_ERROR_BYTES = 64 * 1024;
+/** Flags and length of an envelope. */
+const PREFIX_BYTES = 5;
+
+/** To be the first interceptor: marks the request as read; the messages of a stream are read behind it. */
+export const readingInterceptor: Interceptor = (next) => (request) => {
+  request.contextValues.get(reading).isDone = true;
+  if (!request.stream) return next(request);
+  const takesOne = request.method.methodKind === 'server_streaming';
+  return next({ ...request, message: readable(request.message, takesOne) });
+};
+
+/** The messages of a stream's request; throws a refusal for what cannot be read, and when there is not the one that is expected. */
+async function* readable<T>(messages: AsyncIterable<T>, takesOne: boolean): AsyncIterable<T> {
+  const iterator = messages[Symbol.asyncIterator]();
+  let count = 0;
+  for (;;) {
+    const next = await iterator.next().catch((thrown) => {
+      throw refusalOf(thrown);
+    });
+    if (next.done ? takesOne && count === 0 : takesOne && count === 1) throw notOneMessage();
+    if (next.done) return;
+    count += 1;
+    yield next.value;
+  }
+}
+
+/**
+ * A handler that answers a request that cannot be read (no protobuf, a wrong length, an unknown compression, not one message)
+ * with INVALID_ARGUMENT, TOO_LARGE or UNSUPPORTED_MEDIA_TYPE and one ErrorInfo, in the protocol of the request. The library
+ * calls most of these internal or unimplemented, as if the server were at fault or another one could do better.
+ */
+export function refusingUnreadable(handler: UniversalHandler): UniversalHandler {
+  const handle: UniversalHandlerFn = async (request) => {
+    const encoding = unknownEncoding(request);
+    if (encoding) return answerWithUnknownEncoding(encoding, request, (error) => refuseBy(handler, request, error));
+    const read = { isDone: false };
+    const contextValues: ContextValues = request.contextValues ?? createContextValues();
+    const response = await handler({ ...request, contextValues: contextValues.set(reading, read) });
+    if (read.isDone) return withErrorInfo(response);
+    const error = await errorIn(response);
+    return error ? refuseBy(handler, request, refusalOf(error)) : response;
+  };
+  return Object.assign(handle, handler);
+}
+
+/** The handler's own answer to a body that fails with this error: it knows how its protocol says so. */
+function refuseBy(handler: UniversalHandler, request: UniversalServerRequest, error: ConnectError) {
+  const header = new Headers({ 'content-type': contentTypeOf(request) });
+  const body = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
+  return handler({ ...request, method: 'POST', header, body });
+}
+
+/** A GET of the Connect protocol says it in its query. */
+function contentTypeOf({ method, header, url }: UniversalServerRequest): string {
+  if (method === 'GET') return `application/${new URL(url).searchParams.get('encoding')}`;
+  return header.get('content-type') ?? '';
+}
+
+/** What a request is refused with that could not be read for `thrown`; a body that broke off has a caller who is gone. */
+function refusalOf(thrown: unknown): ConnectError {
+  if (errorInfo(thrown)) return thrown as ConnectError;
+  const error = ConnectError.from(thrown, Code.Canceled);
+  switch (error.code) {
+    case Code.Internal:
+      return refuse(ErrorReason.MALFORMED_BODY, `the request cannot be read: ${error.rawMessage}`, {}, thrown);
+    case Code.Unimplemented: // what is compressed in an unknown way does not get here
+      return notOneMessage();
+    case Code.Aborted:
+      return refuse(ErrorReason.CANCELED, 'the caller went away', {}, thrown);
+    default:
+      return presentable(error);
+  }
+}
+
+function notOneMessage(): ConnectError {
+  return refuse(ErrorReason.INVALID_ARGUMENT, 'the request has to be exactly one message');
+}
+
+/** The error in the answer to a unary call, in any of the three protocols; undefined for an answer without a body. */
+async function errorIn({ body, status, trailer }: UniversalServerResponse): Promise<ConnectError | undefined> {
+  if (!body) return undefined;
+  const bytes = await readAllBytes(body, MAX_ERROR_BYTES);
+  if (trailer) return findTrailerError(trailer);
+  if (bytes[0] === trailerFlag) return findTrailerError(trailerParse(bytes.subarray(PREFIX_BYTES)));
+  return errorFromJsonBytes(bytes, undefined, new ConnectError(`HTTP ${status}`, Code.Internal));
+}
+
+/** An answer that cannot be written is found behind the interceptors, too: gives such a gRPC error its ErrorInfo. */
+function withErrorInfo(response: UniversalServerResponse): UniversalServerResponse {
+  const { body, trailer } = response;
+  return trailer && body ? { ...response, body: endingWith(body, () => completeTrailer(trailer)) } : response;
+}
+
+/** The status is in the trailer only when the body has ended. */
+async function* endingWith(body: AsyncIterable<Uint8Array>, end: () => void): AsyncIterable<Uint8Array> {
+  yield* body;
+  end();
+}
+
+function completeTrailer(trailer: Headers): void {
+  const error = findTrailerError(trailer);
+  if (error && !errorInfo(error)) setTrailerStatus(trailer, presentable(error));
+}
