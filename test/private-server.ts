@@ -27,6 +27,8 @@ export interface Server extends AsyncDisposable {
 export interface Program {
   readonly binary: string;
   args(folder: string, port: number): string[];
+  /** Beside this process's own environment; called before every start. */
+  env?(folder: string): Promise<Record<string, string>>;
   /** Makes the data folder `data` before the first start. */
   prepare(folder: string): Promise<void>;
   /** What to say to it, and which answer shows that it serves. */
@@ -89,7 +91,9 @@ export class PrivateServer {
   async run(): Promise<void> {
     if (this.#running()) return;
     const log = openSync(join(this.folder, 'log'), 'a');
+    const own = await this.#program.env?.(this.folder);
     const child = spawn(this.#program.binary, this.#program.args(this.folder, this.#port), {
+      env: { ...process.env, ...own },
       stdio: ['ignore', log, log],
       detached: true, // Ctrl+C is for the tests; they stop their servers
     });

@@ -25,7 +25,8 @@ export interface NatsServer extends Server {
 
 const run = promisify(execFile);
 
-function find(binary: string): string | undefined {
+/** Where the program is on this machine, if it is. */
+export function find(binary: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
   return folders.map((folder) => join(folder, binary)).find(isExecutable);
 }
@@ -69,11 +70,15 @@ export interface MariadbSize {
 const SMALL: MariadbSize = { bufferPool: '64M', redoLog: '32M', sortBuffer: '1M' };
 
 /** MariaDB; root needs no password. Its default character set is latin1, which nothing of ours may depend on. */
-export async function mariadb({ bufferPool, redoLog, sortBuffer }: MariadbSize = SMALL): Promise<MariadbServer> {
+export async function mariadb(
+  { bufferPool, redoLog, sortBuffer }: MariadbSize = SMALL,
+  env?: Program['env'],
+): Promise<MariadbServer> {
   // mariadbd refuses to run as root without being told whom to become
   const user = process.getuid?.() === 0 ? ['--user=mysql'] : [];
   const program: Program = {
     binary: installed(binaries.mariadbd, 'mariadbd'),
+    env,
     args: (folder, port) => [
       '--no-defaults',
       ...user,

@@ -88,6 +88,43 @@ export const sessionChecks: Check[] = [
       }),
   },
   {
+    // what is closed goes by the retention, each table at its own pace
+    claim: 'every open fence has its session and is not above it, and so has every task under it',
+    violations: async ({ db }) => {
+      const kysely = db.of<Tables>();
+      const lost = await kysely
+        .selectFrom('tasks as t')
+        .leftJoin('sessions as s', (on) =>
+          on.onRef('s.tenant', '=', 't.tenant').onRef('s.session_id', '=', 't.session_id'),
+        )
+        .leftJoin('session_fence as f', (on) =>
+          on.onRef('f.tenant', '=', 't.tenant').onRef('f.session_id', '=', 't.session_id'),
+        )
+        .select(['t.task_id', 't.session_id'])
+        .where('s.session_id', 'is', null)
+        .where((eb) => eb.or([eb('f.status', 'is', null), eb('f.status', '!=', 'closed')]))
+        .execute();
+      const fences = await kysely
+        .selectFrom('session_fence as f')
+        .leftJoin('sessions as s', (on) =>
+          on.onRef('s.tenant', '=', 'f.tenant').onRef('s.session_id', '=', 'f.session_id'),
+        )
+        .select(['f.session_id', 'f.owner_epoch as fence_epoch', 's.owner_epoch'])
+        .where('f.status', '!=', 'closed')
+        .execute();
+      return [
+        ...lost.map((row) => `task ${row.task_id} is of session ${row.session_id}, which does not exist`),
+        ...fences
+          .filter((row) => row.owner_epoch === null || row.fence_epoch > row.owner_epoch)
+          .map(({ session_id, fence_epoch, owner_epoch }) =>
+            owner_epoch === null
+              ? `the fence of ${session_id} has no session`
+              : `the fence of ${session_id} is at ${fence_epoch}, the session at ${owner_epoch}`,
+          ),
+      ];
+    },
+  },
+  {
     claim: 'a task waits to be sent only where the bot has the word, and is held exactly while the session is paused',
     violations: async ({ db }) => {
       const rows = await db

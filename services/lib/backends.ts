@@ -4,6 +4,7 @@ import { eventLogMigrations, sqlEventLog } from './bus/sql-event-log.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { Database } from './db/database.ts';
+import { barrierMigrations } from './db/durability-barrier.ts';
 import type { Migrations } from './db/migrate.ts';
 import { sqliteBackend } from './db/sqlite.ts';
 import { idempotencyMigrations } from './idempotency.ts';
@@ -23,7 +24,7 @@ export interface Backends extends AsyncDisposable {
   readonly description: string;
 }
 
-const kernelMigrations = [outboxMigrations, idempotencyMigrations, busMigrations];
+const kernelMigrations = [barrierMigrations, outboxMigrations, idempotencyMigrations, busMigrations];
 const embeddedMigrations = [...kernelMigrations, queueMigrations, eventLogMigrations];
 
 /** Opens what the configuration names: three servers, or the embedded default. Throws when one cannot be reached. */

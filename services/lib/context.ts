@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { UnconfirmedReads } from './db/unconfirmed-reads.ts';
 
 /** What is known of a request on its whole way, across services. */
 export interface RequestContext {
@@ -12,27 +13,47 @@ export interface RequestContext {
   deadline?: number;
   /** Fires when the caller went away or the deadline passed. */
   signal?: AbortSignal;
+  /** Whether a service of the installation calls, for the request of somebody else. */
+  isFromService?: boolean;
   /** The key that makes a repeat of this write safe; empty or undefined without one. */
   idempotencyKey?: string;
 }
 
-const storage = new AsyncLocalStorage<RequestContext>();
+interface Flow {
+  readonly context: RequestContext;
+  readonly reads: UnconfirmedReads;
+}
+
+const storage = new AsyncLocalStorage<Flow>();
 
 /** The context of the running request. Throws outside of one: background work must enter one with `inContext`. */
 export function currentContext(): RequestContext {
-  const context = storage.getStore();
+  const context = storage.getStore()?.context;
   if (!context) throw new Error('no request context: enter one with inContext()');
   return context;
 }
 
 /** The context of the running request, or undefined outside of one. */
 export function maybeContext(): RequestContext | undefined {
-  return storage.getStore();
+  return storage.getStore()?.context;
 }
 
-/** Runs `work` with `context` as the current one. */
+/** What the running flow has read and does not yet know to be on disk; undefined outside of one. */
+export function currentReads(): UnconfirmedReads | undefined {
+  return storage.getStore()?.reads;
+}
+
+/**
+ * Runs `work` with `context` as the current one, for background work: what it begins with was read outside, and may still
+ * vanish with the database.
+ */
 export function inContext<T>(context: RequestContext, work: () => T): T {
-  return storage.run(context, work);
+  return storage.run({ context, reads: new UnconfirmedReads(true) }, work);
+}
+
+/** The same for a request or an event: it comes from elsewhere, so nothing has been read for it yet. */
+export function inRequest<T>(context: RequestContext, work: () => T): T {
+  return storage.run({ context, reads: new UnconfirmedReads(false) }, work);
 }
 
 /**

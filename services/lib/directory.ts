@@ -1,10 +1,18 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
-import { type Client, type ConnectRouter, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
-import { maybeContext } from './context.ts';
+import {
+  type Client,
+  ConnectError,
+  type ConnectRouter,
+  createClient,
+  type Interceptor,
+  type Transport,
+} from '@connectrpc/connect';
+import { currentReads, maybeContext } from './context.ts';
 import { assertNoTransaction } from './db/open-transaction.ts';
 import { failpoint } from './failpoints.ts';
 import { hop } from './interceptors/context.ts';
 import type { Directory } from './module.ts';
+import { isReadOnly } from './rpc/idempotency-level.ts';
 import { inProcessTransport } from './rpc/in-process-transport.ts';
 
 /**
@@ -41,19 +49,20 @@ function lateTransport(get: () => Transport): Transport {
 
 /**
  * Calls as a service of the installation calls another one: tells it for whom, and lets the deadline and the cancellation
- * of the request that is being handled govern the call. Nothing may be called while a transaction is open.
+ * of the request that is being handled govern the call. Nothing may be called while a transaction is open. An answer that may
+ * not be on disk yet counts as a read of the flow that called.
  */
 function asService(inner: Transport, secret: string): Transport {
   return {
     unary: async (method, signal, timeoutMs, header, ...rest) => {
       const name = await leave(method);
-      const response = await inner.unary(
-        method,
-        signal ?? maybeContext()?.signal,
-        timeoutMs ?? remaining(),
-        hopHeaders(header, secret),
-        ...rest,
-      );
+      const response = await inner
+        .unary(method, signal ?? maybeContext()?.signal, timeoutMs ?? remaining(), hopHeaders(header, secret), ...rest)
+        .catch((error) => {
+          noteUnconfirmed(method, error instanceof ConnectError ? error.metadata : undefined);
+          throw error;
+        });
+      noteUnconfirmed(method, response.header);
       await failpoint(`answered:${name}`);
       return response;
     },
@@ -70,6 +79,10 @@ function asService(inner: Transport, secret: string): Transport {
       return response;
     },
   };
+}
+
+function noteUnconfirmed(method: DescMethod, answer: Headers | undefined): void {
+  if (isReadOnly(method) || answer?.has(hop.unconfirmed)) currentReads()?.read();
 }
 
 /** What has to be so before a call; returns the name of its failpoints. */

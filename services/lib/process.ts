@@ -14,6 +14,7 @@ import { armFromText } from './failpoints.ts';
 import { forwardRoutes } from './forward.ts';
 import { type Ids, ulidIds } from './ids.ts';
 import { type Authenticate, contextInterceptor } from './interceptors/context.ts';
+import { durableAnswersInterceptor } from './interceptors/durable-answers.ts';
 import { observeInterceptor } from './interceptors/observe.ts';
 import { validateInterceptor } from './interceptors/validate.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -151,6 +152,7 @@ async function startModules(
     observeInterceptor(deps),
     contextInterceptor({ authenticate: deps.authenticate, hopSecret, ids: deps.ids }),
     validateInterceptor(),
+    durableAnswersInterceptor(deps.db),
   ];
   const running: RunningModule[] = [];
   const ofModules = (router: ConnectRouter) => {

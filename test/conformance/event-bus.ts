@@ -6,6 +6,7 @@ import type { EventLog, LoggedEvent, LogRecord } from '../../services/lib/bus/ev
 import { natsEventLog } from '../../services/lib/bus/nats-event-log.ts';
 import { eventLogMigrations, sqlEventLog } from '../../services/lib/bus/sql-event-log.ts';
 import { type Backend, Database, type NamedLock } from '../../services/lib/db/database.ts';
+import { barrierMigrations } from '../../services/lib/db/durability-barrier.ts';
 import { migrate } from '../../services/lib/db/migrate.ts';
 import { mysqlBackend } from '../../services/lib/db/mysql.ts';
 import { sqliteBackend } from '../../services/lib/db/sqlite.ts';
@@ -82,7 +83,7 @@ interface Parts {
 
 async function bus({ backend, log, clock, wipe, close }: Parts): Promise<Bus> {
   const db = new Database(backend);
-  await migrate(db, [outboxMigrations, busMigrations, eventLogMigrations], clock.now());
+  await migrate(db, [barrierMigrations, outboxMigrations, busMigrations, eventLogMigrations], clock.now());
   const outbox = new Outbox(clock, ulidIds(clock));
   const emit = async (sessionId: string, count = 1, tenant = 'default') => {
     await db.transaction('test.emit', async (tx) => {

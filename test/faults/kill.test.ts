@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../eventually.ts';
 import { nats, redis } from '../servers.ts';
 import { createDatabase, stackAvailable } from '../stack.ts';
+import { untilAtRest } from './rest-of-process.ts';
 import { runToEnd, type ServerProcess, startServerProcess } from './server-process.ts';
 
 const KILLS = 3;
@@ -33,32 +34,11 @@ async function playThrough(server: ServerProcess, env: Record<string, string>, d
   const { code, output } = await demo.ended;
   expect(output).toContain('All as injected');
   expect(code).toBe(0);
-  await atRest(server.url);
+  await untilAtRest(server.url);
   await server[Symbol.asyncDispose]();
   const checker = await runToEnd(process.execPath, ['scripts/verify/main.ts'], env).ended;
   expect(checker.output).toContain('Every invariant holds.');
   expect(checker.code).toBe(0);
-}
-
-/** Waits until everything is published and no consumer handles anything any more. */
-async function atRest(url: string): Promise<void> {
-  let handled = -1;
-  await eventually(
-    async () => {
-      const text = await (await fetch(`${url}/metrics`)).text();
-      const sum = (name: string) =>
-        [...text.matchAll(new RegExp(`^autosession_${name}(?:\\{.*\\})? (\\d+)$`, 'gm'))].reduce(
-          (all, row) => all + Number(row[1]),
-          0,
-        );
-      const before = handled;
-      handled = sum('events_consumed_total');
-      if (sum('outbox_depth') > 0 || handled !== before)
-        throw new Error(`not at rest: ${sum('outbox_depth')} to publish`);
-    },
-    30_000,
-    500,
-  );
 }
 
 /** How many events the relay has published. */

@@ -28,6 +28,8 @@ const damages: [claim: string, ...statements: string[]][] = [
   ['every fence has', 'UPDATE session_fence SET paused = 0 WHERE paused = 1'],
   ['every fence has', 'DELETE FROM session_fence WHERE owner_epoch = 1'],
   ['every fence has', 'UPDATE sessions SET fenced_epoch = owner_epoch + 1'],
+  ['every open fence has its session', `DELETE FROM sessions WHERE first_task_id = ${ONE_SENT}`],
+  ['every open fence has its session', 'UPDATE session_fence SET owner_epoch = owner_epoch + 1'],
   ['a task waits to be sent only', "UPDATE tasks SET status = 'pending' WHERE status = 'cancelled'"],
   ['a task waits to be sent only', "UPDATE tasks SET status = 'pending' WHERE status = 'held'"],
   ['every task that a session was created with', `DELETE FROM tasks WHERE task_id = ${ONE_SENT}`],

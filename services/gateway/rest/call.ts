@@ -1,11 +1,14 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Message } from '@bufbuild/protobuf';
 import { type CallOptions, createContextValues } from '@connectrpc/connect';
-import { inContext, type RequestContext } from '../../lib/context.ts';
+import { inRequest, type RequestContext } from '../../lib/context.ts';
+import type { Database } from '../../lib/db/database.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import type { Identity } from '../../lib/interceptors/context.ts';
+import { confirmed } from '../../lib/interceptors/durable-answers.ts';
 import type { Directory } from '../../lib/module.ts';
 import { type Outlet, outletKey } from '../../lib/outlet.ts';
+import { isReadOnly } from '../../lib/rpc/idempotency-level.ts';
 import type { Route } from './routes.ts';
 
 const DEADLINE_MS = 10_000;
@@ -23,11 +26,17 @@ export interface Call {
   readonly signal: AbortSignal;
 }
 
-/** Calls the route's RPC, with the time that a REST request has. */
-export function callUnary(call: Call): Promise<Message> {
+/**
+ * Calls the route's RPC, with the time that a REST request has. What a writing RPC answers is on disk: see
+ * durableAnswersInterceptor().
+ */
+export function callUnary(call: Call, db: Pick<Database, 'confirmReads'>): Promise<Message> {
   const { waitSeconds = 0 } = call.message as Message & { waitSeconds?: number };
   const patience = Math.max(DEADLINE_MS, waitSeconds * 1_000 + BEYOND_WAIT_MS);
-  return inContext(contextOf(call, Date.now() + patience), () => methodOf<Promise<Message>>(call)(call.message));
+  const ask = () => methodOf<Promise<Message>>(call)(call.message);
+  return inRequest(contextOf(call, Date.now() + patience), () =>
+    isReadOnly(call.route.rpc) ? ask() : confirmed(db, ask),
+  );
 }
 
 /**
@@ -36,7 +45,7 @@ export function callUnary(call: Call): Promise<Message> {
  */
 export function callStream(call: Call, outlet: Outlet): AsyncIterable<Message> {
   const contextValues = createContextValues().set(outletKey, outlet);
-  return inContext(contextOf(call), () => methodOf<AsyncIterable<Message>>(call)(call.message, { contextValues }));
+  return inRequest(contextOf(call), () => methodOf<AsyncIterable<Message>>(call)(call.message, { contextValues }));
 }
 
 /** The context of the RPC and of what is said about it. */

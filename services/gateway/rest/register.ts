@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { DescService, JsonObject } from '@bufbuild/protobuf';
-import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../lib/clock.ts';
 import type { Config } from '../../lib/config.ts';
+import type { Database } from '../../lib/db/database.ts';
 import { ErrorReason, errorInfo, refuse } from '../../lib/errors/refuse.ts';
 import type { Ids } from '../../lib/ids.ts';
 import type { Authenticate } from '../../lib/interceptors/context.ts';
@@ -11,6 +11,7 @@ import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { Directory } from '../../lib/module.ts';
 import { RefusedCalls, refusedStatus } from '../../lib/refused-calls.ts';
+import { isReadOnly } from '../../lib/rpc/idempotency-level.ts';
 import { REST_BODY_BYTES } from '../../lib/server/http-server.ts';
 import { admissionTo, callerOf } from '../auth/admission.ts';
 import { addDocs } from '../openapi/serve.ts';
@@ -28,6 +29,7 @@ import { type Route, routesOf } from './routes.ts';
 import { unroutedHandler } from './unrouted.ts';
 
 export interface RestOptions {
+  readonly db: Pick<Database, 'confirmReads'>;
   readonly directory: Directory;
   /** The services whose `google.api.http` rules become routes. */
   readonly services: readonly DescService[];
@@ -127,7 +129,7 @@ function addRoute(scope: FastifyInstance, route: Route, rest: RestApp): void {
       };
       if (isStream(route)) return streamFrames(call, reply, rest);
       const language = languageOf(request.headers['accept-language']);
-      return replyOf(route, await callUnary(call), { requestId: call.requestId, language });
+      return replyOf(route, await callUnary(call, rest.db), { requestId: call.requestId, language });
     },
   });
 }
@@ -145,7 +147,7 @@ function isStream(route: Route): boolean {
 
 /** Whether the RPC changes nothing, so that a HEAD may run it. */
 function isSafe(route: Route): boolean {
-  return route.rpc.idempotency === Idempotency.NO_SIDE_EFFECTS;
+  return isReadOnly(route.rpc);
 }
 
 async function sendProblem(

@@ -1,5 +1,5 @@
 import { backoff, pause } from '../bell.ts';
-import { inContext, systemContext } from '../context.ts';
+import { inRequest, systemContext } from '../context.ts';
 import { failpoint } from '../failpoints.ts';
 import type { EventHandler, RunningModule } from '../module.ts';
 import { typeName } from '../outbox/outbox.ts';
@@ -50,7 +50,7 @@ export class Deliverer {
   async #run(handler: EventHandler, record: LogRecord): Promise<void> {
     const event = eventIn(record);
     const context = { ...systemContext(record.tenant, record.eventId), deadline: Date.now() + HANDLER_MS };
-    await inContext(context, () => handler(event));
+    await inRequest(context, () => handler(event));
   }
 }
 

@@ -12,6 +12,11 @@ export interface Connection {
    * and its failure may come as theirs.
    */
   executeLater(query: CompiledQuery, flow?: object): Promise<void>;
+  /**
+   * Whether the statements since `begin` (of a lone statement: since it was lent) certainly changed something, so that the answer
+   * to their commit came after the redo log was on disk. A commit that changed nothing waits for no disk.
+   */
+  readonly wrote: boolean;
   begin(): Promise<void>;
   commit(): Promise<void>;
   /** Never throws: a connection that cannot roll back is given up, and its transaction with it. */

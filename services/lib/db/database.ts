@@ -1,9 +1,10 @@
 import type { Kysely } from 'kysely';
-import { throwIfNobodyWaits } from '../context.ts';
+import { currentReads, throwIfNobodyWaits } from '../context.ts';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Connection } from './connection.ts';
 import type { SqlCounts } from './counts.ts';
+import { DurabilityBarrier } from './durability-barrier.ts';
 import { ConnectionExecutor, kyselyOver } from './executor.ts';
 import { assertNoTransaction, insideTransaction, type OpenTransaction } from './open-transaction.ts';
 import { SharedReads } from './shared-reads.ts';
@@ -27,6 +28,11 @@ export interface Backend {
   readonly dialect: Dialect;
   /** What was asked of it so far. */
   readonly counts: SqlCounts;
+  /**
+   * Whether another connection sees a commit only once it is on disk. SQLite syncs its log before readers can see a commit; InnoDB
+   * shows it before.
+   */
+  readonly visibleIsDurable: boolean;
   /** Lends a connection; waits for one when all are lent. */
   connect(): Promise<Connection>;
   /** Takes the lock, or returns undefined when somebody else holds it. Does not wait. */
@@ -56,10 +62,12 @@ export class Database {
   /** Of hot paths, outside of transactions. */
   readonly reads: SharedReads;
   readonly #groups = new Map<string, TransactionGroup>();
+  readonly #barrier: DurabilityBarrier;
 
   constructor(backend: Backend) {
     this.backend = backend;
     this.reads = new SharedReads(backend);
+    this.#barrier = new DurabilityBarrier(backend);
     this.#statements = kyselyOver(new SingleStatements(this));
   }
 
@@ -91,6 +99,24 @@ export class Database {
   ): Promise<R> {
     assertNoTransaction('a second transaction');
     return group === undefined ? this.#alone(label, work) : this.#group(group).run(label, work);
+  }
+
+  /**
+   * Resolves when everything that the running flow has read is on disk, so that it may be answered, published or acted on: at
+   * once when a commit of its own has proved that, else after a small commit that many flows share. Outside of a flow
+   * everything counts as read. SERVICE_UNAVAILABLE when that cannot be known.
+   */
+  async confirmReads(): Promise<void> {
+    const reads = currentReads();
+    if (this.backend.visibleIsDurable || (reads && !reads.pending)) return;
+    assertNoTransaction('waiting for the durability of what was read');
+    const mark = reads?.mark ?? 0;
+    try {
+      await this.#barrier.pass();
+    } catch (error) {
+      throw this.translate(error);
+    }
+    reads?.confirm(mark);
   }
 
   #group(name: string): TransactionGroup {
@@ -133,15 +159,20 @@ export class Database {
   async #run<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>): Promise<R> {
     const connection = await this.backend.connect();
     const statements = new ConnectionExecutor(this.dialect, connection);
+    const reads = currentReads();
     try {
       await connection.begin();
       const result = await work(kyselyOver(statements));
       await failpoint(`db.before-commit:${label}`);
       throwIfNobodyWaits();
+      reads?.read();
+      const mark = reads?.mark ?? 0;
       await connection.commit();
+      if (connection.wrote) reads?.confirm(mark);
       this.backend.counts.committed(label);
       return result;
     } catch (error) {
+      reads?.read();
       await connection.rollback();
       throw error;
     } finally {

@@ -1,5 +1,5 @@
 import type { CompiledQuery, QueryResult } from 'kysely';
-import type { Pool, PoolConnection, QueryError } from 'mysql2';
+import type { Pool, PoolConnection, QueryError, ResultSetHeader } from 'mysql2';
 import type { Connection } from './connection.ts';
 import type { SqlCounts } from './counts.ts';
 import { asHot, type JointRead } from './hot-query.ts';
@@ -45,6 +45,7 @@ class MysqlConnection implements Connection {
   #open = false;
   /** Why the transaction takes no more: the server may have ended it, and what came behind would be committed alone. */
   #failed: { readonly error: QueryError } | undefined;
+  #wrote = false;
 
   constructor(connection: PoolConnection, counts: SqlCounts) {
     this.#connection = connection;
@@ -75,7 +76,12 @@ class MysqlConnection implements Connection {
     this.#waiting.push(request);
   }
 
+  get wrote(): boolean {
+    return this.#wrote;
+  }
+
   async begin(): Promise<void> {
+    this.#wrote = false;
     this.#waiting = [BEGIN];
   }
 
@@ -154,8 +160,10 @@ class MysqlConnection implements Connection {
       // its answer would still come, and its transaction would stay open for whoever got it next
       if (error?.code === 'PROTOCOL_SEQUENCE_TIMEOUT') this.#connection.destroy();
       requests.forEach((request, index) => {
+        const answer = alone ? result : (result as unknown[] | undefined)?.[index];
+        if (!error && !this.#wrote) this.#wrote = changedSomething(request, answer);
         if (error) request.reject(error);
-        else request.resolve(alone ? result : (result as unknown[])[index]);
+        else request.resolve(answer);
       });
       if (error && this.#open) this.#fail(error);
       this.#isAsking = false;
@@ -168,6 +176,16 @@ class MysqlConnection implements Connection {
     this.#isToSend = false;
     for (const request of this.#take()) request.reject(error);
   }
+}
+
+/**
+ * Whether the statement certainly changed a row. An update counts what it matched, changed or not; an insert that may update
+ * instead answers the same for a new row and for one that stays as it is, so it counts as no change.
+ */
+function changedSomething(request: Request, answer: unknown): boolean {
+  const { affectedRows = 0, changedRows = 0, info = '' } = (answer ?? {}) as Partial<ResultSetHeader>;
+  if (affectedRows === 0 || info.startsWith('Rows matched')) return changedRows > 0;
+  return !request.sql.includes(' on duplicate key ');
 }
 
 function resultOf<R>(result: unknown): QueryResult<R> {

@@ -67,6 +67,7 @@ export function mysqlBackend(url: string, poolSize = 20): Backend {
   return {
     dialect: 'mysql',
     counts,
+    visibleIsDurable: false,
     connect: () => lendMysql(pool, counts),
     tryLock: (name) => locks.take(`${database}:${name}`),
     isDuplicateKey: (error) => errno(error) === DUPLICATE,

@@ -17,6 +17,7 @@ export class SharedTransaction {
   readonly #connection: Connection;
   readonly #reserved = new Map<string, object>();
   #broken: { readonly error: unknown } | undefined;
+  #wrote = false;
 
   private constructor(connection: Connection) {
     this.#connection = connection;
@@ -42,6 +43,11 @@ export class SharedTransaction {
     return this.#broken;
   }
 
+  /** Whether its commit certainly wrote something; see Connection.wrote. */
+  get wrote(): boolean {
+    return this.#wrote;
+  }
+
   /** Nothing of it will be kept. */
   break(error: unknown): void {
     this.#broken ??= { error };
@@ -57,8 +63,10 @@ export class SharedTransaction {
   /** Commits, or rolls back what is broken or what nobody wants kept; returns why nothing was kept that should have been. */
   async end(isWanted: boolean): Promise<{ readonly error: unknown } | undefined> {
     try {
-      if (isWanted && !this.#broken) await this.#connection.commit();
-      else await this.#connection.rollback();
+      if (isWanted && !this.#broken) {
+        await this.#connection.commit();
+        this.#wrote = this.#connection.wrote;
+      } else await this.#connection.rollback();
     } catch (error) {
       this.break(error);
       await this.#connection.rollback();
@@ -111,6 +119,10 @@ class Part implements Connection {
 
   #mustHold(): void {
     if (this.#shared.broken) throw this.#shared.broken.error;
+  }
+
+  get wrote(): never {
+    throw new Error('what a shared transaction wrote is known for all');
   }
 
   begin(): never {

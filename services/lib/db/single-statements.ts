@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CompiledQuery, QueryResult } from 'kysely';
+import { currentReads } from '../context.ts';
 import type { Backend } from './database.ts';
 import { StatementExecutor } from './executor.ts';
 import { asHot } from './hot-query.ts';
@@ -34,7 +35,9 @@ export class SingleStatements extends StatementExecutor {
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     if (!asHot(query)?.isPlainRead) return this.#alone<R>(query);
     // what failed may be the fault of another read in the request
-    return this.#owner.reads.read<R>(query).catch(() => this.#alone<R>(query));
+    const result = await this.#owner.reads.read<R>(query).catch(() => this.#alone<R>(query));
+    currentReads()?.read();
+    return result;
   }
 
   async #alone<R>(query: CompiledQuery): Promise<QueryResult<R>> {
@@ -55,8 +58,12 @@ export class SingleStatements extends StatementExecutor {
 
   async #run<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const connection = await this.#owner.backend.connect();
+    const reads = currentReads();
+    const mark = reads?.mark ?? 0;
     try {
       const result = await connection.execute<R>(query);
+      if (connection.wrote) reads?.confirm(mark);
+      else reads?.read();
       if (result.numAffectedRows) this.#owner.backend.counts.committed('single');
       return result;
     } finally {

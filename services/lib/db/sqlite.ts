@@ -24,6 +24,7 @@ export function sqliteBackend(dataDir: string): Backend {
   return {
     dialect: 'sqlite',
     counts,
+    visibleIsDurable: true,
     connect: () => connections.lend(),
     tryLock: async (name) => takeLock(locks, name),
     isDuplicateKey: (error) => DUPLICATE.includes(errorCode(error)),

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { inNoContext, maybeContext, throwIfNobodyWaits } from '../context.ts';
+import { currentReads, inNoContext, maybeContext, throwIfNobodyWaits } from '../context.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Backend, Executor } from './database.ts';
 import { ConnectionExecutor, kyselyOver } from './executor.ts';
@@ -144,7 +144,10 @@ export class TransactionGroup {
     members.forEach((member, index) => {
       if ('result' in ends[index]!) giveUp(shared, member);
     });
+    const reads = members.map((member) => member.inContext(currentReads));
+    const marks = reads.map((one) => one?.mark ?? 0);
     const cause = await shared.end(ends.some((end) => 'result' in end));
+    if (cause === undefined && shared.wrote) reads.forEach((one, index) => void one?.confirm(marks[index]!));
     if (cause === undefined) this.#host.backend.counts.committed(`group.${this.#name}`);
     const again: Member[] = [];
     members.forEach((member, index) => {
@@ -174,6 +177,7 @@ export class TransactionGroup {
       return { error };
     } finally {
       executor.close();
+      member.inContext(currentReads)?.read();
     }
   }
 

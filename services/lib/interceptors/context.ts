@@ -3,7 +3,7 @@ import { getOption } from '@bufbuild/protobuf';
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 import { internal } from '../../../gen/autosession/access/v1/access_pb.js';
 import { requireScope } from '../auth/scopes.ts';
-import { inContext, type RequestContext } from '../context.ts';
+import { inRequest, type RequestContext } from '../context.ts';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import type { Ids } from '../ids.ts';
 import { presentable } from './observe.ts';
@@ -38,6 +38,8 @@ export const hop = {
   tenant: 'x-autosession-tenant',
   actor: 'x-autosession-actor',
   requestId: 'x-request-id',
+  /** In answers: what they say may not be on disk yet, and the caller has to see to it before it answers. */
+  unconfirmed: 'x-autosession-unconfirmed',
 } as const;
 
 const REQUEST_ID = /^[\x21-\x7e]{1,100}$/;
@@ -62,7 +64,7 @@ export function contextInterceptor(options: ContextOptions): Interceptor {
     const requestId = requestIdFrom(request.header.get(hop.requestId), options.ids);
     try {
       const context = await contextOf(request, requestId, options);
-      const response = await inContext(context, () => next(request));
+      const response = await inRequest(context, () => next(request));
       response.header.set(hop.requestId, requestId);
       if (!response.stream) return response;
       return { ...response, message: iterateInContext(context, response.message) };
@@ -92,7 +94,15 @@ async function contextOf(
     : await admitted(request, options.authenticate);
   const key = idempotencyKey(header, request.stream ? undefined : request.message);
   const { tenant, actor } = identity;
-  return { tenant, actor, requestId, signal: request.signal, deadline: deadlineOf(header), idempotencyKey: key };
+  return {
+    tenant,
+    actor,
+    requestId,
+    signal: request.signal,
+    deadline: deadlineOf(header),
+    idempotencyKey: key,
+    isFromService: trusted,
+  };
 }
 
 /** A caller from outside, who has to be known and to be allowed to call this RPC. */
@@ -143,11 +153,11 @@ async function* iterateInContext<T>(context: RequestContext, messages: AsyncIter
   const iterator = messages[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const { done, value } = await inContext(context, () => iterator.next());
+      const { done, value } = await inRequest(context, () => iterator.next());
       if (done) return;
       yield value;
     }
   } finally {
-    await inContext(context, () => iterator.return?.());
+    await inRequest(context, () => iterator.return?.());
   }
 }

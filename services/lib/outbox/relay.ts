@@ -122,6 +122,8 @@ class RelayRound {
     const rows = await this.#store.waiting(BATCH);
     await this.#measure();
     if (rows.length === 0) return false;
+    // a commit that is visible may still vanish with the database; one of ours behind it proves that it is on disk
+    await this.#options.db.confirmReads();
     await failpoint('relay.before-publish');
     const results = await writer.append(rows.map(recordOf));
     await failpoint('relay.after-publish');

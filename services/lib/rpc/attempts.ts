@@ -1,10 +1,11 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ErrorReason, errorInfo, isRefusal, refuse } from '../errors/refuse.ts';
+import { isRepeatable } from './idempotency-level.ts';
 import type { Instance } from './instance.ts';
 import type { Instances } from './instances.ts';
 import { LostCall, unanswered } from './lost-call.ts';
-import { isRepeatable, type RepeatBudget } from './repeats.ts';
+import type { RepeatBudget } from './repeats.ts';
 
 /** What the calls to a service go over. */
 export interface Peers {

@@ -1,11 +1,3 @@
-import type { DescMethod } from '@bufbuild/protobuf';
-import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
-
-/** Whether the contract says that a call with the same request may run twice. */
-export function isRepeatable({ idempotency }: DescMethod): boolean {
-  return idempotency === Idempotency.NO_SIDE_EFFECTS || idempotency === Idempotency.IDEMPOTENT;
-}
-
 /** Enough for what is under way when an instance dies. */
 const MOST = 100;
 const PER_CALL = 0.1;

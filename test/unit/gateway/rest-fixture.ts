@@ -72,6 +72,7 @@ export async function restApp(
     for (const each of [method].flat()) if (each !== 'HEAD') added.push(`${each} ${url}`);
   });
   await registerRest(app, {
+    db: { confirmReads: async () => {} },
     directory: createDirectory({ routes, interceptors, hopSecret: 'secret' }),
     services: allServices,
     config: { timezone: 'Asia/Shanghai', legacyStatus: config.legacyStatus ?? false },

@@ -1,6 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf';
-import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
 import { ErrorReason } from '../../../lib/errors/refuse.ts';
+import { isReadOnly } from '../../../lib/rpc/idempotency-level.ts';
 import { statusOf } from '../../rest/problem.ts';
 import type { Route } from '../../rest/routes.ts';
 import type { MediaType, Reason, Ref, Response, Schema } from '../types.ts';
@@ -113,7 +113,7 @@ function codesOf(route: Route, source: Source): [code: string, note: string][] {
 }
 
 function commonCodes({ rpc, hasBody }: Route): Code[] {
-  const isWrite = rpc.idempotency !== Idempotency.NO_SIDE_EFFECTS;
+  const isWrite = !isReadOnly(rpc);
   const takesKey = rpc.input.fields.some(({ name }) => name === 'idempotency_key');
   return [
     'INVALID_ARGUMENT',

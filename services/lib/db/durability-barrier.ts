@@ -1,0 +1,58 @@
+import { randomInt } from 'node:crypto';
+import type { CompiledQuery } from 'kysely';
+import type { Backend } from './database.ts';
+import type { Migrations } from './migrate.ts';
+
+/** Rows to choose from, so that processes rarely wait for each other's lock on one row. */
+const SLOTS = 16;
+
+/** One row per slot, kept for ever. */
+export const barrierMigrations: Migrations = {
+  owner: 'durability',
+  steps: [
+    {
+      name: '001_durability_barrier',
+      statements: (c) => [
+        `CREATE TABLE IF NOT EXISTS durability_barrier (slot ${c.int} PRIMARY KEY, passed ${c.bigint} NOT NULL) ${c.table}`,
+      ],
+    },
+  ],
+};
+
+/**
+ * A small commit whose answer proves that everything this process could read before the commit was sent is on disk: the redo
+ * log is sequential. Callers that come while one is under way share the next one, so that a process makes one at a time.
+ */
+export class DurabilityBarrier {
+  readonly #backend: Backend;
+  readonly #query: CompiledQuery;
+  #running: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+    const sql =
+      'insert into durability_barrier (slot, passed) values (?, 1) on duplicate key update passed = passed + 1';
+    this.#query = { sql, parameters: [randomInt(SLOTS)] } as unknown as CompiledQuery;
+  }
+
+  /** Resolves when everything that was visible to this process at the time of the call is on disk. */
+  pass(): Promise<void> {
+    this.#next ??= this.#after(this.#running);
+    return this.#next;
+  }
+
+  async #after(running: Promise<void>): Promise<void> {
+    await running.catch(() => {});
+    // who comes from here on may have read something after this commit is sent
+    this.#running = this.#next ?? Promise.resolve();
+    this.#next = undefined;
+    const connection = await this.#backend.connect();
+    try {
+      await connection.execute(this.#query);
+      this.#backend.counts.committed('durability-barrier');
+    } finally {
+      connection.release();
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { currentReads, inContext, inRequest, systemContext } from '../../services/lib/context.ts';
+import { Database } from '../../services/lib/db/database.ts';
+import { barrierMigrations } from '../../services/lib/db/durability-barrier.ts';
+import { migrate } from '../../services/lib/db/migrate.ts';
+import { mysqlBackend } from '../../services/lib/db/mysql.ts';
+import { createDatabase, stackAvailable } from '../stack.ts';
+import { byId, insert, put, setCount, type Tables, type Tx, table } from './grouped-table.ts';
+
+describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', () => {
+  let db: Database;
+  let next = 0;
+
+  beforeAll(async () => {
+    db = new Database(mysqlBackend(await createDatabase()));
+    await migrate(db, [barrierMigrations, { owner: 'group', steps: [table] }], 0);
+    return () => db.close();
+  });
+
+  const fresh = () => {
+    const id = `row-${next++}`;
+    return { id, slot: id, count: 0 };
+  };
+  const stored = async () => {
+    const row = fresh();
+    await insert(db.of(), { row });
+    return row;
+  };
+  const barriers = () => db.backend.counts.commits.get('durability-barrier') ?? 0;
+  const request = <T>(work: () => Promise<T>) => inRequest(systemContext('t', 'r'), work);
+  const read = (id: string) => byId(db.of(), { id });
+  const write = (work: (tx: Tx) => Promise<unknown>, group?: string) =>
+    db.transaction<Tables, unknown>('write', work, { group });
+  /** Whether a request that reads, and then does `work`, still has something to wait for. */
+  const pendingAfter = (work: () => Promise<unknown>) =>
+    request(async () => {
+      await read('none');
+      expect(currentReads()?.pending).toBe(true);
+      await work();
+      return currentReads()?.pending;
+    });
+
+  test('a flow that has read nothing waits for nothing', async () => {
+    const before = barriers();
+    await request(() => db.confirmReads());
+    expect(barriers()).toBe(before);
+  });
+
+  test('what was read is confirmed by one small commit, once', async () => {
+    const before = barriers();
+    await request(async () => {
+      await read('none');
+      await db.confirmReads();
+      await db.confirmReads();
+      expect(currentReads()?.pending).toBe(false);
+    });
+    expect(barriers()).toBe(before + 1);
+  });
+
+  test('background work starts with what was read outside of it', async () => {
+    const before = barriers();
+    await inContext(systemContext('t', 'r'), () => db.confirmReads());
+    await db.confirmReads();
+    expect(barriers()).toBe(before + 2);
+  });
+
+  test('requests that wait at the same time share commits', async () => {
+    const before = barriers();
+    const one = () =>
+      request(async () => {
+        await read('none');
+        await db.confirmReads();
+      });
+    await Promise.all(Array.from({ length: 50 }, one));
+    expect(barriers() - before).toBeLessThan(10);
+  });
+
+  test('a commit of the flow that changed a row confirms what was read before it', async () => {
+    const row = await stored();
+    expect(await pendingAfter(() => write((tx) => insert(tx, { row: fresh() })))).toBe(false);
+    expect(await pendingAfter(() => write((tx) => insert.later(tx, { row: fresh() })))).toBe(false);
+    expect(await pendingAfter(() => write((tx) => setCount(tx, { id: row.id, count: 1 })))).toBe(false);
+    expect(await pendingAfter(() => write((tx) => setCount.later(tx, { id: row.id, count: 2 })))).toBe(false);
+    expect(await pendingAfter(() => setCount(db.of(), { id: row.id, count: 3 }))).toBe(false);
+    expect(await pendingAfter(() => write((tx) => tx.deleteFrom('grouped').where('id', '=', row.id).execute()))).toBe(
+      false,
+    );
+  });
+
+  test('a commit that changed nothing confirms nothing', async () => {
+    const row = await stored();
+    expect(await pendingAfter(() => write(async () => {}))).toBe(true);
+    expect(await pendingAfter(() => write((tx) => byId(tx, { id: row.id })))).toBe(true);
+    expect(await pendingAfter(() => write((tx) => setCount(tx, { id: row.id, count: 0 })))).toBe(true);
+    expect(await pendingAfter(() => write((tx) => setCount(tx, { id: 'none', count: 1 })))).toBe(true);
+    expect(await pendingAfter(() => write((tx) => put(tx, { row })))).toBe(true);
+    expect(await pendingAfter(() => setCount(db.of(), { id: row.id, count: 0 }))).toBe(true);
+  });
+
+  test('a transaction that was rolled back confirms nothing', async () => {
+    const work = () =>
+      write(async (tx) => {
+        await insert(tx, { row: fresh() });
+        throw new Error('given up');
+      }).catch(() => {});
+    expect(await pendingAfter(work)).toBe(true);
+  });
+
+  test('what is read beside a commit is not confirmed by it', async () => {
+    const pending = await request(async () => {
+      const slow = db.transaction<Tables, void>('slow', async (tx) => {
+        await insert(tx, { row: fresh() });
+      });
+      const beside = slow.then(() => read('none'));
+      await Promise.all([slow, beside]);
+      return currentReads()?.pending;
+    });
+    expect(pending).toBe(true);
+  });
+
+  test('the commit of a shared transaction confirms the reads of all its members', async () => {
+    const works = Array.from({ length: 6 }, () =>
+      pendingAfter(() => write((tx) => insert(tx, { row: fresh() }), 'test')),
+    );
+    expect(await Promise.all(works)).toEqual(Array(6).fill(false));
+    expect(db.backend.counts.commits.get('group.test')).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,78 @@
+import { createClient, createRouterTransport } from '@connectrpc/connect';
+import { describe, expect, it } from 'vitest';
+import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { systemClock } from '../../../services/lib/clock.ts';
+import { currentReads } from '../../../services/lib/context.ts';
+import { ErrorReason, refuse } from '../../../services/lib/errors/refuse.ts';
+import { ulidIds } from '../../../services/lib/ids.ts';
+import { anonymous, contextInterceptor, hop } from '../../../services/lib/interceptors/context.ts';
+import { durableAnswersInterceptor } from '../../../services/lib/interceptors/durable-answers.ts';
+
+/** Calls an RPC whose work the test writes; returns how often the answer waited for the disk, and the headers it came with. */
+async function call(
+  method: 'takeOverSession' | 'getSession',
+  { work = () => {}, asService = false }: { work?: () => void; asService?: boolean } = {},
+) {
+  let waits = 0;
+  const confirmReads = async () => {
+    if (currentReads()?.pending) waits += 1;
+  };
+  const interceptors = [
+    contextInterceptor({ authenticate: anonymous, hopSecret: 'secret', ids: ulidIds(systemClock) }),
+    durableAnswersInterceptor({ confirmReads }),
+  ];
+  const answer = () => {
+    currentReads()?.read();
+    work();
+    return {};
+  };
+  const transport = createRouterTransport(
+    (router) => void router.service(SessionService, { takeOverSession: answer, getSession: answer }),
+    { router: { interceptors } },
+  );
+  let unconfirmed: string | null = null;
+  const onHeader = (headers: Headers) => {
+    unconfirmed = headers.get(hop.unconfirmed);
+  };
+  const headers = asService ? { [hop.secret]: 'secret' } : undefined;
+  const client = createClient(SessionService, transport);
+  const ended = await client[method]({ sessionId: 'ses_1' }, { headers, onHeader }).then(
+    () => 'answered',
+    (error) => {
+      unconfirmed ??= error.metadata.get(hop.unconfirmed);
+      return 'refused';
+    },
+  );
+  return { waits, unconfirmed, ended };
+}
+
+const refusal = () => {
+  throw refuse(ErrorReason.ALREADY_TAKEN, 'taken');
+};
+const outage = () => {
+  throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'away');
+};
+
+describe('the answer of an RPC that writes', () => {
+  it('waits until what it was decided on is on disk', async () => {
+    expect(await call('takeOverSession')).toMatchObject({ waits: 1, unconfirmed: null, ended: 'answered' });
+  });
+
+  it('waits when it is a refusal, too', async () => {
+    expect(await call('takeOverSession', { work: refusal })).toMatchObject({ waits: 1, ended: 'refused' });
+  });
+
+  it('does not wait when it decides nothing', async () => {
+    expect(await call('takeOverSession', { work: outage })).toMatchObject({ waits: 0, ended: 'refused' });
+  });
+
+  it('tells a service instead, which has to see to it', async () => {
+    expect(await call('takeOverSession', { asService: true })).toMatchObject({ waits: 0, unconfirmed: '1' });
+    const refused = await call('takeOverSession', { asService: true, work: refusal });
+    expect(refused).toMatchObject({ waits: 0, unconfirmed: '1', ended: 'refused' });
+  });
+});
+
+it('the answer of an RPC that only reads does not wait', async () => {
+  expect(await call('getSession')).toMatchObject({ waits: 0, unconfirmed: null, ended: 'answered' });
+});
