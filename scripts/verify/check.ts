@@ -1,7 +1,7 @@
 import type { EventLog } from '../../services/lib/bus/event-log.ts';
 import type { Database } from '../../services/lib/db/database.ts';
 
-/** What a checker reads. */
+/** What a checker reads. One object is one look: the log is read once for it. */
 export interface Stored {
   readonly db: Database;
   readonly log: EventLog;
@@ -13,6 +13,26 @@ export interface Check {
   readonly claim: string;
   /** A line per violation, with the ids; empty when it holds. */
   violations(stored: Stored): Promise<string[]>;
+  /** A line per case that events explain which are stored and not handled yet: the next start makes the claim true of it. */
+  behind?(stored: Stored): Promise<string[]>;
+}
+
+/** A case in which a claim is not true. */
+export interface Finding {
+  readonly text: string;
+  /** Whether events that are stored and not handled yet explain it. */
+  readonly behind: boolean;
+}
+
+/** A check that tells the violations of its claim from what is only behind. */
+export function checkOf(claim: string, find: (stored: Stored) => Promise<Finding[]>): Check {
+  const textsOf = (findings: Finding[], behind: boolean) =>
+    findings.filter((finding) => finding.behind === behind).map(({ text }) => text);
+  return {
+    claim,
+    violations: async (stored) => textsOf(await find(stored), false),
+    behind: async (stored) => textsOf(await find(stored), true),
+  };
 }
 
 /** Groups rows by a key. */

@@ -1,5 +1,6 @@
 import type { Check } from './check.ts';
 import { eventChecks } from './events.ts';
+import { fenceChecks } from './fences.ts';
 import { handoverChecks } from './handovers.ts';
 import { historyChecks } from './history.ts';
 import { messageChecks } from './messages.ts';
@@ -10,6 +11,7 @@ import { tenantChecks } from './tenants.ts';
 /** Everything that is checked, in the order in which it is told. */
 export const checks: readonly Check[] = [
   ...sessionChecks,
+  ...fenceChecks,
   ...taskChecks,
   ...messageChecks,
   ...eventChecks,

@@ -1,27 +1,11 @@
 import type { LoggedEvent } from '../../services/lib/bus/event-log.ts';
-import { type Check, groupBy, type Stored } from './check.ts';
-import { isWhole, wholeLog } from './log.ts';
+import { type Check, checkOf, groupBy, type Stored } from './check.ts';
+import { isAnotherLog, isWhole, outboxRows, wholeLog } from './log.ts';
 
 interface Tables {
-  outbox: {
-    tenant: string;
-    source: string;
-    session_id: string;
-    source_seq: number;
-    event_id: string;
-    published_at: string | null;
-  };
   sessions: { tenant: string; session_id: string; created_at: string };
   consumer_offset: { consumer: string; incarnation: string; position: number };
-  parked_event: { consumer: string; event_id: string };
-}
-
-function outboxRows({ db }: Stored) {
-  return db
-    .of<Tables>()
-    .selectFrom('outbox')
-    .select(['tenant', 'source', 'session_id', 'source_seq', 'event_id', 'published_at'])
-    .execute();
+  parked_event: { consumer: string; event_id: string; last_error: string | null };
 }
 
 const numbered = (row: { tenant: string; source: string }, session: string) => `${row.tenant} ${row.source} ${session}`;
@@ -40,6 +24,13 @@ async function wholeSessions({ db }: Stored): Promise<ReadonlySet<string>> {
   return new Set(rows.filter((row) => isWhole(row.created_at)).map((row) => `${row.tenant} ${row.session_id}`));
 }
 
+function refusal({ retry_at, last_error }: { retry_at: string | null; last_error: string | null }): string {
+  return retry_at ? `: the log refused it (${last_error})` : '';
+}
+
+/** How the error of a call begins that found no instance of a service. */
+const UNAVAILABLE = '[unavailable]';
+
 export const eventChecks: Check[] = [
   {
     claim: 'events are numbered without gaps per source and session',
@@ -52,15 +43,17 @@ export const eventChecks: Check[] = [
       });
     },
   },
-  {
-    claim: 'every event of the outbox is published and in the log',
-    violations: async (stored) => {
-      const known = new Set((await wholeLog(stored)).map((event) => event.eventId));
-      return (await outboxRows(stored))
-        .filter((row) => !row.published_at || !known.has(row.event_id))
-        .map((row) => `${row.event_id} (${row.source} ${row.session_id} ${row.source_seq})`);
-    },
-  },
+  checkOf('every event of the outbox is published and in the log', async (stored) => {
+    const known = new Set((await wholeLog(stored)).map((event) => event.eventId));
+    const isAnother = await isAnotherLog(stored);
+    return (await outboxRows(stored))
+      .filter((row) => !row.published_at || !known.has(row.event_id))
+      .map((row) => ({
+        text: `${row.event_id} (${row.source} ${row.session_id} ${row.source_seq})${refusal(row)}`,
+        // what the log refuses will be refused again
+        behind: !row.retry_at && (!row.published_at || isAnother),
+      }));
+  }),
   {
     claim: 'the log brings the events of a source and session in order, repeats aside',
     violations: async (stored) => {
@@ -91,20 +84,25 @@ export const eventChecks: Check[] = [
         .map((event) => `${event.sessionId} begins with ${event.type}`);
     },
   },
-  {
-    claim: 'every consumer has handled the log to its end',
-    violations: async ({ db, log }) => {
-      const { incarnation, last } = await log.bounds();
-      const rows = await db.of<Tables>().selectFrom('consumer_offset').selectAll().execute();
-      const behind = rows.filter((row) => row.incarnation !== incarnation || BigInt(row.position) < last);
-      return behind.map((row) => `${row.consumer} is at ${row.position} of ${last}`);
-    },
-  },
-  {
-    claim: 'no event is parked',
-    violations: async ({ db }) => {
-      const rows = await db.of<Tables>().selectFrom('parked_event').select(['consumer', 'event_id']).execute();
-      return rows.map((row) => `${row.event_id} at ${row.consumer}`);
-    },
-  },
+  checkOf('every consumer has handled the log to its end', async ({ db, log }) => {
+    const { incarnation, last } = await log.bounds();
+    const rows = await db.of<Tables>().selectFrom('consumer_offset').selectAll().execute();
+    return rows
+      .filter((row) => row.incarnation !== incarnation || BigInt(row.position) !== last)
+      .map((row) => ({
+        text: `${row.consumer} is at ${row.position} of ${last}`,
+        behind: row.incarnation !== incarnation || BigInt(row.position) < last,
+      }));
+  }),
+  checkOf('no event is parked', async ({ db }) => {
+    const tables = db.of<Tables>();
+    const consumers = await tables.selectFrom('consumer_offset').select('consumer').execute();
+    const known = new Set(consumers.map(({ consumer }) => consumer));
+    const rows = await tables.selectFrom('parked_event').select(['consumer', 'event_id', 'last_error']).execute();
+    return rows.map(({ consumer, event_id, last_error }) => ({
+      text: `${event_id} at ${consumer}${last_error ? `: ${last_error}` : ''}`,
+      // a service that was not there, and what waits behind it
+      behind: known.has(consumer) && (last_error === null || last_error.startsWith(UNAVAILABLE)),
+    }));
+  }),
 ];

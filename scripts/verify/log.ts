@@ -1,16 +1,42 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { type Event, EventSchema } from '../../gen/autosession/event/v1/event_pb.js';
-import type { LoggedEvent } from '../../services/lib/bus/event-log.ts';
+import type { LoggedEvent, LogRecord } from '../../services/lib/bus/event-log.ts';
 import { sqlTime } from '../../services/lib/db/time.ts';
 import type { Stored } from './check.ts';
+
+interface Tables {
+  outbox: {
+    position: number;
+    tenant: string;
+    source: string;
+    session_id: string;
+    source_seq: number;
+    event_id: string;
+    type: string;
+    payload: Uint8Array;
+    created_at: string;
+    published_at: string | null;
+    retry_at: string | null;
+    last_error: string | null;
+  };
+  relay_state: { incarnation: string };
+}
 
 const PAGE = 1_000;
 
 /** Events are kept for 72 hours: of a session that is younger than this, all are there. */
 const WHOLE_MS = 71 * 3_600_000;
 
+const logs = new WeakMap<Stored, Promise<LoggedEvent[]>>();
+
 /** Everything that the log holds, in its order. */
-export async function wholeLog({ log }: Stored): Promise<LoggedEvent[]> {
+export function wholeLog(stored: Stored): Promise<LoggedEvent[]> {
+  const known = logs.get(stored) ?? readLog(stored);
+  logs.set(stored, known);
+  return known;
+}
+
+async function readLog({ log }: Stored): Promise<LoggedEvent[]> {
   const all: LoggedEvent[] = [];
   let { before: position } = await log.bounds();
   for (;;) {
@@ -22,10 +48,45 @@ export async function wholeLog({ log }: Stored): Promise<LoggedEvent[]> {
   }
 }
 
-/** The events of a source by tenant and session, in order, each once. */
+/** The outbox without its payloads, in its order. */
+export function outboxRows({ db }: Stored) {
+  return db
+    .of<Tables>()
+    .selectFrom('outbox')
+    .select(['tenant', 'source', 'session_id', 'source_seq', 'event_id', 'published_at', 'retry_at', 'last_error'])
+    .orderBy('position')
+    .execute();
+}
+
+/** Whether the log is a new one that the relay has yet to fill with all that is kept. */
+export async function isAnotherLog({ db, log }: Stored): Promise<boolean> {
+  const { incarnation } = await log.bounds();
+  const state = await db.of<Tables>().selectFrom('relay_state').select('incarnation').executeTakeFirst();
+  return state?.incarnation !== incarnation;
+}
+
+/** What the relay has yet to bring to the log, in the order in which it will. */
+export async function unpublished(stored: Stored): Promise<LogRecord[]> {
+  const all = stored.db.of<Tables>().selectFrom('outbox').selectAll().orderBy('position');
+  const rows = await ((await isAnotherLog(stored)) ? all : all.where('published_at', 'is', null)).execute();
+  const known = new Set((await wholeLog(stored)).map(({ eventId }) => eventId));
+  return rows
+    .filter((row) => !known.has(row.event_id))
+    .map((row) => ({
+      eventId: row.event_id,
+      tenant: row.tenant,
+      source: row.source,
+      sessionId: row.session_id,
+      sourceSeq: row.source_seq,
+      type: row.type,
+      payload: row.payload,
+    }));
+}
+
+/** The events of a source by tenant and session, in order, each once: those of the log, and those on their way to it. */
 export async function eventsOf(stored: Stored, source: string): Promise<Map<string, Event[]>> {
   const bySession = new Map<string, { last: number; events: Event[] }>();
-  for (const record of await wholeLog(stored)) {
+  for (const record of [...(await wholeLog(stored)), ...(await unpublished(stored))]) {
     if (record.source !== source) continue;
     const key = `${record.tenant} ${record.sessionId}`;
     const known = bySession.get(key) ?? { last: 0, events: [] };

@@ -1,11 +1,12 @@
 // npm run verify: reads the database and the event log that the environment names and proves or refutes what users bank on.
-// For a system that has come to rest; it changes nothing. The embedded database can be read while nothing else has it open.
+// For a system that is stopped; it changes nothing. The embedded database can be read while nothing else has it open.
 import { openStored } from './open.ts';
 import { judge, reportText } from './report.ts';
 
 const USAGE = `Stop the service, then: npm run verify
 Reads the database and the event log that the environment names and says of each invariant whether it holds.
-Exits with 0 when all of them do, with 1 when one does not or there is nothing to judge, with 2 when it cannot look.
+What a stop left undone is behind, not broken: the next start catches up with it.
+Exits with 0 when none is broken, with 1 when one is or there is nothing to judge, with 2 when it cannot look.
 `;
 
 if (process.argv.length > 2) {

@@ -1,4 +1,5 @@
-import { type Check, groupBy } from './check.ts';
+import { msOf } from '../../services/lib/db/time.ts';
+import { type Check, checkOf, groupBy } from './check.ts';
 
 interface Tables {
   messages: {
@@ -7,11 +8,17 @@ interface Tables {
     message_id: string;
     seq: number;
     settled: number;
+    verdict: number;
+    received_at: string;
     session_id: string | null;
   };
   conversations: { tenant: string; conversation_id: string; last_seq: number };
   sessions: { tenant: string; session_id: string };
+  outbox: { created_at: string };
 }
+
+/** A batch that broke off is judged by a sweep of every few seconds. */
+const JUDGED_WITHIN_MS = 600_000;
 
 export const messageChecks: Check[] = [
   {
@@ -31,20 +38,29 @@ export const messageChecks: Check[] = [
       });
     },
   },
-  {
-    claim: 'every message is judged, and belongs to a session of its tenant or to none',
-    violations: async ({ db }) => {
-      const rows = await db
-        .of<Tables>()
-        .selectFrom('messages as m')
-        .leftJoin('sessions as s', (on) =>
-          on.onRef('s.tenant', '=', 'm.tenant').onRef('s.session_id', '=', 'm.session_id'),
-        )
-        .select(['m.message_id', 'm.settled', 'm.session_id', 's.session_id as known'])
-        .execute();
-      return rows
-        .filter((row) => Number(row.settled) !== 1 || (row.session_id && !row.known))
-        .map((row) => `${row.message_id}: settled ${row.settled}, session ${row.session_id}`);
-    },
-  },
+  checkOf('every message is judged, and belongs to a session of its tenant or to none', async ({ db }) => {
+    const tables = db.of<Tables>();
+    const newest = await tables
+      .selectFrom('outbox')
+      .select((eb) => eb.fn.max('created_at').as('created_at'))
+      .executeTakeFirst();
+    const rows = await tables
+      .selectFrom('messages as m')
+      .leftJoin('sessions as s', (on) =>
+        on.onRef('s.tenant', '=', 'm.tenant').onRef('s.session_id', '=', 'm.session_id'),
+      )
+      .select(['m.message_id', 'm.settled', 'm.verdict', 'm.received_at', 'm.session_id', 's.session_id as known'])
+      .execute();
+    return rows
+      .filter((row) => Number(row.settled) !== 1 || (row.session_id && !row.known))
+      .map((row) => ({
+        text: `${row.message_id}: settled ${row.settled}, session ${row.session_id}`,
+        behind: row.verdict === 0 && !row.session_id && !isOverdue(row.received_at, newest?.created_at),
+      }));
+  }),
 ];
+
+/** Whether the system ran long enough behind a message to have judged it, as its newest event shows. */
+function isOverdue(received: string, newest: string | null | undefined): boolean {
+  return newest != null && msOf(newest) - msOf(received) > JUDGED_WITHIN_MS;
+}

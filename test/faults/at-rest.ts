@@ -6,8 +6,10 @@ import type { World } from '../world.ts';
 export function everythingHolds(world: World): Promise<void> {
   return eventually(
     async () => {
-      for (const { claim, violations } of checks) {
-        const found = await violations(world.process.deps);
+      const { db, log } = world.process.deps;
+      const stored = { db, log };
+      for (const { claim, violations, behind } of checks) {
+        const found = [...(await violations(stored)), ...((await behind?.(stored)) ?? [])];
         if (found.length > 0) throw new Error(`not true: ${claim}\n${found.slice(0, 5).join('\n')}`);
       }
     },

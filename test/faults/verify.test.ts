@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checks } from '../../scripts/verify/checks.ts';
+import { judge } from '../../scripts/verify/report.ts';
 import { openBackends } from '../../services/lib/backends.ts';
 import { systemClock } from '../../services/lib/clock.ts';
+import { arm } from '../../services/lib/failpoints.ts';
 import { loadConfig } from '../../services/lib/load-config.ts';
 import { createLogger } from '../../services/lib/log.ts';
-import { ChatWindow } from '../make.ts';
+import { ChatWindow, sessionBody } from '../make.ts';
 import { steps } from '../steps.ts';
 import { startWorld, type World } from '../world.ts';
 import { everythingHolds } from './at-rest.ts';
@@ -52,12 +54,12 @@ const damages: [claim: string, ...statements: string[]][] = [
   ['events are numbered', 'DELETE FROM outbox WHERE source_seq = 1'],
   ['events are numbered', "DELETE FROM outbox WHERE source_seq = 2 AND source = 'session'"],
   ['every event of the outbox', 'DELETE FROM event_log WHERE position = 3'],
-  ['every event of the outbox', 'UPDATE outbox SET published_at = NULL'],
+  ['every event of the outbox', "UPDATE outbox SET published_at = NULL, retry_at = created_at, last_error = 'no'"],
   ['the log brings', 'DELETE FROM event_log WHERE source_seq = 1'],
   ['the log brings', 'UPDATE event_log SET source_seq = 9 WHERE source_seq = 2'],
   ['nothing of a session comes before', "DELETE FROM event_log WHERE type = 'session_created'"],
   ['no event is parked', parking()],
-  ['every consumer', 'UPDATE consumer_offset SET position = position - 1'],
+  ['every consumer', 'UPDATE consumer_offset SET position = position + 1'],
   ['every change of a session', "DELETE FROM event_log WHERE source = 'session' AND source_seq = 2"],
   ['a session is where', 'UPDATE sessions SET version = version + 1'],
   ['a session is where', "UPDATE sessions SET control = 'pending_manual' WHERE control = 'manual_live'"],
@@ -91,39 +93,100 @@ async function play(world: World) {
   await rest.ok(rest.post(`/api/sessions/${closed.data.session_id}/close`, { outcome: 'cancelled' }));
 }
 
-describe('the checker', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'auto-session-verify-'));
-  const sound = join(folder, 'sound');
-  beforeAll(async () => {
-    await using world = await startWorld('embedded', { env: { AUTOSESSION_DATA_DIR: sound } });
+/** Stops the relay's work and the calls between services half-way through changes of every kind, as a stop may. */
+async function leaveUndone(world: World) {
+  const { create, sentSession, takeOver, claimAndFetch } = steps(world);
+  const { rest } = world;
+  const waiting = [await create(), await create(), await create()];
+  const { window } = await sentSession();
+  const paused = await create();
+  await rest.ok(rest.post(`/api/sessions/${paused.data.session_id}/pause`));
+  await everythingHolds(world);
+  const fail = () => {
+    throw new Error('stopped here');
+  };
+  using _relay = arm('relay.before-publish', fail);
+  using _fence = arm('call:TaskService/RaiseFence', fail);
+  const [taken, stopped, closed] = waiting.map(({ data }) => data.session_id);
+  expect((await takeOver(taken)).status).toBe(503);
+  expect((await rest.post(`/api/sessions/${stopped}/pause`)).status).toBe(503);
+  expect((await rest.post(`/api/sessions/${closed}/close`, { outcome: 'cancelled' })).status).toBe(503);
+  expect((await rest.post(`/api/sessions/${paused.data.session_id}/resume`)).status).toBe(503);
+  await claimAndFetch((await create()).body.account_id);
+  using _task = arm('call:TaskService/CreateTask', fail);
+  expect((await rest.post('/api/sessions/create', sessionBody())).status).toBe(503);
+  using _messages = arm('call:SessionService/ApplyMessages', fail);
+  expect((await rest.post('/api/messages/batch', window.shop('在吗').batch())).status).toBe(503);
+  await world[Symbol.asyncDispose]();
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'auto-session-verify-'));
+beforeAll(async () => {
+  for (const state of ['at rest', 'stopped half-way']) {
+    await using world = await startWorld('embedded', { env: { AUTOSESSION_DATA_DIR: join(folder, state) } });
     await play(world);
     await everythingHolds(world);
-  });
-  afterAll(() => rmSync(folder, { recursive: true }));
-
-  /** The claims that are not true of a copy of the sound database after the statements. */
-  async function broken(name: string, statements: readonly string[]): Promise<string[]> {
-    const dataDir = join(folder, name);
-    cpSync(sound, dataDir, { recursive: true });
-    const config = loadConfig({ AUTOSESSION_DATA_DIR: dataDir });
-    await using backends = await openBackends(config, { clock: systemClock, logger: createLogger('silent') });
-    for (const statement of statements) await sql.raw(statement).execute(backends.db.of());
-    const claims: string[] = [];
-    for (const { claim, violations } of checks) if ((await violations(backends)).length > 0) claims.push(claim);
-    return claims;
+    if (state !== 'at rest') await leaveUndone(world);
   }
+});
+afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('finds nothing where nothing is wrong', async () => {
-    expect(await broken('copy', [])).toEqual([]);
+/** What is wrong with a copy of a stored system after the statements: the claims that are broken, and those that are behind. */
+async function judgeCopy(from: string, name: string, statements: readonly string[]) {
+  const dataDir = join(folder, name);
+  cpSync(from, dataDir, { recursive: true });
+  const config = loadConfig({ AUTOSESSION_DATA_DIR: dataDir });
+  await using backends = await openBackends(config, { clock: systemClock, logger: createLogger('silent') });
+  for (const statement of statements) await sql.raw(statement).execute(backends.db.of());
+  const report = await judge(backends);
+  const claims = (kind: 'violations' | 'behind') =>
+    report.checks.filter((check) => check[kind].length > 0).map(({ claim }) => claim);
+  return { broken: claims('violations'), behind: claims('behind'), holds: report.holds };
+}
+
+describe.each(['at rest', 'stopped half-way'])('the checker of a system %s', (state) => {
+  const base = join(folder, state);
+  const isAtRest = state === 'at rest';
+  it('finds nothing broken where nothing is', async () => {
+    const { broken, behind, holds } = await judgeCopy(base, `${state} copy`, []);
+    expect([broken, behind.length > 0, holds]).toEqual([[], !isAtRest, true]);
   });
 
   it.each(damages.map(([claim, ...statements], index) => ({ claim, statements, index })))(
     'sees that “$claim …” is not true after $statements.0',
     async ({ claim, statements, index }) => {
-      const found = await broken(`damaged-${index}`, statements);
-      expect(found.some((each) => each.startsWith(claim))).toBe(true);
+      const { broken } = await judgeCopy(base, `${state} ${index}`, statements);
+      expect(broken.some((each) => each.startsWith(claim))).toBe(true);
     },
   );
+});
+
+describe('the checker', () => {
+  it('says of each claim that a stop half-way leaves untrue that it is behind, and the next start makes all of them true', async () => {
+    const base = join(folder, 'stopped half-way');
+    const { behind } = await judgeCopy(base, 'undone', []);
+    expect(behind.map((claim) => claim.split(' ').slice(0, 4).join(' '))).toEqual([
+      'every task that a',
+      'every fence has what',
+      'a task waits to',
+      'every message is judged,',
+      'every event of the',
+      'a session that is',
+      'every change of control',
+    ]);
+    const env = { AUTOSESSION_DATA_DIR: join(folder, 'undone') };
+    await using world = await startWorld('embedded', { env });
+    await everythingHolds(world);
+  });
+
+  it.each([
+    ['every consumer', 'UPDATE consumer_offset SET position = position - 1'],
+    ['every event of the outbox', 'UPDATE outbox SET published_at = NULL'],
+    ['every event of the outbox', "UPDATE relay_state SET incarnation = 'another'", 'DELETE FROM event_log'],
+  ])('says that “%s …” is behind, not broken, after %s', async (claim, ...statements) => {
+    const { broken, behind } = await judgeCopy(join(folder, 'at rest'), `behind ${statements[0]}`, statements);
+    expect([broken, behind.map((each) => each.startsWith(claim))]).toEqual([[], [true]]);
+  });
 
   it('has no check that nothing can break', () => {
     const never = checks.filter(({ claim }) => !damages.some(([beginning]) => claim.startsWith(beginning)));

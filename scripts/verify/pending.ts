@@ -1,0 +1,91 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { Control, SessionState } from '../../gen/autosession/control/v1/control_pb.js';
+import { EventSchema } from '../../gen/autosession/event/v1/event_pb.js';
+import type { LogRecord } from '../../services/lib/bus/event-log.ts';
+import type { Stored } from './check.ts';
+import { unpublished, wholeLog } from './log.ts';
+
+interface Tables {
+  consumer_offset: { consumer: string; incarnation: string; position: number };
+  parked_event: {
+    parked_id: number;
+    consumer: string;
+    tenant: string;
+    session_id: string;
+    source: string;
+    source_seq: number;
+    event_id: string;
+    type: string;
+    payload: Uint8Array;
+  };
+}
+
+/** One step of a session: where an event that a consumer has yet to handle begins and ends. */
+export interface PendingStep {
+  /** Undefined for the session's opening. */
+  readonly from?: { readonly control: string; readonly paused: boolean };
+  readonly control: string;
+  /** The session's owner_epoch after it. */
+  readonly epoch: number;
+  readonly epochRaised: boolean;
+}
+
+/**
+ * The steps of sessions, in order and by tenant and session, that a consumer has yet to handle: their events are parked there,
+ * in the log behind its position, or on their way to the log.
+ */
+export async function pendingSteps(stored: Stored, consumer: string): Promise<Map<string, PendingStep[]>> {
+  const steps = new Map<string, PendingStep[]>();
+  const last = new Map<string, number>();
+  for (const record of await pendingRecords(stored, consumer)) {
+    const key = `${record.tenant} ${record.sessionId}`;
+    if (record.source !== 'session' || record.sourceSeq <= (last.get(key) ?? 0)) continue;
+    last.set(key, record.sourceSeq);
+    const step = stepOf(record);
+    if (step) steps.set(key, [...(steps.get(key) ?? []), step]);
+  }
+  return steps;
+}
+
+async function pendingRecords(stored: Stored, consumer: string): Promise<LogRecord[]> {
+  const { incarnation } = await stored.log.bounds();
+  const tables = stored.db.of<Tables>();
+  const at = await tables.selectFrom('consumer_offset').selectAll().where('consumer', '=', consumer).executeTakeFirst();
+  // of another log it will read everything again
+  const position = at?.incarnation === incarnation ? BigInt(at.position) : 0n;
+  const parked = await tables
+    .selectFrom('parked_event')
+    .selectAll()
+    .where('consumer', '=', consumer)
+    .orderBy('parked_id')
+    .execute();
+  return [
+    ...parked.map((row) => ({
+      eventId: row.event_id,
+      tenant: row.tenant,
+      source: row.source,
+      sessionId: row.session_id,
+      sourceSeq: row.source_seq,
+      type: row.type,
+      payload: row.payload,
+    })),
+    ...(await wholeLog(stored)).filter((event) => event.position > position),
+    ...(await unpublished(stored)),
+  ];
+}
+
+function stepOf(record: LogRecord): PendingStep | undefined {
+  const { payload } = fromBinary(EventSchema, record.payload);
+  if (payload.case !== 'sessionCreated' && payload.case !== 'sessionChanged') return undefined;
+  const { session } = payload.value;
+  if (!session) return undefined;
+  const to = { control: wordOf(session.status), epoch: session.ownerEpoch };
+  if (payload.case === 'sessionCreated') return { ...to, epochRaised: false };
+  const { previousState, previousStatus, epochRaised } = payload.value;
+  const from = { control: wordOf(previousStatus), paused: previousState === SessionState.PAUSED };
+  return { ...to, from, epochRaised };
+}
+
+function wordOf(control: Control): string {
+  return Control[control].toLowerCase();
+}
