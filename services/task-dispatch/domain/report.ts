@@ -41,7 +41,7 @@ function decideSuccess(task: StoredTask, report: Report): Ruling {
 function decideFailure(task: StoredTask, fence: Fence | undefined, report: Report, now: number): Ruling {
   if (task.status === 'completed') throw taskDone(task);
   if (isFinished(task.status) || isRepeat(task, report.token)) return undefined;
-  if (task.status === 'pending' || task.status === 'held') throw leaseLost(task);
+  if (waits(task)) return withdrawal(task, report);
   const actor = actorOf(task, report);
   if (actor !== 'operator') return { ...afterFailure(task, fence, report.errorMessage, now), actor };
   // failedFence stays: the sender has not spoken yet, and its late word that it was sent would still count
@@ -49,10 +49,23 @@ function decideFailure(task: StoredTask, fence: Fence | undefined, report: Repor
   return { command: 'fail_final', fields: { errorMessage: reason }, reason, actor };
 }
 
+/**
+ * No sender can have sent a task that never had a lease: a report on its session withdraws it, for good whatever attempts it
+ * has. A task that had a lease and waits again is not the caller's to judge.
+ */
+function withdrawal(task: StoredTask, report: Report): Ruling {
+  if (report.byTask || task.leaseFence > 0) throw leaseLost(task);
+  const reason = report.errorMessage || 'withdrawn';
+  return { command: 'withdraw', fields: { errorMessage: reason }, reason, actor: actorOf(task, report) };
+}
+
+function waits({ status }: StoredTask): boolean {
+  return status === 'pending' || status === 'held';
+}
+
 /** Whether this lease's failure is counted already, or the task was taken from it since. */
 function isRepeat(task: StoredTask, token: string): boolean {
-  const waits = task.status === 'pending' || task.status === 'held';
-  if (!token) return waits && task.failedFence > 0;
+  if (!token) return waits(task) && task.failedFence > 0;
   const lease = leaseOf(task, token);
   return (
     lease === task.failedFence || (lease === task.fetchedFence && task.status !== 'sent' && task.status !== 'unknown')

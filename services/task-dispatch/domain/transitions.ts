@@ -73,6 +73,13 @@ export const transitions = [
     note: 'somebody withdraws it',
   },
   {
+    command: 'withdraw',
+    from: ['pending', 'held'],
+    to: 'failed',
+    tells: TaskChange.FAILED,
+    note: 'a report says that it was not sent, and no sender has ever had it',
+  },
+  {
     command: 'hand_over',
     from: ['pending', 'held', 'leased', 'sent', 'unknown'],
     to: 'cancelled',

@@ -147,12 +147,79 @@ describe('a report of failure', () => {
     await pause(sessionId, 2);
     expect((await complete(sessionId, { success: false, leaseToken: token })).taskStatus).toBe(TaskStatus.HELD);
   });
+});
 
-  it('is refused for a task that nobody was given', async () => {
+describe('a withdrawal', () => {
+  const withdrawal = { success: false, errorMessage: 'not wanted any more' };
+
+  it('of a task that never had a lease fails it for good, and with it its session', async () => {
     await using world = await harness();
-    const { store, complete } = actions(world);
+    const { store, claim, complete, row } = actions(world);
+    const { sessionId, taskId, accountId } = await store({ maxAttempts: 5 });
+    const first = await complete(sessionId, withdrawal);
+    expect(first).toMatchObject({ success: false, taskStatus: TaskStatus.FAILED, state: SessionState.CANCELLED });
+    expect(await row(taskId)).toMatchObject({ attempt: 0, error_message: 'not wanted any more' });
+    expect(world.sessions.outcomes).toMatchObject([{ taskId, success: false, othersOpen: false }]);
+    expect((await world.news(sessionId)).at(-1)).toMatchObject({
+      change: TaskChange.FAILED,
+      previousStatus: TaskStatus.PENDING,
+    });
+    expect((await claim(accountId)).taskId).toBe('');
+    expect(await complete(sessionId, withdrawal)).toEqual(first);
+  });
+
+  it.each(['lost', 'given back', 'failed'])(
+    'of a task that had a lease, %s since, is refused or a repeat',
+    async (how) => {
+      await using world = await harness();
+      const { store, claim, complete, status } = actions(world);
+      const { sessionId, taskId, accountId } = await store({ maxAttempts: 5 });
+      const { leaseToken } = await claim(accountId);
+      if (how === 'lost') world.clock.advance({ seconds: 121 });
+      await world.reap();
+      if (how === 'given back') await world.tasks.requeueTask({ taskId, leaseToken });
+      if (how === 'failed') await world.tasks.failTask({ taskId, leaseToken });
+      if (how === 'failed') expect((await complete(sessionId, withdrawal)).taskStatus).toBe(TaskStatus.PENDING);
+      else expect(await reasonOf(complete(sessionId, withdrawal))).toBe('LEASE_LOST');
+      expect(await status(taskId)).toBe('pending');
+    },
+  );
+
+  it('by a sender with a lease of another task is refused', async () => {
+    await using world = await harness();
+    const { store, complete, status } = actions(world);
+    const { sessionId, taskId } = await store();
+    expect(await reasonOf(complete(sessionId, { ...withdrawal, leaseToken: '1.other' }))).toBe('LEASE_LOST');
+    expect(await reasonOf(world.tasks.failTask({ taskId }))).toBe('LEASE_LOST');
+    expect(await status(taskId)).toBe('pending');
+  });
+
+  it('names the task when several wait, and leaves the session to the others', async () => {
+    await using world = await harness();
+    const { store, complete, status } = actions(world);
+    const first = await store();
+    const second = await store({ sessionId: first.sessionId });
+    expect(await reasonOf(complete(first.sessionId, withdrawal))).toBe('AMBIGUOUS_TASK');
+    await complete(first.sessionId, { ...withdrawal, taskId: first.taskId });
+    expect(world.sessions.outcomes).toMatchObject([{ taskId: first.taskId, othersOpen: true }]);
+    expect([await status(first.taskId), await status(second.taskId)]).toEqual(['failed', 'pending']);
+  });
+
+  it('of a task that a pause holds fails it too', async () => {
+    await using world = await harness();
+    const { store, pause, complete } = actions(world);
     const { sessionId } = await store();
-    expect(await reasonOf(complete(sessionId, { success: false }))).toBe('LEASE_LOST');
+    await pause(sessionId, 2);
+    expect((await complete(sessionId, withdrawal)).taskStatus).toBe(TaskStatus.FAILED);
+  });
+
+  it('of a task that a takeover cancelled changes nothing', async () => {
+    await using world = await harness();
+    const { store, raise, complete } = actions(world);
+    const { sessionId } = await store();
+    await raise(sessionId, 2);
+    expect((await complete(sessionId, withdrawal)).taskStatus).toBe(TaskStatus.CANCELLED);
+    expect(world.sessions.outcomes).toEqual([]);
   });
 });
 

@@ -1265,8 +1265,10 @@ export declare const TaskService: GenService<{
   /**
    * CompleteSessionTask reports what became of a session's task. success=true leaves completed, also late: after the lease,
    * a handover or a cancellation, as long as no later lease has fetched. success=false is the sender's word that it was not
-   * sent: it is tried again while attempts remain, else it has failed. Nobody can say that of a task that waits and that no
-   * sender has had: LEASE_LOST.
+   * sent: it is tried again while attempts remain, else it has failed. Without a token on a task that waits and never had a
+   * lease it withdraws the task: failed for good whatever attempts it has, and a session that never became active and has no
+   * other open task is cancelled; a claim at the same moment is either before it or finds nothing. A task that waits again
+   * after a lease is LEASE_LOST.
    * Not idempotent: without task_id a repeat can mean the session's next task.
    * Errors: SESSION_NOT_FOUND, TASK_NOT_FOUND, AMBIGUOUS_TASK, LEASE_LOST, TASK_DONE, SERVICE_UNAVAILABLE.
    *
