@@ -8,7 +8,9 @@ import {
   type EntryPlan,
   type EntryWish,
   meantKey,
+  namedBy,
   planEntry,
+  withLookAlikes,
 } from './domain/directory-entry.ts';
 import type { Alias } from './domain/parties.ts';
 import { StaleEntry, writePlan } from './store/entry-store.ts';
@@ -46,7 +48,7 @@ export async function changeEntry(
 ): Promise<Entry> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const { entry, known, fresh } = await meant(deps, platform, wish);
-    const plan = planEntry(wish, entry, known, fresh);
+    const plan = await planned(deps, planEntry(wish, entry, known, fresh));
     try {
       const after = await write(deps, plan, record);
       if (changesAnything(plan)) announce(deps, plan);
@@ -58,12 +60,23 @@ export async function changeEntry(
   throw refuse(ErrorReason.STALE_VERSION, 'the entry is being changed by many writers at once');
 }
 
+/** The plan with all that has to go along with what it moves. */
+async function planned(deps: SessionDeps, plan: EntryPlan): Promise<EntryPlan> {
+  if (plan.moves.length === 0) return plan;
+  const from = [...new Set(plan.moves.map((move) => move.from))];
+  const losers = from.map((key) => readEntry(deps.db.of<SessionTables>(), currentTenant(), plan.side, key));
+  return withLookAlikes(
+    plan,
+    (await Promise.all(losers)).filter((entry) => entry !== undefined),
+  );
+}
+
 /** The entry that the wish means, if there is one yet, and whose the aliases in it are. */
 async function meant(deps: SessionDeps, platform: string, wish: EntryWish) {
   const { side, id } = wish;
   const tenant = currentTenant();
   const db = deps.db.of<SessionTables>();
-  const named = [{ kind: 'id' as const, value: id }, ...wish.aliases];
+  const named = namedBy(wish);
   const known = await deps.parties.owners(platform, side, named);
   const byKey = known.some(({ kind, value }) => kind === 'id' && value === id)
     ? undefined

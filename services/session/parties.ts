@@ -3,6 +3,7 @@ import { currentTenant } from '../lib/context.ts';
 import type { Ids } from '../lib/ids.ts';
 import type { Logger } from '../lib/log.ts';
 import { Recently } from '../lib/recently.ts';
+import { aliasNamed, foldName, spellingsOf, withFolded } from './domain/look-alike.ts';
 import type { Alias } from './domain/parties.ts';
 import type { DirectoryStore } from './store/directory-store.ts';
 
@@ -39,22 +40,23 @@ export class Parties {
     this.#logger = deps.logger;
   }
 
-  /** The aliases that are known of a shop, and of the account with this id. */
+  /** The aliases that are known of a shop, by its name or one that looks the same, and of the account with this id. */
   find(platform: string, shop: ShopNames, accountId: string): Promise<Alias[]> {
     return this.#store.find(currentTenant(), platform, wantedOf(shop, accountId));
   }
 
   /**
    * All names of a shop and of the accounts with this id or with one of these nicks, the oldest first, and `known`: those of
-   * them that were asked for. One statement.
+   * them that were asked for, or that look like one that was. One statement.
    */
   async entries(platform: string, shop: ShopNames, accountId: string, nicks: readonly string[]) {
-    const wanted = { ...wantedOf(shop, accountId), nicks };
+    const wanted = { ...wantedOf(shop, accountId), nicks: spellingsOf(nicks) };
     const names = await this.#store.findEntries(currentTenant(), platform, wanted);
     const known = names.filter((name) => isWanted(name, wanted));
+    const ofAccounts = known.filter(({ side }) => side === 'account');
     this.#remember(
       platform,
-      known.filter(({ side }) => side === 'account').map(({ value }) => value),
+      nicks.filter((nick) => aliasNamed(ofAccounts, nick)),
     );
     return { names, known };
   }
@@ -77,10 +79,10 @@ export class Parties {
     const account = ownerOf(known, accountId);
     const accountKey = account?.key ?? this.#ids.next('acc');
     const unwritten: Alias[] = [
-      { side: 'shop', kind: 'name', value: shopName, key: shopKey },
+      ...withFolded<Alias>('shop', { side: 'shop', kind: 'name', value: shopName, key: shopKey }),
       ...present(shopId).map((value): Alias => ({ side: 'shop', kind: 'id', value, key: shopKey })),
     ];
-    if (!account) unwritten.push({ side: 'account', kind: 'id', value: accountId, key: accountKey });
+    if (!account) unwritten.push(...accountAliases(accountId, accountKey));
     return { accountKey, shopKey, unwritten };
   }
 
@@ -88,24 +90,22 @@ export class Parties {
   async accountKey(platform: string, accountId: string, known: readonly Alias[]): Promise<string> {
     const alias = ownerOf(known, accountId);
     if (alias) return alias.key;
-    return this.#add(platform, { side: 'account', kind: 'id', value: accountId, key: this.#ids.next('acc') });
+    const [id, nick] = accountAliases(accountId, this.#ids.next('acc'));
+    const key = await this.#add(platform, id!);
+    // somebody else's nick stays his
+    if (nick) await this.#addFolded(platform, { ...nick, key });
+    return key;
   }
 
   /**
-   * The key of a shop, made on first sight. A name means the same shop for ever; an id that named another shop is pointed
-   * to the name's. A new name that comes with a known id is a further name of that shop.
+   * The key of a shop, made on first sight. A name means the same shop for ever, and so do all that look like it; an id that
+   * named another shop is pointed to the name's. A new name that comes with a known id is a further name of that shop.
    */
   async shopKey(platform: string, { shopName, shopId }: ShopNames, known: readonly Alias[]): Promise<string> {
-    const named = known.find(({ side, kind }) => side === 'shop' && kind === 'name');
+    const names = known.filter(({ side, kind }) => side === 'shop' && kind === 'name');
     const byId = known.find(({ side, kind }) => side === 'shop' && kind === 'id');
-    const key =
-      named?.key ??
-      (await this.#add(platform, {
-        side: 'shop',
-        kind: 'name',
-        value: shopName,
-        key: byId?.key ?? this.#ids.next('shp'),
-      }));
+    const named = names.find(({ value }) => value === shopName);
+    const key = named?.key ?? (await this.#addShopName(platform, shopName, names[0] ?? byId));
     if (!shopId || byId?.key === key) return key;
     const id: Alias = { side: 'shop', kind: 'id', value: shopId, key };
     const owner = byId?.key ?? (await this.#add(platform, id));
@@ -113,7 +113,16 @@ export class Parties {
     return key;
   }
 
-  /** Those of some aliases of one side that are known. */
+  /** Writes a name that nobody has, the folded one first: of two that look the same, one makes the shop. */
+  async #addShopName(platform: string, shopName: string, owner: Alias | undefined): Promise<string> {
+    const name: Alias = { side: 'shop', kind: 'name', value: shopName, key: owner?.key ?? this.#ids.next('shp') };
+    const folded = foldName(shopName);
+    const isKnown = folded === shopName || owner?.value === folded;
+    const key = isKnown ? name.key : await this.#addFolded(platform, { ...name, value: folded });
+    return this.#add(platform, { ...name, key });
+  }
+
+  /** Those of some aliases of one side that are known, by the very values. */
   async owners(
     platform: string,
     side: Alias['side'],
@@ -133,16 +142,17 @@ export class Parties {
     return this.#store.ofEntries(currentTenant(), keys);
   }
 
-  /** Learns nicks as an account's; a nick that somebody has stays his. */
+  /** Learns nicks as an account's; a nick that somebody has stays his, and so does one that looks like it. */
   async learnNicks(platform: string, accountKey: string, nicks: readonly string[]): Promise<void> {
     const now = this.#clock.now();
     const unsure = [...new Set(nicks)].filter(
       (nick) => nick !== '' && (this.#ownedNicks.get(nickKey(platform, nick)) ?? 0) <= now,
     );
     if (unsure.length === 0) return;
-    const known = await this.#store.find(currentTenant(), platform, { nicks: unsure });
-    for (const value of unsure.filter((nick) => !known.some((alias) => alias.value === nick)))
-      await this.#add(platform, { side: 'account', kind: 'nick', value, key: accountKey });
+    const known = await this.#store.find(currentTenant(), platform, { nicks: spellingsOf(unsure) });
+    for (const value of unsure.filter((nick) => !aliasNamed(known, nick)))
+      for (const alias of withFolded<Alias>('account', { side: 'account', kind: 'nick', value, key: accountKey }))
+        await this.#add(platform, alias);
     this.#remember(platform, unsure);
   }
 
@@ -156,6 +166,11 @@ export class Parties {
     return this.#store.add(currentTenant(), platform, alias, this.#clock.now());
   }
 
+  /** Younger than the name that it is made of, which is the one to show. */
+  #addFolded(platform: string, alias: Alias): Promise<string> {
+    return this.#store.add(currentTenant(), platform, alias, this.#clock.now() + 1);
+  }
+
   async #repoint(platform: string, id: Alias, key: string): Promise<void> {
     await this.#store.repoint(currentTenant(), platform, id, key);
     this.#logger.info({ event: 'shop_id_repointed', shop_key: key }, 'a shop id now names the shop of its name');
@@ -163,7 +178,7 @@ export class Parties {
 }
 
 function wantedOf({ shopName, shopId }: ShopNames, accountId: string) {
-  return { shopNames: present(shopName), shopIds: present(shopId), accountIds: present(accountId) };
+  return { shopNames: spellingsOf(present(shopName)), shopIds: present(shopId), accountIds: present(accountId) };
 }
 
 function isWanted({ side, kind, value }: Alias, wanted: ReturnType<typeof wantedOf> & { nicks: readonly string[] }) {
@@ -178,6 +193,10 @@ function nickKey(platform: string, nick: string): string {
 /** The alias by which the account with this id is known. */
 function ownerOf(known: readonly Alias[], accountId: string): Alias | undefined {
   return known.find(({ side, kind, value }) => side === 'account' && kind === 'id' && value === accountId);
+}
+
+function accountAliases(accountId: string, key: string): Alias[] {
+  return withFolded<Alias>('account', { side: 'account', kind: 'id', value: accountId, key });
 }
 
 function present(value: string): string[] {

@@ -1,4 +1,5 @@
 import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
+import { foldText } from '../../lib/text/fold.ts';
 
 /** Whose side a nick is on. */
 export interface Side {
@@ -26,10 +27,12 @@ const nickRules: Readonly<Record<string, (nick: string) => boolean>> = {
  * not use up its receipt.
  */
 export function sidesOf(nicks: Iterable<string>, parties: KnownParties): Map<string, Side> {
-  const all = new Set(nicks);
-  const accounts = new Set(parties.accountNicks);
+  const spoken = new Set(nicks);
+  const all = new Set([...spoken].map(seen));
+  const accounts = new Set(parties.accountNicks.map(seen));
+  const shops = [...new Set(parties.shopNames.map(seen))];
   const rule = Object.hasOwn(nickRules, parties.platform) ? nickRules[parties.platform] : undefined;
-  const isShop = (nick: string) => parties.shopNames.some((name) => nick === name || nick.startsWith(`${name}:`));
+  const isShop = (nick: string) => shops.some((name) => nick === name || nick.startsWith(`${name}:`));
   // a shop may be called t-恤专卖店
   const isAccount = (nick: string) => accounts.has(nick) || (rule?.(nick) === true && !isShop(nick));
   const accountSpeaks = [...all].some(isAccount);
@@ -40,5 +43,10 @@ export function sidesOf(nicks: Iterable<string>, parties: KnownParties): Map<str
     if (isShop(nick)) return { role: MessageRole.SHOP, unsure: false };
     return { role: leftOver, unsure: !accountSpeaks || shopSpeaks };
   };
-  return new Map([...all].map((nick) => [nick, side(nick)]));
+  return new Map([...spoken].map((nick) => [nick, side(seen(nick))]));
+}
+
+/** A nick by which it is compared: what a reader sees of it, or itself when that is nothing. */
+function seen(nick: string): string {
+  return foldText(nick) || nick;
 }

@@ -1,4 +1,5 @@
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import { looksLike, withFolded } from './look-alike.ts';
 import type { Alias } from './parties.ts';
 
 /** An alias as a caller names it. */
@@ -31,6 +32,11 @@ export interface EntryWish {
   readonly botPrefix?: string;
   /** Whether aliases that are another entry's become this one's. */
   readonly move: boolean;
+}
+
+/** All aliases whose owners decide on the wish: those that it names and those by which what looks like them is found. */
+export function namedBy({ side, id, aliases }: EntryWish): AliasName[] {
+  return unique([{ kind: 'id' as const, value: id }, ...aliases].flatMap((alias) => withFolded(side, alias)));
 }
 
 /** What has to be written for that. */
@@ -72,15 +78,30 @@ export function planEntry(
   const wanted = entry?.key === wish.id ? wish.aliases : [{ kind: 'id' as const, value: wish.id }, ...wish.aliases];
   const add: AliasName[] = [];
   const moves: (AliasName & { from: string })[] = [];
-  for (const { kind, value } of unique(wanted)) {
-    const owner = known.find((alias) => alias.kind === kind && alias.value === value)?.key;
-    if (owner === undefined) add.push({ kind, value });
-    else if (owner !== key && wish.move) moves.push({ kind, value, from: owner });
-    else if (owner !== key) throw taken(wish, { kind, value }, owner);
+  const ownerOf = (name: AliasName) => known.find((alias) => isSame(alias, name))?.key;
+  for (const asked of unique(wanted)) {
+    for (const { kind, value } of withFolded(side, asked)) {
+      const owner = ownerOf({ kind, value });
+      if (owner === undefined) add.push({ kind, value });
+      else if (owner === key || (kind !== asked.kind && owner !== ownerOf(asked))) continue;
+      else if (wish.move) moves.push({ kind, value, from: owner });
+      else throw taken(wish, asked, owner);
+    }
   }
-  const remove = (entry?.aliases ?? []).filter((alias) => wish.remove.some((name) => isSame(name, alias)));
+  const remove = (entry?.aliases ?? []).filter((alias) => isRemoved(wish, alias));
   mustStayFindable(wish, [...(entry?.aliases ?? []), ...add, ...moves]);
-  return { key, side, platform, version: entry?.version ?? 0, add, moves, remove, ...newValues(wish, entry) };
+  const aliases = { add: unique(add), moves: unique(moves), remove };
+  return { key, side, platform, version: entry?.version ?? 0, ...aliases, ...newValues(wish, entry) };
+}
+
+/** The plan with the names of the losing entries that look like one which moves: they are found by it. */
+export function withLookAlikes(plan: EntryPlan, losers: readonly Entry[]): EntryPlan {
+  const alike = losers.flatMap((loser) =>
+    loser.aliases
+      .filter((alias) => plan.moves.some((move) => move.from === loser.key && isAlike(move, alias)))
+      .map(({ kind, value }) => ({ kind, value, from: loser.key })),
+  );
+  return { ...plan, moves: unique([...plan.moves, ...alike]) };
 }
 
 /** Whether there is anything to write. */
@@ -102,7 +123,7 @@ function newValues({ name, botPrefix }: EntryWish, entry: Entry | undefined): Pi
 
 /** A repeat of the request has to find the same entry, and so has everybody who knows the account by its id. */
 function mustStayFindable(wish: EntryWish, aliases: readonly AliasName[]): void {
-  const left = aliases.filter((alias) => !wish.remove.some((name) => isSame(name, alias)));
+  const left = aliases.filter((alias) => !isRemoved(wish, alias));
   const removesItself = wish.remove.some(({ kind, value }) => kind === 'id' && value === wish.id);
   const isLost = wish.side === 'account' ? !left.some(({ kind }) => kind === 'id') : left.length === 0;
   if (removesItself || isLost)
@@ -115,7 +136,19 @@ function taken({ side }: EntryWish, { kind, value }: AliasName, key: string) {
   return refuse(ErrorReason.ALIAS_TAKEN, `the ${kind} is another ${side}'s`, { kind, value, key });
 }
 
-function unique(aliases: readonly AliasName[]): AliasName[] {
+/** Whether the wish removes an alias: by its name, or by one that looks like it and of which no other is wanted. */
+function isRemoved({ remove, aliases }: EntryWish, alias: AliasName): boolean {
+  if (remove.some((name) => isSame(name, alias))) return true;
+  return remove.some((name) => isAlike(name, alias)) && !aliases.some((name) => isAlike(name, alias));
+}
+
+/** Whether two names of one kind look the same, or the second is the nick by which what looks like the first, an id, is found. */
+function isAlike(name: AliasName, alias: AliasName): boolean {
+  if (name.kind !== alias.kind) return withFolded('account', name).some((each) => isSame(each, alias));
+  return name.kind === 'id' ? name.value === alias.value : looksLike(name.value, alias.value);
+}
+
+function unique<A extends AliasName>(aliases: readonly A[]): A[] {
   return aliases.filter((alias, index) => aliases.findIndex((other) => isSame(other, alias)) === index);
 }
 

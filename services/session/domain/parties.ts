@@ -1,3 +1,5 @@
+import { aliasNamed, foldName } from './look-alike.ts';
+
 /** A name under which the directory knows an account or a shop. */
 export interface Alias {
   readonly side: 'account' | 'shop';
@@ -30,9 +32,10 @@ export type AccountChoice =
   | { readonly kind: 'named'; readonly accountId: string }
   | { readonly kind: 'unknown' };
 
-/** Whether a nick is the shop's by its name; its agents are named behind a colon. */
+/** Whether a nick looks like the shop's name; its agents are named behind a colon. */
 export function isShopNick(nick: string, shopName: string): boolean {
-  return nick === shopName || nick.startsWith(`${shopName}:`);
+  const [seen, name] = [foldName(nick), foldName(shopName)];
+  return seen === name || seen.startsWith(`${name}:`);
 }
 
 /** How a platform's accounts are named, where that can be told from a nick. */
@@ -40,14 +43,13 @@ const accountNicks: Readonly<Record<string, string>> = { 淘天: 't-' };
 
 /** Whose batch it is, by the first rule that applies; the account that the request names comes before all of them. */
 export function chooseAccount({ platform, nicks, aliases, openSessions }: AccountEvidence): AccountChoice {
-  const known = nicks
-    .map((nick) => aliases.find((alias) => alias.value === nick)?.key)
-    .filter((key) => key !== undefined);
+  const known = nicks.map((nick) => aliasNamed(aliases, nick)?.key).filter((key) => key !== undefined);
   const inSession = known.find((key) => openSessions.some((session) => session.accountKey === key));
   if (inSession) return { kind: 'known', accountKey: inSession, stable: false };
   if (known[0]) return { kind: 'known', accountKey: known[0], stable: true };
   const prefix = accountNicks[platform];
-  const named = prefix && nicks.find((nick) => nick.startsWith(prefix) && nick.length > prefix.length);
+  const isNamed = (nick: string) => prefix !== undefined && nick.startsWith(prefix) && nick.length > prefix.length;
+  const named = nicks.find(isNamed) ?? nicks.map(foldName).find(isNamed);
   if (named) return { kind: 'named', accountId: named };
   const only = openSessions.length === 1 ? openSessions[0] : undefined;
   return only ? { kind: 'known', accountKey: only.accountKey, stable: false } : { kind: 'unknown' };

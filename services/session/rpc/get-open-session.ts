@@ -7,6 +7,7 @@ import {
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { currentTenant } from '../../lib/context.ts';
 import type { SessionDeps } from '../deps.ts';
+import { aliasNamed } from '../domain/look-alike.ts';
 import { timestampOf } from '../domain/present.ts';
 import { DEFAULT_PLATFORM, type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
 
@@ -36,7 +37,8 @@ export const getOpenSession =
 async function findHolder(deps: SessionDeps, request: GetOpenSessionRequest): Promise<SessionRecord | undefined> {
   const known = await deps.parties.find(request.platform || DEFAULT_PLATFORM, request, request.accountId);
   const shops = known.filter(({ side }) => side === 'shop');
-  const shop = shops.find(({ kind }) => kind === 'name') ?? shops[0];
+  const named = shops.filter(({ kind }) => kind === 'name');
+  const shop = aliasNamed(named, request.shopName) ?? shops[0];
   if (!shop) return undefined;
   const account = known.find(({ side }) => side === 'account');
   const open = await deps.sessions.findOpen(currentTenant(), account?.key, shop.key);

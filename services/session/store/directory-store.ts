@@ -54,7 +54,9 @@ export class DirectoryStore {
     const values = [alias.value];
     const wanted = alias.side === 'account' ? { nicks: values } : { shopNames: values, shopIds: values };
     const found = await this.find(tenant, platform, wanted);
-    const winner = found.find(({ side, kind }) => side === alias.side && kind === alias.kind);
+    const winner = found.find(
+      ({ side, kind, value }) => side === alias.side && kind === alias.kind && value === alias.value,
+    );
     if (!winner) throw new Error('an alias was taken and is not there');
     return winner.key;
   }
@@ -140,8 +142,8 @@ function entryAliases(db: Executor<SessionTables>) {
 
 /**
  * Adds aliases to the transaction. It fails with the database's duplicate-key error, at the commit at the latest, when
- * somebody has one of them. Whoever adds several gives a shop's name, its id and the account's id in this order, so that two
- * who add the same ones do not wait for each other.
+ * somebody has one of them. Whoever adds several gives a shop's name, its folded name, its id, the account's id and its folded
+ * nick in this order, so that two who add the same ones do not wait for each other.
  */
 export async function addAliases(
   tx: Executor<SessionTables>,
@@ -151,9 +153,8 @@ export async function addAliases(
   now: number,
 ): Promise<void> {
   if (aliases.length === 0) return;
-  const created_at = sqlTime(now);
-  const rows = aliases.map(({ side, kind, value, key: entry_key }) => ({
-    ...{ tenant, platform, side, kind, value, entry_key, created_at },
+  const rows = aliases.map(({ side, kind, value, key: entry_key }, index) => ({
+    ...{ tenant, platform, side, kind, value, entry_key, created_at: sqlTime(now + index) },
   }));
   await insertRows.later(tx, { rows });
 }

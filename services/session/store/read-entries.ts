@@ -2,6 +2,7 @@ import { type Expression, type SqlBool, sql } from 'kysely';
 import type { Executor } from '../../lib/db/database.ts';
 import { msOf } from '../../lib/db/time.ts';
 import type { Entry } from '../domain/directory-entry.ts';
+import { spellingsOf } from '../domain/look-alike.ts';
 import type { Alias } from '../domain/parties.ts';
 import type { SessionTables } from './schema.ts';
 
@@ -38,7 +39,11 @@ export async function listEntries(
     .$if(platform !== undefined, (query) => query.where('a.platform', '=', platform!))
     .$if(after !== undefined, (query) => query.where('a.entry_key', '>', after!))
     .$if(name !== undefined, (query) =>
-      query.where((eb) => eb.or([contains(eb.ref('a.value'), name!), contains(eb.ref('e.name'), name!)])),
+      query.where((eb) =>
+        eb.or(
+          spellingsOf([name!]).flatMap((part) => [contains(eb.ref('a.value'), part), contains(eb.ref('e.name'), part)]),
+        ),
+      ),
     )
     .orderBy('a.entry_key')
     .limit(limit)

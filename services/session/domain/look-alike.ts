@@ -1,0 +1,39 @@
+import { foldText } from '../../lib/text/fold.ts';
+import type { Alias } from './parties.ts';
+
+type AliasName = Pick<Alias, 'kind' | 'value'>;
+
+/** As many characters as a name may have. */
+const LONGEST = 100;
+
+/** The form that names have in common which look the same to a reader; the name itself when nothing of it is seen. */
+export function foldName(name: string): string {
+  const folded = foldText(name);
+  return folded === '' || [...folded].length > LONGEST ? name : folded;
+}
+
+/** Whether two names look the same. */
+export function looksLike(a: string, b: string): boolean {
+  return a === b || foldName(a) === foldName(b);
+}
+
+/** The names to look for when these are asked for. */
+export function spellingsOf(names: readonly string[]): string[] {
+  return [...new Set(names.flatMap((name) => [name, foldName(name)]))];
+}
+
+/** The one of some aliases that has this name, else the one that has its folded form. */
+export function aliasNamed<A extends AliasName>(aliases: readonly A[], name: string): A | undefined {
+  return aliases.find(({ value }) => value === name) ?? aliases.find(({ value }) => value === foldName(name));
+}
+
+/**
+ * An alias and, when it is another one, that by which names that look like it are found. Ids are compared as they are; that of
+ * an account is also what a window shows as its nick.
+ */
+export function withFolded<A extends AliasName>(side: Alias['side'], alias: A): A[] {
+  const { kind, value } = alias;
+  const folded = foldName(value);
+  if (folded === value || (side === 'shop' && kind === 'id')) return [alias];
+  return [alias, { ...alias, kind: kind === 'id' ? 'nick' : kind, value: folded }];
+}
