@@ -8,7 +8,10 @@ const PATIENCE_MS = 40_000;
 // biome-ignore lint/suspicious/noExplicitAny: an example knows no types of its answers
 export type Json = any;
 
-/** A GET, or a POST when there is a body; repeated until it has an answer that is not "try again". Returns the envelope. */
+/**
+ * A GET, or a POST when there is a body; repeated until it has an answer that is not "try again". Returns the envelope. Throws
+ * where a human has to help first, and nothing is settled: a key that is refused, a defect.
+ */
 export async function call(path: string, body?: object, token?: string): Promise<Json> {
   const json = body ? { method: 'POST', body: JSON.stringify(body) } : {};
   const headers = {
@@ -19,7 +22,11 @@ export async function call(path: string, body?: object, token?: string): Promise
   for (;;) {
     const signal = AbortSignal.timeout(PATIENCE_MS);
     const answer = await fetch(AUTOSESSION_URL + path, { ...json, headers, signal }).catch(() => undefined);
-    if (answer && ![429, 502, 503, 504].includes(answer.status)) return answer.json();
+    if (answer && ![429, 502, 503, 504].includes(answer.status)) {
+      const envelope: Json = await answer.json();
+      if (answer.status >= 500 || [401, 403].includes(answer.status)) throw new Error(envelope.detail);
+      return envelope;
+    }
     await delay(Number(answer?.headers.get('retry-after') ?? 1) * 1_000);
   }
 }

@@ -21,21 +21,35 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(windows, { recursive: true }));
 
-/** Runs an example until it has nothing more to do; returns what it printed. */
+/** Starts an example that ends when it has nothing more to do. */
+function start(name: 'sender' | 'receiver', args: readonly string[], url: string) {
+  const words = [`examples/rpa/${name}.ts`, '--windows', windows, '--once', ...args];
+  const env = { ...process.env, AUTOSESSION_URL: url };
+  return promisify(execFile)(process.execPath, words, { env, timeout: 20_000 });
+}
+
+/** Runs an example to its end; returns what it printed. */
 async function run(
   name: 'sender' | 'receiver',
   args: readonly string[] = [],
   url = world.rest.baseUrl,
 ): Promise<string> {
-  const words = [`examples/rpa/${name}.ts`, '--windows', windows, '--once', ...args];
-  const env = { ...process.env, AUTOSESSION_URL: url };
-  const { stdout } = await promisify(execFile)(process.execPath, words, { env, timeout: 20_000 });
-  return stdout.trim();
+  return (await start(name, args, url)).stdout.trim();
 }
 
 const windowFiles = () => readdirSync(windows).filter((file) => file.endsWith('.window'));
 
-/** A place in front of the system, where something happens before a request goes on; what throws there hangs up. */
+/** Thrown in front of the system: the request is answered with this status there. */
+class Answered extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`${status}`);
+    this.status = status;
+  }
+}
+
+/** A place in front of the system, where something happens before a request goes on; what else throws there hangs up. */
 async function inFront(before: (path: string) => Promise<unknown> | undefined) {
   const server = createServer(async (request, response) => {
     const { method = 'GET', url = '/' } = request;
@@ -48,8 +62,10 @@ async function inFront(before: (path: string) => Promise<unknown> | undefined) {
       const headers = { 'content-type': 'application/json', 'x-lease-token': token };
       const answer = await world.rest.send(method, url, { headers, body });
       response.writeHead(answer.status).end(JSON.stringify(answer.body));
-    } catch {
-      request.socket.destroy();
+    } catch (error) {
+      if (!(error instanceof Answered)) return request.socket.destroy();
+      const body = { success: false, message: '', error_code: 'X', detail: `X: ${error.status}`, data: null };
+      response.writeHead(error.status, { 'retry-after': '0.05' }).end(JSON.stringify(body));
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -98,6 +114,68 @@ describe('the sender to copy', () => {
     expect(await run('sender', ['--account', body.account_id, '--worker', worker])).toBe(printed);
     expect(await status(data.session_id)).toMatchObject({ task_status: taskStatus });
     expect([existsSync(journal), windowFiles()]).toEqual([false, []]);
+  });
+
+  it.each([401, 403, 500])(
+    'keeps its note when the report is answered with %i, and reports on the next start',
+    async (code) => {
+      const { create, status } = steps(world);
+      const { body, data } = await create();
+      const worker = unique();
+      const args = ['--account', body.account_id, '--worker', worker];
+      {
+        using front = await inFront((path) => {
+          if (path.endsWith('/complete')) throw new Answered(code);
+          return undefined;
+        });
+        await expect(run('sender', args, front.url)).rejects.toThrow(`X: ${code}`);
+      }
+      expect(existsSync(join(windows, `${worker}.journal`))).toBe(true);
+      expect(await run('sender', args)).toBe('sent: completed');
+      expect(await status(data.session_id)).toMatchObject({ session_state: 'active', task_status: 'completed' });
+      expect([existsSync(join(windows, `${worker}.journal`)), windowFiles().length]).toEqual([false, 1]);
+    },
+  );
+
+  it.each([
+    ['before its report arrives', 0],
+    ['while its report is answered with 503', 2],
+  ])('reports on the next start when it is killed %s', async (_, answers) => {
+    const { create, status } = steps(world);
+    const { body, data } = await create();
+    const worker = unique();
+    const args = ['--account', body.account_id, '--worker', worker];
+    {
+      const reported = Promise.withResolvers<void>();
+      let reports = 0;
+      using front = await inFront(async (path) => {
+        if (!path.endsWith('/complete')) return;
+        reports += 1;
+        if (reports <= answers) throw new Answered(503);
+        reported.resolve();
+        throw new Error('hang up');
+      });
+      const sender = start('sender', args, front.url);
+      await reported.promise;
+      sender.child.kill('SIGKILL');
+      await expect(sender).rejects.toThrow();
+    }
+    expect(await status(data.session_id)).toMatchObject({ task_status: 'sent' });
+    expect(await run('sender', args)).toBe('sent: completed');
+    expect(await status(data.session_id)).toMatchObject({ session_state: 'active', task_status: 'completed' });
+    const lines = readFileSync(join(windows, windowFiles()[0] ?? ''), 'utf8')
+      .trim()
+      .split('\n');
+    expect([existsSync(join(windows, `${worker}.journal`)), lines.length]).toEqual([false, 1]);
+  });
+
+  it('forgets its note when the report is refused for good', async () => {
+    const worker = unique();
+    const journal = join(windows, `${worker}.journal`);
+    const task = { task_id: 'tsk_gone', session_id: 'ses_gone', lease_token: '1.x' };
+    writeFileSync(journal, JSON.stringify({ stage: 'pressed', task }));
+    expect(await run('sender', ['--worker', worker, '--account', unique()])).toBe('sent: SESSION_NOT_FOUND');
+    expect(existsSync(journal)).toBe(false);
   });
 
   it('goes on when the system is away for a moment', async () => {
