@@ -1,18 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import type { DescService, JsonObject } from '@bufbuild/protobuf';
+import type { ConnectError } from '@connectrpc/connect';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../lib/clock.ts';
 import type { Config } from '../../lib/config.ts';
 import type { Database } from '../../lib/db/database.ts';
 import { ErrorReason, errorInfo, refuse } from '../../lib/errors/refuse.ts';
 import type { Ids } from '../../lib/ids.ts';
-import type { Authenticate } from '../../lib/interceptors/context.ts';
+import { type Authenticate, requestIdFrom } from '../../lib/interceptors/context.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { Directory } from '../../lib/module.ts';
 import { RefusedCalls, refusedStatus } from '../../lib/refused-calls.ts';
 import { isReadOnly } from '../../lib/rpc/idempotency-level.ts';
 import { REST_BODY_BYTES } from '../../lib/server/http-server.ts';
+import type { ParserErrorAnswer } from '../../lib/server/parser-errors.ts';
 import { admissionTo, callerOf } from '../auth/admission.ts';
 import { addDocs } from '../openapi/serve.ts';
 import { streamFrames } from '../sse/stream.ts';
@@ -23,6 +25,7 @@ import { addPlainRoutes } from './custom.ts';
 import { drain } from './drain.ts';
 import { languageOf } from './language.ts';
 import { problemOf, refusalOf } from './problem.ts';
+import { assertReadableQuery, assertUncompressed } from './readable.ts';
 import { replyOf } from './reply.ts';
 import { requestIds } from './request-id.ts';
 import { type Route, routesOf } from './routes.ts';
@@ -59,11 +62,13 @@ export async function registerRest(app: FastifyInstance, options: RestOptions): 
     refused: new RefusedCalls(options.logger),
   };
   const routes = routesOf(rest.services);
+  app.decorate('describeParserError', (refusal) => unparsedProblem(rest, refusal));
   app.setErrorHandler((error, request, reply) => sendProblem(rest, error, request, reply));
   await app.register(async (scope) => {
     acceptJson(scope);
     scope.addHook('onRequest', async (request, reply) => {
       reply.headers({ 'x-request-id': rest.requestIdOf(request.raw), 'cache-control': 'no-store' });
+      assertReadableQuery(request.url);
     });
     observe(scope, routes, rest.metrics);
     const paths: { method: string; url: string }[] = [];
@@ -83,7 +88,10 @@ function acceptJson(scope: FastifyInstance): void {
   scope.addContentTypeParser(
     '*',
     { parseAs: 'buffer', bodyLimit: REST_BODY_BYTES },
-    async (request: FastifyRequest, body: Buffer) => parseBody(body, request.headers['content-type']),
+    async ({ headers }: FastifyRequest, body: Buffer) => {
+      assertUncompressed(headers);
+      return parseBody(body, headers['content-type']);
+    },
   );
 }
 
@@ -148,6 +156,14 @@ function isStream(route: Route): boolean {
 /** Whether the RPC changes nothing, so that a HEAD may run it. */
 function isSafe(route: Route): boolean {
   return isReadOnly(route.rpc);
+}
+
+/** The envelope for what was no request; its language is not known either. */
+function unparsedProblem({ config, ids }: RestApp, refusal: ConnectError): ParserErrorAnswer {
+  const requestId = requestIdFrom(undefined, ids);
+  const { headers, body } = problemOf(refusal, { requestId, language: languageOf(undefined), ...config });
+  const type = 'application/json; charset=utf-8';
+  return { headers: { ...headers, 'content-type': type, 'x-request-id': requestId }, body: JSON.stringify(body) };
 }
 
 async function sendProblem(

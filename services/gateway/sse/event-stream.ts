@@ -83,5 +83,16 @@ function resyncFrame(resync: Resync, now: number) {
 }
 
 function frameText(frame: { readonly type: string }, id?: string): string {
-  return `${id === undefined ? '' : `id: ${id}\n`}event: ${frame.type}\ndata: ${JSON.stringify(frame)}\n\n`;
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${frame.type}\ndata: ${oneLine(frame)}\n\n`;
 }
+
+/** JSON in one line even for clients that split text where Unicode does. */
+function oneLine(frame: object): string {
+  return JSON.stringify(frame).replace(/[\u0085\u2028\u2029]/g, (sign) => UNICODE_ESCAPES[sign] ?? sign);
+}
+
+const UNICODE_ESCAPES: Readonly<Record<string, string>> = {
+  '\u0085': '\\u0085',
+  '\u2028': '\\u2028',
+  '\u2029': '\\u2029',
+};

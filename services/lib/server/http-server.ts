@@ -6,8 +6,10 @@ import type { Metrics } from '../metrics.ts';
 import { type Connections, httpConnections } from './connections.ts';
 import { type Address, canHaveDoors, openDoors } from './doors.ts';
 import { guardHttp, type WorkGuard } from './guard-work.ts';
+import { assertHost } from './host-header.ts';
 import { assertOneHost } from './one-host.ts';
 import { assertOwnPage } from './origin-guard.ts';
+import { answerOddRequests, answerParserError } from './parser-errors.ts';
 import { addRpcs, rpcHandlers } from './rpc-handlers.ts';
 import { type ListeningServer, portError, RPC_BODY_BYTES } from './rpc-server.ts';
 
@@ -35,14 +37,18 @@ export async function listenHttp(options: {
 }): Promise<ListeningServer> {
   const app: FastifyInstance = fastify({
     bodyLimit: REST_BODY_BYTES,
+    http: { requireHostHeader: false }, // assertHost makes exceptions
+    clientErrorHandler: (error, socket) => answerParserError(app, error, socket),
     frameworkErrors: (error, request, reply) => app.errorHandler(error, request, reply),
     routerOptions: { maxParamLength: 1_000 },
     return503OnClosing: false,
     keepAliveTimeout: 72_000,
   });
   const connections = httpConnections(app.server);
+  answerOddRequests(app);
   app.addHook('onRequest', async ({ raw }) => {
     assertOneHost(raw);
+    assertHost(raw);
     if (options.ownPagesOnly) assertOwnPage(raw.headers);
   });
   if (options.work) guardHttp(app, options.work);

@@ -160,6 +160,13 @@ describe('the text of a stream', () => {
     expect(text).toMatch(/^id: CUR\nevent: manual_message\ndata: .*\n\n$/);
   });
 
+  it('is one line also for clients that split where Unicode does', () => {
+    const reason = 'a\u0085b\u2028c\u2029d';
+    const text = write({ case: 'event', value: { ...release, payload: changed({ command: 'x', reason }).payload } });
+    expect(text).not.toMatch(/[\u0085\u2028\u2029]/);
+    expect(JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? '').reason).toBe(reason);
+  });
+
   it('has comments for heartbeats, with the cursor beside them', () => {
     expect(write({ case: 'heartbeat', value: {} })).toBe(': heartbeat\nid: CUR\n\n');
   });

@@ -1,0 +1,82 @@
+import type { Duplex } from 'node:stream';
+import type { ConnectError } from '@connectrpc/connect';
+import type { FastifyInstance } from 'fastify';
+import { ErrorReason, refuse } from '../errors/refuse.ts';
+
+/** An answer to what is no request: it has a connection, and neither path nor headers. */
+export interface ParserErrorAnswer {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** How this port writes errors; a port without it answers with the status alone. */
+    describeParserError?: (refusal: ConnectError) => ParserErrorAnswer;
+  }
+}
+
+interface Refused {
+  readonly status: number;
+  readonly phrase: string;
+  readonly error: ConnectError;
+}
+
+const unreadable: Refused = {
+  status: 400,
+  phrase: 'Bad Request',
+  error: refuse(ErrorReason.MALFORMED_BODY, 'the request is not HTTP'),
+};
+
+/** What the parser's errors are for a caller; any other one is a request that is not HTTP. */
+const known: Readonly<Record<string, Refused>> = {
+  HPE_INVALID_URL: {
+    ...unreadable,
+    error: refuse(ErrorReason.INVALID_ARGUMENT, 'the path is not a valid one', { field: 'path' }),
+  },
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    phrase: 'Request Header Fields Too Large',
+    error: refuse(ErrorReason.TOO_LARGE, 'the headers are too large'),
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    phrase: 'Request Timeout',
+    error: refuse(ErrorReason.DEADLINE_EXCEEDED, 'the request did not come in time'),
+  },
+};
+
+const tunnel: Refused = {
+  status: 405,
+  phrase: 'Method Not Allowed',
+  error: refuse(ErrorReason.METHOD_NOT_ALLOWED, 'this is no proxy', { allow: '' }),
+};
+
+/** Answers what the parser of HTTP refuses as other errors are answered, and ends the connection. */
+export function answerParserError(app: FastifyInstance, error: Error & { code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET') socket.destroy();
+  else end(app, known[error.code ?? ''] ?? unreadable, socket);
+}
+
+/** Gives an answer to what Node would close or refuse by itself: a tunnel, and an expectation that it does not know. */
+export function answerOddRequests(app: FastifyInstance): void {
+  app.server.on('connect', (_request, socket) => end(app, tunnel, socket));
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+}
+
+function end(app: FastifyInstance, { status, phrase, error }: Refused, socket: Duplex): void {
+  if (!socket.writable || hasBegunToAnswer(socket)) {
+    socket.destroy();
+    return;
+  }
+  const { headers, body } = app.describeParserError?.(error) ?? { headers: {}, body: '' };
+  const all = { ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${phrase}\r\n${lines.join('')}\r\n${body}`);
+}
+
+/** An error may come in the middle of a body, when its answer is on the way. Node keeps that response at the socket. */
+function hasBegunToAnswer(socket: Duplex): boolean {
+  const { _httpMessage: response } = socket as { _httpMessage?: { headersSent: boolean } | null };
+  return response?.headersSent === true;
+}
