@@ -3,6 +3,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import type { Database, NamedLock } from './db/database.ts';
 import { outsideTransaction } from './db/open-transaction.ts';
 import type { Logger } from './log.ts';
+import { LoopFailures } from './loop-failures.ts';
 
 /** Work that a process does again and again in the background. */
 export interface LoopOptions {
@@ -23,6 +24,7 @@ export interface Loop extends AsyncDisposable {
 /** Starts a loop; its first round begins at once. */
 export function startLoop({ name, everyMs, run, logger }: LoopOptions): Loop {
   const stop = new AbortController();
+  const failures = new LoopFailures(name, logger);
   let wakePending = false;
   let endPause = () => {};
   const pause = () =>
@@ -40,8 +42,9 @@ export function startLoop({ name, everyMs, run, logger }: LoopOptions): Loop {
       let more: boolean | undefined = false;
       try {
         more = await run(stop.signal);
+        failures.succeeded();
       } catch (error) {
-        if (!stop.signal.aborted) logger.warn({ event: 'loop_failed', loop: name, err: error }, `${name} failed`);
+        if (!stop.signal.aborted) failures.failed(error);
       }
       // SQLite never lets go of the event loop by itself: without a breath, round upon round would stop everything else
       await (more ? breathe() : pause());

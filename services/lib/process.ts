@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, Interceptor, Transport } from '@connectrpc/connect';
-import { sql } from 'kysely';
 import { type Callers, callersOf } from './auth/callers.ts';
 import { type Backends, openBackends } from './backends.ts';
 import { startConsumer } from './bus/consumer.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
+import { DatabaseHealth } from './db/health.ts';
 import { migrate } from './db/migrate.ts';
 import { probeDatabase } from './db/probe.ts';
 import { createDirectory } from './directory.ts';
@@ -70,6 +70,7 @@ export async function startProcess(
   try {
     const stop = new AbortController();
     const { deps, description, callers } = await openDeps(config, modules, overrides, stop.signal, stack);
+    const databaseHealth = stack.use(new DatabaseHealth(deps.db, deps.logger));
     const peers = connectPeers(deps, remote, stack);
     const started = await startModules(deps, modules, peers, stack);
     const { directory, running } = started;
@@ -77,7 +78,7 @@ export async function startProcess(
     const { services } = started;
     const { ownPagesOnly } = callers;
     const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps, services) : undefined;
-    const ports = await listen(deps, { ...started, ownPagesOnly, work }, stop.signal);
+    const ports = await listen(deps, { ...started, ownPagesOnly, work, databaseHealth }, stop.signal);
     stack.defer(async () => {
       stop.abort();
       await Promise.all(ports.map((port) => port.close(GRACE_MS)));
@@ -204,20 +205,17 @@ async function listen(
     hopSecret: string;
     ownPagesOnly: boolean;
     work?: WorkGuard;
+    databaseHealth: DatabaseHealth;
   },
   stopping: AbortSignal,
 ) {
   const { running, services, interceptors, hopSecret, ownPagesOnly, work } = what;
-  const databaseAnswers = () =>
-    sql`SELECT 1`.execute(deps.db.of()).then(
-      () => true,
-      () => false,
-    );
+  const { databaseHealth } = what;
   const readiness = async () => {
-    const [database, eventLog, queue] = await Promise.all([databaseAnswers(), deps.log.ping(), deps.queue.ping()]);
-    return { database, event_log: eventLog, queue };
+    const [database, log, queue] = await Promise.all([databaseHealth.fault(), deps.log.fault(), deps.queue.fault()]);
+    return { database, event_log: log, queue };
   };
-  const health = healthRoutes(services, databaseAnswers, stopping);
+  const health = healthRoutes(services, async () => (await databaseHealth.fault()) === undefined, stopping);
   const routes = (router: ConnectRouter) => {
     health(router);
     what.routes(router);

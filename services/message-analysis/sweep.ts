@@ -1,5 +1,6 @@
 import { inContext, systemContext } from '../lib/context.ts';
 import { backgroundRequestId, type Loop, startLeaderLoop } from '../lib/loop.ts';
+import { failureLevel } from '../lib/loop-failures.ts';
 import type { MessageDeps } from './deps.ts';
 import type { Pending } from './domain/pending.ts';
 import { asHistory, type Judgement, judge, PartiesMoved } from './judge.ts';
@@ -43,7 +44,8 @@ export async function settleLeftBehind(deps: MessageDeps, signal?: AbortSignal):
   }
   if (failures.length > 0) {
     const counts = { failed: failures.length, of: found.length };
-    deps.logger.warn({ event: 'messages_unsettled', ...counts, err: failures[0] }, 'conversations are not settled yet');
+    const line = { event: 'messages_unsettled', ...counts, err: failures[0] };
+    deps.logger[failureLevel(failures[0])](line, 'conversations are not settled yet');
   }
   return found.length === CONVERSATIONS && failures.length === 0;
 }

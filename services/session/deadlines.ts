@@ -1,5 +1,6 @@
 import { currentTenant, inContext, systemContext } from '../lib/context.ts';
 import { backgroundRequestId, type Loop, startLeaderLoop } from '../lib/loop.ts';
+import { failureLevel } from '../lib/loop-failures.ts';
 import { commit } from './commit.ts';
 import { idleAfterMs, type SessionDeps } from './deps.ts';
 import { dueChange } from './domain/deadlines.ts';
@@ -50,7 +51,8 @@ async function wake(
       return true;
     } catch (error) {
       if (error instanceof StaleSession) return true; // somebody was active: it has another deadline now
-      deps.logger.warn({ event: 'deadline_failed', session_id: session.sessionId, err: error }, 'a deadline failed');
+      const line = { event: 'deadline_failed', session_id: session.sessionId, err: error };
+      deps.logger[failureLevel(error)](line, 'a deadline failed');
       return false;
     }
   });

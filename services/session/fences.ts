@@ -4,6 +4,7 @@ import type { TaskService } from '../../gen/autosession/task/v1/task_service_pb.
 import { currentTenant } from '../lib/context.ts';
 import { ErrorReason, isRefusal, refuse } from '../lib/errors/refuse.ts';
 import type { Logger } from '../lib/log.ts';
+import { failureLevel } from '../lib/loop-failures.ts';
 import { isOpen, type SessionRecord } from './domain/session.ts';
 import { isPaused } from './domain/slot.ts';
 import type { SessionStore } from './store/session-store.ts';
@@ -40,7 +41,8 @@ export class Fences {
   /** The same as confirm() where nobody waits for an answer: the session's event brings it too. */
   async confirmIfPossible(...sessions: SessionRecord[]): Promise<void> {
     await this.confirm(...sessions).catch((error) => {
-      this.#logger.warn({ event: 'fence_not_raised', err: error }, 'a fence was not raised; the event will raise it');
+      const line = { event: 'fence_not_raised', err: error };
+      this.#logger[failureLevel(error)](line, 'a fence was not raised; the event will raise it');
     });
   }
 

@@ -1,4 +1,5 @@
 import type { Logger } from '../lib/log.ts';
+import { failureLevel } from '../lib/loop-failures.ts';
 import type { QueueFilter, QueueItem, TaskQueue } from '../lib/queue/task-queue.ts';
 import type { StoredTask } from './domain/task.ts';
 
@@ -73,7 +74,7 @@ export class ReadyQueue {
   }
 
   #warn(operation: string, error: unknown): void {
-    this.#logger.warn(
+    this.#logger[failureLevel(error)](
       { event: 'queue_unreachable', operation, err: error },
       `the queue does not answer (${operation})`,
     );

@@ -1,5 +1,6 @@
 import { inContext, systemContext } from '../lib/context.ts';
 import { backgroundRequestId, type Loop, startLeaderLoop } from '../lib/loop.ts';
+import { failureLevel } from '../lib/loop-failures.ts';
 import { expireLease } from './commands/expire-lease.ts';
 import { settleUnknown } from './commands/settle-unknown.ts';
 import type { TaskDeps } from './deps.ts';
@@ -58,7 +59,7 @@ async function each(
       done += 1;
     } catch (error) {
       const line = { event: 'reap_failed', tenant: task.tenant, task_id: task.taskId, err: error };
-      deps.logger.warn(line, `could not settle ${task.taskId}`);
+      deps.logger[failureLevel(error)](line, `could not settle ${task.taskId}`);
     }
   };
   for (let at = 0; at < tasks.length && !signal.aborted; at += AT_ONCE)

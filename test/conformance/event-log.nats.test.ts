@@ -30,9 +30,9 @@ describe.runIf(stackAvailable)('with a server', () => {
         await writer.append(recordsOf('ses_a', 10));
         await server.kill();
         await expect(log.bounds()).rejects.toThrow();
-        expect(await log.ping()).toBe(false);
+        expect(await log.fault()).toBe('away');
         await server.start();
-        await eventually(async () => expect(await log.ping()).toBe(true));
+        await eventually(async () => expect(await log.fault()).toBeUndefined());
         await (await log.writer()).append(recordsOf('ses_b', 10));
         expect((await tail).map(({ position }) => position)).toEqual(upTo(20).map(BigInt));
       }));
@@ -108,7 +108,7 @@ describe.runIf(stackAvailable)('with a server', () => {
       const opening = natsEventLog({ url: server.url, logger });
       await server.start();
       await using log = await opening;
-      expect(await log.ping()).toBe(true);
+      expect(await log.fault()).toBeUndefined();
     });
 
     it('keeps logs of other names apart', () =>

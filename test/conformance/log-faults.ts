@@ -77,7 +77,7 @@ function withWriter(log: EventLog, change: (writer: LogWriter) => Partial<LogWri
     ring: () => log.ring(),
     onRing: (hook) => log.onRing(hook),
     trim: (before) => log.trim(before),
-    ping: () => log.ping(),
+    fault: () => log.fault(),
     writer: async () => {
       const writer = await log.writer();
       return {

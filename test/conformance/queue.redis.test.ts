@@ -49,9 +49,9 @@ describe.runIf(stackAvailable)('with a server', () => {
       await server.stop();
       await expect(queue.push([one])).rejects.toMatchObject({ rawMessage: 'the task queue does not answer' });
       await expect(queue.take('t', {}, 2, 1)).rejects.toThrow();
-      expect(await queue.ping()).toBe(false);
+      expect(await queue.fault()).toBe('away');
       await server.start();
-      await eventually(async () => expect(await queue.ping()).toBe(true));
+      await eventually(async () => expect(await queue.fault()).toBeUndefined());
       expect(await queue.take('t', {}, 2, 1)).toEqual(['a']);
     });
 

@@ -4,6 +4,7 @@ import type { EventLog, LogBounds, LoggedEvent } from '../../lib/bus/event-log.t
 import { Ring, type RingLimits } from '../../lib/bus/ring.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import type { Logger } from '../../lib/log.ts';
+import { failureLevel } from '../../lib/loop-failures.ts';
 import type { Cursor } from './cursor.ts';
 import { type StreamEvent, streamEvent } from './stream-event.ts';
 import { type Take, Waiters } from './waiters.ts';
@@ -117,7 +118,7 @@ export class EventHub implements AsyncDisposable {
         }
       } catch (error) {
         if (!signal.aborted)
-          this.#logger.warn({ event: 'event_log_lost', err: error }, 'the event log is followed anew');
+          this.#logger[failureLevel(error)]({ event: 'event_log_lost', err: error }, 'the event log is followed anew');
       }
       await delay(pause, undefined, { signal }).catch(() => {});
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);

@@ -92,6 +92,6 @@ export interface EventLog extends AsyncDisposable {
   onRing(hook: () => void): Disposable;
   /** Removes what is older than this time; for logs that do not do so by themselves. */
   trim(before: number): Promise<void>;
-  /** Whether the log answers now. */
-  ping(): Promise<boolean>;
+  /** Why the log does not answer now; undefined when it does. Never throws. */
+  fault(): Promise<string | undefined>;
 }

@@ -122,10 +122,10 @@ class NatsEventLog implements EventLog {
   /** The stream's own max_age removes what is old. */
   async trim(): Promise<void> {}
 
-  ping(): Promise<boolean> {
+  fault(): Promise<string | undefined> {
     return this.bounds().then(
-      () => true,
-      () => false,
+      () => undefined,
+      () => 'away',
     );
   }
 

@@ -79,10 +79,10 @@ class SqlEventLog implements EventLog {
     return { [Symbol.dispose]() {} };
   }
 
-  ping(): Promise<boolean> {
+  fault(): Promise<string | undefined> {
     return this.#store.bounds().then(
-      () => true,
-      () => false,
+      () => undefined,
+      () => 'away',
     );
   }
 

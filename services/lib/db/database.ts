@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts';
 import type { SqlCounts } from './counts.ts';
 import { DurabilityBarrier } from './durability-barrier.ts';
 import { ConnectionExecutor, kyselyOver } from './executor.ts';
+import { type DatabaseFault, faultTexts } from './fault.ts';
 import { assertNoTransaction, insideTransaction, type OpenTransaction } from './open-transaction.ts';
 import { SharedReads } from './shared-reads.ts';
 import { ATTEMPTS, retryPause, SingleStatements } from './single-statements.ts';
@@ -41,8 +42,10 @@ export interface Backend {
   isDuplicateKey(error: unknown): boolean;
   /** Whether the whole transaction may be tried again: a deadlock, a lock wait or a snapshot that moved. */
   isRetryable(error: unknown): boolean;
-  /** Whether the server is not there (any more). */
+  /** Whether the server is not there (any more): nobody knows what became of a commit that was under way. */
   isUnavailable(error: unknown): boolean;
+  /** Which fault of the database the error tells of; undefined for an error of the statement itself. */
+  faultOf(error: unknown): DatabaseFault | undefined;
   close(): Promise<void>;
 }
 
@@ -62,6 +65,8 @@ export class Database {
   /** Of hot paths, outside of transactions. */
   readonly reads: SharedReads;
   readonly #groups = new Map<string, TransactionGroup>();
+  /** Is told of every fault that a statement met with. */
+  onFault: (fault: DatabaseFault, error: unknown) => void = () => {};
   readonly #barrier: DurabilityBarrier;
 
   constructor(backend: Backend) {
@@ -181,10 +186,12 @@ export class Database {
     }
   }
 
-  /** The error to show for a failed statement: SERVICE_UNAVAILABLE when the server is not there or too busy. */
+  /** The error to show for a failed statement: SERVICE_UNAVAILABLE when the database does not take it now, or is too busy. */
   translate(error: unknown): unknown {
-    if (this.backend.isUnavailable(error) || this.backend.isRetryable(error))
-      return refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the database does not answer', {}, error);
+    const fault = this.backend.faultOf(error);
+    if (fault) this.onFault(fault, error);
+    if (fault || this.backend.isRetryable(error))
+      return refuse(ErrorReason.SERVICE_UNAVAILABLE, faultTexts[fault ?? 'away'], {}, error);
     return error;
   }
 

@@ -1,8 +1,10 @@
 import type { CompiledQuery, QueryResult } from 'kysely';
-import type { Pool, PoolConnection, QueryError, ResultSetHeader } from 'mysql2';
+import type { PoolConnection, QueryError, ResultSetHeader } from 'mysql2';
 import type { Connection } from './connection.ts';
 import type { SqlCounts } from './counts.ts';
 import { asHot, type JointRead } from './hot-query.ts';
+import { mysqlFault } from './mysql-faults.ts';
+import type { MysqlPool } from './mysql-pool.ts';
 import { Insert, JointRequest, quiet, type Request, type Statement } from './mysql-requests.ts';
 import { Places } from './places.ts';
 
@@ -15,13 +17,26 @@ const BEGIN: Request = { sql: 'begin', parameters: [], ...quiet };
 const COMMIT: Statement = { sql: 'commit', parameters: [] };
 const ROLLBACK: Statement = { sql: 'rollback', parameters: [] };
 
-/** Lends a connection of the pool. Rejects with the pool's error. */
-export function lendMysql(pool: Pool, counts: SqlCounts): Promise<Connection> {
-  return new Promise((resolve, reject) => {
-    pool.getConnection((error, connection) =>
-      error ? reject(error) : resolve(new MysqlConnection(connection, counts)),
-    );
+/**
+ * Lends a connection of the pool. Rejects with the pool's error. When it tells that its server is read-only, the pool's
+ * connections are retired, and `onRetired` is called.
+ */
+export async function lendMysql(pool: MysqlPool, counts: SqlCounts, onRetired: () => void): Promise<Connection> {
+  const connection = await pool.take();
+  return new MysqlConnection(connection, {
+    counts,
+    give: () => pool.give(connection),
+    retire: () => {
+      if (pool.retire(connection)) onRetired();
+    },
   });
+}
+
+/** What a lent connection comes from. */
+interface Lender {
+  readonly counts: SqlCounts;
+  give(): void;
+  retire(): void;
 }
 
 /**
@@ -31,6 +46,7 @@ export function lendMysql(pool: Pool, counts: SqlCounts): Promise<Connection> {
  */
 class MysqlConnection implements Connection {
   readonly #connection: PoolConnection;
+  readonly #lender: Lender;
   readonly #counts: SqlCounts;
   #waiting: Request[] = [];
   /** Those that wait and that nobody asks about, by their table and columns: more rows go with them. */
@@ -47,9 +63,10 @@ class MysqlConnection implements Connection {
   #failed: { readonly error: QueryError } | undefined;
   #wrote = false;
 
-  constructor(connection: PoolConnection, counts: SqlCounts) {
+  constructor(connection: PoolConnection, lender: Lender) {
     this.#connection = connection;
-    this.#counts = counts;
+    this.#lender = lender;
+    this.#counts = lender.counts;
   }
 
   async execute<R>(query: CompiledQuery, flow: object = this): Promise<QueryResult<R>> {
@@ -102,7 +119,7 @@ class MysqlConnection implements Connection {
   }
 
   release(): void {
-    this.#connection.release();
+    this.#lender.give();
   }
 
   #take(): Request[] {
@@ -159,6 +176,7 @@ class MysqlConnection implements Connection {
     this.#connection.query({ sql, values, timeout }, (error: QueryError | null, result: unknown) => {
       // its answer would still come, and its transaction would stay open for whoever got it next
       if (error?.code === 'PROTOCOL_SEQUENCE_TIMEOUT') this.#connection.destroy();
+      if (error && mysqlFault(error) === 'read_only') this.#lender.retire();
       requests.forEach((request, index) => {
         const answer = alone ? result : (result as unknown[] | undefined)?.[index];
         if (!error && !this.#wrote) this.#wrote = changedSomething(request, answer);

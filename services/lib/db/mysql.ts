@@ -1,29 +1,14 @@
-import { createPool, type PoolOptions } from 'mysql2';
+import type { PoolOptions } from 'mysql2';
 import { SqlCounts } from './counts.ts';
 import type { Backend } from './database.ts';
 import { lendMysql } from './mysql-connection.ts';
+import { errno, isConnectionLost, mysqlFault } from './mysql-faults.ts';
 import { MysqlLocks } from './mysql-locks.ts';
+import { MysqlPool } from './mysql-pool.ts';
 
 const DUPLICATE = 1062;
 /** 1020: the row changed under the snapshot (MariaDB), 1205: lock wait, 1213: deadlock. */
 const RETRYABLE = [1020, 1205, 1213];
-/** Too many connections, server shutdown, killed statements and their kin, as error numbers. */
-const SERVER_GONE = [1040, 1053, 1077, 1079, 1152, 1184, 1317, 1927, 2006, 2013, 3169];
-const CONNECTION_LOST = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EAI_AGAIN',
-  'ENOTFOUND',
-  'PROTOCOL_CONNECTION_LOST',
-  'PROTOCOL_SEQUENCE_TIMEOUT',
-]);
-/** mysql2 gives these without a code: a full waiting line, a pool that was closed, a connection that ended meanwhile. */
-const CONNECTION_LOST_TEXT = /Queue limit reached|Pool is closed|in closed state|Connection lost/;
-
 /** First thing on every connection. The isolation's own statement exists in all versions; its variable has two names. */
 const SESSION_SETTINGS = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
@@ -46,21 +31,23 @@ export function mysqlBackend(url: string, poolSize = 20): Backend {
     connectTimeout: 5_000,
     keepAliveInitialDelay: 10_000,
   };
-  const pool = createPool({
-    ...options,
-    multipleStatements: true, // see mysql-connection.ts; every value is a parameter, never text of a statement
-    maxPreparedStatements: 1, // there are none; the default sets memory aside for 16,000 a connection
-    connectionLimit: poolSize,
-    queueLimit: WAITING_LINE,
-    idleTimeout: IDLE_MS,
-    maxIdle: Math.max(1, poolSize - 1), // with as many as there may be, mysql2 would never look at idleTimeout
-  });
-  pool.on('connection', (connection) => {
-    for (const statement of SESSION_SETTINGS)
-      connection.query(statement, (error) => {
-        if (error) connection.destroy();
-      });
-  });
+  const pool = new MysqlPool(
+    {
+      ...options,
+      multipleStatements: true, // see mysql-connection.ts; every value is a parameter, never text of a statement
+      maxPreparedStatements: 1, // there are none; the default sets memory aside for 16,000 a connection
+      connectionLimit: poolSize,
+      queueLimit: WAITING_LINE,
+      idleTimeout: IDLE_MS,
+      maxIdle: Math.max(1, poolSize - 1), // with as many as there may be, mysql2 would never look at idleTimeout
+    },
+    (connection) => {
+      for (const statement of SESSION_SETTINGS)
+        connection.query(statement, (error) => {
+          if (error) connection.destroy();
+        });
+    },
+  );
   const locks = new MysqlLocks(options);
   const database = new URL(url).pathname.slice(1);
   const counts = new SqlCounts();
@@ -68,24 +55,15 @@ export function mysqlBackend(url: string, poolSize = 20): Backend {
     dialect: 'mysql',
     counts,
     visibleIsDurable: false,
-    connect: () => lendMysql(pool, counts),
+    connect: () => lendMysql(pool, counts, () => locks.close()),
     tryLock: (name) => locks.take(`${database}:${name}`),
     isDuplicateKey: (error) => errno(error) === DUPLICATE,
     isRetryable: (error) => RETRYABLE.includes(errno(error)),
-    isUnavailable,
+    isUnavailable: isConnectionLost,
+    faultOf: mysqlFault,
     close: () => {
       locks.close();
-      return new Promise((resolve, reject) => pool.end((error) => (error ? reject(error) : resolve())));
+      return pool.end();
     },
   };
-}
-
-function errno(error: unknown): number {
-  return (error as { errno?: number } | undefined)?.errno ?? 0;
-}
-
-function isUnavailable(error: unknown): boolean {
-  const { code, message } = (error as { code?: string; message?: string } | undefined) ?? {};
-  if (SERVER_GONE.includes(errno(error)) || CONNECTION_LOST.has(code ?? '')) return true;
-  return code === undefined && CONNECTION_LOST_TEXT.test(message ?? '');
 }

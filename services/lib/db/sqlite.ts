@@ -3,9 +3,21 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SqlCounts } from './counts.ts';
 import type { Backend, NamedLock } from './database.ts';
+import type { DatabaseFault } from './fault.ts';
 import { SqliteConnections } from './sqlite-connection.ts';
 
 const DUPLICATE = [1555, 2067]; // SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE
+/** Primary result codes: BUSY and LOCKED (another program holds the file), READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB. */
+const faults: Readonly<Record<number, DatabaseFault>> = {
+  5: 'away',
+  6: 'away',
+  8: 'read_only',
+  10: 'failing',
+  11: 'damaged',
+  13: 'full',
+  14: 'failing',
+  26: 'damaged',
+};
 
 /**
  * SQLite in a file under `dataDir`, or in memory for `:memory:`. One connection, one transaction at a time. A second
@@ -30,6 +42,7 @@ export function sqliteBackend(dataDir: string): Backend {
     isDuplicateKey: (error) => DUPLICATE.includes(errorCode(error)),
     isRetryable: () => false,
     isUnavailable: () => false,
+    faultOf: (error) => faults[errorCode(error) & 0xff],
     close: async () => {
       await connections.close();
       folderLock?.close();

@@ -1,6 +1,5 @@
 import { Redis } from 'ioredis';
 import type { RedisConfig } from '../config.ts';
-import type { Logger } from '../log.ts';
 
 const COMMAND_MS = 3_000;
 const CONNECT_MS = 5_000;
@@ -50,22 +49,4 @@ export async function connectFirst(redis: Redis, { url, maxRetries }: RedisConfi
     redis.off('error', note);
     redis.off('close', count);
   }
-}
-
-/** Logs the beginning and the end of an outage once. */
-export function logOutages(redis: Redis, logger: Logger): void {
-  let down = false;
-  let last: Error | undefined;
-  redis.on('error', (error: Error) => {
-    last = error;
-  });
-  // not `close`: the end that we chose is no outage
-  redis.on('reconnecting', () => {
-    if (!down) logger.warn({ event: 'redis_lost', err: last }, 'Redis does not answer; reconnecting');
-    down = true;
-  });
-  redis.on('ready', () => {
-    if (down) logger.info({ event: 'redis_back' }, 'Redis answers again');
-    down = false;
-  });
 }

@@ -4,7 +4,8 @@ import { assertNoTransaction } from '../db/open-transaction.ts';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import type { Logger } from '../log.ts';
 import { PushWaiters } from './push-waiters.ts';
-import { connectFirst, logOutages, redisClient } from './redis-client.ts';
+import { connectFirst, redisClient } from './redis-client.ts';
+import { RedisOutage, redisFault } from './redis-outage.ts';
 import { PUSH, REMOVE, TAKE } from './redis-scripts.ts';
 import type { QueueFilter, QueueItem, TaskQueue } from './task-queue.ts';
 
@@ -18,6 +19,8 @@ interface Scripts {
 const RANK_STEP = 1e13;
 const MAX_RANK = 900;
 const PROMOTE_AT_ONCE = 5_000;
+/** How long the key stays that shows whether Redis takes writes. */
+const HEALTH_MS = 60_000;
 /** A script may take some thousand arguments; short ones keep the server free for others. */
 const ITEMS_PER_CALL = 500;
 
@@ -36,29 +39,39 @@ export async function redisQueue(config: RedisConfig & { keyPrefix?: string }, l
     commands.disconnect();
     throw error;
   }
-  logOutages(commands, logger);
   subscriber.on('error', () => {}); // the other connection tells of the same outage
-  return RedisQueue.open(commands, subscriber, config.keyPrefix ?? 'autosession:');
+  const outage = new RedisOutage(commands, logger);
+  return RedisQueue.open({ commands, subscriber, outage, prefix: config.keyPrefix ?? 'autosession:' });
+}
+
+interface QueueParts {
+  readonly commands: Redis;
+  readonly subscriber: Redis;
+  readonly outage: RedisOutage;
+  readonly prefix: string;
 }
 
 class RedisQueue implements TaskQueue {
   readonly name = 'Redis';
   readonly #redis: Redis & Scripts;
   readonly #subscriber: Redis;
+  readonly #outage: RedisOutage;
   readonly #prefix: string;
   readonly #waiters = new PushWaiters();
 
-  private constructor(commands: Redis, subscriber: Redis, prefix: string) {
+  private constructor({ commands, subscriber, outage, prefix }: QueueParts) {
     commands.defineCommand('queuePush', { numberOfKeys: 1, lua: PUSH });
     commands.defineCommand('queueTake', { numberOfKeys: 1, lua: TAKE });
     commands.defineCommand('queueRemove', { numberOfKeys: 1, lua: REMOVE });
     this.#redis = commands as Redis & Scripts;
     this.#subscriber = subscriber;
+    this.#outage = outage;
     this.#prefix = prefix;
   }
 
-  static async open(commands: Redis, subscriber: Redis, prefix: string): Promise<RedisQueue> {
-    const queue = new RedisQueue(commands, subscriber, prefix);
+  static async open(parts: QueueParts): Promise<RedisQueue> {
+    const { subscriber } = parts;
+    const queue = new RedisQueue(parts);
     subscriber.on('message', (_channel, tenant) => queue.#waiters.wake(tenant));
     subscriber.on('ready', () => queue.#subscribe().catch(() => subscriber.disconnect(true)));
     await queue.#subscribe();
@@ -77,6 +90,7 @@ class RedisQueue implements TaskQueue {
       for (let at = 0; at < own.length; at += ITEMS_PER_CALL) {
         const values = own.slice(at, at + ITEMS_PER_CALL).flatMap(itemArguments);
         await this.#call(() => this.#redis.queuePush(this.#base(tenant), this.#channel, tenant, ...values));
+        this.#outage.succeeded();
       }
     }
   }
@@ -101,11 +115,16 @@ class RedisQueue implements TaskQueue {
     return this.#call(() => this.#redis.hlen(`${this.#base(tenant)}items`));
   }
 
-  ping(): Promise<boolean> {
-    return this.#redis.ping().then(
-      () => true,
-      () => false,
-    );
+  /** A write, since a replica answers every ping. */
+  async fault(): Promise<string | undefined> {
+    try {
+      await this.#redis.set(`${this.#prefix}health`, '1', 'PX', HEALTH_MS);
+      this.#outage.succeeded();
+      return undefined;
+    } catch (error) {
+      this.#outage.failed(error);
+      return this.#outage.reason ?? redisFault(error);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -128,6 +147,7 @@ class RedisQueue implements TaskQueue {
     try {
       return await command();
     } catch (error) {
+      this.#outage.failed(error);
       throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the task queue does not answer', {}, error);
     }
   }

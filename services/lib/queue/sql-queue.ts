@@ -75,15 +75,15 @@ export function sqlQueue(db: Database): TaskQueue {
         .select((eb) => eb.fn.countAll().as('held'));
       return Number((await count.where('tenant', '=', tenant).executeTakeFirstOrThrow()).held);
     },
-    ping: () =>
+    fault: () =>
       rows()
         .selectFrom('task_queue')
         .select('task_id')
         .limit(1)
         .execute()
         .then(
-          () => true,
-          () => false,
+          () => undefined,
+          () => 'away',
         ),
     [Symbol.asyncDispose]: async () => waiters.wakeAll(),
   };

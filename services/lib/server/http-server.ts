@@ -16,8 +16,8 @@ import { type ListeningServer, portError, RPC_BODY_BYTES } from './rpc-server.ts
 /** The largest body that REST takes. */
 export const REST_BODY_BYTES = 1024 * 1024;
 
-/** Names what answers now; a name with `false` does not. */
-export type Readiness = () => Promise<Record<string, boolean>>;
+/** What a process needs, each with why it is not as it should be; undefined when all is well with it. */
+export type Readiness = () => Promise<Readonly<Record<string, string | undefined>>>;
 
 /** REST and SSE as the modules add them, Connect and gRPC-Web for browsers, health and metrics; HTTP/1.1. */
 export async function listenHttp(options: {
@@ -84,11 +84,15 @@ async function listen(
 function addHealth(app: FastifyInstance, readiness: Readiness, stopping: AbortSignal): void {
   app.get('/livez', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
-    const checks = await readiness();
-    const ready = checks.database === true && !stopping.aborted;
-    const degraded = Object.values(checks).includes(false);
+    const faults = Object.entries(await readiness());
+    const reasons = Object.fromEntries(faults.filter(([, fault]) => fault !== undefined));
+    if (stopping.aborted) reasons.process = 'stopping';
+    const ready = reasons.database === undefined && reasons.process === undefined;
+    const degraded = Object.keys(reasons).length > 0;
+    const checks = Object.fromEntries(faults.map(([name, fault]) => [name, fault === undefined]));
     reply.code(ready ? 200 : 503);
-    return { status: !ready ? 'unavailable' : degraded ? 'degraded' : 'ok', checks };
+    const status = !ready ? 'unavailable' : degraded ? 'degraded' : 'ok';
+    return { status, checks, ...(degraded && { reasons }) };
   });
 }
 

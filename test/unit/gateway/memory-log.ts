@@ -97,8 +97,8 @@ export class MemoryLog implements EventLog {
 
   async trim(): Promise<void> {}
 
-  async ping(): Promise<boolean> {
-    return !this.#down;
+  async fault(): Promise<string | undefined> {
+    return this.#down ? 'away' : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

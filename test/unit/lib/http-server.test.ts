@@ -18,7 +18,7 @@ function listen(options: Partial<Parameters<typeof listenHttp>[0]>) {
     interceptors: [],
     addRoutes: async () => {},
     ownPagesOnly: false,
-    readiness: async () => ({ database: true }),
+    readiness: async () => ({ database: undefined }),
     metrics,
     host: '127.0.0.1',
     port: 0,

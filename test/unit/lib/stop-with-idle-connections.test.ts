@@ -19,7 +19,7 @@ const http = (guard?: ReturnType<typeof work>) =>
     work: guard,
     addRoutes: async () => {},
     ownPagesOnly: false,
-    readiness: async () => ({ database: true }),
+    readiness: async () => ({ database: undefined }),
     metrics,
     stopping: new AbortController().signal,
   });

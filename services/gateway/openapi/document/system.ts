@@ -31,7 +31,7 @@ export function systemPaths(components: Components): Record<string, PathItem> {
     }),
     '/readyz': get('readyz', 'Says whether the process can serve', {
       200: json('It can; `degraded` when something answers badly that the database does not need.', readySchema),
-      503: json('It cannot: the database does not answer, or the process is stopping.', readySchema),
+      503: json('It cannot, as `reasons` says: the database takes no writes, or the process is stopping.', readySchema),
     }),
     '/metrics': get('metrics', 'Shows the metrics of this process for Prometheus', {
       200: plain('Text exposition format.', 'text/plain'),
@@ -80,11 +80,20 @@ const welcomeSchema = object({
   events: text,
 });
 
-const readySchema = object({
-  status: { type: 'string', enum: ['ok', 'degraded', 'unavailable'] },
-  checks: {
-    type: 'object',
-    additionalProperties: { type: 'boolean' },
-    description: 'What answers now: the database decides, the rest is told.',
+const readySchema: Schema = {
+  type: 'object',
+  required: ['status', 'checks'],
+  properties: {
+    status: { type: 'string', enum: ['ok', 'degraded', 'unavailable'] },
+    checks: {
+      type: 'object',
+      additionalProperties: { type: 'boolean' },
+      description: 'What is well now: the database decides, the rest is told.',
+    },
+    reasons: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description: 'Why something is not well, by its name; absent when all is.',
+    },
   },
-});
+};

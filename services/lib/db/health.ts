@@ -1,0 +1,119 @@
+import { pause } from '../bell.ts';
+import type { Logger } from '../log.ts';
+import type { Database } from './database.ts';
+import { type DatabaseFault, faultTexts } from './fault.ts';
+import { probeWrite } from './probe-write.ts';
+
+/** How long a probe that succeeded is believed, where no statement has failed meanwhile. */
+const FRESH_MS = 10_000;
+/** Between two probes of a database that failed one, and the least between two probes at all. */
+const RETRY_MS = 1_000;
+/** A database that takes longer for a row does not answer. */
+const PROBE_MS = 5_000;
+
+/**
+ * Whether the database takes writes, as a write of the process's own shows: when readiness asks, at most every 10 s, and soon
+ * after a statement that failed for a reason of the database. From the first probe that fails to the first that succeeds it
+ * is lost, and is probed every second. The log tells of either end once.
+ */
+export class DatabaseHealth implements AsyncDisposable {
+  readonly #db: Database;
+  readonly #logger: Logger;
+  readonly #stop = new AbortController();
+  #lost: { fault: DatabaseFault; readonly since: number } | undefined;
+  /** Whether a statement has failed for want of room: a row may still fit where others do not. */
+  #isTight = false;
+  /** The start has just written to it. */
+  #checkedAt = performance.now();
+  #probing: Promise<void> | undefined;
+  #following: Promise<void> | undefined;
+
+  constructor(db: Database, logger: Logger) {
+    this.#db = db;
+    this.#logger = logger;
+    db.onFault = (fault) => {
+      if (fault === 'full') this.#isTight = true;
+      if (!this.#lost) void this.#probe();
+    };
+  }
+
+  /** Why the database does not take writes now; undefined when it does. Answers within 5 s. */
+  async fault(): Promise<DatabaseFault | undefined> {
+    if (!this.#lost && performance.now() - this.#checkedAt >= FRESH_MS)
+      await Promise.race([this.#probe(), pause(PROBE_MS, this.#stop.signal)]);
+    return this.#lost?.fault;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#db.onFault = () => {};
+    await Promise.all([this.#probing, this.#following]);
+  }
+
+  /** One probe, not sooner than a second after the last one. */
+  #probe(): Promise<void> {
+    this.#probing ??= this.#look().finally(() => {
+      this.#probing = undefined;
+    });
+    return this.#probing;
+  }
+
+  async #look(): Promise<void> {
+    const { signal } = this.#stop;
+    await pause(this.#checkedAt + RETRY_MS - performance.now(), signal);
+    if (signal.aborted) return;
+    const found = await this.#write();
+    this.#checkedAt = performance.now();
+    if (found && !this.#lost) this.#lose(found);
+    else if (found && this.#lost) this.#lost.fault = found.fault;
+    else if (this.#lost) this.#recover(this.#lost);
+  }
+
+  #lose({ fault, error }: Found): void {
+    this.#lost = { fault, since: performance.now() };
+    this.#logger.warn({ event: 'database_lost', reason: fault, error: textOf(error) }, faultTexts[fault]);
+    this.#following = this.#follow();
+  }
+
+  #recover({ since }: { readonly since: number }): void {
+    this.#lost = undefined;
+    const seconds = Math.round(performance.now() - since) / 1_000;
+    this.#logger.info({ event: 'database_back', seconds }, 'the database takes writes again');
+  }
+
+  async #follow(): Promise<void> {
+    while (this.#lost && !this.#stop.signal.aborted) {
+      await pause(RETRY_MS, this.#stop.signal);
+      await this.#probe();
+    }
+  }
+
+  /** Why a write fails. A busy pool is no fault: the time runs from when there is a connection. */
+  async #write(): Promise<Found | undefined> {
+    const { backend } = this.#db;
+    try {
+      const connection = await backend.connect();
+      const isThorough = this.#isTight;
+      this.#isTight = false;
+      const writing = probeWrite(backend, connection, isThorough);
+      const late = pause(PROBE_MS, this.#stop.signal).then(() =>
+        Promise.reject(new Error('it does not answer in time')),
+      );
+      await Promise.race([writing, late]);
+      return undefined;
+    } catch (error) {
+      const fault = backend.faultOf(error) ?? 'away';
+      this.#isTight ||= fault === 'full';
+      return { fault, error };
+    }
+  }
+}
+
+interface Found {
+  readonly fault: DatabaseFault;
+  readonly error: unknown;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

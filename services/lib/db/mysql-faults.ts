@@ -1,0 +1,61 @@
+import type { DatabaseFault } from './fault.ts';
+
+/** Too many connections, server shutdown, killed statements and their kin, as error numbers. */
+const SERVER_GONE = [1040, 1053, 1077, 1079, 1152, 1184, 1317, 1927, 2006, 2013, 3169];
+const CONNECTION_LOST = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EAI_AGAIN',
+  'ENOTFOUND',
+  'PROTOCOL_CONNECTION_LOST',
+  'PROTOCOL_SEQUENCE_TIMEOUT',
+]);
+/** mysql2 gives these without a code: a full waiting line, a pool that was closed, a connection that ended meanwhile. */
+const CONNECTION_LOST_TEXT = /Queue limit reached|Pool is closed|in closed state|Connection lost/;
+
+/** Errors of the server by what has to be done about them. Numbers of MySQL and MariaDB; some exist in one of them only. */
+const serverFaults: readonly (readonly [DatabaseFault, readonly number[]])[] = [
+  // the server's files: EE_WRITE, EE_DISK_FULL; ER_DISK_FULL, ER_ERROR_ON_WRITE, ER_RECORD_FILE_FULL, ER_TEMP_FILE_WRITE_FAILURE
+  ['full', [3, 20, 1021, 1026, 1114, 1878]],
+  // ER_OPEN_AS_READONLY, ER_OPTION_PREVENTS_STATEMENT, ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE, ER_INNODB_READ_ONLY
+  ['read_only', [1036, 1290, 1792, 1836, 1874]],
+  // access denied to a database, a server, a table, a column; unknown database; host blocked or not allowed; too many connections
+  // of the account (1203, 1226); a privilege; no password; an expired one; a locked account (3118 MySQL, 4151 MariaDB)
+  ['refused', [1044, 1045, 1049, 1129, 1130, 1142, 1143, 1203, 1226, 1227, 1698, 1820, 1862, 3118, 3159, 4151]],
+  // ER_NOT_KEYFILE, ER_CRASHED_ON_USAGE, ER_TABLESPACE_MISSING, ER_TABLE_CORRUPT
+  ['damaged', [1034, 1035, 1194, 1195, 1812, 1877]],
+];
+
+const faultOfNumber = new Map(
+  serverFaults.flatMap(([fault, numbers]) => numbers.map((number): [number, DatabaseFault] => [number, fault])),
+);
+
+/** ER_GET_ERRNO and ER_ERROR_ON_RENAME wrap the system's number: 28 is ENOSPC, 30 EROFS, 122 EDQUOT. */
+const SYSTEM_ERROR = /\b(?:errno|error):? (\d+)\b/i;
+const systemFaults: Readonly<Record<string, DatabaseFault>> = { 28: 'full', 30: 'read_only', 122: 'full' };
+const WRAPPED = [1025, 1030];
+
+/** The number of an error of the server, or 0. */
+export function errno(error: unknown): number {
+  return (error as { errno?: number } | undefined)?.errno ?? 0;
+}
+
+/** Whether the connection was lost, so that nobody knows what became of what was under way. */
+export function isConnectionLost(error: unknown): boolean {
+  const { code, message } = (error as { code?: string; message?: string } | undefined) ?? {};
+  if (SERVER_GONE.includes(errno(error)) || CONNECTION_LOST.has(code ?? '')) return true;
+  return code === undefined && CONNECTION_LOST_TEXT.test(message ?? '');
+}
+
+/** Which fault of the database an error tells of; undefined for an error of the statement itself. */
+export function mysqlFault(error: unknown): DatabaseFault | undefined {
+  const known = faultOfNumber.get(errno(error));
+  if (known) return known;
+  if (isConnectionLost(error)) return 'away';
+  if (!WRAPPED.includes(errno(error))) return undefined;
+  return systemFaults[SYSTEM_ERROR.exec((error as Error).message)?.[1] ?? ''];
+}

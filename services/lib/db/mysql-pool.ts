@@ -1,0 +1,57 @@
+import { createPool, type Pool, type PoolConnection, type PoolOptions } from 'mysql2';
+
+/** At most so often: a server that stays read-only must not be asked for new connections by every write. */
+const RETIRE_MS = 1_000;
+
+/**
+ * A pool whose connections can be retired all at once: those to a server that turned read-only still answer reads, with rows
+ * that fall behind, while the same address already leads to the new primary.
+ */
+export class MysqlPool {
+  readonly #pool: Pool;
+  readonly #generations = new WeakMap<PoolConnection, number>();
+  #generation = 0;
+  #retiredAt = Number.NEGATIVE_INFINITY;
+
+  /** `prepare` runs first on every new connection. */
+  constructor(options: PoolOptions, prepare: (connection: PoolConnection) => void) {
+    this.#pool = createPool(options);
+    this.#pool.on('connection', (connection) => {
+      this.#generations.set(connection, this.#generation);
+      prepare(connection);
+    });
+  }
+
+  /** Lends a connection that is not retired. Rejects with the pool's error. */
+  take(): Promise<PoolConnection> {
+    return new Promise((resolve, reject) => {
+      this.#pool.getConnection((error, connection) => {
+        if (error) return reject(error);
+        if (this.#isCurrent(connection)) return resolve(connection);
+        connection.destroy();
+        this.take().then(resolve, reject);
+      });
+    });
+  }
+
+  give(connection: PoolConnection): void {
+    if (this.#isCurrent(connection)) connection.release();
+    else connection.destroy();
+  }
+
+  /** Has no connection used again that was there when this one told of its server; returns whether that is news. */
+  retire(connection: PoolConnection): boolean {
+    if (!this.#isCurrent(connection) || performance.now() - this.#retiredAt < RETIRE_MS) return false;
+    this.#generation += 1;
+    this.#retiredAt = performance.now();
+    return true;
+  }
+
+  end(): Promise<void> {
+    return new Promise((resolve, reject) => this.#pool.end((error) => (error ? reject(error) : resolve())));
+  }
+
+  #isCurrent(connection: PoolConnection): boolean {
+    return this.#generations.get(connection) === this.#generation;
+  }
+}

@@ -1,0 +1,39 @@
+import type { Connection } from './connection.ts';
+import type { Backend, Executor } from './database.ts';
+import { ConnectionExecutor, kyselyOver } from './executor.ts';
+import { sqlTime } from './time.ts';
+
+interface ProbeTables {
+  database_probe: { run: string; id: string; name: string; open: number; at: string };
+}
+
+/** Of the rows that only this writes; the table is made at every start. */
+const RUN = 'health';
+/** More than a page of every database that we know. */
+const ROWS = 200;
+const FILLER = 'x'.repeat(180);
+
+/**
+ * Writes a row and commits it; `thorough` also writes what needs room of its own, and takes it away again. Gives the
+ * connection back. Throws the driver's error.
+ */
+export async function probeWrite({ dialect }: Backend, connection: Connection, thorough: boolean): Promise<void> {
+  const statements = new ConnectionExecutor(dialect, connection);
+  const db: Executor<ProbeTables> = kyselyOver(statements);
+  const row = (id: string, name: string) => ({ run: RUN, id, name, open: 0, at: sqlTime(Date.now()) });
+  try {
+    await db.replaceInto('database_probe').values(row('write', 'write')).execute();
+    if (!thorough) return;
+    await connection.begin();
+    const rows = Array.from({ length: ROWS }, (_, n) => row(`room-${n}`, `${FILLER}${n}`));
+    await db.replaceInto('database_probe').values(rows).execute();
+    await connection.commit();
+    await db.deleteFrom('database_probe').where('run', '=', RUN).where('id', 'like', 'room-%').execute();
+  } catch (error) {
+    await connection.rollback();
+    throw error;
+  } finally {
+    statements.close();
+    connection.release();
+  }
+}

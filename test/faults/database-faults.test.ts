@@ -1,0 +1,170 @@
+import { createConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../eventually.ts';
+import { sessionBody } from '../make.ts';
+import { type RestAnswer, type RestClient, restClient } from '../rest-client.ts';
+import { type MariadbServer, mariadb, nats, redis } from '../servers.ts';
+import { stackAvailable } from '../stack.ts';
+import { type ServerProcess, startServerProcess } from './server-process.ts';
+
+type Line = Record<string, unknown> & { event?: string };
+
+/** The system in a process of its own, with an account that may do what it needs on its own database and nothing else. */
+describe.runIf(stackAvailable)('a process whose database', () => {
+  const owned = new AsyncDisposableStack();
+  let database: MariadbServer;
+  let server: ServerProcess;
+  let rest: RestClient;
+  let from = 0;
+
+  /** Statements of the administrator; returns the rows of the last one. */
+  const administer = async (...statements: string[]): Promise<{ id: number }[]> => {
+    const connection = await createConnection({ uri: database.url });
+    let rows: unknown;
+    for (const statement of statements) [rows] = await connection.query(statement);
+    await connection.end();
+    return rows as { id: number }[];
+  };
+  /** The connections of the process, oldest first. */
+  const connections = async () => {
+    const rows = await administer(
+      "SELECT id FROM information_schema.processlist WHERE user = 'app' AND command <> 'Killed' ORDER BY id",
+    );
+    return rows.map(({ id }) => id);
+  };
+  const cut = (ids: readonly number[]) => Promise.allSettled(ids.map((id) => administer(`KILL ${id}`)));
+  const lines = (): Line[] =>
+    server.output
+      .slice(from, server.output.lastIndexOf('\n') + 1)
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line));
+  const events = (...names: string[]) => lines().filter(({ event = '' }) => names.includes(event));
+  const untilNotReady = (reason: string) =>
+    eventually(async () => {
+      const { status, body } = await rest.get('/readyz');
+      expect([status, body.status, body.reasons]).toEqual([503, 'unavailable', { database: reason }]);
+    }, 20_000);
+  const untilReady = () =>
+    eventually(async () => {
+      const { status, body } = await rest.get('/readyz');
+      expect([status, body.status, body.reasons]).toEqual([200, 'ok', undefined]);
+    }, 20_000);
+  /** Asks for sessions until one gets this status; returns all answers. */
+  const createUntil = async (status: number) => {
+    const answers: RestAnswer[] = [];
+    await eventually(async () => {
+      const answer = await rest.post('/api/sessions/create', sessionBody());
+      answers.push(answer);
+      expect(answer.status).toBe(status);
+    }, 20_000);
+    return answers;
+  };
+  /** None of them is a 500, and those that are no success say when to come again. */
+  const areHarmless = (answers: readonly RestAnswer[]) => {
+    for (const { status, body, headers } of answers.filter((answer) => answer.status !== 200)) {
+      expect([status, body.error_code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
+      expect(headers.get('retry-after')).toMatch(/^\d+$/);
+    }
+  };
+
+  beforeAll(async () => {
+    database = owned.use(await mariadb());
+    const [queue, log] = [owned.use(await redis()), owned.use(await nats())];
+    const url = await database.createDatabase();
+    const name = new URL(url).pathname.slice(1);
+    await administer("CREATE USER app@'%' IDENTIFIED BY 'p'", `GRANT ALL ON ${name}.* TO app@'%'`);
+    server = owned.use(
+      await startServerProcess({
+        MYSQL_URL: url.replace('root@', 'app:p@'),
+        REDIS_URL: queue.url,
+        NATS_URL: log.url,
+        LOG_LEVEL: 'info',
+      }),
+    );
+    rest = restClient(server.url);
+  }, 60_000);
+  afterAll(() => owned.disposeAsync());
+  beforeEach(() => {
+    from = server.output.length;
+  });
+
+  it('goes away and comes back logs either once, and no stack', async () => {
+    await database.kill();
+    areHarmless(await createUntil(503));
+    await untilNotReady('away');
+    for (let round = 0; round < 20; round++) areHarmless(await createUntil(503));
+    await database.start();
+    await untilReady();
+    await createUntil(200);
+    expect(events('database_lost')).toEqual([expect.objectContaining({ level: 'warn', reason: 'away' })]);
+    expect(events('database_back')).toEqual([expect.objectContaining({ level: 'info', seconds: expect.any(Number) })]);
+    expect(lines().filter(({ level }) => level !== 'info')).toHaveLength(1);
+    expect(lines().filter((line) => JSON.stringify(line).includes('    at '))).toEqual([]);
+  }, 60_000);
+
+  it('is read-only answers 503, is not ready, and recovers by itself', async () => {
+    await administer('SET GLOBAL read_only = 1');
+    areHarmless(await createUntil(503));
+    await untilNotReady('read_only');
+    await administer('SET GLOBAL read_only = 0');
+    await untilReady();
+    areHarmless(await createUntil(200));
+    expect(events('database_lost', 'database_back')).toMatchObject([
+      { event: 'database_lost', reason: 'read_only' },
+      { event: 'database_back' },
+    ]);
+  }, 60_000);
+
+  it('has turned read-only does not keep a connection to it', async () => {
+    await createUntil(200);
+    const before = await connections();
+    expect(before).not.toEqual([]);
+    await administer('SET GLOBAL read_only = 1');
+    await createUntil(503);
+    await eventually(async () => expect((await connections()).filter((id) => before.includes(id))).toEqual([]), 20_000);
+    await administer('SET GLOBAL read_only = 0');
+    await untilReady();
+  }, 60_000);
+
+  /** What follows a refusal by the server, and its end. */
+  const refusedUntil = async (allow: string) => {
+    areHarmless(await createUntil(503));
+    await untilNotReady('refused');
+    await administer(allow);
+    await untilReady();
+    areHarmless(await createUntil(200));
+    expect(events('database_lost', 'database_back')).toMatchObject([
+      { event: 'database_lost', reason: 'refused' },
+      { event: 'database_back' },
+    ]);
+  };
+
+  it.each([
+    ['locks its account', "ALTER USER app@'%' ACCOUNT LOCK", "ALTER USER app@'%' ACCOUNT UNLOCK"],
+    [
+      'has another password for its account',
+      "SET PASSWORD FOR app@'%' = PASSWORD('other')",
+      "SET PASSWORD FOR app@'%' = PASSWORD('p')",
+    ],
+  ])(
+    '%s answers 503 and is not ready until that is undone',
+    async (_, refuse, allow) => {
+      await administer(refuse);
+      await cut(await connections());
+      await refusedUntil(allow);
+    },
+    60_000,
+  );
+
+  it('gives its account too few connections answers 503 and is not ready until that is undone', async () => {
+    await administer("ALTER USER app@'%' WITH MAX_USER_CONNECTIONS 1");
+    // somebody else gets the one connection
+    const other = await eventually(async () => {
+      await cut(await connections());
+      return createConnection({ uri: database.url, user: 'app', password: 'p' });
+    });
+    await refusedUntil("ALTER USER app@'%' WITH MAX_USER_CONNECTIONS 0");
+    other.destroy();
+  }, 60_000);
+});

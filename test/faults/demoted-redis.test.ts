@@ -1,0 +1,47 @@
+import { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
+import { createLogger } from '../../services/lib/log.ts';
+import { redisQueue } from '../../services/lib/queue/redis-queue.ts';
+import { eventually } from '../eventually.ts';
+import { redis } from '../servers.ts';
+import { stackAvailable } from '../stack.ts';
+import { steps } from '../steps.ts';
+import { startWorld } from '../world.ts';
+
+describe.runIf(stackAvailable)('a Redis that was made a replica', () => {
+  it('degrades a process that serves on, until it takes writes again', async () => {
+    await using world = await startWorld('servers');
+    await using primary = await redis();
+    const { port } = new URL(primary.url);
+    const admin = new Redis(world.redis!.url);
+    const ready = async () => {
+      const { status, body } = await world.rest.get('/readyz');
+      return [status, body.status, body.checks.queue, body.reasons];
+    };
+    await admin.replicaof('127.0.0.1', port);
+    await eventually(async () => expect(await ready()).toEqual([200, 'degraded', false, { queue: 'read_only' }]));
+    const { sentSession } = steps(world);
+    await sentSession();
+    await admin.replicaof('NO', 'ONE');
+    await eventually(async () => expect(await ready()).toEqual([200, 'ok', true, undefined]));
+    admin.disconnect();
+  }, 60_000);
+
+  it('is logged once as lost and once as back, however many commands it refuses', async () => {
+    await using server = await redis();
+    await using primary = await redis();
+    const events: string[] = [];
+    const write = (line: string) => void events.push(JSON.parse(line).event);
+    const config = { url: server.url, maxRetries: 3, retryDelayMs: 20 };
+    await using queue = await redisQueue(config, createLogger('info', { write }));
+    const admin = new Redis(server.url);
+    const item = { tenant: 't', taskId: 'a', rank: 1, readyAt: 1, createdAt: 1, platform: '', accountId: '' };
+    await admin.replicaof('127.0.0.1', new URL(primary.url).port);
+    for (let round = 0; round < 50; round++) await expect(queue.push([item])).rejects.toThrow();
+    await eventually(() => expect(events).toEqual(['redis_lost']));
+    await admin.replicaof('NO', 'ONE');
+    await eventually(() => queue.push([item]));
+    expect(events).toEqual(['redis_lost', 'redis_back']);
+    admin.disconnect();
+  });
+});
