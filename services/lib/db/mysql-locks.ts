@@ -15,6 +15,8 @@ export class MysqlLocks {
   readonly #options: ConnectionOptions;
   readonly #held = new Set<string>();
   #connection: Connection | undefined;
+  /** Of the connection: whoever still asks on one that is given up would never hear of it from the driver. */
+  #gone = new AbortController();
   #signOfLife: NodeJS.Timeout | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -28,7 +30,8 @@ export class MysqlLocks {
     this.#held.add(key);
     const connection = this.#current();
     try {
-      if ((await ask(connection, 'SELECT GET_LOCK(?, 0) AS answer', key)) === 1) return this.#lock(connection, key);
+      if ((await this.#ask(connection, 'SELECT GET_LOCK(?, 0) AS answer', key)) === 1)
+        return this.#lock(connection, key);
     } catch (error) {
       this.#drop(connection);
       this.#held.delete(key);
@@ -47,7 +50,7 @@ export class MysqlLocks {
       held: async () => {
         if (connection !== this.#connection) return false;
         const sql = 'SELECT IS_USED_LOCK(?) = CONNECTION_ID() AS answer';
-        return ask(connection, sql, key).then(
+        return this.#ask(connection, sql, key).then(
           (answer) => answer === 1,
           () => {
             this.#drop(connection);
@@ -58,7 +61,7 @@ export class MysqlLocks {
       [Symbol.asyncDispose]: async () => {
         // if it cannot be said, the end of the connection frees it
         if (connection === this.#connection)
-          await ask(connection, 'SELECT RELEASE_LOCK(?) AS answer', key).catch(() => this.#drop(connection));
+          await this.#ask(connection, 'SELECT RELEASE_LOCK(?) AS answer', key).catch(() => this.#drop(connection));
         this.#held.delete(key);
       },
     };
@@ -73,6 +76,7 @@ export class MysqlLocks {
     connection.query(`SET SESSION wait_timeout = ${SILENCE_S}`, (error) => error && lost());
     this.#signOfLife = setInterval(() => connection.ping((error) => error && lost()), SIGN_OF_LIFE_MS).unref();
     this.#connection = connection;
+    this.#gone = new AbortController();
     return connection;
   }
 
@@ -82,14 +86,18 @@ export class MysqlLocks {
     if (this.#connection !== connection) return;
     clearInterval(this.#signOfLife);
     this.#connection = undefined;
+    this.#gone.abort();
   }
-}
 
-function ask(connection: Connection, sql: string, key: string): Promise<number> {
-  return new Promise((resolve, reject) => {
+  #ask(connection: Connection, sql: string, key: string): Promise<number> {
+    const { signal } = this.#gone;
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const lost = () => reject(new Error('Connection lost: it was given up'));
+    signal.addEventListener('abort', lost, { once: true });
     connection.query({ sql, values: [key], timeout: ANSWER_MS }, (error, rows) => {
       if (error) reject(error);
       else resolve(Number((rows as { answer: number | null }[])[0]?.answer ?? 0));
     });
-  });
+    return promise.finally(() => signal.removeEventListener('abort', lost));
+  }
 }
