@@ -64,6 +64,12 @@ export function startLoop({ name, everyMs, run, logger }: LoopOptions): Loop {
   };
 }
 
+/** A loop of a leader. */
+export interface LeaderLoop extends Loop {
+  /** Whether this process holds the lock, as far as known. */
+  readonly leads: boolean;
+}
+
 const RECHECK_MS = 5_000;
 /** Wakes come with every commit; those who do not lead must not ask for the lock each time. */
 const ASK_EVERY_MS = 500;
@@ -72,17 +78,17 @@ const ASK_EVERY_MS = 500;
  * A loop that runs in one process of the installation at a time: the one that holds the named lock. The lock is rechecked
  * every 5 s, so two leaders may overlap that long after a lost connection; rounds must bear that.
  */
-export function startLeaderLoop(db: Database, lockName: string, options: LoopOptions): Loop {
+export function startLeaderLoop(db: Database, lockName: string, options: LoopOptions): LeaderLoop {
   let lock: NamedLock | undefined;
   let checkedAt = Number.NEGATIVE_INFINITY;
   const lead = async (): Promise<boolean> => {
-    if (Date.now() - checkedAt < (lock ? RECHECK_MS : ASK_EVERY_MS)) return lock !== undefined;
+    if (performance.now() - checkedAt < (lock ? RECHECK_MS : ASK_EVERY_MS)) return lock !== undefined;
     if (lock && !(await lock.held())) {
       await lock[Symbol.asyncDispose]();
       lock = undefined;
     }
     lock ??= await db.tryLock(lockName);
-    checkedAt = Date.now();
+    checkedAt = performance.now();
     return lock !== undefined;
   };
   const loop = startLoop({
@@ -91,6 +97,9 @@ export function startLeaderLoop(db: Database, lockName: string, options: LoopOpt
   });
   return {
     wake: loop.wake,
+    get leads() {
+      return lock !== undefined;
+    },
     [Symbol.asyncDispose]: async () => {
       await loop[Symbol.asyncDispose]();
       await lock?.[Symbol.asyncDispose]();

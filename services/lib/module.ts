@@ -49,6 +49,8 @@ export type EventHandler = (event: Event) => Promise<void>;
 
 /** A running module. */
 export interface RunningModule extends AsyncDisposable {
+  /** Ends its background loops; its RPCs and handlers serve on. May be called more than once. */
+  [Symbol.asyncDispose](): Promise<void>;
   /** Registers the module's RPCs. */
   routes(router: ConnectRouter): void;
   /** Adds the module's own routes to the HTTP port. */

@@ -3,7 +3,7 @@ import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, Interceptor, Transport } from '@connectrpc/connect';
 import { type Callers, callersOf } from './auth/callers.ts';
 import { type Backends, openBackends } from './backends.ts';
-import { startConsumer } from './bus/consumer.ts';
+import { startBackground } from './background.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { DatabaseHealth } from './db/health.ts';
@@ -21,9 +21,7 @@ import { createLogger, type Logger } from './log.ts';
 import { createMetrics, exposeSql, type Metrics } from './metrics.ts';
 import type { Deps, Directory, Module, RunningModule } from './module.ts';
 import { Outbox } from './outbox/outbox.ts';
-import { createRelay } from './outbox/relay.ts';
 import type { Placement } from './placement.ts';
-import { startRetention } from './retention.ts';
 import { peerTransport } from './rpc/peer-transport.ts';
 import type { WorkGuard } from './server/guard-work.ts';
 import { healthRoutes } from './server/health.ts';
@@ -32,8 +30,10 @@ import { reflectionRoutes } from './server/reflection.ts';
 import { listenRpc } from './server/rpc-server.ts';
 import { WorkLimit } from './server/work-limit.ts';
 
-/** Requests under way at the stop have this long; then they are cut. */
+/** Requests under way at the stop, and events behind them, have this long; then they are cut. */
 const GRACE_MS = 8_000;
+/** Events have this long, however long the requests took. */
+const DRAIN_AT_LEAST_MS = 1_000;
 
 /** What tests put in place of the real thing. */
 export interface Overrides {
@@ -74,14 +74,21 @@ export async function startProcess(
     const peers = connectPeers(deps, remote, stack);
     const started = await startModules(deps, modules, peers, stack);
     const { directory, running } = started;
-    startBackground(deps, modules, running, stack);
+    const background = stack.use(startBackground(deps, modules, running));
     const { services } = started;
     const { ownPagesOnly } = callers;
     const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps, services) : undefined;
     const ports = await listen(deps, { ...started, ownPagesOnly, work, databaseHealth }, stop.signal);
     stack.defer(async () => {
       stop.abort();
-      await Promise.all(ports.map((port) => port.close(GRACE_MS)));
+      const began = performance.now();
+      // the modules' loops end with them; their handlers go on for the consumers
+      await Promise.all([
+        ...ports.map((port) => port.close(GRACE_MS)),
+        ...running.map((module) => module[Symbol.asyncDispose]()),
+      ]);
+      const left = Math.max(GRACE_MS - (performance.now() - began), DRAIN_AT_LEAST_MS);
+      await background.drain(AbortSignal.timeout(Math.round(left)));
     });
     const [http, rpc] = ports;
     const closing = stack.move();
@@ -169,24 +176,6 @@ async function startModules(
   };
   const services = [...modules.flatMap((module) => module.provides), ...passedOn];
   return { directory, running, routes, interceptors, services, hopSecret };
-}
-
-function startBackground(
-  deps: Deps,
-  modules: readonly Module[],
-  running: readonly RunningModule[],
-  stack: AsyncDisposableStack,
-): void {
-  running.forEach((module, index) => {
-    const name = modules[index]?.name;
-    if (module.consumes && name) stack.use(startConsumer({ ...deps, name, handlers: module.consumes }));
-    module.begin?.();
-  });
-  if (!modules.some(({ migrations }) => migrations)) return; // stores nothing, emits nothing
-  stack.use(startRetention({ ...deps, everyMs: deps.config.cleanupIntervalSeconds * 1_000 }));
-  const relay = createRelay(deps);
-  relay.begin();
-  stack.use(relay);
 }
 
 /** What bounds the requests from outside, on both ports together: one process is one event loop. */

@@ -8,6 +8,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly url: string;
   /** Ends it as a power cut would. */
   kill(): Promise<void>;
+  /** Ends it as a supervisor does, with SIGTERM; throws when it does not end well. */
+  stop(): Promise<void>;
   /** Starts it again, and returns when it is ready. */
   start(): Promise<void>;
   /** What it wrote. */
@@ -58,6 +60,10 @@ export async function startServerProcess(env: Record<string, string>, where: Whe
     url,
     start,
     kill: () => end('SIGKILL'),
+    async stop() {
+      await end('SIGTERM');
+      if (child?.exitCode !== 0) throw new Error(`the server ended with ${child?.exitCode}: ${output}`);
+    },
     get output() {
       return output;
     },

@@ -28,6 +28,14 @@ export interface Handled {
   complete: boolean;
 }
 
+/** What ends a batch early. */
+export interface StopSignals {
+  /** No further event is begun. */
+  readonly signal: AbortSignal;
+  /** An event that fails is neither tried again nor parked: it has to come again. */
+  readonly giveUp: AbortSignal;
+}
+
 /**
  * Handles a batch: one session's events in order, sessions side by side. An event that fails for good is parked and what
  * follows in its session behind it; the other sessions go on. Repeats are dropped.
@@ -36,26 +44,26 @@ export async function handleBatch(
   deps: BatchDeps,
   batch: readonly LoggedEvent[],
   known: Known,
-  signal: AbortSignal,
+  { signal, giveUp }: StopSignals,
 ): Promise<Handled> {
   const result: Handled = { handled: new Map(), parked: [], complete: true };
   const waiting = new Set([...known.parked.keys()].map((key) => key.slice(0, key.lastIndexOf(' '))));
   await inLanes(groupBy(batch, sessionKey), LANES, (events) =>
-    handleSession(deps, { events, known, waiting, result, signal }),
+    handleSession(deps, { events, known, waiting, result, signal, giveUp }),
   );
   return result;
 }
 
-interface SessionPart {
+interface SessionPart extends StopSignals {
   readonly events: readonly LoggedEvent[];
   readonly known: Known;
   /** Sessions with something parked, by `sessionKey`. */
   readonly waiting: Set<string>;
   readonly result: Handled;
-  readonly signal: AbortSignal;
 }
 
-async function handleSession(deps: BatchDeps, { events, known, waiting, result, signal }: SessionPart): Promise<void> {
+async function handleSession(deps: BatchDeps, part: SessionPart): Promise<void> {
+  const { events, known, waiting, result, signal, giveUp } = part;
   const count = (outcome: string) => deps.metrics.consumed.inc({ consumer: deps.name, outcome });
   const park = (event: LoggedEvent, attempts: number, error: string | null) => {
     waiting.add(sessionKey(event));
@@ -74,9 +82,12 @@ async function handleSession(deps: BatchDeps, { events, known, waiting, result, 
     else if (waiting.has(sessionKey(event))) park(event, 0, null);
     else {
       if (seen > 0 && event.sourceSeq > seen + 1) reportGap(deps, event, seen);
-      const delivery = await deps.deliverer.deliver(event, QUICK_TRIES, signal);
-      if (delivery.outcome === 'stopped') result.complete = false;
-      else if (delivery.outcome === 'failed') {
+      const delivery = await deps.deliverer.deliver(event, QUICK_TRIES, giveUp);
+      if (delivery.outcome === 'stopped') {
+        result.complete = false;
+        return; // what follows in the session has to come behind it
+      }
+      if (delivery.outcome === 'failed') {
         reportParked(deps, event, delivery.error);
         park(event, delivery.tries, errorText(delivery.error));
       } else {

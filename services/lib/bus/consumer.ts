@@ -23,11 +23,24 @@ export interface ConsumerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Aborts when the process begins to stop: services may be gone, so an event that fails then is left for the next start. */
+  readonly stopping?: AbortSignal;
+}
+
+/** A running consumer; disposing it waits for the handlers that run. */
+export interface Consumer extends AsyncDisposable {
+  /**
+   * Waits until it has handled what the log holds now. Returns early when another process leads, when an event or the log
+   * fails, and at the signal.
+   */
+  drain(signal: AbortSignal): Promise<void>;
 }
 
 const BEFORE_LEADING_MS = 1_000;
 /** How long a round waits for a batch; between rounds the lock is checked and parked events are tried. */
 const ROUND_MS = 500;
+/** How often a stop looks how far it has come. */
+const DRAIN_CHECK_MS = 10;
 /** Between two batches: under load one commit then covers many events. Whoever waits for an answer waits for no consumer. */
 const PACE_MS = 50;
 const FIRST_PAUSE_MS = 200;
@@ -35,10 +48,9 @@ const LONGEST_PAUSE_MS = 5_000;
 
 /**
  * Runs the handlers on the log's events: every event at least once, one session's in order, in one process of the
- * installation at a time. What has been handled is saved per batch, so a crash repeats at most a batch. Disposing it waits
- * for the handlers that run.
+ * installation at a time. What has been handled is saved per batch, so a crash repeats at most a batch.
  */
-export function startConsumer(options: ConsumerOptions): AsyncDisposable {
+export function startConsumer(options: ConsumerOptions): Consumer {
   const rounds = new ConsumerRounds(options);
   const loop = startLeaderLoop(options.db, `consumer:${options.name}`, {
     name: `consumer ${options.name}`,
@@ -47,6 +59,11 @@ export function startConsumer(options: ConsumerOptions): AsyncDisposable {
     run: (signal) => rounds.run(signal),
   });
   return {
+    async drain(signal) {
+      const { last } = await options.log.bounds();
+      const isBehind = () => loop.leads && !rounds.failing && !rounds.reached(last);
+      while (!signal.aborted && isBehind()) await pause(DRAIN_CHECK_MS, signal);
+    },
     [Symbol.asyncDispose]: async () => {
       await loop[Symbol.asyncDispose]();
       await rounds.close();
@@ -60,8 +77,10 @@ class ConsumerRounds {
   readonly #deliverer: Deliverer;
   #reading: { tail: TailReader; at: Offset } | undefined;
   #failures = 0;
-  #replayedAt = 0;
-  #handledAt = 0;
+  #giveUp: AbortSignal | undefined;
+  /** By performance.now(). */
+  #replayedAt = Number.NEGATIVE_INFINITY;
+  #handledAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
@@ -69,16 +88,26 @@ class ConsumerRounds {
     this.#deliverer = new Deliverer(options.name, options.handlers);
   }
 
+  /** Whether its last round failed. */
+  get failing(): boolean {
+    return this.#failures > 0;
+  }
+
+  /** Whether it has handled the log up to this position. */
+  reached(position: bigint): boolean {
+    return this.#reading !== undefined && this.#reading.at.position >= position;
+  }
+
   /** Tries what is parked and due, then handles the next batch, if one comes soon. */
   async run(signal: AbortSignal): Promise<boolean> {
     try {
       await this.#replay(signal);
       this.#reading ??= await this.#open();
-      await pause(this.#handledAt + PACE_MS - Date.now(), signal);
+      await pause(this.#handledAt + PACE_MS - performance.now(), signal);
       const batch = await this.#reading.tail.next(ROUND_MS, signal);
       if (batch) {
         await this.#handle(this.#reading.at, batch, signal);
-        this.#handledAt = Date.now();
+        this.#handledAt = performance.now();
       }
       this.#failures = 0;
       return true;
@@ -97,9 +126,9 @@ class ConsumerRounds {
   }
 
   async #replay(signal: AbortSignal): Promise<void> {
-    if (Date.now() - this.#replayedAt < ROUND_MS) return;
+    if (performance.now() - this.#replayedAt < ROUND_MS) return;
     await replayDue({ ...this.#options, store: this.#store, deliverer: this.#deliverer }, signal);
-    this.#replayedAt = Date.now();
+    this.#replayedAt = performance.now();
   }
 
   /** Goes on where the consumer was, or from the log's beginning when the log is another one or has gone on without it. */
@@ -120,15 +149,18 @@ class ConsumerRounds {
   }
 
   async #handle(at: Offset, batch: readonly LoggedEvent[], signal: AbortSignal): Promise<void> {
-    const { name, clock } = this.#options;
+    const { name, clock, stopping } = this.#options;
     const known = await this.#store.known(batch);
     // a batch that waited while another process led is not handled any more
     if (known.at?.incarnation !== at.incarnation || known.at.position !== at.position) throw this.#elsewhere();
     const deps = { ...this.#options, deliverer: this.#deliverer, retryAt: () => parkedUntil(clock, 1) };
-    const { handled, parked, complete } = await handleBatch(deps, batch, known, signal);
+    this.#giveUp ??= stopping ? AbortSignal.any([signal, stopping]) : signal;
+    const signals = { signal, giveUp: this.#giveUp };
+    const { handled, parked, complete } = await handleBatch(deps, batch, known, signals);
     const to = complete ? (batch.at(-1)?.position ?? at.position) : at.position;
     await failpoint(`consumer.before-ack:${name}`);
     if (!(await this.#store.save({ from: at, to, handled, parked }))) throw this.#elsewhere();
+    if (!complete && !signal.aborted) throw new Error(`${name} leaves an event that failed for the next start`);
     if (this.#reading) this.#reading.at = { ...at, position: to };
   }
 

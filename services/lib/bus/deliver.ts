@@ -28,7 +28,7 @@ export class Deliverer {
 
   /**
    * Runs the event's handler, if there is one, in the system's context of its tenant, with the event's id as the request's.
-   * Tries at most `tries` times, with short pauses.
+   * Tries at most `tries` times, with short pauses; what fails when the signal is aborted is `stopped`, not `failed`.
    */
   async deliver(record: LogRecord, tries: number, signal: AbortSignal): Promise<Delivery> {
     const handler = this.#handlers.get(record.type);
@@ -38,6 +38,7 @@ export class Deliverer {
         await this.#run(handler, record);
         break;
       } catch (error) {
+        if (signal.aborted) return { outcome: 'stopped' };
         if (count >= tries) return { outcome: 'failed', tries: count, error };
       }
       await pause(backoff(count, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), signal);

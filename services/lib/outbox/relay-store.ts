@@ -177,6 +177,16 @@ export class RelayStore {
       .execute();
   }
 
+  /** The position of the last row; 0 without one. */
+  async lastPosition(): Promise<number> {
+    const row = await this.#db
+      .of<RelayTables>()
+      .selectFrom('outbox')
+      .select((eb) => eb.fn.max('position').as('last'))
+      .executeTakeFirst();
+    return Number(row?.last ?? 0);
+  }
+
   /** How many rows wait, and for how many milliseconds the oldest has. */
   async backlog(): Promise<{ depth: number; oldestMs: number }> {
     const tables = this.#db.of<RelayTables>();

@@ -11,7 +11,7 @@ import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Logger } from '../log.ts';
-import { type Loop, startLeaderLoop } from '../loop.ts';
+import { type LeaderLoop, startLeaderLoop } from '../loop.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Outbox, OutboxRow } from './outbox.ts';
 import { type Outcome, RelayStore } from './relay-store.ts';
@@ -22,6 +22,8 @@ const POLL_MS = 500;
 const LEADS_MS = 3 * POLL_MS;
 /** Between the beginnings of two rounds: under load one mark then covers many events. The first after a silence goes at once. */
 const PACE_MS = 10;
+/** How often a stop looks how far it has come. */
+const DRAIN_CHECK_MS = 10;
 const MEASURE_MS = 2_000;
 /** So often the log must be shorter than what is remembered of it before it is thrown away. */
 const LOOKS = 2;
@@ -46,6 +48,11 @@ export interface Relay extends AsyncDisposable {
   begin(): void;
   /** Has it look for rows now. */
   wake(): void;
+  /**
+   * Waits until everything that is in the outbox now is published, except what the log refuses. Returns early when another
+   * process leads, when the log or the database fails, and at the signal.
+   */
+  drain(signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -58,7 +65,7 @@ export interface Relay extends AsyncDisposable {
  */
 export function createRelay(options: RelayOptions): Relay {
   const round = new RelayRound(options);
-  let loop: Loop | undefined;
+  let loop: LeaderLoop | undefined;
   let hooks: Disposable[] | undefined;
   const wake = () => loop?.wake();
   const committed = () => (round.leads ? wake() : options.log.ring());
@@ -72,6 +79,13 @@ export function createRelay(options: RelayOptions): Relay {
         run: (signal) => round.run(signal),
       });
       hooks ??= [options.outbox.onCommit(committed), options.log.onRing(() => round.leads && wake())];
+    },
+    async drain(signal) {
+      const last = await round.lastPosition();
+      while (!signal.aborted && loop?.leads && !round.failing && (await round.waits(last))) {
+        wake();
+        await pause(DRAIN_CHECK_MS, signal);
+      }
     },
     async [Symbol.asyncDispose]() {
       for (const hook of hooks ?? []) hook[Symbol.dispose]();
@@ -88,7 +102,7 @@ class RelayRound {
   #reached = 0n;
   #failures = 0;
   #ranAt = Number.NEGATIVE_INFINITY;
-  #measuredAt = 0;
+  #measuredAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -98,6 +112,22 @@ class RelayRound {
   /** Whether it is this process that publishes, as far as known. */
   get leads(): boolean {
     return performance.now() - this.#ranAt < LEADS_MS;
+  }
+
+  /** Whether its last round failed. */
+  get failing(): boolean {
+    return this.#failures > 0;
+  }
+
+  /** The position of the last row of the outbox. */
+  lastPosition(): Promise<number> {
+    return this.#store.lastPosition();
+  }
+
+  /** Whether a row up to this position waits to be published. */
+  async waits(last: number): Promise<boolean> {
+    const [oldest] = await this.#store.waiting(1);
+    return oldest !== undefined && oldest.position <= last;
   }
 
   /** Publishes a batch. True when there may be more. */
@@ -212,8 +242,8 @@ class RelayRound {
   }
 
   async #measure(): Promise<void> {
-    if (Date.now() - this.#measuredAt < MEASURE_MS) return;
-    this.#measuredAt = Date.now();
+    if (performance.now() - this.#measuredAt < MEASURE_MS) return;
+    this.#measuredAt = performance.now();
     const { depth, oldestMs } = await this.#store.backlog();
     this.#options.metrics.outboxDepth.set(depth);
     this.#options.metrics.outboxAgeSeconds.set(oldestMs / 1_000);

@@ -71,7 +71,7 @@ class OpenConnections implements Connections {
     if (connection) connection.stop = stop;
   }
 
-  begin(socket: Socket, request: { once(event: 'close', listener: () => void): unknown }): void {
+  begin(socket: Socket, request: { once(name: 'close', listener: () => void): unknown }): void {
     const connection = this.#open.get(socket);
     if (!connection) return;
     connection.used = true;

@@ -1,0 +1,60 @@
+import { type Consumer, startConsumer } from './bus/consumer.ts';
+import type { Deps, Module, RunningModule } from './module.ts';
+import { createRelay, type Relay } from './outbox/relay.ts';
+import { startRetention } from './retention.ts';
+
+/** Events of a change have consequences, which have events: no such chain has more links. */
+const MAX_LINKS = 5;
+
+/** What a process does beside answering calls: relay, consumers, retention, and the loops of its modules. */
+export interface Background extends AsyncDisposable {
+  /**
+   * Brings what is stored to its end, as far as this process leads: the outbox is published, and the consumers handle the
+   * log, with what follows from it. For a stop, behind the last request; what fails is left for the next start.
+   */
+  drain(signal: AbortSignal): Promise<void>;
+}
+
+/** Starts it. */
+export function startBackground(deps: Deps, modules: readonly Module[], running: readonly RunningModule[]): Background {
+  const stack = new AsyncDisposableStack();
+  const consumers: Consumer[] = [];
+  running.forEach((module, index) => {
+    const name = modules[index]?.name;
+    if (module.consumes && name) consumers.push(stack.use(startConsumer({ ...deps, name, handlers: module.consumes })));
+    module.begin?.();
+  });
+  let relay: Relay | undefined;
+  if (modules.some(({ migrations }) => migrations)) {
+    stack.use(startRetention({ ...deps, everyMs: deps.config.cleanupIntervalSeconds * 1_000 }));
+    relay = stack.use(createRelay(deps));
+    relay.begin();
+  }
+  return {
+    drain: (signal) => drain(deps, relay, consumers, signal),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function drain(
+  { outbox, logger }: Deps,
+  relay: Relay | undefined,
+  consumers: readonly Consumer[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  const drained = async () => {
+    for (let link = 0; link < MAX_LINKS && !signal.aborted; link++) {
+      let emitted = false;
+      using _hook = outbox.onCommit(() => {
+        emitted = true;
+      });
+      await relay?.drain(signal);
+      await Promise.all(consumers.map((consumer) => consumer.drain(signal)));
+      if (!emitted) return;
+    }
+  };
+  const failed = (err: unknown) => logger.info({ event: 'not_drained', err }, 'the next start handles what is left');
+  await Promise.race([drained().catch(failed), ended]);
+}
