@@ -65,13 +65,15 @@ export interface MariadbSize {
   readonly redoLog: string;
   /** For building indexes. */
   readonly sortBuffer: string;
+  /** Whether it writes a binary log; none unless given. */
+  readonly binlog?: boolean;
 }
 
-const SMALL: MariadbSize = { bufferPool: '64M', redoLog: '32M', sortBuffer: '1M' };
+export const SMALL_MARIADB: MariadbSize = { bufferPool: '64M', redoLog: '32M', sortBuffer: '1M' };
 
 /** MariaDB; root needs no password. Its default character set is latin1, which nothing of ours may depend on. */
 export async function mariadb(
-  { bufferPool, redoLog, sortBuffer }: MariadbSize = SMALL,
+  { bufferPool, redoLog, sortBuffer, binlog = false }: MariadbSize = SMALL_MARIADB,
   env?: Program['env'],
 ): Promise<MariadbServer> {
   // mariadbd refuses to run as root without being told whom to become
@@ -88,7 +90,7 @@ export async function mariadb(
       `--port=${port}`,
       '--bind-address=127.0.0.1',
       '--skip-name-resolve',
-      '--skip-log-bin',
+      binlog ? '--log-bin' : '--skip-log-bin',
       '--performance-schema=OFF',
       '--character-set-server=latin1',
       '--max-connections=500',

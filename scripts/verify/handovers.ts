@@ -4,7 +4,13 @@ import { pendingSteps } from './pending.ts';
 interface Tables {
   sessions: { tenant: string; session_id: string; control: string; owner_epoch: number };
   handovers: { tenant: string; session_id: string; state: string };
-  audit_entries: { tenant: string; session_id: string; owner_epoch: number };
+  audit_entries: { tenant: string; session_id: string; owner_epoch: number; action: string };
+}
+
+/** Whether the session jumped over this epoch when it passed its fence: the database had lost the change. */
+function wasLost(epoch: number, entries: readonly Tables['audit_entries'][]): boolean {
+  const [next] = entries.filter((row) => row.owner_epoch > epoch).sort((a, b) => a.owner_epoch - b.owner_epoch);
+  return next?.action === 'pass_fence';
 }
 
 const lastingUnder = (control: string | undefined) =>
@@ -37,9 +43,10 @@ export const handoverChecks: Check[] = [
       (r) => `${r.tenant} ${r.session_id}`,
     );
     return sessions.flatMap(({ tenant, session_id, owner_epoch }) => {
-      const epochs = new Set((audited.get(`${tenant} ${session_id}`) ?? []).map((row) => row.owner_epoch));
+      const entries = audited.get(`${tenant} ${session_id}`) ?? [];
+      const epochs = new Set(entries.map((row) => row.owner_epoch));
       const missing = Array.from({ length: owner_epoch - 1 }, (_, index) => index + 2).filter(
-        (epoch) => !epochs.has(epoch),
+        (epoch) => !epochs.has(epoch) && !wasLost(epoch, entries),
       );
       if (missing.length === 0) return [];
       const told = new Set((pending.get(`${tenant} ${session_id}`) ?? []).map(({ epoch }) => epoch));

@@ -9,6 +9,9 @@ import { isOpen, type SessionRecord } from './domain/session.ts';
 import { isPaused } from './domain/slot.ts';
 import type { SessionStore } from './store/session-store.ts';
 
+/** Brings a session above an epoch that only its fence has, and returns it; undefined when it has that epoch already. */
+export type PassFence = (sessionId: string, fenceEpoch: number) => Promise<SessionRecord | undefined>;
+
 /**
  * Tells the services that act for the bot who may speak. No answer that reports a control leaves before they have
  * confirmed an epoch that is at least as new; otherwise it is SERVICE_UNAVAILABLE and a repeat is harmless.
@@ -17,11 +20,13 @@ export class Fences {
   readonly #tasks: Client<typeof TaskService>;
   readonly #sessions: SessionStore;
   readonly #logger: Logger;
+  readonly #pass: PassFence;
 
-  constructor(tasks: Client<typeof TaskService>, sessions: SessionStore, logger: Logger) {
+  constructor(tasks: Client<typeof TaskService>, sessions: SessionStore, logger: Logger, pass: PassFence) {
     this.#tasks = tasks;
     this.#sessions = sessions;
     this.#logger = logger;
+    this.#pass = pass;
   }
 
   /** Raises the fences of those sessions whose epoch is not known to be confirmed. */
@@ -33,6 +38,10 @@ export class Fences {
   /** Raises the fence in any case, and returns what is already out. */
   async raise(session: SessionRecord): Promise<PossiblySent[]> {
     const answer = await this.#call(session);
+    // either another command has changed the session since it was read, or the database lost what the fence was told of
+    const isBelow = answer.ownerEpoch > session.ownerEpoch;
+    const passed = isBelow ? await this.#pass(session.sessionId, answer.ownerEpoch) : undefined;
+    if (passed) return this.raise(passed);
     if (session.fencedEpoch < session.ownerEpoch)
       await this.#sessions.confirmEpoch(currentTenant(), session.sessionId, session.ownerEpoch);
     return answer.possiblySent;

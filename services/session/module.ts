@@ -4,10 +4,12 @@ import { SessionService } from '../../gen/autosession/session/v1/session_service
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import type { Deps, Directory, Module } from '../lib/module.ts';
 import { Recently } from '../lib/recently.ts';
+import { changeSession } from './commit.ts';
 import { startDeadlines } from './deadlines.ts';
 import { idleAfterMs, type SessionDeps } from './deps.ts';
+import { decide } from './domain/change.ts';
 import { onTaskChanged } from './events.ts';
-import { Fences } from './fences.ts';
+import { Fences, type PassFence } from './fences.ts';
 import { Parties } from './parties.ts';
 import { startRetention } from './retention.ts';
 import { sessionRoutes } from './rpc/routes.ts';
@@ -21,8 +23,17 @@ export function sessionDeps(deps: Deps, directory: Directory): SessionDeps {
   const messages = directory.client(MessageService);
   const sessions = new SessionStore(deps.db, deps.outbox, idleAfterMs(deps));
   const parties = new Parties(new DirectoryStore(deps.db), deps);
-  const fences = new Fences(tasks, sessions, deps.logger);
-  return { ...deps, sessions, parties, fences, tasks, messages, succeeded: new Recently<true>() };
+  const passFence: PassFence = async (sessionId, fenceEpoch) => {
+    let isBelow = false;
+    const session = await changeSession(own, sessionId, (current, by) => {
+      isBelow = current.ownerEpoch < fenceEpoch;
+      return isBelow ? decide(current, 'pass_fence', { fenceEpoch }, by) : undefined;
+    });
+    return isBelow ? session : undefined;
+  };
+  const fences = new Fences(tasks, sessions, deps.logger, passFence);
+  const own: SessionDeps = { ...deps, sessions, parties, fences, tasks, messages, succeeded: new Recently<true>() };
+  return own;
 }
 
 /** The sessions, the directory of accounts and shops, and the only decision on who may speak. */

@@ -7,7 +7,7 @@ import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
 import { arm } from '../../services/lib/failpoints.ts';
 import { eventually } from '../eventually.ts';
 import { startHolder } from '../lock-holder.ts';
-import { type MariadbServer, mariadb } from '../servers.ts';
+import { type MariadbServer, mariadb, SMALL_MARIADB } from '../servers.ts';
 import { createDatabase, stackAvailable } from '../stack.ts';
 import { type DatabaseFixture, databaseConformance } from './database.ts';
 import { migrationConformance } from './migrations.ts';
@@ -123,6 +123,39 @@ describe.runIf(stackAvailable)('with a server', () => {
     test('a column that merges names', async () => {
       const statement = 'CREATE TABLE t (name VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci)';
       expect(await refusal(statement)).toMatch(/column t\.name is utf8mb4_general_ci/);
+    });
+  });
+
+  describe('the probe on a MariaDB that may lose what it answered', () => {
+    let server: MariadbServer;
+    beforeAll(async () => {
+      server = await mariadb();
+      return () => server[Symbol.asyncDispose]();
+    });
+    const refusal = async (...settings: string[]) => {
+      await using db = opened(await server.createDatabase());
+      for (const setting of settings) await rowsOf(db, `SET GLOBAL ${setting}`);
+      return await probeDatabase(db).catch((error: Error) => error.message);
+    };
+
+    test.each(['0', '2'])('refuses innodb_flush_log_at_trx_commit = %s, and says what to set', async (value) => {
+      const message = await refusal(`innodb_flush_log_at_trx_commit = ${value}`);
+      expect(message).toMatch(new RegExp(`innodb_flush_log_at_trx_commit is ${value}: .*set it to 1`));
+    });
+
+    test('takes it with 1, and asks nothing of sync_binlog without a binary log', async () => {
+      expect(await refusal('innodb_flush_log_at_trx_commit = 1', 'sync_binlog = 0')).toBeUndefined();
+    });
+
+    test('refuses a binary log that is not synced, and takes one that is', async () => {
+      await using logging = await mariadb({ ...SMALL_MARIADB, binlog: true });
+      await using db = opened(await logging.createDatabase());
+      const probed = async (value: number) => {
+        await rowsOf(db, `SET GLOBAL sync_binlog = ${value}`);
+        return await probeDatabase(db).catch((error: Error) => error.message);
+      };
+      expect(await probed(0)).toMatch(/sync_binlog is 0: .*set it to 1/);
+      expect(await probed(1)).toBeUndefined();
     });
   });
 

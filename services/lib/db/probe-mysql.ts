@@ -19,14 +19,33 @@ export async function probeMysqlServer(db: Database): Promise<void> {
   if (!session.get('sql_mode')?.includes('STRICT_TRANS_TABLES'))
     throw broken('sql_mode is not strict: values would be cut silently');
   if (session.get('autocommit') !== 'ON') throw broken('autocommit is off: single statements would not be committed');
+  probeDurability(session);
   await probeTables(db);
+}
+
+/** What would let an answered commit be lost when the server or its machine dies. */
+function probeDurability(session: ReadonlyMap<string, string>): void {
+  const redo = session.get('innodb_flush_log_at_trx_commit');
+  if (redo !== '1')
+    throw broken(
+      `innodb_flush_log_at_trx_commit is ${redo}: commits that were answered would be lost in a crash; set it to 1`,
+    );
+  const [binlog, sync] = [session.get('log_bin'), session.get('sync_binlog')];
+  if (binlog === 'ON' && sync !== '1')
+    throw broken(
+      `there is a binary log, and sync_binlog is ${sync}: commits that were answered would be lost in a crash; set it to 1`,
+    );
+  const method = session.get('innodb_flush_method') ?? '';
+  if (/^(nosync|littlesync)$/i.test(method))
+    throw broken(`innodb_flush_method is ${method}: nothing would be on disk for certain; use O_DIRECT or fsync`);
 }
 
 async function readSession(db: Database): Promise<Map<string, string>> {
   const rows = await ask<{ Variable_name: string; Value: string }>(
     db,
     sql`SHOW SESSION VARIABLES WHERE Variable_name IN ('version', 'transaction_isolation', 'tx_isolation', 'time_zone',
-      'character_set_client', 'sql_mode', 'autocommit')`,
+      'character_set_client', 'sql_mode', 'autocommit', 'innodb_flush_log_at_trx_commit', 'log_bin', 'sync_binlog',
+      'innodb_flush_method')`,
   );
   return new Map(rows.map((row) => [row.Variable_name, row.Value]));
 }

@@ -15,6 +15,8 @@ export interface CommandInputs {
   attendant_silent: object;
   release: { readonly agentId: string; readonly reason: string };
   identify: { readonly accountKey: string; readonly accountId: string };
+  /** `fenceEpoch`: that of the fence, which is above the session's. */
+  pass_fence: { readonly fenceEpoch: number };
   complete: { readonly reason: string };
   cancel: { readonly reason: string };
   /** `limitMinutes`: the limit that it ran into, its own unless a request named another. */
@@ -75,6 +77,7 @@ const effects: Effects = {
     lastActivity: now,
   }),
   identify: (_, { accountKey, accountId }) => ({ accountKey, accountId }),
+  pass_fence: () => ({}),
   complete: (_, { reason }, now) => ({ finishedAt: now, closeReason: reason }),
   cancel: (_, { reason }, now) => ({ finishedAt: now, closeReason: reason, createHash: '', takenHash: '' }),
   time_out: (session, { limitMinutes }, now) => ({
@@ -107,7 +110,8 @@ export function decide<K extends ChangingCommand>(
   const row = findTransition(command as Command, cellOf(before));
   if (!row) throw invalidStatus(before, command as Command);
   const cell = row.to === 'same' ? cells[cellOf(before)] : cells[row.to];
-  const ownerEpoch = before.ownerEpoch + (row.raisesEpoch ? 1 : 0);
+  const { fenceEpoch = 0 } = input as Partial<CommandInputs['pass_fence']>;
+  const ownerEpoch = Math.max(before.ownerEpoch, fenceEpoch) + (row.raisesEpoch ? 1 : 0);
   const moved: SessionRecord = {
     ...before,
     ...effects[command](before, input, by.now),
@@ -148,6 +152,7 @@ const fixedReasons: Partial<Record<ChangingCommand, string>> = {
   attend_externally: 'human_intervention',
   attendant_silent: 'attendant_silent',
   identify: 'account_found',
+  pass_fence: 'fence_ahead',
   time_out: 'inactive',
   expire: 'expired',
 };

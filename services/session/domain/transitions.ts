@@ -46,6 +46,7 @@ export type Command =
   | 'attendant_silent'
   | 'release'
   | 'identify'
+  | 'pass_fence'
   | 'complete'
   | 'cancel'
   | 'time_out'
@@ -98,6 +99,13 @@ export const transitions: readonly Transition[] = [
   { command: 'attendant_silent', from: ['attended_externally'], to: 'waiting', ...withdrawing, by: 'system' },
   { command: 'release', from: human, to: 'active', ...withdrawing, by: 'caller' },
   { command: 'identify', from: open, to: 'same', ...quiet, by: 'system' },
+  {
+    command: 'pass_fence',
+    from: [...open, ...closed, 'archived'],
+    to: 'same',
+    ...keepingTasks,
+    by: 'system',
+  },
   { command: 'complete', from: open, to: 'completed', ...withdrawing, by: 'caller' },
   { command: 'cancel', from: open, to: 'cancelled', ...withdrawing, by: 'caller' },
   { command: 'time_out', from: open, to: 'timeout', ...withdrawing, by: 'system' },

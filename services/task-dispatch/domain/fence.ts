@@ -52,7 +52,7 @@ export function raised(fence: Fence, word: Word, now: number): Fence | undefined
     ownerEpoch: word.ownerEpoch,
     status: word.status,
     paused: word.paused,
-    tasksFromEpoch: Math.max(fence.tasksFromEpoch, word.tasksFromEpoch),
+    tasksFromEpoch: word.tasksFromEpoch,
     updatedAt: now,
   };
 }
