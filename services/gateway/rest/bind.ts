@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { create, type DescField, type DescMessage, type JsonObject, type Message } from '@bufbuild/protobuf';
+import { headerText } from '../../lib/text/header-text.ts';
 import { assign, type Convert, converterOf, invalid, type Place } from './convert.ts';
 import type { Route } from './routes.ts';
 
@@ -91,12 +92,16 @@ function boundValue(binding: Binding, parts: RequestParts, timezone: string): un
 function given({ field, hasBody, alias }: Binding, { path, query, body, headers }: RequestParts) {
   const own = hasBody ? body : query;
   const sources = [
-    { raw: alias.header ? headers[alias.header] : undefined, text: true },
+    { raw: headerValue(alias.header && headers[alias.header]), text: true },
     { raw: entry(path, field.name), text: true },
     { raw: entry(own, field.name), text: !hasBody },
     { raw: alias.name ? entry(own, alias.name) : undefined, text: !hasBody },
   ];
   return sources.filter(({ raw, text }) => raw !== undefined && raw !== null && !(text && raw === ''));
+}
+
+function headerValue(value: string | string[] | undefined): unknown {
+  return typeof value === 'string' ? headerText(value) : value;
 }
 
 function entry(from: Readonly<Record<string, unknown>>, name: string): unknown {

@@ -6,7 +6,9 @@ import { requireScope } from '../auth/scopes.ts';
 import { inRequest, type RequestContext } from '../context.ts';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import type { Ids } from '../ids.ts';
+import { headerText } from '../text/header-text.ts';
 import { presentable } from './observe.ts';
+import { isTrimmed, NOT_TRIMMED } from './validate.ts';
 
 /** Who a caller is. */
 export interface Identity {
@@ -135,12 +137,14 @@ export function isOurs(given: string | null | undefined, secret: string): boolea
 }
 
 function idempotencyKey(header: Headers, message: object | undefined): string | undefined {
-  const fromHeader = header.get('idempotency-key') ?? '';
+  const fromHeader = headerText(header.get('idempotency-key') ?? '');
   const fromField = (message as { idempotencyKey?: string } | undefined)?.idempotencyKey ?? '';
   if (fromHeader && fromField && fromHeader !== fromField)
     throw refuse(ErrorReason.INVALID_ARGUMENT, 'the header and the field idempotency_key differ', {
       field: 'idempotency_key',
     });
+  if (fromHeader && !isTrimmed(fromHeader))
+    throw refuse(ErrorReason.INVALID_ARGUMENT, `Idempotency-Key ${NOT_TRIMMED}`, { field: 'idempotency_key' });
   if (fromHeader.length > 100)
     throw refuse(ErrorReason.INVALID_ARGUMENT, 'Idempotency-Key is longer than 100 characters', {
       field: 'idempotency_key',

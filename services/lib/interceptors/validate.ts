@@ -60,10 +60,21 @@ export function violationError(violations: readonly Violation[]) {
   });
 }
 
+/** The pattern of the protos for what is compared in SQL, where MariaDB ignores blanks at the end. */
+const TRIMMED = /^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u;
+
+/** What is wrong with a text that does not keep to it. */
+export const NOT_TRIMMED = 'must not begin or end with white space, and must not hold control characters';
+
+/** Whether an identifier, a name or a key has no blanks at its edges and no control characters; false for an empty one. */
+export function isTrimmed(text: string): boolean {
+  return TRIMMED.test(text);
+}
+
 /** What is wrong, in words; every pattern in the protos is the one for names and ids. */
 export function violationText({ ruleId, message }: Violation): string {
   if (ruleId !== 'string.pattern') return message;
-  return 'must not begin or end with white space, and must not hold control characters';
+  return NOT_TRIMMED;
 }
 
 /** A rule over a whole message has an id that ends with the field it is about: `create.send_content`. */

@@ -68,7 +68,7 @@ function bindElement(value: Value, index: number, rules: BindRules): BoundMessag
   const message = create(IngestedMessageSchema);
   try {
     message.id = idOf(fields.id);
-    message.nick = textOf('nick', fields.nick);
+    message.nick = textOf('nick', fields.nick).trim(); // windows show names with blanks around them
     message.content = textOf('content', fields.content);
     message.type = textOf('type', fields.type);
     const sentAt = timeOf(fields.time, rules);

@@ -1,3 +1,5 @@
+import { isWebUrl } from '../../lib/text/web-url.ts';
+
 /** Longer pages are refused from callers too. */
 const LONGEST_URL = 2_048;
 const PLACEHOLDER = /\{(\w+)\}/g;
@@ -30,7 +32,6 @@ export function pageIn(answer: unknown, field: string): Page {
     value = (value as Record<string, unknown>)[name];
   }
   if (value === null || value === '') return { kind: 'none' };
-  const isPage =
-    typeof value === 'string' && value.length <= LONGEST_URL && value.isWellFormed() && !/\p{Cc}/u.test(value);
+  const isPage = typeof value === 'string' && value.length <= LONGEST_URL && value.isWellFormed() && isWebUrl(value);
   return isPage ? { kind: 'found', url: value as string } : { kind: 'wrong' };
 }

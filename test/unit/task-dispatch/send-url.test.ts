@@ -70,8 +70,12 @@ describe('an answer of the order system', () => {
     [{ data: null }, { kind: 'wrong' }],
     [null, { kind: 'wrong' }],
     [{ data: { page: 7 } }, { kind: 'wrong' }],
-    [{ data: { page: 'a\nb' } }, { kind: 'wrong' }],
-    [{ data: { page: 'x'.repeat(2_049) } }, { kind: 'wrong' }],
+    [{ data: { page: 'https://chat.example/a\nb' } }, { kind: 'wrong' }],
+    [{ data: { page: 'javascript:alert(1)' } }, { kind: 'wrong' }],
+    [{ data: { page: '//chat.example/1' } }, { kind: 'wrong' }],
+    [{ data: { page: ' https://chat.example/1' } }, { kind: 'wrong' }],
+    [{ data: { page: 'https://user:pass@chat.example/1' } }, { kind: 'wrong' }],
+    [{ data: { page: `https://chat.example/${'x'.repeat(2_049)}` } }, { kind: 'wrong' }],
   ])('%j is read', (answer, page) => {
     expect(pageIn(answer, 'data.page')).toEqual(page);
   });
@@ -92,9 +96,9 @@ describe('a lookup', () => {
     await using orders = await startOrderSystem();
     const { lookup } = lookupAt(orders);
     orders.answer = (request, response) =>
-      says({ send_url: request.headers['x-autosession-tenant'] })(request, response);
-    expect(await lookup.find(task({ tenant: 'a' }))).toBe('a');
-    expect(await lookup.find(task({ tenant: 'b' }))).toBe('b');
+      says({ send_url: `https://chat.example/${request.headers['x-autosession-tenant']}` })(request, response);
+    expect(await lookup.find(task({ tenant: 'a' }))).toBe('https://chat.example/a');
+    expect(await lookup.find(task({ tenant: 'b' }))).toBe('https://chat.example/b');
   });
 
   it.each([

@@ -78,7 +78,7 @@ export declare type CreateSessionRequest = Message<"autosession.session.v1.Creat
   level: QueueLevel;
 
   /**
-   * The page to say it on.
+   * The page to say it on: an http or https URL without user and password.
    *
    * @generated from field: string send_url = 9;
    */
@@ -237,7 +237,7 @@ export declare type AddSessionTaskRequest = Message<"autosession.session.v1.AddS
   level: QueueLevel;
 
   /**
-   * The page to say it on.
+   * The page to say it on: an http or https URL without user and password.
    *
    * @generated from field: string send_url = 5;
    */

@@ -1,0 +1,92 @@
+import { Code } from '@connectrpc/connect';
+import { expect, it } from 'vitest';
+import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
+import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
+import { onEveryBackend } from '../every-backend.ts';
+import { ChatWindow, sessionBody } from '../make.ts';
+import { sendRaw } from '../raw-http.ts';
+import type { RestAnswer } from '../rest-client.ts';
+import { steps } from '../steps.ts';
+
+onEveryBackend('blanks at the edge', (world) => {
+  const expectRefused = ({ status, body, data }: RestAnswer, field: string) =>
+    expect([status, body.error_code, data?.field]).toEqual([400, 'INVALID_ARGUMENT', field]);
+
+  it('do not make two workers out of one', async () => {
+    const { create, claim, sendInfo } = steps(world());
+    const { body } = await create();
+    for (const worker of ['W%20', '%20W', 'W%E3%80%80', 'W%C2%A0', 'W%09'])
+      expectRefused(await world().rest.get(`/api/tasks/next_id?worker_id=${worker}`), 'worker_id');
+    const lease = await claim(body.account_id, '&worker_id=W');
+    expect((await sendInfo(lease.task_id, lease.lease_token)).status).toBe(200);
+  });
+
+  it('are refused by gRPC as by REST', async () => {
+    const tasks = world().rpc(TaskService);
+    const sessions = world().rpc(SessionService);
+    for (const call of [
+      tasks.claimNextTask({ workerId: 'W ' }),
+      tasks.getTask({ taskId: 'tsk_1\u3000' }),
+      sessions.getSession({ sessionId: '\tses_1' }),
+      sessions.takeOverSession({ session: 'ses_1', agentId: 'agent_01 ', agentName: '小王' }),
+    ])
+      await expect(call).rejects.toMatchObject({ code: Code.InvalidArgument });
+  });
+
+  it('are refused in a path, a query and a body', async () => {
+    const { rest } = world();
+    expectRefused(await rest.get('/api/tasks/tsk_1%20/send_info'), 'task_id');
+    expectRefused(await rest.get('/api/sessions/%E3%80%80ses_1/status'), 'session_id');
+    expectRefused(await rest.get('/api/sessions/open?account_id=a&shop_name=%C2%A0b'), 'shop_name');
+    expectRefused(await rest.post('/api/sessions/ses_1/complete', { success: true, task_id: 'tsk_1 ' }), 'task_id');
+    expectRefused(await rest.post('/api/sessions/create', sessionBody({ idempotency_key: 'k ' })), 'idempotency_key');
+  });
+
+  it('are refused in the header Idempotency-Key', async () => {
+    const body = JSON.stringify(sessionBody());
+    const head = `POST /api/sessions/create HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}`;
+    const text = `${head}\r\nidempotency-key: k\u00a0\r\n\r\n${Buffer.from(body).toString('latin1')}`;
+    const answer = await sendRaw(world().rest.baseUrl, text);
+    expect([answer.status, answer.body.data]).toEqual([400, expect.objectContaining({ field: 'idempotency_key' })]);
+  });
+
+  it('have nothing to do with a key of UTF-8, which is the same in the header and in the body', async () => {
+    const key = `创建-${sessionBody().account_id}`;
+    const body = JSON.stringify(sessionBody({ idempotency_key: key }));
+    const head = `POST /api/sessions/create HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}`;
+    const bytes = (text: string) => Buffer.from(text).toString('latin1');
+    const answer = await sendRaw(
+      world().rest.baseUrl,
+      `${head}\r\nidempotency-key: ${bytes(key)}\r\n\r\n${bytes(body)}`,
+    );
+    expect([answer.status, answer.body.success]).toEqual([200, true]);
+  });
+
+  it('spoil one message of a batch when they are at its id, and none when they are at the name of who said it', async () => {
+    const { create, upload } = steps(world());
+    const { body } = await create();
+    const window = new ChatWindow(body, () => world().clock.now()).shop('在吗').shop('你好');
+    const [first, second] = window.messages;
+    if (first) first.id += ' ';
+    if (second) second.nick = `\u3000${second.nick} `;
+    const answer = await upload(window);
+    expect(answer.errors.map(({ error_code }: { error_code: string }) => error_code)).toEqual(['INVALID_ARGUMENT']);
+    expect(answer.messages.map(({ verdict }: { verdict: string }) => verdict)).toEqual(['invalid', 'stored']);
+    const { messages } = await world().rest.ok(world().rest.get(`/api/sessions/${answer.active_session_id}/messages`));
+    expect(messages.at(-1)).toMatchObject({ sender: body.shop_name, role: 'shop' });
+  });
+
+  it('and what is no page are refused in send_url', async () => {
+    const { rest } = world();
+    for (const send_url of [
+      'javascript:alert(1)',
+      '//chat.example',
+      ' https://chat.example/',
+      'https://a:b@chat.example/',
+    ])
+      expectRefused(await rest.post('/api/sessions/create', sessionBody({ send_url })), 'send_url');
+    const { session_id: id } = await rest.ok(rest.post('/api/sessions/create', sessionBody({ send_url: '' })));
+    const task = { external_task_id: 'next', send_content: '还在吗', send_url: 'file:///etc/passwd' };
+    expectRefused(await rest.post(`/api/sessions/${id}/tasks`, task), 'send_url');
+  });
+});
