@@ -56,7 +56,7 @@ async function claim(deps: MessageDeps, parties: Parties, { own, unclaimed }: Lo
   const from = unclaimed!.conversation.conversationId;
   const to = own?.conversation.conversationId;
   await deps.db.transaction<MessageTables, void>('claim-conversation', (tx) =>
-    claimConversation(tx, deps.db.dialect, { tenant, from, to, parties }),
+    claimConversation(tx, { tenant, from, to, parties }),
   );
   deps.logger.info({ event: 'conversation_claimed', conversation_id: to ?? from }, 'the account was found');
 }

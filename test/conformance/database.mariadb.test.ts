@@ -11,6 +11,7 @@ import { type MariadbServer, mariadb, SMALL_MARIADB } from '../servers.ts';
 import { createDatabase, stackAvailable } from '../stack.ts';
 import { type DatabaseFixture, databaseConformance } from './database.ts';
 import { migrationConformance } from './migrations.ts';
+import { rowLocksConformance } from './row-locks.ts';
 import { sharedReadsConformance } from './shared-reads.ts';
 import { transactionGroupConformance } from './transaction-group.ts';
 
@@ -38,6 +39,7 @@ describe.runIf(stackAvailable)('with a server', () => {
   databaseConformance('MariaDB', twoWays);
   migrationConformance('MariaDB', twoWays);
   transactionGroupConformance('MariaDB', twoWays);
+  rowLocksConformance('MariaDB', twoWays);
   sharedReadsConformance('MariaDB', twoWays);
 
   describe('a connection to MariaDB', () => {

@@ -10,6 +10,7 @@ import { sqliteBackend } from '../../services/lib/db/sqlite.ts';
 import { startHolder } from '../lock-holder.ts';
 import { type DatabaseFixture, databaseConformance } from './database.ts';
 import { migrationConformance } from './migrations.ts';
+import { rowLocksConformance } from './row-locks.ts';
 import { sharedReadsConformance } from './shared-reads.ts';
 import { transactionGroupConformance } from './transaction-group.ts';
 
@@ -34,6 +35,7 @@ async function oneWay(): Promise<DatabaseFixture> {
 databaseConformance('SQLite', oneWay);
 migrationConformance('SQLite', oneWay);
 transactionGroupConformance('SQLite', oneWay);
+rowLocksConformance('SQLite', oneWay);
 sharedReadsConformance('SQLite', oneWay);
 
 describe('a transaction that SQLite ends by itself, as it does on a full disk', () => {

@@ -3,7 +3,6 @@ import { type Kysely, sql } from 'kysely';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { inContext, systemContext } from '../../services/lib/context.ts';
 import type { Database, Executor } from '../../services/lib/db/database.ts';
-import { lockRow } from '../../services/lib/db/lock-row.ts';
 import { type Migration, migrate } from '../../services/lib/db/migrate.ts';
 import { afterCommit, assertNoTransaction } from '../../services/lib/db/open-transaction.ts';
 import { prepared } from '../../services/lib/db/prepared.ts';
@@ -154,7 +153,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         const increment = (at: Database) =>
           at.transaction<Tables, void>('test', async (tx) => {
             const row = tx.selectFrom('thing').select('count').where('id', '=', 'counter');
-            const { count } = await lockRow(row, at.dialect).executeTakeFirstOrThrow();
+            const { count } = await row.forUpdate().executeTakeFirstOrThrow();
             await tx
               .updateTable('thing')
               .set({ count: count + 1 })

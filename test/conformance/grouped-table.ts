@@ -38,7 +38,7 @@ export const byId = prepared((db: Tx, { id }: { id: string }) =>
 export const byIds = prepared(
   (db: Tx, { ids, least }: { ids: readonly string[]; least: number }) =>
     db.selectFrom('grouped').selectAll().where('id', 'in', ids).where('count', '>=', least).orderBy('id'),
-  { by: 'ids', column: 'id' },
+  { joint: { by: 'ids', column: 'id' } },
 );
 export const put = prepared((db: Tx, { row }: { row: Row }, dialect) =>
   orUpdate(db.insertInto('grouped').values(row), dialect, { key: ['id'], columns: Object.keys(row) }),

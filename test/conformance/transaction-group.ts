@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { inContext, maybeContext, systemContext } from '../../services/lib/context.ts';
 import type { Database } from '../../services/lib/db/database.ts';
-import { lockRow } from '../../services/lib/db/lock-row.ts';
 import { migrate } from '../../services/lib/db/migrate.ts';
 import { afterCommit, outsideTransaction, reserve } from '../../services/lib/db/open-transaction.ts';
 import { arm } from '../../services/lib/failpoints.ts';
@@ -40,9 +39,8 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
 
     /** Reads under a lock and writes what it read plus one: two that do not keep apart lose an addition. */
     const increment = (id: string) => async (tx: Tx) => {
-      reserve(id);
       const query = tx.selectFrom('grouped').select('count').where('id', '=', id);
-      const { count } = await lockRow(query, db.dialect).executeTakeFirstOrThrow();
+      const { count } = await query.forUpdate().executeTakeFirstOrThrow();
       await setCount.later(tx, { id, count: count + 1 });
       return count;
     };
@@ -203,7 +201,7 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
       expect([await stored(a.id), await stored(b.id)]).toMatchObject([a, b]);
     });
 
-    test('that reserve the same row come after each other: no addition is lost', async () => {
+    test('that lock the same row come after each other: no addition is lost', async () => {
       const counters = [row(), row()];
       for (const row of counters) await insert(db.of(), { row });
       const works = Array.from({ length: 60 }, (_, n) => share(increment(counters[n % 2]!.id)));

@@ -4,7 +4,6 @@ import { expect, it } from 'vitest';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { currentContext } from '../../services/lib/context.ts';
 import type { Executor } from '../../services/lib/db/database.ts';
-import { lockRow } from '../../services/lib/db/lock-row.ts';
 import { arm } from '../../services/lib/failpoints.ts';
 import { onEveryBackend } from '../every-backend.ts';
 import { steps } from '../steps.ts';
@@ -26,7 +25,7 @@ const commands: [name: string, silence: string, body: object, ask: (world: World
 /** Waits until no transaction has changed the session without having ended. */
 function nothingUnderWay({ process: { deps } }: World, id: string): Promise<void> {
   return deps.db.transaction('test', async (tx: Executor) => {
-    await lockRow(tx.selectFrom('sessions').select('version').where('session_id', '=', id), deps.db.dialect).execute();
+    await tx.selectFrom('sessions').select('version').where('session_id', '=', id).forUpdate().execute();
   });
 }
 

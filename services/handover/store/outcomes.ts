@@ -1,7 +1,6 @@
 import { ReminderState } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import { currentTenant } from '../../lib/context.ts';
 import type { Database, Executor } from '../../lib/db/database.ts';
-import { lockRow } from '../../lib/db/lock-row.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import { wordOf } from '../domain/words.ts';
 import { OPEN } from './deliveries.ts';
@@ -28,7 +27,7 @@ export function settleDelivery(
 ): Promise<SessionNames | undefined> {
   return db.transaction<HandoverTables, SessionNames | undefined>('handover.settle-delivery', async (tx) => {
     // The lock comes first, so that of two channels that end together the second one sees the first.
-    const session = await lockReminder(tx, delivery, db);
+    const session = await lockReminder(tx, delivery);
     const states = await statesOf(tx, delivery);
     const from = outcome.state === 'delivered' ? 'accepted' : 'pending';
     if (states.get(delivery.channel) !== from) return undefined;
@@ -45,17 +44,14 @@ export function settleDelivery(
   });
 }
 
-async function lockReminder(
-  tx: Executor<HandoverTables>,
-  { reminder_id }: DeliveryRow,
-  { dialect }: Database,
-): Promise<SessionNames | undefined> {
-  const query = tx
+function lockReminder(tx: Executor<HandoverTables>, { reminder_id }: DeliveryRow): Promise<SessionNames | undefined> {
+  return tx
     .selectFrom('reminders')
     .select(['session_id', 'session_name'])
     .where('tenant', '=', currentTenant())
-    .where('reminder_id', '=', reminder_id);
-  return lockRow(query, dialect).executeTakeFirst();
+    .where('reminder_id', '=', reminder_id)
+    .forUpdate()
+    .executeTakeFirst();
 }
 
 async function statesOf(tx: Executor<HandoverTables>, { reminder_id }: DeliveryRow): Promise<Map<string, string>> {

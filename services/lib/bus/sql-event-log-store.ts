@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Database, Executor } from '../db/database.ts';
 import { deleteOlder } from '../db/delete-older.ts';
-import { lockRow } from '../db/lock-row.ts';
 import type { Migrations } from '../db/migrate.ts';
 import { sqlTime } from '../db/time.ts';
 import type { LogBounds, LoggedEvent, LogRecord } from './event-log.ts';
@@ -153,8 +152,7 @@ export class SqlEventLogStore {
   }
 
   #lockHead(tx: Executor<EventLogTables>) {
-    const head = tx.selectFrom('event_log_head').selectAll().where('name', '=', HEAD);
-    return lockRow(head, this.#db.dialect).executeTakeFirst();
+    return tx.selectFrom('event_log_head').selectAll().where('name', '=', HEAD).forUpdate().executeTakeFirst();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { CompiledQuery, Kysely } from 'kysely';
 import { currentReads, throwIfNobodyWaits } from '../context.ts';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import { failpoint } from '../failpoints.ts';
@@ -8,6 +8,7 @@ import { DurabilityBarrier } from './durability-barrier.ts';
 import { ConnectionExecutor, kyselyOver } from './executor.ts';
 import { type DatabaseFault, faultTexts } from './fault.ts';
 import { assertNoTransaction, insideTransaction, type OpenTransaction } from './open-transaction.ts';
+import { PrimaryKeys } from './primary-keys.ts';
 import { SharedReads } from './shared-reads.ts';
 import { ATTEMPTS, retryPause, SingleStatements } from './single-statements.ts';
 import { TransactionGroup } from './transaction-group.ts';
@@ -51,11 +52,14 @@ export interface Backend {
 
 export interface TransactionOptions {
   /**
-   * Works of one group may share a transaction, which costs the less the more there is to do. They have to `reserve` whatever they
-   * read under a lock. Undefined for a transaction of its own.
+   * Works of one group may share a transaction, which costs the less the more there is to do. Whatever rows a work locks
+   * or writes are kept from the others, so every such statement has to name its rows by their whole primary key. Undefined for a
+   * transaction of its own.
    */
   readonly group?: string;
 }
+
+type BeforeStatement = (query: CompiledQuery) => void;
 
 /** The one way to the SQL database, over either dialect. */
 export class Database {
@@ -68,11 +72,13 @@ export class Database {
   /** Is told of every fault that a statement met with. */
   onFault: (fault: DatabaseFault, error: unknown) => void = () => {};
   readonly #barrier: DurabilityBarrier;
+  readonly #keys: PrimaryKeys;
 
   constructor(backend: Backend) {
     this.backend = backend;
     this.reads = new SharedReads(backend);
     this.#barrier = new DurabilityBarrier(backend);
+    this.#keys = new PrimaryKeys(backend);
     this.#statements = kyselyOver(new SingleStatements(this));
   }
 
@@ -130,27 +136,33 @@ export class Database {
     const { backend } = this;
     const group = new TransactionGroup(name, {
       backend,
-      alone: (label, work) => this.#alone(label, work),
+      keys: this.#keys,
+      alone: (label, work, before) => this.#alone(label, work, before),
       translate: (error) => this.translate(error),
     });
     this.#groups.set(name, group);
     return group;
   }
 
-  async #alone<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>): Promise<R> {
+  async #alone<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>, before?: BeforeStatement): Promise<R> {
     const state: OpenTransaction = { afterCommit: [] };
-    const result = await this.#attempt(label, work, state);
+    const result = await this.#attempt(label, work, state, before);
     for (const hook of state.afterCommit) hook();
     await failpoint(`db.after-commit:${label}`);
     return result;
   }
 
-  async #attempt<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>, state: OpenTransaction): Promise<R> {
+  async #attempt<T, R>(
+    label: string,
+    work: (tx: Executor<T>) => Promise<R>,
+    state: OpenTransaction,
+    before?: BeforeStatement,
+  ): Promise<R> {
     for (let attempt = 1; ; attempt++) {
       state.afterCommit.length = 0;
       throwIfNobodyWaits();
       try {
-        return await insideTransaction(state, () => this.#run(label, work));
+        return await insideTransaction(state, () => this.#run(label, work, before));
       } catch (error) {
         if (attempt < ATTEMPTS && this.backend.isRetryable(error)) {
           await retryPause(attempt);
@@ -161,9 +173,9 @@ export class Database {
     }
   }
 
-  async #run<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>): Promise<R> {
+  async #run<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>, before?: BeforeStatement): Promise<R> {
     const connection = await this.backend.connect();
-    const statements = new ConnectionExecutor(this.dialect, connection);
+    const statements = new ConnectionExecutor(this.dialect, connection, before);
     const reads = currentReads();
     try {
       await connection.begin();

@@ -9,6 +9,7 @@ import {
   type QueryCompiler,
   type QueryExecutor,
   type QueryResult,
+  type SelectModifierNode,
   SqliteAdapter,
   SqliteQueryCompiler,
 } from 'kysely';
@@ -20,9 +21,24 @@ interface Words {
   readonly compiler: QueryCompiler;
 }
 
+/** Known to both MySQL and MariaDB. */
+class MysqlCompiler extends MysqlQueryCompiler {
+  protected override visitSelectModifier(node: SelectModifierNode): void {
+    if (node.modifier === 'ForShare') this.append('lock in share mode');
+    else super.visitSelectModifier(node);
+  }
+}
+
+/** Row locks need nothing: a transaction is immediate, one writes at a time. Works that share one reserve the rows all the same. */
+class SqliteCompiler extends SqliteQueryCompiler {
+  protected override visitSelectModifier(node: SelectModifierNode): void {
+    if (node.modifier !== 'ForUpdate' && node.modifier !== 'ForShare') super.visitSelectModifier(node);
+  }
+}
+
 const words: Readonly<Record<Dialect, Words>> = {
-  mysql: { adapter: new MysqlAdapter(), compiler: new MysqlQueryCompiler() },
-  sqlite: { adapter: new SqliteAdapter(), compiler: new SqliteQueryCompiler() },
+  mysql: { adapter: new MysqlAdapter(), compiler: new MysqlCompiler() },
+  sqlite: { adapter: new SqliteAdapter(), compiler: new SqliteCompiler() },
 };
 
 /** What runs the statements that Kysely builds: straight on a connection, without plugins. */
@@ -82,19 +98,26 @@ export abstract class StatementExecutor implements QueryExecutor {
 /** Runs statements on one connection, in its transaction if there is one; none after it was given back. */
 export class ConnectionExecutor extends StatementExecutor {
   #connection: Connection | undefined;
+  readonly #before: ((query: CompiledQuery) => void) | undefined;
 
-  constructor(dialect: Dialect, connection: Connection) {
+  /** `before` is told of every statement first; what it throws is the statement's failure. */
+  constructor(dialect: Dialect, connection: Connection, before?: (query: CompiledQuery) => void) {
     super(dialect);
     this.#connection = connection;
+    this.#before = before;
   }
 
   // async: what it throws has to come as a rejection
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    return this.#open().execute<R>(query);
+    const connection = this.#open();
+    this.#before?.(query);
+    return connection.execute<R>(query);
   }
 
   async executeLater(query: CompiledQuery): Promise<void> {
-    await this.#open().executeLater(query);
+    const connection = this.#open();
+    this.#before?.(query);
+    await connection.executeLater(query);
   }
 
   /** The connection is given back. */

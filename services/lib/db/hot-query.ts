@@ -1,4 +1,5 @@
 import type { CompiledQuery } from 'kysely';
+import { type RowAccess, rowAccesses } from './row-access.ts';
 
 /** A statement of a hot path, with what is known of its text. */
 export interface HotQuery extends CompiledQuery {
@@ -6,6 +7,9 @@ export interface HotQuery extends CompiledQuery {
   readonly isPlainRead: boolean;
   /** The table that it has to do with, of a write that reads nothing else; undefined for all others. */
   readonly writes?: string;
+  /** The rows that it locks or writes; placeholders in it stand for what is in `values`. */
+  readonly accesses: readonly RowAccess[];
+  readonly values?: object;
   readonly insert?: InsertText;
   /** Of a read that can be asked together with others of its kind. */
   readonly joint?: JointRead;
@@ -36,12 +40,13 @@ const INSERT = /^((?:insert|replace) into .*? values )(.*?)( on (?:duplicate key
 const WRITTEN = /^(?:(?:insert|replace) into|update|delete from) [`"](\w+)/;
 
 /** Looks at the text of a statement, once for all of its runs. */
-export function hotQuery(query: CompiledQuery): HotQuery {
+export function hotQuery(query: CompiledQuery, isCompareAndSet = false): HotQuery {
   const { sql } = query;
-  const isPlainRead = /^select /.test(sql) && !/ for update$/.test(sql);
+  const accesses = rowAccesses(query, isCompareAndSet);
+  const isPlainRead = /^select /.test(sql) && accesses.length === 0;
   const [, into, rows = '', orElse = ''] = INSERT.exec(sql) ?? [];
   const [, writes] = /\bselect\b/i.test(sql) ? [] : (WRITTEN.exec(sql) ?? []);
-  return { ...query, isPlainRead, writes, insert: into === undefined ? undefined : { into, rows, orElse } };
+  return { ...query, isPlainRead, writes, accesses, insert: into === undefined ? undefined : { into, rows, orElse } };
 }
 
 /** The statement as a hot one, if it is. */

@@ -33,8 +33,9 @@ export function afterCommit(hook: () => void): void {
 }
 
 /**
- * Keeps whatever `key` stands for to this work among those that share its transaction: the locks of the database do not keep
- * them apart. Call it for all that is read under a lock, before anything is written. The second to ask is begun anew later.
+ * Keeps whatever `key` stands for to this work among those that share its transaction; the second to ask is begun anew later.
+ * Rows that a statement locks or writes are kept apart without it. It saves works: ask for all that they may collide on before
+ * anything is written, also for what has no row yet, since a collision behind a write has all of them begin anew.
  */
 export function reserve(key: string): void {
   const state = open.getStore();

@@ -1,7 +1,11 @@
-import type { Compilable, CompiledQuery, Kysely, QueryResult } from 'kysely';
+import type { Compilable, CompiledQuery, Kysely, QueryResult, SelectQueryNode } from 'kysely';
+import { checkOtherValues, checkUse, isEveryUseChecked } from './check-compiled.ts';
 import type { Dialect, Executor } from './database.ts';
 import { kyselyOver, StatementExecutor } from './executor.ts';
 import { type HotQuery, hotQuery, type JointRead } from './hot-query.ts';
+import { resolveValue } from './placeholder.ts';
+import { withValues } from './row-access.ts';
+import { isRow, LONGEST_LIST, padded, placeholdersFor, shapeOf } from './shape.ts';
 
 /** Values of a statement by name: single ones, rows, lists of values, or lists of rows that all have the same columns. */
 export type Values<P> = { readonly [K in keyof P]: P[K] };
@@ -16,9 +20,6 @@ export interface Prepared<P, R> {
   compile(db: Executor, values: Values<P>): CompiledQuery<R>;
 }
 
-/** Longer lists come in too many lengths to remember each. */
-const LONGEST_LIST = 16;
-
 /** How reads of a statement that are asked for at once become one. */
 export interface Joint<P> {
   /** The value that may differ from read to read: a list of single values. All others have to be equal, single ones. */
@@ -27,23 +28,38 @@ export interface Joint<P> {
   readonly column: string;
 }
 
+/** What is known of a statement beside its text. */
+export interface PreparedOptions<P> {
+  /** It is a read without a limit; what is asked for at once on one connection then is one statement. */
+  readonly joint?: Joint<P>;
+  /**
+   * It is a write whose WHERE says on what it depends, and whose caller looks at how many rows it wrote. Works that share a
+   * transaction may meet on the rows of such a write; those of any other are kept to one of them.
+   */
+  readonly compareAndSet?: boolean;
+}
+
 let statements = 0;
 
 /**
- * A statement for hot paths: `build` describes it once, with the names of `values` in place of values, so it must not look
- * at them. It may only pass them on: single values, lists of single values to `in`, and whole rows of an insert or an update.
- * How long the lists are and which columns a row has is part of the shape; `null` and `undefined` are values like others.
- * With `joint` it is a read without a limit; what is asked for at once on one connection then is one statement.
+ * A statement for hot paths: `build` describes it once for every shape of its values, with the names of `values` in place of
+ * values, so it must not look at them. It may only pass them on: single values, lists of single values to `in`, and whole rows
+ * of an insert or an update. Which values are there (undefined is not), how long the lists are and which columns a row has is
+ * the shape; `null` is a value like others. A statement that turns out to depend on more throws at its first use.
  */
 export function prepared<T, P extends object, R>(
   build: (db: Kysely<T>, values: Values<P>, dialect: Dialect) => Compilable<R>,
-  joint?: Joint<P>,
+  { joint, compareAndSet = false }: PreparedOptions<P> = {},
 ): Prepared<P, R> {
   const number = statements++;
   const known: Record<Dialect, Map<string, Compiled>> = { mysql: new Map(), sqlite: new Map() };
   const compiledFor = (dialect: Dialect, values: Values<P>): Compiled => {
     const shape = shapeOf(values);
-    const compiled = known[dialect].get(shape) ?? compileOnce(build, dialect, values);
+    const seen = known[dialect].get(shape);
+    if (seen && !isEveryUseChecked()) return seen;
+    const plain = (given: object) => build(unbound[dialect], given as Values<P>, dialect).compile();
+    const compiled = seen ?? compileOnce(plain, values, { joint, compareAndSet });
+    checkUse({ ...compiled, build: plain }, values);
     known[dialect].set(shape, compiled);
     return compiled;
   };
@@ -55,9 +71,9 @@ export function prepared<T, P extends object, R>(
       return (withRows(one, long) ?? build(unbound[dialect], values, dialect).compile()) as CompiledQuery<R>;
     }
     const given = padded(values);
-    const { query, pick } = compiledFor(dialect, given);
-    const parameters = pick.map((value) => value(given));
-    return { ...query, parameters, joint: joint && jointRead(executor, values, joint) } as CompiledQuery<R>;
+    const { query, parameters } = compiledFor(dialect, given);
+    const rest = { parameters: parameters(given), values: given, joint: joint && jointRead(executor, values, joint) };
+    return { ...query, ...rest } as unknown as CompiledQuery<R>;
   };
   const jointRead = (executor: StatementExecutor, values: Values<P>, { by, column }: Joint<P>): JointRead => {
     const { [by]: list, ...others } = values;
@@ -70,6 +86,7 @@ export function prepared<T, P extends object, R>(
   };
   return Object.assign(run, {
     later: async (tx: Executor, values: Values<P>) => {
+      if (compareAndSet) throw new Error('nobody would see whether a compare-and-set wrote something');
       const executor = executorOf(tx);
       await executor.executeLater(compile(executor, values));
     },
@@ -79,71 +96,37 @@ export function prepared<T, P extends object, R>(
 
 interface Compiled {
   readonly query: HotQuery;
-  /** Every parameter of the statement, from the values. */
-  readonly pick: readonly ((values: object) => unknown)[];
+  readonly sql: string;
+  /** Every parameter of the statement, from the values. Throws for one that is undefined. */
+  readonly parameters: (values: object) => unknown[];
 }
 
-/** Stands in a statement for a value that comes later. */
-class Place {
-  readonly pick: (values: object) => unknown;
-  constructor(pick: (values: object) => unknown) {
-    this.pick = pick;
-  }
-}
-
-function compileOnce<T, P extends object, R>(
-  build: (db: Kysely<T>, values: Values<P>, dialect: Dialect) => Compilable<R>,
-  dialect: Dialect,
-  values: Values<P>,
+function compileOnce<P>(
+  plain: (values: object) => CompiledQuery,
+  values: object,
+  { joint, compareAndSet }: PreparedOptions<P>,
 ): Compiled {
-  const query = hotQuery(build(unbound[dialect], placesFor(values), dialect).compile());
-  const pick = query.parameters.map((parameter) => (parameter instanceof Place ? parameter.pick : () => parameter));
-  return { query, pick };
+  const placeholders = placeholdersFor(values);
+  const query = hotQuery(plain(placeholders), compareAndSet);
+  const { sql, parameters } = query;
+  if (joint) assertJoint(query);
+  const pick = (given: object) => parameters.map((parameter) => parameterOf(parameter, given));
+  const compiled = { query, sql, parameters: pick };
+  checkOtherValues({ ...compiled, build: plain }, placeholders);
+  return compiled;
 }
 
-/** The same structure with a place for every value. */
-function placesFor<P extends object>(values: Values<P>): Values<P> {
-  const places = Object.entries(values).map(([name, value]) => {
-    const get = (given: object) => (given as Record<string, unknown>)[name];
-    if (!Array.isArray(value)) return [name, elementPlaces(value, get)];
-    const elements = value.map((element, index) => elementPlaces(element, (given) => (get(given) as unknown[])[index]));
-    return [name, elements];
-  });
-  return Object.fromEntries(places);
+function parameterOf(parameter: unknown, given: object): unknown {
+  const value = resolveValue(parameter, given);
+  if (value === undefined) throw new Error('a value of a compiled query is undefined; a missing one is null');
+  return value;
 }
 
-function elementPlaces(element: unknown, get: (given: object) => unknown): unknown {
-  if (!isRow(element)) return new Place(get);
-  const columns = Object.keys(element).map((name) => [
-    name,
-    new Place((given) => (get(given) as Record<string, unknown>)[name]),
-  ]);
-  return Object.fromEntries(columns);
-}
-
-function isRow(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value);
-}
-
-function shapeOf(values: object): string {
-  let shape = '';
-  for (const value of Object.values(values)) {
-    if (Array.isArray(value)) shape += `${value.length};`;
-    else if (isRow(value)) shape += `${Object.keys(value)};`;
-  }
-  return shape;
-}
-
-/** Long lists of single values get a length that comes again: what is `in` a list is so when its last value stands there twice. */
-function padded<P extends object>(values: Values<P>): Values<P> {
-  let result: Record<string, unknown> | undefined;
-  for (const [name, value] of Object.entries(values)) {
-    if (!Array.isArray(value) || value.length <= LONGEST_LIST || isRow(value[0])) continue;
-    const length = 2 ** Math.ceil(Math.log2(value.length));
-    result ??= { ...values };
-    result[name] = [...value, ...Array(length - value.length).fill(value.at(-1))];
-  }
-  return (result ?? values) as Values<P>;
+/** Rows of a joint answer are told apart by a column: none may be left out or made of several. */
+function assertJoint({ query, sql }: HotQuery): void {
+  const { limit, offset, groupBy, distinctOn } = query as SelectQueryNode;
+  if (query.kind !== 'SelectQueryNode' || limit || offset || groupBy || distinctOn)
+    throw new Error(`several of these reads cannot be one: ${sql}`);
 }
 
 interface LongRows {
@@ -159,16 +142,17 @@ function longRows(values: object): LongRows | undefined {
 }
 
 /** The insert of one row, with many; undefined for anything else. */
-function withRows({ query, pick }: Compiled, { values, name, rows }: LongRows): CompiledQuery | undefined {
+function withRows({ query, parameters }: Compiled, { values, name, rows }: LongRows): CompiledQuery | undefined {
   const { insert } = query;
   if (!insert) return undefined;
   const many = Array(rows.length).fill(insert.rows).join(', ');
-  const parameters = rows.flatMap((row) => pick.map((value) => value({ ...values, [name]: [row] })));
+  const each = rows.map((row) => ({ ...values, [name]: [row] }));
   return {
     ...query,
     sql: insert.into + many + insert.orElse,
     insert: { ...insert, rows: many },
-    parameters,
+    parameters: each.flatMap(parameters),
+    accesses: each.flatMap((given) => query.accesses.map((access) => withValues(access, given))),
   } as HotQuery;
 }
 

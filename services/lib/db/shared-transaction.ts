@@ -1,6 +1,8 @@
 import type { CompiledQuery, QueryResult } from 'kysely';
 import type { Connection } from './connection.ts';
 import type { Backend } from './database.ts';
+import { type PrimaryKeys, type RowKey, UnknownTableError } from './primary-keys.ts';
+import type { AccessMode } from './row-access.ts';
 
 /** Another work of the transaction is at the same rows. */
 export class Reserved extends Error {
@@ -12,10 +14,16 @@ export class Reserved extends Error {
   }
 }
 
+/** Who has a row, and how. */
+interface Holders {
+  mode: AccessMode;
+  readonly works: Set<object>;
+}
+
 /** A connection's transaction that several works share. */
 export class SharedTransaction {
   readonly #connection: Connection;
-  readonly #reserved = new Map<string, object>();
+  readonly #reserved = new Map<string, Holders>();
   #broken: { readonly error: unknown } | undefined;
   #wrote = false;
 
@@ -53,11 +61,19 @@ export class SharedTransaction {
     this.#broken ??= { error };
   }
 
-  /** Keeps the key to this work. Throws Reserved when another one has it. */
-  reserve(work: object, key: string): void {
-    const holder = this.#reserved.get(key) ?? work;
-    if (holder !== work) throw new Reserved(key);
-    this.#reserved.set(key, work);
+  /** Keeps the key to this work, or to all that ask for it in the same mode. Throws Reserved when others have it. */
+  reserve(work: object, { key, mode }: RowKey): void {
+    const held = this.#reserved.get(key);
+    if (!held) this.#reserved.set(key, { mode, works: new Set([work]) });
+    else if (held.works.size === 1 && held.works.has(work)) held.mode = held.mode === mode ? mode : 'exclusive';
+    else if (held.mode === mode && mode !== 'exclusive') held.works.add(work);
+    else throw new Reserved(key);
+  }
+
+  /** Gives up all that the work has, so that of two works that wait for each other one goes on. */
+  release(work: object): void {
+    for (const [key, { works }] of this.#reserved)
+      if (works.delete(work) && works.size === 0) this.#reserved.delete(key);
   }
 
   /** Commits, or rolls back what is broken or what nobody wants kept; returns why nothing was kept that should have been. */
@@ -78,12 +94,13 @@ export class SharedTransaction {
 }
 
 /** A work's statements in a shared transaction. Whatever fails of them breaks it for all. */
-class Part implements Connection {
+export class Part implements Connection {
   readonly #connection: Connection;
   readonly #shared: SharedTransaction;
   #hasWritten = false;
   /** Writes whose answer is not there yet. */
   #writing = 0;
+  #missed: Reserved | undefined;
 
   constructor(connection: Connection, shared: SharedTransaction) {
     this.#connection = connection;
@@ -93,6 +110,39 @@ class Part implements Connection {
   /** Whether something would be kept of a work that ends here, also of what it did not wait for. */
   get mayHaveWritten(): boolean {
     return this.#hasWritten || this.#writing > 0;
+  }
+
+  /** Why the work has no part in the transaction any more; whatever it makes of this error, it is begun anew. */
+  get missed(): Reserved | undefined {
+    return this.#missed;
+  }
+
+  /** Throws Reserved when another work has what the key stands for. */
+  reserve(key: string): void {
+    this.#take({ key, mode: 'exclusive' });
+  }
+
+  /** Reserves the rows that a statement locks or writes. Throws Reserved when another work has one of them. */
+  reserveRows(query: CompiledQuery, keys: PrimaryKeys): void {
+    this.#mustHold();
+    try {
+      for (const row of keys.rowsOf(query)) this.#take(row);
+    } catch (error) {
+      // by itself the work finds the keys read anew
+      if (error instanceof UnknownTableError) this.#shared.break(error);
+      throw error;
+    }
+  }
+
+  #take(row: RowKey): void {
+    this.#mustHold();
+    try {
+      this.#shared.reserve(this, row);
+    } catch (error) {
+      this.#missed = error as Reserved;
+      if (!this.mayHaveWritten) this.#shared.release(this);
+      throw error;
+    }
   }
 
   async execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
@@ -118,6 +168,7 @@ class Part implements Connection {
   }
 
   #mustHold(): void {
+    if (this.#missed) throw this.#missed;
     if (this.#shared.broken) throw this.#shared.broken.error;
   }
 

@@ -4,6 +4,7 @@ import { currentReads } from '../context.ts';
 import type { Backend } from './database.ts';
 import { StatementExecutor } from './executor.ts';
 import { asHot } from './hot-query.ts';
+import { lockOf } from './row-access.ts';
 import type { SharedReads } from './shared-reads.ts';
 
 /** How often a transaction or statement that lost a deadlock is run. */
@@ -33,6 +34,7 @@ export class SingleStatements extends StatementExecutor {
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (lockOf(query.query)) throw new Error('a row lock outside a transaction');
     if (!asHot(query)?.isPlainRead) return this.#alone<R>(query);
     // what failed may be the fault of another read in the request
     const result = await this.#owner.reads.read<R>(query).catch(() => this.#alone<R>(query));

@@ -1,9 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { CompiledQuery } from 'kysely';
 import { currentReads, inNoContext, maybeContext, throwIfNobodyWaits } from '../context.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Backend, Executor } from './database.ts';
 import { ConnectionExecutor, kyselyOver } from './executor.ts';
 import { insideTransaction, type OpenTransaction } from './open-transaction.ts';
+import type { PrimaryKeys } from './primary-keys.ts';
 import { Reserved, SharedTransaction } from './shared-transaction.ts';
 
 /** At most so many works share a transaction. */
@@ -18,8 +20,10 @@ const STUCK_MS = 1_000;
 /** What a group does with its database. */
 export interface GroupHost {
   readonly backend: Backend;
-  /** Runs the work in a transaction of its own, with all attempts. */
-  alone<R>(label: string, work: Work<R>): Promise<R>;
+  /** The keys by which the works' rows get names. */
+  readonly keys: PrimaryKeys;
+  /** Runs the work in a transaction of its own, with all attempts; `before` is told of every statement first. */
+  alone<R>(label: string, work: Work<R>, before: (query: CompiledQuery) => void): Promise<R>;
   translate(error: unknown): unknown;
 }
 
@@ -131,12 +135,20 @@ export class TransactionGroup {
 
   /** Never throws. */
   async #alone({ label, work, inContext, resolve, reject }: Member): Promise<void> {
-    await inContext(() => this.#host.alone(label, work)).then(resolve, reject);
+    const { keys } = this.#host;
+    // a statement that does not name its rows fails here too: else it would come out only with others at work
+    const before = (query: CompiledQuery) => void keys.rowsOf(query);
+    try {
+      await this.#knowKeys();
+      resolve(await inContext(() => this.#host.alone(label, work, before)));
+    } catch (error) {
+      reject(error);
+    }
   }
 
   /** Never throws. */
   async #together(members: readonly Member[]): Promise<void> {
-    const shared = await SharedTransaction.open(this.#host.backend).catch((error) => {
+    const shared = await this.#open().catch((error) => {
       for (const { reject } of members) reject(this.#host.translate(error));
     });
     if (!shared) return;
@@ -159,20 +171,35 @@ export class TransactionGroup {
     await Promise.all(again.map((member) => this.#alone(member)));
   }
 
+  async #open(): Promise<SharedTransaction> {
+    await this.#knowKeys();
+    return SharedTransaction.open(this.#host.backend);
+  }
+
+  async #knowKeys(): Promise<void> {
+    if (this.#host.keys.areKnown) return;
+    await this.#host.keys.load().catch((error) => {
+      throw this.#host.translate(error);
+    });
+  }
+
   async #take(shared: SharedTransaction, member: Member): Promise<End> {
     const part = shared.part();
-    const state: OpenTransaction = { afterCommit: member.afterCommit, reserve: (key) => shared.reserve(member, key) };
-    const executor = new ConnectionExecutor(this.#host.backend.dialect, part);
+    const state: OpenTransaction = { afterCommit: member.afterCommit, reserve: (key) => part.reserve(key) };
+    const { backend, keys } = this.#host;
+    const executor = new ConnectionExecutor(backend.dialect, part, (query) => part.reserveRows(query, keys));
     const run = async () => {
       throwIfNobodyWaits();
       const result = await member.work(kyselyOver(executor));
       await failpoint(`db.before-commit:${member.label}`);
       throwIfNobodyWaits();
+      if (part.missed) throw part.missed;
       return { result };
     };
     try {
       return await member.inContext(() => insideTransaction(state, run));
-    } catch (error) {
+    } catch (caught) {
+      const error = part.missed ?? caught;
       if (part.mayHaveWritten) shared.break(error);
       return { error };
     } finally {

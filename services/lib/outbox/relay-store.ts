@@ -31,7 +31,12 @@ const reach = prepared(
     db
       .updateTable('relay_state')
       .set((eb) => ({
-        last_position: eb.case().when('last_position', '<', to.last).then(to.last).else(eb.ref('last_position')).end(),
+        last_position: eb
+          .case()
+          .when('last_position', '<', to.last)
+          .then(eb.val(to.last))
+          .else(eb.ref('last_position'))
+          .end(),
       }))
       .where('name', '=', to.name)
       .where('incarnation', '=', to.incarnation),

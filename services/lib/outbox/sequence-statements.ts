@@ -1,5 +1,4 @@
 import type { Executor } from '../db/database.ts';
-import { lockRow } from '../db/lock-row.ts';
 import { prepared } from '../db/prepared.ts';
 import type { OutboxTables } from './outbox.ts';
 
@@ -28,8 +27,8 @@ const sequenceOf = (db: Executor<OutboxTables>, { tenant, source, sessionId }: S
     .where('session_id', '=', sessionId);
 
 export const selectSequence = prepared(sequenceOf);
-export const selectSequenceLocked = prepared((db: Executor<OutboxTables>, key: SequenceKey, dialect) =>
-  lockRow(sequenceOf(db, key), dialect),
+export const selectSequenceLocked = prepared((db: Executor<OutboxTables>, key: SequenceKey) =>
+  sequenceOf(db, key).forUpdate(),
 );
 
 export const insertSequence = prepared(

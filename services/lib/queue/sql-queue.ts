@@ -163,6 +163,8 @@ async function takeOut(
 }
 
 /** One that was replaced in the meantime by one that is not ready yet stays. */
-const remove = prepared((db: Executor<QueueTables>, { tenant, id, now }: { tenant: string; id: string; now: string }) =>
-  db.deleteFrom('task_queue').where('tenant', '=', tenant).where('task_id', '=', id).where('ready_at', '<=', now),
+const remove = prepared(
+  (db: Executor<QueueTables>, { tenant, id, now }: { tenant: string; id: string; now: string }) =>
+    db.deleteFrom('task_queue').where('tenant', '=', tenant).where('task_id', '=', id).where('ready_at', '<=', now),
+  { compareAndSet: true },
 );

@@ -1,5 +1,4 @@
-import type { Database, Executor } from '../../lib/db/database.ts';
-import { lockRow } from '../../lib/db/lock-row.ts';
+import type { Executor } from '../../lib/db/database.ts';
 import type { ConversationParties } from './conversation.ts';
 import type { ConversationRow, MessageTables } from './tables.ts';
 
@@ -20,9 +19,9 @@ export interface Claim {
  * behind what that one has, in their order; of a message that both hold the account's stays. Its session is noted down as
  * one that has yet to follow. Does nothing when the conversation is gone. Fails on a unique index when the account got a conversation meanwhile: roll back and look again.
  */
-export async function claimConversation(tx: Tx, dialect: Database['dialect'], claim: Claim): Promise<void> {
+export async function claimConversation(tx: Tx, claim: Claim): Promise<void> {
   const { tenant, from, to, parties } = claim;
-  const locked = await lockBoth(tx, dialect, claim);
+  const locked = await lockBoth(tx, claim);
   const unclaimed = locked.get(from);
   if (!unclaimed) return;
   const { session_id: claimed_session_id } = unclaimed;
@@ -44,16 +43,16 @@ export async function claimConversation(tx: Tx, dialect: Database['dialect'], cl
 /** One order for all, so that two claims cannot wait for each other. */
 async function lockBoth(
   tx: Tx,
-  dialect: Database['dialect'],
   { tenant, from, to }: Claim,
 ): Promise<Map<string, Pick<ConversationRow, 'last_seq' | 'session_id'>>> {
-  const query = tx
+  const rows = await tx
     .selectFrom('conversations')
     .select(['conversation_id', 'last_seq', 'session_id'])
     .where('tenant', '=', tenant)
     .where('conversation_id', 'in', to === undefined ? [from] : [from, to])
-    .orderBy('conversation_id');
-  const rows = await lockRow(query, dialect).execute();
+    .orderBy('conversation_id')
+    .forUpdate()
+    .execute();
   return new Map(rows.map((row) => [row.conversation_id, row]));
 }
 

@@ -2,7 +2,6 @@ import { sql } from 'kysely';
 import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import type { MessageRole, Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { Executor } from '../../lib/db/database.ts';
-import { lockRow } from '../../lib/db/lock-row.ts';
 import { prepared } from '../../lib/db/prepared.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import type { Receipt } from '../domain/pending.ts';
@@ -64,29 +63,27 @@ async function lockUnsettled(
 
 type MessageIds = Key & { readonly ids: readonly string[] };
 
-const selectUnsettled = prepared((db: Executor<MessageTables>, { tenant, conversationId, ids }: MessageIds, dialect) =>
-  lockRow(
-    db
-      .selectFrom('conversations as c')
-      .leftJoin('messages as m', (join) =>
-        join
-          .onRef('m.tenant', '=', 'c.tenant')
-          .onRef('m.conversation_id', '=', 'c.conversation_id')
-          .on('m.settled', '=', 0)
-          .on('m.message_id', 'in', ids),
-      )
-      .select([
-        'c.session_id',
-        'c.session_opened_at',
-        'c.session_version',
-        'c.session_state',
-        'c.session_status',
-        'm.message_id',
-      ])
-      .where('c.tenant', '=', tenant)
-      .where('c.conversation_id', '=', conversationId),
-    dialect,
-  ),
+const selectUnsettled = prepared((db: Executor<MessageTables>, { tenant, conversationId, ids }: MessageIds) =>
+  db
+    .selectFrom('conversations as c')
+    .leftJoin('messages as m', (join) =>
+      join
+        .onRef('m.tenant', '=', 'c.tenant')
+        .onRef('m.conversation_id', '=', 'c.conversation_id')
+        .on('m.settled', '=', 0)
+        .on('m.message_id', 'in', ids),
+    )
+    .select([
+      'c.session_id',
+      'c.session_opened_at',
+      'c.session_version',
+      'c.session_state',
+      'c.session_status',
+      'm.message_id',
+    ])
+    .where('c.tenant', '=', tenant)
+    .where('c.conversation_id', '=', conversationId)
+    .forUpdate(),
 );
 
 /** The messages by (session, verdict): one statement each. */

@@ -1,5 +1,5 @@
-import { type RawBuilder, sql } from 'kysely';
-import type { Dialect, Executor } from '../../lib/db/database.ts';
+import { type ExpressionBuilder, sql } from 'kysely';
+import type { Executor } from '../../lib/db/database.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import { type AliasName, type EntryPlan, namesSessions } from '../domain/directory-entry.ts';
 import type { Alias } from '../domain/parties.ts';
@@ -26,19 +26,20 @@ class Renamed extends Error {}
  * aliases are locked in share mode: whoever gives one to another entry waits for this session's transaction, and then sees
  * the session.
  */
-export function keysWhileNamed(names: PartyNames, dialect: Dialect) {
+export function keysWhileNamed(names: PartyNames) {
   return {
-    account_key: keyWhileNamed('account', names, dialect),
-    shop_key: keyWhileNamed('shop', names, dialect),
+    account_key: keyWhileNamed('account', names),
+    shop_key: keyWhileNamed('shop', names),
   };
 }
 
 /** The same for a session that changes its account. */
-export async function lockNames(tx: Executor<SessionTables>, dialect: Dialect, names: PartyNames): Promise<void> {
-  const { account_key, shop_key } = keysWhileNamed(names, dialect);
-  const { rows } = await sql<Record<'account_key' | 'shop_key', string | null>>`
-    SELECT ${account_key} AS account_key, ${shop_key} AS shop_key`.execute(tx);
-  if (!rows[0]?.account_key || !rows[0].shop_key) throw new Renamed('a name of the session has another meaning now');
+export async function lockNames(tx: Executor<SessionTables>, names: PartyNames): Promise<void> {
+  const { account_key, shop_key } = keysWhileNamed(names);
+  const keys = await tx
+    .selectNoFrom((eb) => [account_key(eb).as('account_key'), shop_key(eb).as('shop_key')])
+    .executeTakeFirstOrThrow();
+  if (!keys.account_key || !keys.shop_key) throw new Renamed('a name of the session has another meaning now');
 }
 
 /** Whether a session could not be written because a name of it means another account or shop by now. */
@@ -51,16 +52,26 @@ export function isRenamed(error: unknown): boolean {
 const NULL_IN_MYSQL = 1048;
 const NULL_IN_SQLITE = 1299;
 
-function keyWhileNamed(side: Alias['side'], names: PartyNames, dialect: Dialect): RawBuilder<string> {
+function keyWhileNamed(side: Alias['side'], names: PartyNames) {
   const { tenant, platform } = names;
   const { kind, value, key } =
     side === 'account'
       ? { kind: 'id', value: names.accountName, key: names.accountKey }
       : { kind: 'name', value: names.shopName, key: names.shopKey };
-  const lock = dialect === 'mysql' ? sql` LOCK IN SHARE MODE` : sql``;
-  return sql`CASE WHEN ${value} = '' THEN ${key} ELSE (SELECT entry_key FROM directory_alias
-    WHERE tenant = ${tenant} AND platform = ${platform} AND side = ${sql.lit(side)} AND kind = ${sql.lit(kind)}
-    AND value = ${value} AND entry_key = ${key}${lock}) END`;
+  // biome-ignore lint/suspicious/noExplicitAny: it stands in statements on different tables
+  return (eb: ExpressionBuilder<SessionTables, any>) => {
+    const named = eb
+      .selectFrom('directory_alias')
+      .select('entry_key')
+      .where('tenant', '=', tenant)
+      .where('platform', '=', platform)
+      .where('side', '=', side)
+      .where('kind', '=', kind)
+      .where('value', '=', value)
+      .where('entry_key', '=', key)
+      .forShare();
+    return sql<string | null>`CASE WHEN ${value} = '' THEN ${key} ELSE ${named} END`;
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Dialect, Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/database.ts';
 import { prepared } from '../../lib/db/prepared.ts';
 import { keysWhileNamed, type PartyNames } from './alias-use.ts';
 import type { SessionTables } from './schema.ts';
@@ -9,13 +9,13 @@ const ofTenant = (db: Executor<SessionTables>, tenant: string) =>
 export const byIds = prepared(
   (db: Executor<SessionTables>, { tenant, sessionIds }: { tenant: string; sessionIds: readonly string[] }) =>
     ofTenant(db, tenant).where('session_id', 'in', sessionIds),
-  { by: 'sessionIds', column: 'session_id' },
+  { joint: { by: 'sessionIds', column: 'session_id' } },
 );
 
 export const onSlots = prepared(
   (db: Executor<SessionTables>, { tenant, slots }: { tenant: string; slots: readonly string[] }) =>
     ofTenant(db, tenant).where('open_slot', 'in', slots),
-  { by: 'slots', column: 'open_slot' },
+  { joint: { by: 'slots', column: 'open_slot' } },
 );
 
 interface PartiesKey {
@@ -74,12 +74,12 @@ export const servedBy = prepared(
         .where(column, 'in', hashes);
     return served('create_hash').unionAll(served('taken_hash'));
   },
-  { by: 'hashes', column: 'hash' },
+  { joint: { by: 'hashes', column: 'hash' } },
 );
 
 export const insertSession = prepared(
-  (db: Executor<SessionTables>, { row, names }: { row: object; names: PartyNames }, dialect: Dialect) =>
-    db.insertInto('sessions').values({ ...row, ...keysWhileNamed(names, dialect) } as never),
+  (db: Executor<SessionTables>, { row, names }: { row: object; names: PartyNames }) =>
+    db.insertInto('sessions').values({ ...row, ...keysWhileNamed(names) } as never),
 );
 
 interface Replacement {

@@ -125,7 +125,7 @@ export class SessionStore {
     const { changes = [], opened, names: unowned = [], touch, triggers = [] } = write;
     for (const { before } of [...changes, ...(touch ? [touch] : [])]) reserve(`${tenant} ${before.sessionId}`);
     for (const { before, after } of changes) {
-      if (after.accountKey !== before.accountKey) await lockNames(tx, this.#db.dialect, partyNames(tenant, after));
+      if (after.accountKey !== before.accountKey) await lockNames(tx, partyNames(tenant, after));
       if (write.checkedByEvents) await replaceVersion.later(tx, this.#replacement(tenant, before, after));
       else await this.#replace(tx, tenant, before, after);
     }

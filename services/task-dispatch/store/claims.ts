@@ -53,15 +53,17 @@ interface Claim {
   readonly changes: object;
 }
 
-const claim = prepared((db: Executor<TaskTables>, { tenant, taskId, version, readyAt, changes }: Claim) =>
-  db
-    .updateTable('tasks')
-    .set(changes as never)
-    .where('tenant', '=', tenant)
-    .where('task_id', '=', taskId)
-    .where('version', '=', version)
-    .where('status', '=', 'pending')
-    .where('run_at', '<=', readyAt),
+const claim = prepared(
+  (db: Executor<TaskTables>, { tenant, taskId, version, readyAt, changes }: Claim) =>
+    db
+      .updateTable('tasks')
+      .set(changes as never)
+      .where('tenant', '=', tenant)
+      .where('task_id', '=', taskId)
+      .where('version', '=', version)
+      .where('status', '=', 'pending')
+      .where('run_at', '<=', readyAt),
+  { compareAndSet: true },
 );
 
 /** The ready tasks in the order in which they are handed out; one walk along an index. */
@@ -107,5 +109,5 @@ export async function leasedTo(
 const ofWorkers = prepared(
   (db: Executor<TaskTables>, { tenant, workerIds }: { tenant: string; workerIds: readonly string[] }) =>
     db.selectFrom('tasks').selectAll().where('tenant', '=', tenant).where('active_worker', 'in', workerIds),
-  { by: 'workerIds', column: 'active_worker' },
+  { joint: { by: 'workerIds', column: 'active_worker' } },
 );

@@ -1,5 +1,4 @@
 import type { Executor } from '../../lib/db/database.ts';
-import { lockRow } from '../../lib/db/lock-row.ts';
 import { prepared } from '../../lib/db/prepared.ts';
 import { orUpdate } from '../../lib/db/upsert.ts';
 import type { Fence } from '../domain/fence.ts';
@@ -35,10 +34,10 @@ const ofSessions = (
     .where('session_id', 'in', sessionIds)
     .orderBy('session_id');
 
-const jointly = { by: 'sessionIds', column: 'session_id' } as const;
+const jointly = { joint: { by: 'sessionIds', column: 'session_id' } } as const;
 const select = prepared(ofSessions, jointly);
 const selectLocked = prepared(
-  (db: Executor<TaskTables>, key: Parameters<typeof ofSessions>[1], dialect) => lockRow(ofSessions(db, key), dialect),
+  (db: Executor<TaskTables>, key: Parameters<typeof ofSessions>[1]) => ofSessions(db, key).forUpdate(),
   jointly,
 );
 

@@ -1,5 +1,4 @@
 import type { Executor } from '../../lib/db/database.ts';
-import { lockRow } from '../../lib/db/lock-row.ts';
 import { prepared } from '../../lib/db/prepared.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import type { Status, StoredTask } from '../domain/task.ts';
@@ -46,12 +45,9 @@ interface TaskKeys {
 const selectByIds = (db: Executor<TaskTables>, { tenant, taskIds }: TaskKeys) =>
   db.selectFrom('tasks').selectAll().where('tenant', '=', tenant).where('task_id', 'in', taskIds).orderBy('task_id');
 
-const jointly = { by: 'taskIds', column: 'task_id' } as const;
+const jointly = { joint: { by: 'taskIds', column: 'task_id' } } as const;
 const byIds = prepared(selectByIds, jointly);
-const byIdsLocked = prepared(
-  (db: Executor<TaskTables>, keys: TaskKeys, dialect) => lockRow(selectByIds(db, keys), dialect),
-  jointly,
-);
+const byIdsLocked = prepared((db: Executor<TaskTables>, keys: TaskKeys) => selectByIds(db, keys).forUpdate(), jointly);
 
 /**
  * A session's tasks in these states, newest first, locked until the transaction ends. Its fence is to be locked first: then

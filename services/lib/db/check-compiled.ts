@@ -1,0 +1,67 @@
+import type { CompiledQuery } from 'kysely';
+import { isRow } from './shape.ts';
+
+/** A compiled statement, and how to build it without compiling it in advance. */
+export interface Checked {
+  readonly sql: string;
+  /** Every parameter of the statement, from the values. */
+  parameters(values: object): readonly unknown[];
+  build(values: object): CompiledQuery;
+}
+
+/** What builders ask for: whether there is something, what type it has, what it is like. */
+const PROBES = [null, '', 'x', 0, 1, false, true];
+
+let everyUse = false;
+
+/** Compares every use of a compiled query with one that is built for it alone. For tests. */
+export function checkEveryUse(): void {
+  everyUse = true;
+}
+
+/** Whether a use of a statement that was checked before is to be checked as well. */
+export function isEveryUseChecked(): boolean {
+  return everyUse;
+}
+
+/** Throws when the statement would be another one if it were built with the values themselves. */
+export function checkUse(checked: Checked, values: object): void {
+  const { sql, parameters } = checked.build(values);
+  const ours = checked.parameters(values);
+  const same =
+    sql === checked.sql && parameters.length === ours.length && parameters.every((p, i) => isSame(p, ours[i]));
+  if (!same) throw wrong(checked.sql, sql);
+}
+
+/** Throws when the statement is another one for some other values of the same shape. `given` holds what it was compiled with. */
+export function checkOtherValues(checked: Checked, given: object): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    for (const probe of PROBES) {
+      const sql = tryBuild(checked, { ...given, [name]: replaced(value, probe) });
+      if (sql !== checked.sql) throw wrong(checked.sql, sql);
+    }
+  }
+}
+
+function tryBuild(checked: Checked, values: object): string {
+  try {
+    return checked.build(values).sql;
+  } catch (error) {
+    return `an error: ${(error as Error).message}`;
+  }
+}
+
+function replaced(value: unknown, probe: unknown): unknown {
+  if (Array.isArray(value)) return value.map((element) => replaced(element, probe));
+  if (!isRow(value)) return probe;
+  return Object.fromEntries(Object.keys(value).map((column) => [column, probe]));
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return Object.is(a, b) || (a instanceof Uint8Array && b instanceof Uint8Array && Buffer.compare(a, b) === 0);
+}
+
+function wrong(compiled: string, built: string): Error {
+  return new Error(`a compiled query must not depend on its values: compiled ${compiled}; with other values ${built}`);
+}

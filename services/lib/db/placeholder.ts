@@ -1,0 +1,18 @@
+/** Stands in a compiled statement for a value that comes later. */
+export class Placeholder {
+  readonly pick: (values: object) => unknown;
+
+  constructor(pick: (values: object) => unknown) {
+    this.pick = pick;
+  }
+
+  /** A statement that makes text or a number of it would be built of that text. */
+  [Symbol.toPrimitive](): never {
+    throw new Error('a compiled query must not look at its values: it may only pass them on');
+  }
+}
+
+/** The value itself, or the one of `given` that it stands for. */
+export function resolveValue(value: unknown, given: object | undefined): unknown {
+  return value instanceof Placeholder ? value.pick(given!) : value;
+}

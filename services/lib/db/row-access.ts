@@ -1,0 +1,86 @@
+import type { CompiledQuery, OperationNode, SelectQueryNode } from 'kysely';
+import { resolveValue } from './placeholder.ts';
+import { type ColumnValues, columnValues, insertedValues, tableOf, tablesOf } from './row-conditions.ts';
+
+/**
+ * How the works that share a transaction may meet on a row: several may lock it in share mode, several may write it by
+ * compare-and-set, and everything else excludes all others.
+ */
+export type AccessMode = 'share' | 'compare-and-set' | 'exclusive';
+
+/** Rows of one table that a statement locks or writes. */
+export interface RowAccess {
+  readonly table: string;
+  readonly mode: AccessMode;
+  readonly rows: readonly ColumnValues[];
+}
+
+const LOCK_MODES: Partial<Record<string, AccessMode>> = { ForUpdate: 'exclusive', ForShare: 'share' };
+const LOCK_WORDS = /\b(for update|for share|lock in share mode)\b/gi;
+
+/** The row lock of a SELECT itself; undefined when it has none. */
+export function lockOf(query: OperationNode): AccessMode | undefined {
+  const { endModifiers = [] } = query as SelectQueryNode;
+  for (const { modifier } of endModifiers) if (LOCK_MODES[modifier ?? '']) return LOCK_MODES[modifier!];
+}
+
+/**
+ * What a statement locks or writes, read off its syntax tree. A plain INSERT is not among it: a key that is taken fails on
+ * the unique index. Throws for a row lock that is not built with `forUpdate()` or `forShare()`: nothing would know of it.
+ */
+export function rowAccesses(
+  { query, sql }: Pick<CompiledQuery, 'query' | 'sql'>,
+  isCompareAndSet = false,
+): RowAccess[] {
+  const locked = lockingSelects(query);
+  const words = sql.match(LOCK_WORDS)?.length ?? 0;
+  // SQLite has no row locks: there the text says nothing of them
+  if (words > locked.length) throw new Error(`a row lock is to be built with forUpdate() or forShare(): ${sql}`);
+  return [
+    ...locked.flatMap((select) => tablesOf(select).map((table) => ({ ...table, mode: lockOf(select)! }))),
+    ...written(query, sql).map(
+      (access) => ({ ...access, mode: isCompareAndSet ? 'compare-and-set' : 'exclusive' }) as const,
+    ),
+  ];
+}
+
+/** The same rows with the values that placeholders stand for. */
+export function withValues({ table, mode, rows }: RowAccess, given: object): RowAccess {
+  const filled = (row: ColumnValues) =>
+    new Map([...row].map(([column, values]) => [column, values.map((value) => resolveValue(value, given))]));
+  return { table, mode, rows: rows.map(filled) };
+}
+
+function lockingSelects(node: OperationNode): SelectQueryNode[] {
+  const found: SelectQueryNode[] = [];
+  const walk = (value: unknown): void => {
+    if (!isNode(value) && !Array.isArray(value)) return;
+    if ('kind' in value && value.kind === 'SelectQueryNode' && lockOf(value)) found.push(value as SelectQueryNode);
+    for (const part of Object.values(value)) walk(part);
+  };
+  walk(node);
+  return found;
+}
+
+function isNode(value: unknown): value is OperationNode {
+  return typeof value === 'object' && value !== null && 'kind' in value;
+}
+
+function written(query: CompiledQuery['query'], sql: string): Omit<RowAccess, 'mode'>[] {
+  switch (query.kind) {
+    case 'SelectQueryNode':
+      return [];
+    case 'UpdateQueryNode':
+      return [{ table: tableOf(query.table!), rows: [columnValues([query.where?.where])] }];
+    case 'DeleteQueryNode':
+      return [{ table: tableOf(query.from.froms[0]!), rows: [columnValues([query.where?.where])] }];
+    case 'InsertQueryNode': {
+      const { onConflict, onDuplicateKey, replace, orAction, into } = query;
+      const mayMeetARow = onConflict || onDuplicateKey || replace || orAction;
+      return mayMeetARow ? [{ table: tableOf(into!), rows: insertedValues(query) }] : [];
+    }
+    default:
+      if (/^\s*select\b/i.test(sql)) return [];
+      throw new Error(`a statement that does not say which rows it writes: ${sql}`);
+  }
+}

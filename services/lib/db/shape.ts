@@ -1,0 +1,65 @@
+import { Placeholder } from './placeholder.ts';
+
+/** Longer lists come in too many lengths to remember each. */
+export const LONGEST_LIST = 16;
+
+/** Whether a value is a row: an object of columns. */
+export function isRow(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && !(value instanceof Placeholder);
+}
+
+/**
+ * What may make a difference to a statement: which values there are (one that is undefined is not there), how long the lists
+ * are, and which columns a row has. Throws for rows of one list that have not the same columns.
+ */
+export function shapeOf(values: object): string {
+  let shape = '';
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) continue;
+    shape += name;
+    if (Array.isArray(value)) shape += `:${value.length}${isRow(value[0]) ? columnsOf(value) : ''}`;
+    else if (isRow(value)) shape += `:${Object.keys(value)}`;
+    shape += ';';
+  }
+  return shape;
+}
+
+function columnsOf(rows: readonly object[]): string {
+  const columns = Object.keys(rows[0]!);
+  for (const row of rows)
+    if (Object.keys(row).length !== columns.length) throw new Error('rows of one statement have different columns');
+  return ` ${columns}`;
+}
+
+/** The same structure with a placeholder for every value. */
+export function placeholdersFor<V extends object>(values: V): V {
+  const placeholders = Object.entries(values).map(([name, value]) => {
+    const get = (given: object) => (given as Record<string, unknown>)[name];
+    if (!Array.isArray(value)) return [name, elementPlaceholder(value, get)];
+    const element = (index: number) => (given: object) => (get(given) as unknown[])[index];
+    return [name, value.map((each, index) => elementPlaceholder(each, element(index)))];
+  });
+  return Object.fromEntries(placeholders);
+}
+
+function elementPlaceholder(element: unknown, get: (given: object) => unknown): unknown {
+  if (element === undefined) return undefined;
+  if (!isRow(element)) return new Placeholder(get);
+  const columns = Object.keys(element).map((name) => [
+    name,
+    new Placeholder((given) => (get(given) as Record<string, unknown>)[name]),
+  ]);
+  return Object.fromEntries(columns);
+}
+
+/** Long lists of single values get a length that comes again: what is `in` a list is so when its last value stands there twice. */
+export function padded<V extends object>(values: V): V {
+  let result: Record<string, unknown> | undefined;
+  for (const [name, value] of Object.entries(values)) {
+    if (!Array.isArray(value) || value.length <= LONGEST_LIST || isRow(value[0])) continue;
+    const length = 2 ** Math.ceil(Math.log2(value.length));
+    result ??= { ...values } as Record<string, unknown>;
+    result[name] = [...value, ...Array(length - value.length).fill(value.at(-1))];
+  }
+  return (result ?? values) as V;
+}

@@ -1,0 +1,3 @@
+import { checkEveryUse } from '../services/lib/db/check-compiled.ts';
+
+checkEveryUse();
