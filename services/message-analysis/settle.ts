@@ -3,7 +3,7 @@ import { Source } from '../../gen/autosession/event/v1/event_pb.js';
 import { MessageRole, Verdict } from '../../gen/autosession/message/v1/message_pb.js';
 import type { Session } from '../../gen/autosession/session/v1/session_pb.js';
 import type { Executor } from '../lib/db/database.ts';
-import { afterCommit, reserve } from '../lib/db/open-transaction.ts';
+import { afterCommit } from '../lib/db/open-transaction.ts';
 import { logChange } from '../lib/log.ts';
 import type { EventInit } from '../lib/outbox/outbox.ts';
 import type { MessageDeps } from './deps.ts';
@@ -29,7 +29,6 @@ export async function settle(
   toldBefore = true,
 ): Promise<void> {
   const key = { tenant, conversationId: conversation.conversationId };
-  reserve(`conversation ${tenant} ${key.conversationId}`);
   const news = { session: session && sessionKnown(session), before: conversation.session };
   // the sessions' counters with the conversation's lock, in one request; never the other way round
   const [settled, lastSeqs] = await Promise.all([
@@ -61,7 +60,6 @@ async function lockSequences(
   messages: readonly Judged[],
 ): Promise<Map<string, number | undefined>> {
   const sessionIds = [...new Set(messages.filter(isTold).map(({ sessionId }) => sessionId))].sort();
-  for (const sessionId of sessionIds) reserve(`sequence ${tenant} ${sessionId}`);
   const last = sessionIds.map((sessionId) => outbox.lockSequence(tx, tenant, Source.MESSAGE_ANALYSIS, sessionId));
   const numbers = await Promise.all(last);
   return new Map(sessionIds.map((sessionId, index) => [sessionId, numbers[index]]));

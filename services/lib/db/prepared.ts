@@ -3,9 +3,9 @@ import { checkOtherValues, checkUse, isEveryUseChecked } from './check-compiled.
 import type { Dialect, Executor } from './database.ts';
 import { kyselyOver, StatementExecutor } from './executor.ts';
 import { type HotQuery, hotQuery, type JointRead } from './hot-query.ts';
-import { resolveValue } from './placeholder.ts';
+import { Placeholder } from './placeholder.ts';
 import { withValues } from './row-access.ts';
-import { isRow, LONGEST_LIST, padded, placeholdersFor, shapeOf } from './shape.ts';
+import { columnsOf, isRow, LONGEST_LIST, padded, placeholdersFor, shapeOf } from './shape.ts';
 
 /** Values of a statement by name: single ones, rows, lists of values, or lists of rows that all have the same columns. */
 export type Values<P> = { readonly [K in keyof P]: P[K] };
@@ -110,14 +110,13 @@ function compileOnce<P>(
   const query = hotQuery(plain(placeholders), compareAndSet);
   const { sql, parameters } = query;
   if (joint) assertJoint(query);
-  const pick = (given: object) => parameters.map((parameter) => parameterOf(parameter, given));
-  const compiled = { query, sql, parameters: pick };
+  const picks = parameters.map((parameter) => (parameter instanceof Placeholder ? parameter.pick : () => parameter));
+  const compiled = { query, sql, parameters: (given: object) => picks.map((pick) => present(pick(given))) };
   checkOtherValues({ ...compiled, build: plain }, placeholders);
   return compiled;
 }
 
-function parameterOf(parameter: unknown, given: object): unknown {
-  const value = resolveValue(parameter, given);
+function present(value: unknown): unknown {
   if (value === undefined) throw new Error('a value of a compiled query is undefined; a missing one is null');
   return value;
 }
@@ -137,8 +136,11 @@ interface LongRows {
 
 /** A list of many rows. */
 function longRows(values: object): LongRows | undefined {
-  for (const [name, value] of Object.entries(values))
-    if (Array.isArray(value) && value.length > LONGEST_LIST && isRow(value[0])) return { values, name, rows: value };
+  for (const [name, value] of Object.entries(values)) {
+    if (!Array.isArray(value) || value.length <= LONGEST_LIST || !isRow(value[0])) continue;
+    columnsOf(value);
+    return { values, name, rows: value };
+  }
 }
 
 /** The insert of one row, with many; undefined for anything else. */

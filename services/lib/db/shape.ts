@@ -14,20 +14,23 @@ export function isRow(value: unknown): value is object {
  */
 export function shapeOf(values: object): string {
   let shape = '';
-  for (const [name, value] of Object.entries(values)) {
+  for (const name in values) {
+    const value = (values as Record<string, unknown>)[name];
     if (value === undefined) continue;
     shape += name;
     if (Array.isArray(value)) shape += `:${value.length}${isRow(value[0]) ? columnsOf(value) : ''}`;
-    else if (isRow(value)) shape += `:${Object.keys(value)}`;
+    else if (isRow(value)) for (const column in value) shape += `,${column}`;
     shape += ';';
   }
   return shape;
 }
 
-function columnsOf(rows: readonly object[]): string {
+/** The columns of rows. Throws when they have not all the same. */
+export function columnsOf(rows: readonly object[]): string {
   const columns = Object.keys(rows[0]!);
   for (const row of rows)
-    if (Object.keys(row).length !== columns.length) throw new Error('rows of one statement have different columns');
+    if (Object.keys(row).length !== columns.length || columns.some((column) => !(column in row)))
+      throw new Error('rows of one statement have different columns');
   return ` ${columns}`;
 }
 
