@@ -15,6 +15,8 @@ export interface Config {
   readonly internalSecret?: string;
   /** Who may call from outside; with none, only this machine. */
   readonly apiKeys: readonly ApiKey[];
+  /** Origins whose pages may call the HTTP port and read its answers. */
+  readonly corsOrigins: readonly string[];
   /** Requests from outside that are worked on at a time, and those that may wait for their turn. */
   readonly maxRequests: number;
   readonly maxWaiting: number;

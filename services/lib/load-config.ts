@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { parseApiKeys } from './auth/load-api-keys.ts';
 import type { Config, RedisConfig } from './config.ts';
+import { parseCorsOrigins } from './load-cors-origins.ts';
 import { parseReceivers } from './load-receivers.ts';
 import { parseSendUrlLookup } from './load-send-url-lookup.ts';
 import { isLoopback } from './loopback.ts';
@@ -56,6 +57,7 @@ export function loadConfig(env: Env, placed: Placed = WHOLE): Config {
     peers: peers(read, placed),
     internalSecret: internalSecret(read, placed),
     apiKeys: parseApiKeys(read.text('AUTOSESSION_API_KEYS', ''), read.problem),
+    corsOrigins: parseCorsOrigins(read.text('AUTOSESSION_CORS_ORIGINS', ''), read.problem),
     maxRequests: read.integer('AUTOSESSION_MAX_REQUESTS', 64, 1, 10_000),
     maxWaiting: read.integer('AUTOSESSION_MAX_WAITING', 256, 1, 100_000),
     maxWaitMs: read.integer('AUTOSESSION_MAX_WAIT_MS', 500, 10, 60_000),

@@ -76,9 +76,9 @@ export async function startProcess(
     const { directory, running } = started;
     const background = stack.use(startBackground(deps, modules, running));
     const { services } = started;
-    const { ownPagesOnly } = callers;
+    const { ownPagesOnly, corsOrigins } = callers;
     const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps, services) : undefined;
-    const ports = await listen(deps, { ...started, ownPagesOnly, work, databaseHealth }, stop.signal);
+    const ports = await listen(deps, { ...started, ownPagesOnly, corsOrigins, work, databaseHealth }, stop.signal);
     stack.defer(async () => {
       stop.abort();
       const began = performance.now();
@@ -193,12 +193,13 @@ async function listen(
     interceptors: Interceptor[];
     hopSecret: string;
     ownPagesOnly: boolean;
+    corsOrigins: readonly string[];
     work?: WorkGuard;
     databaseHealth: DatabaseHealth;
   },
   stopping: AbortSignal,
 ) {
-  const { running, services, interceptors, hopSecret, ownPagesOnly, work } = what;
+  const { running, services, interceptors, hopSecret, ownPagesOnly, corsOrigins, work } = what;
   const { databaseHealth } = what;
   const readiness = async () => {
     const [database, log, queue] = await Promise.all([databaseHealth.fault(), deps.log.fault(), deps.queue.fault()]);
@@ -218,6 +219,7 @@ async function listen(
     interceptors,
     addRoutes,
     ownPagesOnly,
+    corsOrigins,
     work,
     readiness,
     metrics: deps.metrics,

@@ -155,7 +155,7 @@ it('with keys a process may listen on every address, says so, and never writes a
     await rest.get('/api/tasks/stats', { authorization: `Bearer ${keys.agent}` }),
   ];
   expect(answers.map(({ status }) => status)).toEqual([404, 400, 401]);
-  expect(server.output).toContain('Callers need an API key: 5 configured.');
+  expect(server.output).toContain('Callers need an API key: 5 configured');
   const written = server.output + JSON.stringify(answers.map(({ body }) => body));
   for (const key of Object.values(keys)) expect(written).not.toContain(key);
 });

@@ -7,6 +7,8 @@ export interface Callers {
   readonly authenticate: Authenticate;
   /** Whether to refuse what pages of other sites make a browser send: nothing else would. */
   readonly ownPagesOnly: boolean;
+  /** Origins whose pages may call; none where no key would tell what they may do. */
+  readonly corsOrigins: readonly string[];
   /** For people. */
   readonly description: string;
 }
@@ -15,22 +17,28 @@ export interface Callers {
  * Whoever has a key; without configured keys everybody on this machine, since then no other reaches the port; nobody at
  * all where only services of the installation run that others have to call through the gateway.
  */
-export function callersOf({ apiKeys }: Pick<Config, 'apiKeys'>, servesOutsiders: boolean): Callers {
+export function callersOf(
+  { apiKeys, corsOrigins }: Pick<Config, 'apiKeys' | 'corsOrigins'>,
+  servesOutsiders: boolean,
+): Callers {
   if (!servesOutsiders)
     return {
       authenticate: servicesOnly,
       ownPagesOnly: false,
+      corsOrigins: [],
       description: 'Only the services of the installation may call it',
     };
   if (apiKeys.length === 0)
     return {
       authenticate: anonymous,
       ownPagesOnly: true,
-      description: 'No API key is configured: only this machine can reach it',
+      corsOrigins: [],
+      description: `No API key is configured: only this machine can reach it${corsOrigins.length > 0 ? ', and no page of AUTOSESSION_CORS_ORIGINS' : ''}`,
     };
   return {
     authenticate: authenticateByKey(apiKeys),
     ownPagesOnly: false,
+    corsOrigins,
     description: `Callers need an API key: ${apiKeys.length} configured`,
   };
 }

@@ -4,6 +4,7 @@ import { type FastifyInstance, type FastifyListenOptions, fastify } from 'fastif
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type Connections, httpConnections } from './connections.ts';
+import { allowOrigins } from './cors.ts';
 import { type Address, canHaveDoors, openDoors } from './doors.ts';
 import { guardHttp, type WorkGuard } from './guard-work.ts';
 import { assertHost } from './host-header.ts';
@@ -28,6 +29,8 @@ export async function listenHttp(options: {
   work?: WorkGuard;
   /** Whether to refuse what pages of other sites make a browser send. */
   ownPagesOnly: boolean;
+  /** Origins whose pages may read answers. */
+  corsOrigins?: readonly string[];
   readiness: Readiness;
   metrics: Metrics;
   logger?: Logger;
@@ -35,18 +38,24 @@ export async function listenHttp(options: {
   port: number;
   stopping: AbortSignal;
 }): Promise<ListeningServer> {
+  const origins = new Set(options.corsOrigins);
   const app: FastifyInstance = fastify({
     bodyLimit: REST_BODY_BYTES,
     http: { requireHostHeader: false }, // assertHost makes exceptions
     clientErrorHandler: (error, socket) => answerParserError(app, error, socket),
-    frameworkErrors: (error, request, reply) => app.errorHandler(error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      allowOrigins(origins, request, reply); // these requests pass no hook
+      return app.errorHandler(error, request, reply);
+    },
     routerOptions: { maxParamLength: 1_000 },
     return503OnClosing: false,
     keepAliveTimeout: 72_000,
   });
   const connections = httpConnections(app.server);
   answerOddRequests(app);
-  app.addHook('onRequest', async ({ raw }) => {
+  app.addHook('onRequest', async (request, reply) => {
+    if (allowOrigins(origins, request, reply)) return reply.send();
+    const { raw } = request;
     assertOneHost(raw);
     assertHost(raw);
     if (options.ownPagesOnly) assertOwnPage(raw.headers);
