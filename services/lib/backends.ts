@@ -1,15 +1,12 @@
-import { busMigrations } from './bus/consumer.ts';
 import type { EventLog } from './bus/event-log.ts';
 import { eventLogMigrations, sqlEventLog } from './bus/sql-event-log.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { Database } from './db/database.ts';
-import { barrierMigrations } from './db/durability-barrier.ts';
 import type { Migrations } from './db/migrate.ts';
 import { sqliteBackend } from './db/sqlite.ts';
-import { idempotencyMigrations } from './idempotency.ts';
+import { kernelMigrations } from './kernel-migrations.ts';
 import type { Logger } from './log.ts';
-import { outboxMigrations } from './outbox/outbox.ts';
 import { queueMigrations, sqlQueue } from './queue/sql-queue.ts';
 import type { TaskQueue } from './queue/task-queue.ts';
 
@@ -24,7 +21,6 @@ export interface Backends extends AsyncDisposable {
   readonly description: string;
 }
 
-const kernelMigrations = [barrierMigrations, outboxMigrations, idempotencyMigrations, busMigrations];
 const embeddedMigrations = [...kernelMigrations, queueMigrations, eventLogMigrations];
 
 /** Opens what the configuration names: three servers, or the embedded default. Throws when one cannot be reached. */

@@ -30,6 +30,9 @@ export interface IdempotencyTables {
 
 export const idempotencyMigrations: Migrations = {
   owner: 'idempotency',
+  tables: {
+    idempotency_key: { column: 'created_at', hours: IDEMPOTENCY_HOURS },
+  },
   steps: [
     {
       name: '001_idempotency_key',

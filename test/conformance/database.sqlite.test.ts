@@ -80,10 +80,10 @@ describe('a data folder', () => {
     await using folder = await newFolder();
     const first = new Database(sqliteBackend(folder.path));
     const steps = [{ name: '001', statements: () => ['CREATE TABLE kept (id TEXT)'] }];
-    await migrate(first, [{ owner: 'test', steps }], 0);
+    await migrate(first, [{ owner: 'test', tables: {}, steps }], 0);
     await first.close();
     const second = new Database(sqliteBackend(folder.path));
-    expect(await migrate(second, [{ owner: 'test', steps }], 0)).toEqual([]);
+    expect(await migrate(second, [{ owner: 'test', tables: {}, steps }], 0)).toEqual([]);
     await second.close();
   });
 

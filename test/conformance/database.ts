@@ -54,7 +54,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
     beforeAll(async () => {
       fixture = await open();
       db = fixture.db;
-      await migrate(db, [{ owner: 'test', steps: [things] }], AT);
+      await migrate(db, [{ owner: 'test', tables: {}, steps: [things] }], AT);
       return () => fixture[Symbol.asyncDispose]();
     });
 

@@ -13,7 +13,7 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
 
   beforeAll(async () => {
     db = new Database(mysqlBackend(await createDatabase()));
-    await migrate(db, [barrierMigrations, { owner: 'group', steps: [table] }], 0);
+    await migrate(db, [barrierMigrations, { owner: 'group', tables: {}, steps: [table] }], 0);
     return () => db.close();
   });
 

@@ -42,26 +42,26 @@ export function migrationConformance(name: string, open: () => Promise<DatabaseF
 
       test('run once, and new steps later', async () => {
         const first = [step('001', table('once_a'))];
-        expect(await migrate(db, [{ owner: 'once', steps: first }], AT)).toEqual(['once/001']);
-        expect(await migrate(db, [{ owner: 'once', steps: first }], AT)).toEqual([]);
+        expect(await migrate(db, [{ owner: 'once', tables: {}, steps: first }], AT)).toEqual(['once/001']);
+        expect(await migrate(db, [{ owner: 'once', tables: {}, steps: first }], AT)).toEqual([]);
         const all = [...first, step('002', table('once_b'))];
-        expect(await migrate(fixture.other, [{ owner: 'once', steps: all }], AT)).toEqual(['once/002']);
+        expect(await migrate(fixture.other, [{ owner: 'once', tables: {}, steps: all }], AT)).toEqual(['once/002']);
       });
 
       test('go on after one that broke off half-way', async () => {
         const index = () => 'CREATE UNIQUE INDEX half_id ON half_a (id)';
         const column = (c: Columns) => `ALTER TABLE half_a ADD COLUMN more ${c.int} NULL`;
         const broken = step('001', table('half_a'), index, column, () => 'not sql');
-        await expect(migrate(db, [{ owner: 'half', steps: [broken] }], AT)).rejects.toThrow();
+        await expect(migrate(db, [{ owner: 'half', tables: {}, steps: [broken] }], AT)).rejects.toThrow();
         const whole = step('001', table('half_a'), index, column, table('half_b'));
-        expect(await migrate(db, [{ owner: 'half', steps: [whole] }], AT)).toEqual(['half/001']);
+        expect(await migrate(db, [{ owner: 'half', tables: {}, steps: [whole] }], AT)).toEqual(['half/001']);
         await sql`SELECT more FROM half_a`.execute(db.of());
         await sql`SELECT id FROM half_b`.execute(db.of());
       });
 
       test('of several that start together each step runs once', async () => {
         const steps = Array.from({ length: 5 }, (_, n) => step(`00${n}`, table(`both_${n}`)));
-        const start = (at: Database) => migrate(at, [{ owner: 'both', steps }], AT);
+        const start = (at: Database) => migrate(at, [{ owner: 'both', tables: {}, steps }], AT);
         const ran = await Promise.all([start(db), start(fixture.other), start(db)]);
         expect(ran.flat().sort()).toEqual(steps.map(({ name }) => `both/${name}`));
       });

@@ -62,7 +62,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
     beforeAll(async () => {
       fixture = await open();
       db = fixture.db;
-      await migrate(db, [{ owner: 'group', steps: [table] }, outboxMigrations, idempotencyMigrations], 0);
+      await migrate(db, [{ owner: 'group', tables: {}, steps: [table] }, outboxMigrations, idempotencyMigrations], 0);
       return () => fixture[Symbol.asyncDispose]();
     });
 

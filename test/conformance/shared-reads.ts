@@ -11,7 +11,7 @@ export function sharedReadsConformance(name: string, open: () => Promise<Databas
     let fixture: DatabaseFixture;
     beforeAll(async () => {
       fixture = await open();
-      await migrate(fixture.db, [{ owner: 'group', steps: [table] }], 0);
+      await migrate(fixture.db, [{ owner: 'group', tables: {}, steps: [table] }], 0);
       return () => fixture[Symbol.asyncDispose]();
     });
     const broken = prepared((db: Executor, { id }: { id: string }) =>

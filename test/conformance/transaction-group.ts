@@ -48,7 +48,7 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
     beforeAll(async () => {
       fixture = await open();
       db = fixture.db;
-      await migrate(db, [{ owner: 'group', steps: [table] }], 0);
+      await migrate(db, [{ owner: 'group', tables: {}, steps: [table] }], 0);
       return () => fixture[Symbol.asyncDispose]();
     });
 

@@ -3,6 +3,14 @@ import type { Migrations } from '../../lib/db/migrate.ts';
 /** The service's tables; tables.ts says what the columns mean. */
 export const handoverMigrations: Migrations = {
   owner: 'handover',
+  tables: {
+    handovers: { removed: 'ended ones, after AUTOSESSION_RETENTION_DAYS' },
+    audit_entries: { keptForEver: 'who changed control of what has to be shown years later' },
+    reminders: { removed: 'settled ones, after AUTOSESSION_RETENTION_DAYS' },
+    reminder_deliveries: { removed: 'with its reminder' },
+    reminder_counted_events: { removed: 'with its reminder' },
+    channel_paces: { keptForEver: 'one row per channel' },
+  },
   steps: [
     {
       name: '001_handovers',

@@ -1,8 +1,15 @@
 import type { Migrations } from '../db/migrate.ts';
+import { PROGRESS_HOURS } from '../outbox/event-hours.ts';
 
 /** The tables of the relay and of the consumers. */
 export const busMigrations: Migrations = {
   owner: 'bus',
+  tables: {
+    relay_state: { keptForEver: 'one row' },
+    consumer_offset: { keptForEver: 'one row per consumer' },
+    consumer_progress: { column: 'updated_at', hours: PROGRESS_HOURS },
+    parked_event: { removed: 'when it has been handled: it is tried again until then' },
+  },
   steps: [
     {
       name: '001_relay',

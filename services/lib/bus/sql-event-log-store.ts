@@ -24,6 +24,10 @@ interface EventLogTables {
 
 export const eventLogMigrations: Migrations = {
   owner: 'event-log',
+  tables: {
+    event_log: { removed: 'by trim(), after EVENT_HOURS' },
+    event_log_head: { keptForEver: 'one row' },
+  },
   steps: [
     {
       name: '001_event_log',

@@ -9,6 +9,9 @@ const SLOTS = 16;
 /** One row per slot, kept for ever. */
 export const barrierMigrations: Migrations = {
   owner: 'durability',
+  tables: {
+    durability_barrier: { keptForEver: 'one row per slot' },
+  },
   steps: [
     {
       name: '001_durability_barrier',

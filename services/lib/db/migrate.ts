@@ -12,11 +12,27 @@ export interface Migration {
   statements(columns: Columns): string[];
 }
 
+/** How long the rows of a table are kept. */
+export type Retention =
+  /** Until they are older than this, by an indexed time column: lib/retention.ts removes them. For tables of lib. */
+  | { readonly column: string; readonly hours: number }
+  /** Until their owner removes them: which rows, and when. */
+  | { readonly removed: string }
+  /** For ever: what bounds their number, or why they must stay. */
+  | { readonly keptForEver: string };
+
 /** The steps of one owner of tables: a service, or a part of lib. */
 export interface Migrations {
   readonly owner: string;
+  /** Every table that the steps make. One that is missing here fails a test. */
+  readonly tables: Readonly<Record<string, Retention>>;
   readonly steps: readonly Migration[];
 }
+
+/** The table that notes which steps have run. */
+export const migrationTables: Migrations['tables'] = {
+  schema_migration: { keptForEver: 'one row per step' },
+};
 
 interface MigrationTables {
   schema_migration: { owner: string; name: string; applied_at: string };

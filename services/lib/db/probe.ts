@@ -2,11 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { columnsOf } from './columns.ts';
 import type { Database } from './database.ts';
+import type { Migrations } from './migrate.ts';
 import { probeMysqlServer } from './probe-mysql.ts';
 
 interface ProbeTables {
   database_probe: { run: string; id: string; name: string; open: number; at: string; slot?: string | null };
 }
+
+/** The probe's own table. */
+export const probeTables: Migrations['tables'] = {
+  database_probe: { removed: 'at the end of the probe that wrote them' },
+};
 
 /** Emoji, a rare Han character: four bytes each in UTF-8, which an old `utf8` cuts off. */
 const FOUR_BYTES = '😀𠮷';

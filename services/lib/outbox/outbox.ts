@@ -8,6 +8,7 @@ import { afterCommit } from '../db/open-transaction.ts';
 import { prepared } from '../db/prepared.ts';
 import { sqlTime } from '../db/time.ts';
 import type { Ids } from '../ids.ts';
+import { EVENT_HOURS, SEQUENCE_HOURS } from './event-hours.ts';
 import { insertSequence, raiseSequence, selectSequence, selectSequenceLocked } from './sequence-statements.ts';
 
 export interface OutboxRow {
@@ -35,6 +36,10 @@ export interface OutboxTables {
 
 export const outboxMigrations: Migrations = {
   owner: 'outbox',
+  tables: {
+    outbox: { column: 'published_at', hours: EVENT_HOURS },
+    event_sequence: { column: 'updated_at', hours: SEQUENCE_HOURS },
+  },
   steps: [
     {
       name: '001_outbox',

@@ -19,6 +19,9 @@ interface QueueTables {
 
 export const queueMigrations: Migrations = {
   owner: 'queue',
+  tables: {
+    task_queue: { removed: 'when the task is taken or no longer waits' },
+  },
   steps: [
     {
       name: '001_task_queue',

@@ -69,6 +69,11 @@ export interface MessageTables {
 
 export const messageMigrations: Migrations = {
   owner: 'message-analysis',
+  tables: {
+    conversations: { keptForEver: 'one row per account and shop: their numbers go on' },
+    messages: { removed: 'settled ones, after AUTOSESSION_RETENTION_DAYS' },
+    message_revisions: { removed: 'with its message' },
+  },
   steps: [
     {
       name: '001_messages',

@@ -104,6 +104,12 @@ function openSlot(c: Columns): string {
 
 export const sessionMigrations: Migrations = {
   owner: 'session',
+  tables: {
+    sessions: { removed: 'closed ones, after AUTOSESSION_RETENTION_DAYS' },
+    conversation_trigger: { removed: 'with its session' },
+    directory_alias: { keptForEver: 'the names of accounts and shops; one set per account and shop' },
+    directory_entry: { keptForEver: 'one row per account and shop' },
+  },
   steps: [
     {
       name: '001_sessions',

@@ -4,6 +4,11 @@ import type { Migrations } from '../../lib/db/migrate.ts';
 /** The tables of task-dispatch. */
 export const taskDispatchMigrations: Migrations = {
   owner: 'task-dispatch',
+  tables: {
+    tasks: { removed: 'finished ones, after AUTOSESSION_RETENTION_DAYS' },
+    session_fence: { removed: 'those of closed sessions without tasks, after AUTOSESSION_RETENTION_DAYS' },
+    receipts: { removed: 'after AUTOSESSION_RETENTION_DAYS' },
+  },
   steps: [
     { name: '001_tasks', statements: (c) => [tasks(c), ...taskIndexes] },
     { name: '002_session_fence', statements: (c) => [sessionFence(c), fenceIndex] },
