@@ -22,6 +22,10 @@ export interface Config {
   readonly maxWaiting: number;
   /** Milliseconds that one of them may wait, as fast as the line moves. */
   readonly maxWaitMs: number;
+  /** Connections that one address may have open, on both ports together. */
+  readonly maxConnectionsPerAddress: number;
+  /** Streams that one HTTP/2 connection may have open. */
+  readonly maxStreamsPerConnection: number;
   readonly logLevel: string;
   /** IANA name; for times in requests that carry no zone. */
   readonly timezone: string;

@@ -61,6 +61,8 @@ export function loadConfig(env: Env, placed: Placed = WHOLE): Config {
     maxRequests: read.integer('AUTOSESSION_MAX_REQUESTS', 64, 1, 10_000),
     maxWaiting: read.integer('AUTOSESSION_MAX_WAITING', 256, 1, 100_000),
     maxWaitMs: read.integer('AUTOSESSION_MAX_WAIT_MS', 500, 10, 60_000),
+    maxConnectionsPerAddress: read.integer('AUTOSESSION_MAX_CONNECTIONS_PER_ADDRESS', 4_096, 1, 1_000_000),
+    maxStreamsPerConnection: read.integer('AUTOSESSION_MAX_STREAMS_PER_CONNECTION', 1_000, 1, 100_000),
     logLevel: read.oneOf('LOG_LEVEL', 'info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     timezone: read.timezone('AUTOSESSION_TIMEZONE', 'Asia/Shanghai'),
     maxInactiveMinutes: read.integer('AUTOSESSION_MAX_INACTIVE_MINUTES', 120, 1, 525_600),

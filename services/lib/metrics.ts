@@ -33,6 +33,8 @@ export interface Metrics {
   readonly streams: Gauge;
   /** Requests refused because too many were under way, by port (http, rpc). */
   readonly refused: Counter<'port'>;
+  /** Connections closed because their address had too many, by port (http, rpc). */
+  readonly connectionsRefused: Counter<'port'>;
 }
 
 /** Metrics of one process in a registry of their own. `defaults` adds those of Node itself. */
@@ -62,6 +64,7 @@ export function createMetrics(defaults = true): Metrics {
     sendUrls: counter('send_url_lookups_total', 'Lookups of a send_url', ['outcome']),
     streams: gauge('event_streams', 'Open event streams'),
     refused: counter('requests_refused_total', 'Requests refused because too many were under way', ['port']),
+    connectionsRefused: counter('connections_refused_total', 'Connections of addresses that had too many', ['port']),
   };
 }
 

@@ -15,6 +15,7 @@ import { forwardRoutes } from './forward.ts';
 import { type Ids, ulidIds } from './ids.ts';
 import { type Authenticate, contextInterceptor } from './interceptors/context.ts';
 import { durableAnswersInterceptor } from './interceptors/durable-answers.ts';
+import { type RequestGate, requestGate } from './interceptors/gate.ts';
 import { observeInterceptor } from './interceptors/observe.ts';
 import { validateInterceptor } from './interceptors/validate.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -22,7 +23,10 @@ import { createMetrics, exposeSql, type Metrics } from './metrics.ts';
 import type { Deps, Directory, Module, RunningModule } from './module.ts';
 import { Outbox } from './outbox/outbox.ts';
 import type { Placement } from './placement.ts';
+import { RefusedCalls } from './refused-calls.ts';
 import { peerTransport } from './rpc/peer-transport.ts';
+import { BodyIntake } from './server/body-intake.ts';
+import { ConnectionLimit } from './server/connection-limit.ts';
 import type { WorkGuard } from './server/guard-work.ts';
 import { healthRoutes } from './server/health.ts';
 import { listenHttp } from './server/http-server.ts';
@@ -75,9 +79,8 @@ export async function startProcess(
     const started = await startModules(deps, modules, peers, stack);
     const { directory, running } = started;
     const background = stack.use(startBackground(deps, modules, running));
-    const { services } = started;
     const { ownPagesOnly, corsOrigins } = callers;
-    const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps, services) : undefined;
+    const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps) : undefined;
     const ports = await listen(deps, { ...started, ownPagesOnly, corsOrigins, work, databaseHealth }, stop.signal);
     stack.defer(async () => {
       stop.abort();
@@ -156,12 +159,15 @@ async function startModules(
   stack: AsyncDisposableStack,
 ) {
   const hopSecret = deps.config.internalSecret ?? randomBytes(24).toString('hex');
+  const { authenticate, ids, logger, metrics } = deps;
+  const refused = new RefusedCalls(logger);
   const interceptors: Interceptor[] = [
-    observeInterceptor(deps),
-    contextInterceptor({ authenticate: deps.authenticate, hopSecret, ids: deps.ids }),
+    observeInterceptor({ logger, metrics, refused }),
+    contextInterceptor({ authenticate, hopSecret, ids }),
     validateInterceptor(),
     durableAnswersInterceptor(deps.db),
   ];
+  const gate = requestGate({ authenticate, hopSecret, ids, logger, metrics, refused });
   const running: RunningModule[] = [];
   const ofModules = (router: ConnectRouter) => {
     for (const module of running) module.routes(router);
@@ -175,13 +181,13 @@ async function startModules(
     forward(router);
   };
   const services = [...modules.flatMap((module) => module.provides), ...passedOn];
-  return { directory, running, routes, interceptors, services, hopSecret };
+  return { directory, running, routes, interceptors, gate, services, hopSecret };
 }
 
 /** What bounds the requests from outside, on both ports together: one process is one event loop. */
-function workGuard({ config, metrics }: Deps, services: readonly DescService[]): WorkGuard {
+function workGuard({ config, metrics }: Deps): WorkGuard {
   const limit = new WorkLimit({ atOnce: config.maxRequests, waiting: config.maxWaiting, patienceMs: config.maxWaitMs });
-  return { limit, metrics, services };
+  return { limit, metrics };
 }
 
 async function listen(
@@ -191,6 +197,7 @@ async function listen(
     services: readonly DescService[];
     routes: (router: ConnectRouter) => void;
     interceptors: Interceptor[];
+    gate: RequestGate;
     hopSecret: string;
     ownPagesOnly: boolean;
     corsOrigins: readonly string[];
@@ -199,8 +206,10 @@ async function listen(
   },
   stopping: AbortSignal,
 ) {
-  const { running, services, interceptors, hopSecret, ownPagesOnly, corsOrigins, work } = what;
-  const { databaseHealth } = what;
+  const { running, services, interceptors, gate, hopSecret, ownPagesOnly, corsOrigins, work, databaseHealth } = what;
+  const intake = new BodyIntake();
+  const { maxConnectionsPerAddress, maxStreamsPerConnection: maxStreams } = deps.config;
+  const connectionLimit = new ConnectionLimit(maxConnectionsPerAddress, deps);
   const readiness = async () => {
     const [database, log, queue] = await Promise.all([databaseHealth.fault(), deps.log.fault(), deps.queue.fault()]);
     return { database, event_log: log, queue };
@@ -216,7 +225,11 @@ async function listen(
   };
   const http = await listenHttp({
     routes,
+    services,
     interceptors,
+    gate,
+    intake,
+    connectionLimit,
     addRoutes,
     ownPagesOnly,
     corsOrigins,
@@ -234,7 +247,12 @@ async function listen(
       routes(router);
       reflection(router);
     },
+    services,
     interceptors,
+    gate,
+    intake,
+    connectionLimit,
+    maxStreams,
     ownPagesOnly,
     work,
     hopSecret,

@@ -11,8 +11,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
  * The JSON object in a body; an empty body is `{}`, a missing media type is read as JSON. Throws UNSUPPORTED_MEDIA_TYPE, and
  * MALFORMED_BODY for what is not JSON, no object, nested too deeply, or holds a number that no JSON can carry on.
  */
-export function parseBody(bytes: Uint8Array, contentType: string | undefined): JsonObject {
-  if (bytes.length === 0) return {};
+export function parseBody(bytes: Uint8Array | undefined, contentType: string | undefined): JsonObject {
+  if (!bytes || bytes.length === 0) return {};
   assertJsonType(contentType);
   let parsed: unknown;
   try {

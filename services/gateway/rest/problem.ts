@@ -1,7 +1,7 @@
 import type { ConnectError } from '@connectrpc/connect';
 import { ErrorReason, errorInfo, refuse } from '../../lib/errors/refuse.ts';
 import { presentable } from '../../lib/interceptors/observe.ts';
-import { REST_BODY_BYTES } from '../../lib/server/http-server.ts';
+import { REST_BODY_BYTES } from '../../lib/server/receive-rest.ts';
 import type { Language } from './language.ts';
 import { reasonText } from './texts.ts';
 
@@ -16,6 +16,7 @@ const statuses: Readonly<Record<ErrorReason, number>> = {
   [ErrorReason.UNAUTHENTICATED]: 401,
   [ErrorReason.PERMISSION_DENIED]: 403,
   [ErrorReason.UNSUPPORTED_MEDIA_TYPE]: 415,
+  [ErrorReason.REQUEST_TIMEOUT]: 408,
   [ErrorReason.SESSION_NOT_FOUND]: 404,
   [ErrorReason.UNAVAILABLE]: 409,
   [ErrorReason.INVALID_STATUS]: 409,
@@ -112,6 +113,7 @@ function isBusinessRefusal(reason: ErrorReason, status: number): boolean {
 
 function headersOf(status: number, metadata: Readonly<Record<string, string>>): Record<string, string> {
   if (status === 401) return { 'www-authenticate': 'Bearer realm="auto-session"' };
+  if (status === 408) return { connection: 'close' }; // the rest of the body may never come
   if (status === 405) return { allow: metadata.allow ?? '' };
   if (status === 429 || status === 503) return { 'retry-after': metadata.retry_after ?? '1' };
   return {};

@@ -13,7 +13,6 @@ import type { Metrics } from '../../lib/metrics.ts';
 import type { Directory } from '../../lib/module.ts';
 import { RefusedCalls, refusedStatus } from '../../lib/refused-calls.ts';
 import { isReadOnly } from '../../lib/rpc/idempotency-level.ts';
-import { REST_BODY_BYTES } from '../../lib/server/http-server.ts';
 import type { ParserErrorAnswer } from '../../lib/server/parser-errors.ts';
 import { admissionTo, callerOf } from '../auth/admission.ts';
 import { addDocs } from '../openapi/serve.ts';
@@ -65,7 +64,7 @@ export async function registerRest(app: FastifyInstance, options: RestOptions): 
   app.decorate('describeParserError', (refusal) => unparsedProblem(rest, refusal));
   app.setErrorHandler((error, request, reply) => sendProblem(rest, error, request, reply));
   await app.register(async (scope) => {
-    acceptJson(scope);
+    leaveBodies(scope);
     scope.addHook('onRequest', async (request, reply) => {
       reply.headers({ 'x-request-id': rest.requestIdOf(request.raw), 'cache-control': 'no-store' });
       assertReadableQuery(request.url);
@@ -78,21 +77,22 @@ export async function registerRest(app: FastifyInstance, options: RestOptions): 
     addPlainRoutes(scope, rest);
     addDocs(scope);
     for (const route of routes) addRoute(scope, route, rest);
-    scope.setNotFoundHandler(unroutedHandler(paths));
+    const unrouted = unroutedHandler(paths);
+    // before anything of the body is read
+    scope.addHook('onRequest', async (request, reply) => (request.is404 ? unrouted(request, reply) : undefined));
+    scope.setNotFoundHandler(unrouted);
   });
 }
 
-/** Bodies are read whole and judged by what is in them; a body without a media type is JSON. */
-function acceptJson(scope: FastifyInstance): void {
+/** The server reads bodies, and the handlers parse them: they come behind everything that may refuse the request. */
+function leaveBodies(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser(
-    '*',
-    { parseAs: 'buffer', bodyLimit: REST_BODY_BYTES },
-    async ({ headers }: FastifyRequest, body: Buffer) => {
-      assertUncompressed(headers);
-      return parseBody(body, headers['content-type']);
-    },
-  );
+  scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+}
+
+function bodyOf({ body, headers }: FastifyRequest): JsonObject {
+  assertUncompressed(headers);
+  return parseBody(body as Buffer | undefined, headers['content-type']);
 }
 
 /** Streams are not measured: how long they last says nothing. */
@@ -129,7 +129,7 @@ function addRoute(scope: FastifyInstance, route: Route, rest: RestApp): void {
         message: bind({
           path: request.params as Record<string, string>,
           query: request.query as Record<string, unknown>,
-          body: (request.body ?? {}) as JsonObject,
+          body: bodyOf(request),
           headers: request.headers,
         }),
         requestId: rest.requestIdOf(request.raw),

@@ -22,6 +22,10 @@ const reasonTexts: Readonly<Record<ErrorReason, ReasonText>> = {
   }),
   [ErrorReason.UNAUTHENTICATED]: { zh: '身份验证失败', en: 'Who is calling is not known' },
   [ErrorReason.PERMISSION_DENIED]: { zh: '没有权限执行该操作', en: 'The caller may not do this' },
+  [ErrorReason.REQUEST_TIMEOUT]: {
+    zh: '请求体没有在规定时间内到达，请重试',
+    en: 'The body did not arrive in time; please repeat',
+  },
   [ErrorReason.UNSUPPORTED_MEDIA_TYPE]: {
     zh: '请求体必须是 UTF-8 编码的 application/json',
     en: 'The body has to be application/json in UTF-8',

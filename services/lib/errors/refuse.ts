@@ -22,6 +22,7 @@ const codes: Record<ErrorReason, Code> = {
   [ErrorReason.UNAUTHENTICATED]: Code.Unauthenticated,
   [ErrorReason.PERMISSION_DENIED]: Code.PermissionDenied,
   [ErrorReason.UNSUPPORTED_MEDIA_TYPE]: Code.Unimplemented,
+  [ErrorReason.REQUEST_TIMEOUT]: Code.DeadlineExceeded,
   [ErrorReason.SESSION_NOT_FOUND]: Code.NotFound,
   [ErrorReason.UNAVAILABLE]: Code.AlreadyExists,
   [ErrorReason.INVALID_STATUS]: Code.FailedPrecondition,

@@ -51,7 +51,8 @@ export function requestIdFrom(value: string | null | undefined, ids: Ids): strin
   return value && REQUEST_ID.test(value) ? value : ids.next('req');
 }
 
-interface ContextOptions {
+/** What identifies callers. */
+export interface ContextOptions {
   readonly authenticate: Authenticate;
   readonly hopSecret: string;
   readonly ids: Ids;
@@ -83,19 +84,9 @@ async function contextOf(
   requestId: string,
   options: ContextOptions,
 ): Promise<RequestContext> {
+  const { tenant, actor, isFromService } = await identify(request, options);
   const { header } = request;
-  const secret = header.get(hop.secret);
-  const trusted = isOurs(secret, options.hopSecret);
-  // were he taken for somebody from outside, a service with a wrong secret would look like a caller with a wrong key
-  if (!trusted && secret !== null)
-    throw refuse(ErrorReason.UNAUTHENTICATED, 'the secret of the installation is another one in this process');
-  if (!trusted && getOption(request.method, internal))
-    throw refuse(ErrorReason.PERMISSION_DENIED, `${request.method.name} is for the services themselves`);
-  const identity = trusted
-    ? { tenant: header.get(hop.tenant) ?? 'default', actor: decodeURIComponent(header.get(hop.actor) ?? 'system') }
-    : await admitted(request, options.authenticate);
   const key = idempotencyKey(header, request.stream ? undefined : request.message);
-  const { tenant, actor } = identity;
   return {
     tenant,
     actor,
@@ -103,16 +94,39 @@ async function contextOf(
     signal: request.signal,
     deadline: deadlineOf(header),
     idempotencyKey: key,
-    isFromService: trusted,
+    isFromService,
   };
 }
 
-/** A caller from outside, who has to be known and to be allowed to call this RPC. */
-async function admitted(request: UnaryRequest | StreamRequest, authenticate: Authenticate): Promise<Identity> {
-  if (isOpen(request)) return anonymous();
-  const identity = await authenticate(request.header);
-  requireScope(identity, request.method);
-  return identity;
+/** A call as its headers tell of it. */
+export type Call = Pick<UnaryRequest | StreamRequest, 'service' | 'method' | 'header'>;
+
+/**
+ * Who calls: the service of the installation that says for whom, else whom `authenticate` knows. Throws UNAUTHENTICATED, and
+ * PERMISSION_DENIED to callers that may not call this RPC.
+ */
+export async function identify(
+  call: Call,
+  options: ContextOptions,
+): Promise<Identity & { readonly isFromService: boolean }> {
+  const { header } = call;
+  const secret = header.get(hop.secret);
+  const trusted = isOurs(secret, options.hopSecret);
+  // were he taken for somebody from outside, a service with a wrong secret would look like a caller with a wrong key
+  if (!trusted && secret !== null)
+    throw refuse(ErrorReason.UNAUTHENTICATED, 'the secret of the installation is another one in this process');
+  if (trusted)
+    return {
+      tenant: header.get(hop.tenant) ?? 'default',
+      actor: decodeURIComponent(header.get(hop.actor) ?? 'system'),
+      isFromService: true,
+    };
+  if (getOption(call.method, internal))
+    throw refuse(ErrorReason.PERMISSION_DENIED, `${call.method.name} is for the services themselves`);
+  if (isOpen(call)) return { ...anonymous(), isFromService: false };
+  const identity = await options.authenticate(header);
+  requireScope(identity, call.method);
+  return { ...identity, isFromService: false };
 }
 
 const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
@@ -126,7 +140,7 @@ function deadlineOf(header: Headers): number | undefined {
 }
 
 /** gRPC's own services (health, reflection) tell nothing of anybody. */
-function isOpen({ service }: UnaryRequest | StreamRequest): boolean {
+function isOpen({ service }: Call): boolean {
   return service.typeName.startsWith('grpc.');
 }
 

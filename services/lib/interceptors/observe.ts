@@ -5,7 +5,7 @@ import type { Metrics } from '../metrics.ts';
 import { RefusedCalls, type RefusedStatus } from '../refused-calls.ts';
 import { hop } from './context.ts';
 
-type Request = UnaryRequest | StreamRequest;
+type Request = Pick<UnaryRequest | StreamRequest, 'service' | 'method' | 'header' | 'signal'>;
 
 /** The codes of calls that their callers have to correct, as REST says them. */
 const refusedStatuses: Readonly<Partial<Record<Code, RefusedStatus>>> = {
@@ -14,12 +14,35 @@ const refusedStatuses: Readonly<Partial<Record<Code, RefusedStatus>>> = {
   [Code.PermissionDenied]: 403,
 };
 
+/** Where calls are measured and told of. */
+export interface Observation {
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, 'rpcSeconds'>;
+  /** Shared where the same port tells of refused calls in two places. */
+  readonly refused?: RefusedCalls;
+}
+
+/** Measures, from now, an RPC that is refused before its interceptors run; the result turns what was thrown into an error. */
+export function observeRefusal(
+  request: Request,
+  { logger, metrics, refused = new RefusedCalls(logger) }: Observation,
+): (thrown: unknown, requestId: string) => ConnectError {
+  const end = metrics.rpcSeconds.startTimer({ service: request.service.typeName, method: request.method.name });
+  return (thrown, requestId) => {
+    const error = presentable(thrown, request.signal);
+    error.metadata.set(hop.requestId, requestId);
+    toldFailure(error, request, logger);
+    noteRefused(refused, error, request);
+    end({ code: Code[error.code] });
+    return error;
+  };
+}
+
 /**
  * Measures every RPC, logs the failures, and turns whatever was thrown into an error with exactly one ErrorInfo. A stream is
  * measured up to its first answer; what it throws later is told and turned in the same way.
  */
-export function observeInterceptor({ logger, metrics }: { logger: Logger; metrics: Metrics }): Interceptor {
-  const refused = new RefusedCalls(logger);
+export function observeInterceptor({ logger, metrics, refused = new RefusedCalls(logger) }: Observation): Interceptor {
   const failure = (thrown: unknown, request: Request, header?: Headers) => {
     const error = toldFailure(thrown, request, logger, header);
     noteRefused(refused, error, request);

@@ -1,21 +1,26 @@
 import type { AddressInfo } from 'node:net';
+import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { type FastifyInstance, type FastifyListenOptions, fastify } from 'fastify';
+import type { RequestGate } from '../interceptors/gate.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { BODY_TIMEOUT_MS, BodyIntake } from './body-intake.ts';
+import type { ConnectionLimit } from './connection-limit.ts';
 import { type Connections, httpConnections } from './connections.ts';
 import { allowOrigins } from './cors.ts';
 import { type Address, canHaveDoors, openDoors } from './doors.ts';
-import { guardHttp, type WorkGuard } from './guard-work.ts';
+import { type WorkGuard, waitingPaths } from './guard-work.ts';
 import { assertHost } from './host-header.ts';
 import { assertOneHost } from './one-host.ts';
 import { assertOwnPage } from './origin-guard.ts';
 import { answerOddRequests, answerParserError } from './parser-errors.ts';
+import { receiveRest } from './receive-rest.ts';
 import { addRpcs, rpcHandlers } from './rpc-handlers.ts';
 import { type ListeningServer, portError, RPC_BODY_BYTES } from './rpc-server.ts';
 
-/** The largest body that REST takes. */
-export const REST_BODY_BYTES = 1024 * 1024;
+/** The time that a connection has for the headers of a request; a body that nobody reads has what is left of both times. */
+const HEADERS_TIMEOUT_MS = 10_000;
 
 /** What a process needs, each with why it is not as it should be; undefined when all is well with it. */
 export type Readiness = () => Promise<Readonly<Record<string, string | undefined>>>;
@@ -23,7 +28,13 @@ export type Readiness = () => Promise<Readonly<Record<string, string | undefined
 /** REST and SSE as the modules add them, Connect and gRPC-Web for browsers, health and metrics; HTTP/1.1. */
 export async function listenHttp(options: {
   routes: (router: ConnectRouter) => void;
+  /** The services of the routes. */
+  services?: readonly DescService[];
   interceptors: Interceptor[];
+  /** Stands before the interceptors, and before anything of a request is parsed. */
+  gate?: RequestGate;
+  intake?: BodyIntake;
+  connectionLimit?: ConnectionLimit;
   addRoutes: (app: FastifyInstance) => Promise<void>;
   /** Absent where only the installation's own services call. */
   work?: WorkGuard;
@@ -38,10 +49,9 @@ export async function listenHttp(options: {
   port: number;
   stopping: AbortSignal;
 }): Promise<ListeningServer> {
+  const { services = [], intake = new BodyIntake(), work } = options;
   const origins = new Set(options.corsOrigins);
   const app: FastifyInstance = fastify({
-    bodyLimit: REST_BODY_BYTES,
-    http: { requireHostHeader: false }, // assertHost makes exceptions
     clientErrorHandler: (error, socket) => answerParserError(app, error, socket),
     frameworkErrors: (error, request, reply) => {
       allowOrigins(origins, request, reply); // these requests pass no hook
@@ -50,8 +60,13 @@ export async function listenHttp(options: {
     routerOptions: { maxParamLength: 1_000 },
     return503OnClosing: false,
     keepAliveTimeout: 72_000,
+    requestTimeout: HEADERS_TIMEOUT_MS + BODY_TIMEOUT_MS,
+    http: {
+      requireHostHeader: false, // assertHost makes exceptions
+      headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
   });
   const connections = httpConnections(app.server);
+  options.connectionLimit?.guard(app.server, 'http');
   answerOddRequests(app);
   app.addHook('onRequest', async (request, reply) => {
     if (allowOrigins(origins, request, reply)) return reply.send();
@@ -60,7 +75,7 @@ export async function listenHttp(options: {
     assertHost(raw);
     if (options.ownPagesOnly) assertOwnPage(raw.headers);
   });
-  if (options.work) guardHttp(app, options.work);
+  receiveRest(app, intake, work);
   addHealth(app, options.readiness, options.stopping);
   app.get('/metrics', async (_request, reply) => {
     reply.type(options.metrics.registry.contentType);
@@ -68,7 +83,9 @@ export async function listenHttp(options: {
   });
   await options.addRoutes(app);
   // behind the modules: RPCs are refused with the error handler that is found
-  await addRpcs(app, rpcHandlers({ ...options, readMaxBytes: RPC_BODY_BYTES, grpc: false }), options.logger);
+  const reception = { intake, work, port: 'http' as const, waiting: waitingPaths(services) };
+  const handlers = rpcHandlers({ ...options, reception, readMaxBytes: RPC_BODY_BYTES, grpc: false });
+  await addRpcs(app, handlers, options.logger);
   const closeDoors = await listen(app, options).catch((error) => {
     throw portError(error, 'AUTOSESSION_HTTP_PORT', options);
   });

@@ -42,7 +42,7 @@ const known: Readonly<Record<string, Refused>> = {
   ERR_HTTP_REQUEST_TIMEOUT: {
     status: 408,
     phrase: 'Request Timeout',
-    error: refuse(ErrorReason.DEADLINE_EXCEEDED, 'the request did not come in time'),
+    error: refuse(ErrorReason.REQUEST_TIMEOUT, 'the request did not arrive in time'),
   },
 };
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { type ConnectRouter, type ContextValues, createConnectRouter, type Interceptor } from '@connectrpc/connect';
+import { type ConnectRouter, type ContextValues, createConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import {
   compressionGzip,
@@ -8,9 +8,11 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
 import type { FastifyInstance } from 'fastify';
+import type { RequestGate } from '../interceptors/gate.ts';
 import type { Logger } from '../log.ts';
 import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
-import { readingInterceptor, refusingUnreadable } from './unreadable-requests.ts';
+import { nodeRequestKey, type Reception, receiving } from './receive-rpc.ts';
+import { readingInterceptor, refusingAsItSays, refusingUnreadable } from './unreadable-requests.ts';
 
 /** Answers are not compressed: that would cost more time than the network that callers are on. */
 const NEVER_COMPRESS = Number.MAX_SAFE_INTEGER;
@@ -18,17 +20,25 @@ const NEVER_COMPRESS = Number.MAX_SAFE_INTEGER;
 /** Text that is not UTF-8 is refused, not mended. */
 const jsonOptions = { ignoreUnknownFields: true, textDecoder: new TextDecoder('utf-8', { fatal: true }) };
 
-/** The handlers of RPCs behind the interceptors. `readMaxBytes` bounds a request as it is after it was decompressed. */
-export function rpcHandlers(options: {
-  routes: (router: ConnectRouter) => void;
-  interceptors: Interceptor[];
-  readMaxBytes: number;
+export interface RpcHandlerOptions {
+  readonly routes: (router: ConnectRouter) => void;
+  readonly interceptors: Interceptor[];
+  /** Bounds a request as it is after it was decompressed. */
+  readonly readMaxBytes: number;
   /** Whether gRPC is spoken beside gRPC-Web and Connect; its trailers need HTTP/2. */
-  grpc: boolean;
-}): UniversalHandler[] {
+  readonly grpc: boolean;
+  /** Where requests come from outside: what they have to pass, and how they arrive. */
+  readonly gate?: RequestGate;
+  readonly reception?: Reception;
+}
+
+/** The handlers of RPCs behind the interceptors. */
+export function rpcHandlers(options: RpcHandlerOptions): UniversalHandler[] {
+  const { gate, reception, readMaxBytes } = options;
   const router = createConnectRouter({
     interceptors: [readingInterceptor, ...options.interceptors],
-    readMaxBytes: options.readMaxBytes,
+    readMaxBytes,
+    requestGate: gate && refusingAsItSays(gate),
     grpc: options.grpc,
     acceptCompression: [compressionGzip],
     compressMinBytes: NEVER_COMPRESS,
@@ -36,7 +46,8 @@ export function rpcHandlers(options: {
     jsonOptions,
   });
   options.routes(router);
-  return router.handlers.map(refusingUnreadable);
+  const handlers = router.handlers.map(refusingUnreadable);
+  return reception ? handlers.map((handler) => receiving(handler, { ...reception, maxBytes: readMaxBytes })) : handlers;
 }
 
 type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -47,9 +58,9 @@ export async function answerRpc(
   handler: UniversalHandler,
   request: NodeRequest,
   response: NodeResponse,
-  { contextValues, logger }: { contextValues?: ContextValues; logger?: Logger } = {},
+  { contextValues = createContextValues(), logger }: { contextValues?: ContextValues; logger?: Logger } = {},
 ): Promise<void> {
-  const asked = universalRequestFromNodeRequest(request, response, undefined, contextValues);
+  const asked = universalRequestFromNodeRequest(request, response, undefined, contextValues.set(nodeRequestKey, request));
   try {
     await universalResponseToNodeResponse(await handler(asked), response);
   } catch (error) {

@@ -1,16 +1,21 @@
 import { createServer, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { hop, isOurs } from '../interceptors/context.ts';
+import type { RequestGate } from '../interceptors/gate.ts';
 import { presentable } from '../interceptors/observe.ts';
 import type { Logger } from '../log.ts';
+import { BodyIntake } from './body-intake.ts';
+import type { ConnectionLimit } from './connection-limit.ts';
 import { type Connections, http2Connections } from './connections.ts';
 import { containErrors, type RpcHandler } from './contain-errors.ts';
-import { guardRpc, type WorkGuard } from './guard-work.ts';
+import { type WorkGuard, waitingPaths } from './guard-work.ts';
+import { limitHttp2 } from './http2-timeouts.ts';
 import { assertOneHost } from './one-host.ts';
 import { assertOwnPage } from './origin-guard.ts';
 import { refuseRpc } from './refuse-rpc.ts';
-import { answerRpc, rpcHandlers } from './rpc-handlers.ts';
+import { answerRpc, type RpcHandlerOptions, rpcHandlers } from './rpc-handlers.ts';
 import { withOutlet } from './stream-outlet.ts';
 
 /** The largest request that an RPC may carry: a full batch of messages of 16 KiB would not fit, as over REST. */
@@ -32,7 +37,15 @@ export interface ListeningServer {
  */
 export async function listenRpc(options: {
   routes: (router: ConnectRouter) => void;
+  /** The services of the routes. */
+  services?: readonly DescService[];
   interceptors: Interceptor[];
+  /** Stands before the interceptors, and before anything of a request is parsed, but for the installation's own services. */
+  gate?: RequestGate;
+  intake?: BodyIntake;
+  connectionLimit?: ConnectionLimit;
+  /** Streams that one connection may have open. */
+  maxStreams?: number;
   /** Absent where only the installation's own services call. */
   work?: WorkGuard;
   /** Whether to refuse what pages of other sites make a browser send. */
@@ -43,19 +56,20 @@ export async function listenRpc(options: {
   host: string;
   port: number;
 }): Promise<ListeningServer> {
-  const handler = (readMaxBytes: number): RpcHandler => {
-    const handlers = rpcHandlers({ ...options, readMaxBytes, grpc: true });
+  const { services = [], gate, intake = new BodyIntake(), work, hopSecret } = options;
+  const handler = (limits: Pick<RpcHandlerOptions, 'readMaxBytes' | 'gate' | 'reception'>): RpcHandler => {
+    const { routes, interceptors, logger } = options;
+    const handlers = rpcHandlers({ routes, interceptors, grpc: true, ...limits });
     const known = new Map(handlers.map((each) => [each.requestPath, each]));
     return (request, response) => {
       const found = known.get(request.url.split('?', 1)[0] ?? '');
       if (!found) return response.writeHead(404).end();
-      return answerRpc(found, request, response, { contextValues: withOutlet(request), logger: options.logger });
+      return answerRpc(found, request, response, { contextValues: withOutlet(request), logger });
     };
   };
-  const { hopSecret } = options;
-  const ours = handler(PEER_BODY_BYTES);
-  const anybodys = handler(RPC_BODY_BYTES);
-  const guarded = options.work ? guardRpc(anybodys, options.work) : anybodys;
+  const ours = handler({ readMaxBytes: PEER_BODY_BYTES });
+  const reception = { intake, work, port: 'rpc' as const, waiting: waitingPaths(services) };
+  const outsiders = handler({ readMaxBytes: RPC_BODY_BYTES, gate, reception });
   const handle = containErrors((request, response) => {
     const { headers } = request;
     const isPeer = hopSecret !== undefined && isOurs(headers[hop.secret]?.toString(), hopSecret);
@@ -65,10 +79,12 @@ export async function listenRpc(options: {
     } catch (error) {
       return refuseRpc(request, response, presentable(error));
     }
-    return isPeer ? ours(request, response) : guarded(request, response);
+    return isPeer ? ours(request, response) : outsiders(request, response);
   });
-  const server = createServer({ settings: { maxConcurrentStreams: 1_000 } }, handle);
+  const server = createServer({ settings: { maxConcurrentStreams: options.maxStreams ?? 1_000 } }, handle);
   const connections = http2Connections(server);
+  options.connectionLimit?.guard(server, 'rpc');
+  limitHttp2(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(portError(error, 'AUTOSESSION_RPC_PORT', options)));
     server.listen(options.port, options.host, resolve);

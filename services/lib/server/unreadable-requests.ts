@@ -17,6 +17,7 @@ import { errorFromJsonBytes } from '@connectrpc/connect/protocol-connect';
 import { findTrailerError, setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import { trailerFlag, trailerParse } from '@connectrpc/connect/protocol-grpc-web';
 import { ErrorReason, errorInfo, refuse } from '../errors/refuse.ts';
+import type { RequestGate } from '../interceptors/gate.ts';
 import { presentable } from '../interceptors/observe.ts';
 import { answerWithUnknownEncoding, unknownEncoding } from './request-encoding.ts';
 
@@ -35,6 +36,18 @@ export const readingInterceptor: Interceptor = (next) => (request) => {
   const takesOne = request.method.methodKind === 'server_streaming';
   return next({ ...request, message: readable(request.message, takesOne) });
 };
+
+/** A gate whose errors are answered as they are: nothing was read that could be at fault. */
+export function refusingAsItSays(gate: RequestGate): RequestGate {
+  return async (context) => {
+    try {
+      await gate(context);
+    } catch (error) {
+      context.values.get(reading).isDone = true;
+      throw error;
+    }
+  };
+}
 
 /** The messages of a stream's request; throws a refusal for what cannot be read, and when there is not the one that is expected. */
 async function* readable<T>(messages: AsyncIterable<T>, takesOne: boolean): AsyncIterable<T> {

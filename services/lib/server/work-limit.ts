@@ -62,6 +62,11 @@ export class WorkLimit {
     return this.#working;
   }
 
+  /** Whether a request would be let into the line now. */
+  get hasRoom(): boolean {
+    return this.#hasRoom(performance.now());
+  }
+
   /**
    * A place as soon as it is this one's turn; undefined, at once or after twice the patience, when it is to be refused. A request that
    * `waits` for something to happen (a stream, a long poll) gives its place back by itself after its first 100 ms, at the

@@ -16,6 +16,8 @@ import { observeInterceptor } from '../../../services/lib/interceptors/observe.t
 import { validateInterceptor } from '../../../services/lib/interceptors/validate.ts';
 import { createLogger } from '../../../services/lib/log.ts';
 import { createMetrics } from '../../../services/lib/metrics.ts';
+import { BodyIntake } from '../../../services/lib/server/body-intake.ts';
+import { receiveRest } from '../../../services/lib/server/receive-rest.ts';
 
 export const allServices = [
   SessionService,
@@ -53,7 +55,7 @@ function stubOf(service: DescService, over: Record<string, unknown>) {
 /** REST over services that the test writes, with the interceptors of the real thing; `added` are its routes. */
 export async function restApp(
   routes: (router: ConnectRouter) => void,
-  config: { legacyStatus?: boolean } = {},
+  config: { legacyStatus?: boolean; intake?: BodyIntake } = {},
 ): Promise<FastifyInstance & AsyncDisposable & { readonly added: string[] }> {
   const ids = ulidIds(systemClock);
   const metrics = createMetrics(false);
@@ -63,7 +65,6 @@ export async function restApp(
     validateInterceptor(),
   ];
   const app: FastifyInstance = fastify({
-    bodyLimit: 1024 * 1024,
     routerOptions: { maxParamLength: 1_000 },
     frameworkErrors: (error, request, reply) => app.errorHandler(error, request, reply),
   });
@@ -71,6 +72,7 @@ export async function restApp(
   app.addHook('onRoute', ({ method, url }) => {
     for (const each of [method].flat()) if (each !== 'HEAD') added.push(`${each} ${url}`);
   });
+  receiveRest(app, config.intake ?? new BodyIntake(), undefined);
   await registerRest(app, {
     db: { confirmReads: async () => {} },
     directory: createDirectory({ routes, interceptors, hopSecret: 'secret' }),

@@ -28,7 +28,7 @@ function listen(options: Partial<Parameters<typeof listenHttp>[0]>) {
 }
 
 /** What makes a port one that many call at once. */
-const work = () => ({ limit: new WorkLimit({ atOnce: 9, waiting: 9, patienceMs: 500 }), metrics, services: [] });
+const work = () => ({ limit: new WorkLimit({ atOnce: 9, waiting: 9, patienceMs: 500 }), metrics });
 
 /** A port with a route that answers when it is told to. */
 async function slowServer(options: Partial<Parameters<typeof listenHttp>[0]> = {}) {

@@ -154,4 +154,20 @@ describe('the RPC port', () => {
       complaints.mockRestore();
     });
   });
+
+  it('ends a connection that resets its streams as fast as it opens them', async () => {
+    const session = connect(`http://127.0.0.1:${server.port}`).on('error', () => {});
+    const closed = new Promise((resolve) => void session.once('close', resolve));
+    const path = `/${SessionService.typeName}/GetSession`;
+    const reset = () => {
+      for (let n = 0; n < 100 && !session.destroyed; n++) {
+        const call = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/proto' });
+        call.on('error', () => {}).close(constants.NGHTTP2_CANCEL);
+      }
+      if (!session.destroyed) setImmediate(reset);
+    };
+    reset();
+    await closed;
+    expect(await errorOf(createClient(SessionService, transport()).getSession({ sessionId: 's' }))).toBeUndefined();
+  });
 });

@@ -83,6 +83,13 @@ export enum ErrorReason {
   UNSUPPORTED_MEDIA_TYPE = 8,
 
   /**
+   * The body did not arrive within the time that it has; a repeat is harmless. Metadata: `limit_seconds`. REST 408.
+   *
+   * @generated from enum value: ERROR_REASON_REQUEST_TIMEOUT = 9;
+   */
+  REQUEST_TIMEOUT = 9,
+
+  /**
    * No session has this id. Metadata: `session_id`. REST 404.
    *
    * @generated from enum value: ERROR_REASON_SESSION_NOT_FOUND = 20;

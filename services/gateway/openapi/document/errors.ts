@@ -117,7 +117,7 @@ function commonCodes({ rpc, hasBody }: Route): Code[] {
   const takesKey = rpc.input.fields.some(({ name }) => name === 'idempotency_key');
   return [
     'INVALID_ARGUMENT',
-    ...(hasBody ? (['MALFORMED_BODY', 'TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const) : []),
+    ...(hasBody ? (['MALFORMED_BODY', 'TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'REQUEST_TIMEOUT'] as const) : []),
     'UNAUTHENTICATED',
     'PERMISSION_DENIED',
     ...(isWrite && rpc.parent.name === 'SessionService' ? (['STALE_VERSION'] as const) : []),

@@ -1,0 +1,25 @@
+import type { HandlerContext } from '@connectrpc/connect';
+import { arrivalKey } from '../server/receive-rpc.ts';
+import { type ContextOptions, hop, identify, requestIdFrom } from './context.ts';
+import { type Observation, observeRefusal } from './observe.ts';
+
+/** What a request of an RPC has to pass before its body is parsed and the interceptors run. */
+export type RequestGate = (context: HandlerContext) => Promise<void>;
+
+/**
+ * Lets a request in when its caller is known and may call the RPC, then when its body is complete, then when it is its turn:
+ * a caller who is not known is not read, and none keeps a place while its body arrives.
+ */
+export function requestGate(options: ContextOptions & Observation): RequestGate {
+  return async (context) => {
+    const { service, method, requestHeader: header, signal } = context;
+    const call = { service, method, header, signal };
+    const failed = observeRefusal(call, options);
+    try {
+      await identify(call, options);
+      await context.values.get(arrivalKey)?.enter();
+    } catch (thrown) {
+      throw failed(thrown, requestIdFrom(header.get(hop.requestId), options.ids));
+    }
+  };
+}

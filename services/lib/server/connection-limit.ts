@@ -1,0 +1,69 @@
+import type { Server, Socket } from 'node:net';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Port } from './guard-work.ts';
+
+/** Between two log lines about refused connections. */
+const TELL_MS = 10_000;
+
+/**
+ * Bounds the connections that one address may have open, on both ports together; those beyond are closed at once. An IPv6
+ * network of 64 bits is one address: its owner has all of them.
+ */
+export class ConnectionLimit {
+  readonly #perAddress: number;
+  readonly #logger: Logger;
+  readonly #metrics: Pick<Metrics, 'connectionsRefused'>;
+  readonly #open = new Map<string, number>();
+  #toldAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    perAddress: number,
+    { logger, metrics }: { logger: Logger; metrics: Pick<Metrics, 'connectionsRefused'> },
+  ) {
+    this.#perAddress = perAddress;
+    this.#logger = logger;
+    this.#metrics = metrics;
+  }
+
+  /** Bounds the connections of a server. */
+  guard(server: Server, port: Port): void {
+    server.prependListener('connection', (socket: Socket) => this.#admit(socket, port));
+  }
+
+  #admit(socket: Socket, port: Port): void {
+    const address = networkOf(socket.remoteAddress ?? '');
+    const open = this.#open.get(address) ?? 0;
+    if (open >= this.#perAddress) {
+      socket.destroy();
+      this.#refused(address, port);
+      return;
+    }
+    this.#open.set(address, open + 1);
+    socket.once('close', () => {
+      const left = (this.#open.get(address) ?? 1) - 1;
+      if (left > 0) this.#open.set(address, left);
+      else this.#open.delete(address);
+    });
+  }
+
+  #refused(address: string, port: Port): void {
+    this.#metrics.connectionsRefused.inc({ port });
+    const now = performance.now();
+    if (now - this.#toldAt < TELL_MS) return;
+    this.#toldAt = now;
+    const line = { event: 'connections_refused', address, open: this.#perAddress };
+    this.#logger.warn(line, 'an address has as many connections as it may (AUTOSESSION_MAX_CONNECTIONS_PER_ADDRESS)');
+  }
+}
+
+/** The address, as IPv4 where it is one; of IPv6 the first 64 bits. */
+export function networkOf(address: string): string {
+  const v4 = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (v4 || !address.includes(':')) return v4 ?? address;
+  const [head = '', tail] = (address.split('%', 1)[0] ?? '').split('::', 2);
+  const groups = head.split(':').filter(Boolean);
+  const behind = tail?.split(':').filter(Boolean) ?? [];
+  const zeros = tail === undefined ? [] : Array.from({ length: 8 - groups.length - behind.length }, () => '0');
+  return `${[...groups, ...zeros, ...behind].slice(0, 4).join(':')}::/64`;
+}

@@ -1,0 +1,124 @@
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
+import { createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { describe, expect, it } from 'vitest';
+import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
+import { onEveryBackend } from '../every-backend.ts';
+import { restClient } from '../rest-client.ts';
+import { slowOverHttp1, slowOverHttp2 } from '../slow-senders.ts';
+import type { World } from '../world.ts';
+
+const RPC = '/autosession.task.v1.TaskService/GetTaskStats';
+/** More than there are places. */
+const COUNT = 80;
+const key = { upstream: 'key-of-upstream-0123456789abcdef', chat: 'key-of-a-chat-0123456789abcdef' };
+const AUTOSESSION_API_KEYS = JSON.stringify(
+  Object.entries(key).map(([scope, value]) => ({ key: value, name: `${scope}-1`, tenant: 'default', scopes: [scope] })),
+);
+const AUTOSESSION_MAX_WAIT_MS = '500';
+
+const answer = (world: World, headers: Record<string, string>) => {
+  const rest = restClient(world.rest.baseUrl, headers);
+  const client = createClient(TaskService, createGrpcTransport({ baseUrl: world.rpcUrl }));
+  return Promise.all([
+    rest.get('/api/tasks/stats').then(({ status }) => status),
+    client.getTaskStats({}, { headers }).then(
+      () => 'ok',
+      (error) => String(error),
+    ),
+  ]);
+};
+
+const SERVED = [200, 'ok'];
+
+const suite = (slow: Record<string, string>, others: Record<string, string>) => (world: () => World) => {
+  it.each([
+    ['REST', '/api/manual/escalate', 'application/json'],
+    ['Connect', RPC, 'application/json'],
+  ])('keeps nobody else waiting, over %s on HTTP/1.1', async (_, path, type) => {
+    const { baseUrl } = world().rest;
+    using senders = slowOverHttp1({ baseUrl, path, count: COUNT, headers: { ...slow, 'content-type': type } });
+    await senders.begun;
+    expect(await answer(world(), others)).toEqual(SERVED);
+  });
+
+  it.each([
+    ['gRPC', 'application/grpc'],
+    ['gRPC-Web', 'application/grpc-web+proto'],
+    ['Connect', 'application/proto'],
+  ])('keeps nobody else waiting, over %s on one HTTP/2 connection', async (_, type) => {
+    const baseUrl = world().rpcUrl;
+    using senders = slowOverHttp2({ baseUrl, path: RPC, count: COUNT, headers: { ...slow, 'content-type': type } });
+    await senders.begun;
+    expect(await answer(world(), others)).toEqual(SERVED);
+  });
+
+  it('that reads no answer keeps nobody else waiting either', async () => {
+    const session = connectHttp2(world().rpcUrl, { settings: { initialWindowSize: 0 } });
+    const head = { ':method': 'POST', ':path': RPC, 'content-type': 'application/json', ...slow };
+    const streams = Array.from({ length: COUNT }, () => session.request(head).end('{}'));
+    await Promise.all(streams.map((stream) => once(stream, 'response')));
+    expect(await answer(world(), others)).toEqual(SERVED);
+    session.destroy();
+  });
+};
+
+const env = { AUTOSESSION_MAX_WAIT_MS };
+const withKeys = { ...env, AUTOSESSION_API_KEYS };
+const upstream = { 'x-api-key': key.upstream };
+
+onEveryBackend('where no key is needed, a caller whose bodies do not arrive', suite({}, {}), { env });
+onEveryBackend('a caller without a key whose bodies do not arrive', suite({}, upstream), { env: withKeys });
+onEveryBackend('a caller with a chat key whose bodies do not arrive', suite({ 'x-api-key': key.chat }, upstream), {
+  env: withKeys,
+});
+onEveryBackend('a caller whose bodies do not arrive and others with the same key', suite(upstream, upstream), {
+  env: withKeys,
+});
+
+onEveryBackend(
+  'a request that will be refused',
+  (world) => {
+    /** What is answered to headers and one byte of a body. */
+    const firstAnswer = async (path: string, headers: readonly string[] = []): Promise<string> => {
+      const { port, hostname, host } = new URL(world().rest.baseUrl);
+      const socket = connect(Number(port), hostname);
+      const lines = [`POST ${path} HTTP/1.1`, `host: ${host}`, 'content-type: application/json', ...headers];
+      socket.write(`${lines.join('\r\n')}\r\ncontent-length: 1000\r\n\r\n{`);
+      const [chunk] = await once(socket, 'data');
+      socket.destroy();
+      return String(chunk).split('\r\n', 1)[0] ?? '';
+    };
+
+    it.each([
+      ['a path without a route', '/api/nothing/here', 'HTTP/1.1 404 Not Found'],
+      ['a path that has no POST', '/api/tasks/stats', 'HTTP/1.1 405 Method Not Allowed'],
+      ['a route, without a key', '/api/sessions/create', 'HTTP/1.1 401 Unauthorized'],
+      ['an RPC, without a key', RPC, 'HTTP/1.1 401 Unauthorized'],
+    ])('is answered before its body has come: %s', async (_, path, status) => {
+      expect(await firstAnswer(path)).toBe(status);
+    });
+
+    it('is answered before its body has come: a route, with a key for another', async () => {
+      expect(await firstAnswer('/api/sessions/create', [`x-api-key: ${key.chat}`])).toBe('HTTP/1.1 403 Forbidden');
+    });
+
+    describe.each([
+      ['gRPC', 'application/grpc', { 'grpc-status': '16' }, 'trailers'],
+      ['Connect', 'application/json', { ':status': 401 }, 'response'],
+    ])('over %s on HTTP/2', (_, type, expected, where) => {
+      it('is answered before its body has come', async () => {
+        const session = connectHttp2(world().rpcUrl);
+        const stream = session.request({ ':method': 'POST', ':path': RPC, 'content-type': type });
+        stream.write(Buffer.of(0));
+        const closed = once(stream.resume(), 'close');
+        expect((await once(stream, where))[0]).toMatchObject(expected);
+        await closed; // the server waits for nothing more
+        session.destroy();
+      });
+    });
+  },
+  { env: withKeys },
+);

@@ -1,0 +1,101 @@
+import type { IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
+import { expect, it } from 'vitest';
+import { ErrorReason, errorInfo } from '../../../services/lib/errors/refuse.ts';
+import { BodyIntake } from '../../../services/lib/server/body-intake.ts';
+import { eventually } from '../../eventually.ts';
+
+const MAX_BYTES = 100;
+
+/** A request whose body comes when it is written, and how reading it ends. */
+function arriving(intake: BodyIntake, headers: Record<string, string> = {}) {
+  const request = Object.assign(new PassThrough(), { headers });
+  const outcome = intake.read(request as unknown as IncomingMessage, MAX_BYTES).then(
+    (body) => ({ body, text: body.bytes.toString(), reason: undefined }),
+    (error) => ({ body: undefined, text: undefined, reason: errorInfo(error)?.reason }),
+  );
+  return { request, outcome };
+}
+
+it('gives a body that came in pieces as a whole', async () => {
+  const { request, outcome } = arriving(new BodyIntake());
+  for (const piece of ['a', 'bc', '', 'def']) request.write(piece);
+  request.end();
+  expect((await outcome).text).toBe('abcdef');
+});
+
+it('gives an empty body', async () => {
+  const { request, outcome } = arriving(new BodyIntake());
+  request.end();
+  expect((await outcome).text).toBe('');
+});
+
+it('takes a body of the largest size', async () => {
+  const { request, outcome } = arriving(new BodyIntake());
+  request.end('x'.repeat(MAX_BYTES));
+  expect((await outcome).text).toHaveLength(MAX_BYTES);
+});
+
+it('refuses a body that is too large when it has come so far, and one that says so at once', async () => {
+  const told = arriving(new BodyIntake(), { 'content-length': String(MAX_BYTES + 1) });
+  expect((await told.outcome).reason).toBe(ErrorReason.TOO_LARGE);
+  const untold = arriving(new BodyIntake());
+  untold.request.write('x'.repeat(MAX_BYTES + 1));
+  expect((await untold.outcome).reason).toBe(ErrorReason.TOO_LARGE);
+});
+
+it('refuses a body that does not arrive within its time', async () => {
+  const { request, outcome } = arriving(new BodyIntake({ timeoutMs: 1 }));
+  request.write('x');
+  expect((await outcome).reason).toBe(ErrorReason.REQUEST_TIMEOUT);
+});
+
+it('ends with the caller', async () => {
+  const intake = new BodyIntake();
+  const { request, outcome } = arriving(intake);
+  request.write('x');
+  request.destroy();
+  expect((await outcome).reason).toBe(ErrorReason.CANCELED);
+  expect([intake.arriving, intake.held]).toEqual([0, 0]);
+});
+
+it('refuses the body that has been arriving for longest when more arrive than may', async () => {
+  const intake = new BodyIntake({ maxArriving: 2 });
+  const [first, second, third] = [arriving(intake), arriving(intake), arriving(intake)];
+  expect((await first.outcome).reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+  for (const { request } of [second, third]) request.end('x');
+  expect([(await second.outcome).text, (await third.outcome).text]).toEqual(['x', 'x']);
+});
+
+it('refuses the body that has been arriving for longest when more bytes are held than may be', async () => {
+  const intake = new BodyIntake({ maxHeldBytes: 100 });
+  const slow = arriving(intake);
+  slow.request.write('x'.repeat(60));
+  await eventually(() => expect(intake.held).toBe(60));
+  const other = arriving(intake);
+  other.request.end('y'.repeat(60));
+  expect((await slow.outcome).reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+  expect((await other.outcome).text).toHaveLength(60);
+});
+
+it('counts a body that waits for its turn as held, until it is released', async () => {
+  const intake = new BodyIntake({ maxHeldBytes: 100 });
+  const first = arriving(intake);
+  first.request.end('x'.repeat(60));
+  const { body } = await first.outcome;
+  const second = arriving(intake);
+  second.request.end('y'.repeat(60));
+  expect((await second.outcome).reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+  body?.release();
+  body?.release();
+  expect(intake.held).toBe(0);
+});
+
+it('keeps no more than twice the bytes of a body that comes byte by byte', async () => {
+  const intake = new BodyIntake();
+  const { request, outcome } = arriving(intake);
+  for (let n = 0; n < MAX_BYTES; n++) request.write('x');
+  request.end();
+  expect((await outcome).text).toHaveLength(MAX_BYTES);
+  expect(intake.held).toBeLessThan(2 * MAX_BYTES);
+});
