@@ -63,7 +63,9 @@ export async function listenHttp(options: {
     requestTimeout: HEADERS_TIMEOUT_MS + BODY_TIMEOUT_MS,
     http: {
       requireHostHeader: false, // assertHost makes exceptions
-      headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: 1_000,
+    },
   });
   const connections = httpConnections(app.server);
   options.connectionLimit?.guard(app.server, 'http');

@@ -1,6 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { type ConnectRouter, type ContextValues, createConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect';
+import {
+  type ConnectRouter,
+  type ContextValues,
+  createConnectRouter,
+  createContextValues,
+  type Interceptor,
+} from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import {
   compressionGzip,
@@ -60,7 +66,12 @@ export async function answerRpc(
   response: NodeResponse,
   { contextValues = createContextValues(), logger }: { contextValues?: ContextValues; logger?: Logger } = {},
 ): Promise<void> {
-  const asked = universalRequestFromNodeRequest(request, response, undefined, contextValues.set(nodeRequestKey, request));
+  const asked = universalRequestFromNodeRequest(
+    request,
+    response,
+    undefined,
+    contextValues.set(nodeRequestKey, request),
+  );
   try {
     await universalResponseToNodeResponse(await handler(asked), response);
   } catch (error) {
