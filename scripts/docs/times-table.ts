@@ -68,6 +68,7 @@ const times: readonly Time[] = [
   ['a REST request has at most', code('gateway/rest/call.ts', 'DEADLINE_MS')],
   ['a long poll has, beside its `wait_seconds`,', code('gateway/rest/call.ts', 'BEYOND_WAIT_MS')],
   ['a call waits for a service of which no instance serves', code('lib/rpc/peer-transport.ts', 'patienceMs')],
+  ['the body of a request has, from its headers,', code('lib/server/body-intake.ts', 'BODY_TIMEOUT_MS')],
   ['at a stop, requests under way have', code('lib/process.ts', 'GRACE_MS')],
   ['what is finished is removed after', set('AUTOSESSION_RETENTION_DAYS', retentionDays * DAY)],
 ];
