@@ -13,7 +13,10 @@ export interface Check {
   readonly claim: string;
   /** A line per violation, with the ids; empty when it holds. */
   violations(stored: Stored): Promise<string[]>;
-  /** A line per case that events explain which are stored and not handled yet: the next start makes the claim true of it. */
+  /**
+   * A line per case that events explain which are stored and not handled yet, or that a job will put right: running on makes the
+   * claim true of it.
+   */
   behind?(stored: Stored): Promise<string[]>;
 }
 

@@ -1,4 +1,5 @@
 import type { Check } from './check.ts';
+import { directoryChecks } from './directory.ts';
 import { eventChecks } from './events.ts';
 import { fenceChecks } from './fences.ts';
 import { handoverChecks } from './handovers.ts';
@@ -17,5 +18,6 @@ export const checks: readonly Check[] = [
   ...eventChecks,
   ...historyChecks,
   ...handoverChecks,
+  ...directoryChecks,
   ...tenantChecks,
 ];

@@ -12,6 +12,8 @@ import type { Judged } from './store/settle.ts';
 export interface Case {
   readonly parties: ConversationParties;
   readonly pending: readonly Pending[];
+  /** Keys of shops that have joined the conversation's. */
+  readonly formerShopKeys: readonly string[];
   /** The session that has yet to follow the conversation to its account; empty for none. */
   readonly claimedSessionId: string;
   readonly botPrefix: string;
@@ -39,7 +41,7 @@ export class PartiesMoved extends Error {}
  * force. Both calls give a repeat the first answer. Throws SERVICE_UNAVAILABLE and PartiesMoved; nothing is settled then.
  */
 export async function judge(deps: MessageDeps, what: Case): Promise<Judgement> {
-  const { parties, pending, claimedSessionId, botPrefix, maxInactiveMinutes } = what;
+  const { parties, formerShopKeys, pending, claimedSessionId, botPrefix, maxInactiveMinutes } = what;
   const receipts = await explain(deps, what);
   const answer = await answerOf(
     deps.sessions.applyMessages({
@@ -51,6 +53,7 @@ export async function judge(deps: MessageDeps, what: Case): Promise<Judgement> {
       shopName: parties.shopName,
       maxInactiveMinutes,
       claimedSessionId,
+      formerShopKeys: [...formerShopKeys],
       messages: conversationMessages(pending, receipts, botPrefix),
       matchedNicks: matchedNicks(pending, receipts),
     }),
@@ -80,13 +83,14 @@ export function asHistory(pending: readonly Pending[]): Judgement {
 }
 
 /** The receipts that the messages match. A window without candidates still proves what was not sent. */
-async function explain(deps: MessageDeps, { parties, pending, window }: Case): Promise<Receipts> {
+async function explain(deps: MessageDeps, { parties, formerShopKeys, pending, window }: Case): Promise<Receipts> {
   const messages = messagesToExplain(pending);
   if (messages.length === 0 && !window) return new Map();
   const { explained } = await answerOf(
     deps.tasks.explainMessages({
       accountKey: parties.accountKey,
       shopKey: parties.shopKey,
+      formerShopKeys: [...formerShopKeys],
       messages,
       oldestAt: window && timestampFromMs(window.oldest),
       newestAt: window && timestampFromMs(window.newest),

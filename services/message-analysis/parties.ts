@@ -12,6 +12,8 @@ const FRESH_MS = 60_000;
 
 /** Who talks in a batch. */
 export interface Parties extends ConversationParties {
+  /** Keys of shops that have joined this one: what was stored under them is this shop's. */
+  readonly formerShopKeys: readonly string[];
   /** Empty for none. */
   readonly botPrefix: string;
   /** The side of every nick of the batch. */
@@ -68,14 +70,16 @@ export async function resolveParties(
   return parties;
 }
 
-/** The prefix of the bot that speaks in a conversation; empty for none. */
-export async function botPrefixOf(
+/** What the directory says now of the parties of a conversation: the shop that is meant, and the prefix of the account's bot. */
+export async function presentParties(
   deps: MessageDeps,
   { platform, shopName, accountId, accountKey }: ConversationParties,
-): Promise<string> {
+): Promise<Pick<Parties, 'shopKey' | 'formerShopKeys' | 'botPrefix'>> {
+  const answer = await answerOf(deps.sessions.resolveParties({ platform, shopName, accountId }));
   // an unknown account has none but that of the installation
-  if (accountKey === UNKNOWN_ACCOUNT || !accountId) return deps.config.botPrefix;
-  return (await answerOf(deps.sessions.resolveParties({ platform, shopName, accountId }))).botPrefix;
+  const isKnown = accountKey !== UNKNOWN_ACCOUNT && accountId !== '';
+  const { shopKey, formerShopKeys } = answer;
+  return { shopKey, formerShopKeys, botPrefix: isKnown ? answer.botPrefix : deps.config.botPrefix };
 }
 
 function partiesOf(
@@ -91,6 +95,7 @@ function partiesOf(
     accountKey: answer.accountKey,
     accountId: answer.accountId,
     shopKey: answer.shopKey,
+    formerShopKeys: answer.formerShopKeys,
     shopId,
     shopName,
     botPrefix: answer.botPrefix,

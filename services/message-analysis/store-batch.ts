@@ -1,13 +1,13 @@
 import { currentTenant } from '../lib/context.ts';
 import { reserve } from '../lib/db/open-transaction.ts';
 import { ErrorReason, refuse } from '../lib/errors/refuse.ts';
+import { claim } from './claim.ts';
 import type { MessageDeps } from './deps.ts';
 import type { BoundMessage } from './domain/bind.ts';
 import type { Pending } from './domain/pending.ts';
 import { type Sorted, type StoredMessage, sortOut } from './domain/sort-out.ts';
 import type { Parties } from './parties.ts';
 import { addMessages, ConversationGone } from './store/add-messages.ts';
-import { claimConversation } from './store/claim.ts';
 import type { Conversation } from './store/conversation.ts';
 import { groupFor } from './store/group.ts';
 import { type Found, type Lookup, lookUp, withContents } from './store/lookup.ts';
@@ -30,8 +30,8 @@ export interface StoredBatch {
 
 /**
  * Looks the batch up in one statement and stores what is new as unsettled; nothing new means no transaction. What another
- * batch stored meanwhile counts as stored. A conversation without account that holds messages of the batch becomes the
- * account's first.
+ * batch stored meanwhile counts as stored. A conversation without account that holds messages of the batch, and one of a shop
+ * that has joined the batch's, becomes the parties' own first.
  */
 export async function storeBatch(
   deps: MessageDeps,
@@ -43,22 +43,12 @@ export async function storeBatch(
     const found = await lookUp(deps.db.of<MessageTables>(), currentTenant(), parties, ids);
     try {
       if (!found.unclaimed) return await storeFresh(deps, parties, found, messages);
-      await claim(deps, parties, found);
+      await claim(deps, parties, found.unclaimed.conversation.conversationId);
     } catch (error) {
       if (!deps.db.isDuplicateKey(error) && !(error instanceof ConversationGone)) throw error;
     }
   }
   throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the conversation is written to from too many sides');
-}
-
-async function claim(deps: MessageDeps, parties: Parties, { own, unclaimed }: Lookup): Promise<void> {
-  const tenant = currentTenant();
-  const from = unclaimed!.conversation.conversationId;
-  const to = own?.conversation.conversationId;
-  await deps.db.transaction<MessageTables, void>('claim-conversation', (tx) =>
-    claimConversation(tx, { tenant, from, to, parties }),
-  );
-  deps.logger.info({ event: 'conversation_claimed', conversation_id: to ?? from }, 'the account was found');
 }
 
 async function storeFresh(

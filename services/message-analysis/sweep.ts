@@ -1,10 +1,11 @@
 import { inContext, systemContext } from '../lib/context.ts';
 import { backgroundRequestId, type Loop, startLeaderLoop } from '../lib/loop.ts';
 import { failureLevel } from '../lib/loop-failures.ts';
+import { claim } from './claim.ts';
 import type { MessageDeps } from './deps.ts';
 import type { Pending } from './domain/pending.ts';
 import { asHistory, type Judgement, judge, PartiesMoved } from './judge.ts';
-import { botPrefixOf } from './parties.ts';
+import { presentParties } from './parties.ts';
 import { settle } from './settle.ts';
 import { ConversationGone } from './store/add-messages.ts';
 import type { Conversation } from './store/conversation.ts';
@@ -59,8 +60,9 @@ async function settleConversation(
   const found = await unsettledMessages(deps.db.of<MessageTables>(), tenant, conversationId, before, MESSAGES);
   if (!found || found.pending.length === 0) return;
   const { conversation, pending } = found;
-  const judgement = await judgeLate(deps, conversation, pending);
   try {
+    const judgement = await judgeLate(deps, conversation, pending);
+    if (!judgement) return;
     await deps.db.transaction<MessageTables, void>('settle-messages', (tx) =>
       settle(deps, tx, tenant, conversation, judgement),
     );
@@ -70,12 +72,23 @@ async function settleConversation(
   }
 }
 
-/** As the messages' own batch would have been judged, unless its names have changed their owner since. */
-async function judgeLate(deps: MessageDeps, parties: Conversation, pending: readonly Pending[]): Promise<Judgement> {
-  const { claimedSessionId } = parties;
-  const botPrefix = await botPrefixOf(deps, parties);
+/**
+ * As the messages' own batch would have been judged, unless its names have changed their owner since. Undefined when the shop
+ * has joined another one: the conversation has been given to that, and the next round judges it there.
+ */
+async function judgeLate(
+  deps: MessageDeps,
+  conversation: Conversation,
+  pending: readonly Pending[],
+): Promise<Judgement | undefined> {
+  const { claimedSessionId } = conversation;
+  const { shopKey, formerShopKeys, botPrefix } = await presentParties(deps, conversation);
+  if (formerShopKeys.includes(conversation.shopKey)) {
+    await claim(deps, { ...conversation, shopKey }, conversation.conversationId);
+    return undefined;
+  }
   try {
-    return await judge(deps, { parties, pending, claimedSessionId, botPrefix });
+    return await judge(deps, { parties: conversation, formerShopKeys, pending, claimedSessionId, botPrefix });
   } catch (error) {
     if (error instanceof PartiesMoved) return asHistory(pending);
     throw error;

@@ -10,6 +10,7 @@ import { idleAfterMs, type SessionDeps } from './deps.ts';
 import { decide } from './domain/change.ts';
 import { onTaskChanged } from './events.ts';
 import { Fences, type PassFence } from './fences.ts';
+import { startFolding } from './fold-directory.ts';
 import { Parties } from './parties.ts';
 import { startRetention } from './retention.ts';
 import { sessionRoutes } from './rpc/routes.ts';
@@ -51,6 +52,7 @@ export const sessionModule: Module = {
       begin: () => {
         loops.use(startDeadlines(own));
         loops.use(startRetention(own));
+        loops.use(startFolding(own));
       },
       [Symbol.asyncDispose]: () => loops.disposeAsync(),
     };

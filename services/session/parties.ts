@@ -3,7 +3,8 @@ import { currentTenant } from '../lib/context.ts';
 import type { Ids } from '../lib/ids.ts';
 import type { Logger } from '../lib/log.ts';
 import { Recently } from '../lib/recently.ts';
-import { aliasNamed, foldName, spellingsOf, withFolded } from './domain/look-alike.ts';
+import { foldName } from '../lib/text/fold.ts';
+import { aliasNamed, spellingsOf, withFolded } from './domain/look-alike.ts';
 import type { Alias } from './domain/parties.ts';
 import type { DirectoryStore } from './store/directory-store.ts';
 
@@ -93,7 +94,7 @@ export class Parties {
     const [id, nick] = accountAliases(accountId, this.#ids.next('acc'));
     const key = await this.#add(platform, id!);
     // somebody else's nick stays his
-    if (nick) await this.#addFolded(platform, { ...nick, key });
+    if (nick) await this.addFolded(platform, { ...nick, key });
     return key;
   }
 
@@ -118,7 +119,7 @@ export class Parties {
     const name: Alias = { side: 'shop', kind: 'name', value: shopName, key: owner?.key ?? this.#ids.next('shp') };
     const folded = foldName(shopName);
     const isKnown = folded === shopName || owner?.value === folded;
-    const key = isKnown ? name.key : await this.#addFolded(platform, { ...name, value: folded });
+    const key = isKnown ? name.key : await this.addFolded(platform, { ...name, value: folded });
     return this.#add(platform, { ...name, key });
   }
 
@@ -135,6 +136,11 @@ export class Parties {
         : { accountIds: values('id'), nicks: values('nick') };
     const found = await this.#store.find(currentTenant(), platform, wanted);
     return found.filter(({ kind, value }) => names.some((name) => name.kind === kind && name.value === value));
+  }
+
+  /** Whether a shop has joined another one. */
+  hasJoined(platform: string, shopKey: string): Promise<boolean> {
+    return this.#store.isFormerKey(currentTenant(), platform, shopKey);
   }
 
   /** The names of some accounts and shops, the oldest first, with the bot prefixes of the accounts. */
@@ -166,8 +172,8 @@ export class Parties {
     return this.#store.add(currentTenant(), platform, alias, this.#clock.now());
   }
 
-  /** Younger than the name that it is made of, which is the one to show. */
-  #addFolded(platform: string, alias: Alias): Promise<string> {
+  /** Adds the folded form of an alias unless somebody has it, and returns whose it is. The name that it is made of is older. */
+  addFolded(platform: string, alias: Alias): Promise<string> {
     return this.#store.add(currentTenant(), platform, alias, this.#clock.now() + 1);
   }
 

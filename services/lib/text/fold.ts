@@ -42,6 +42,15 @@ export function foldText(text: string): string {
   }
 }
 
+/** As many characters as a name may have. */
+const LONGEST_NAME = 100;
+
+/** The form that names have in common which look the same to a reader; the name itself when nothing of it is seen. */
+export function foldName(name: string): string {
+  const folded = foldText(name);
+  return folded === '' || [...folded].length > LONGEST_NAME ? name : folded;
+}
+
 function foldOnce(text: string): string {
   return decodeEntities(text.replace(UNSEEN, '').normalize('NFKC'))
     .replace(UNSEEN, '')

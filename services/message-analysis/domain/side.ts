@@ -1,5 +1,5 @@
 import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
-import { foldText } from '../../lib/text/fold.ts';
+import { foldName } from '../../lib/text/fold.ts';
 
 /** Whose side a nick is on. */
 export interface Side {
@@ -28,9 +28,9 @@ const nickRules: Readonly<Record<string, (nick: string) => boolean>> = {
  */
 export function sidesOf(nicks: Iterable<string>, parties: KnownParties): Map<string, Side> {
   const spoken = new Set(nicks);
-  const all = new Set([...spoken].map(seen));
-  const accounts = new Set(parties.accountNicks.map(seen));
-  const shops = [...new Set(parties.shopNames.map(seen))];
+  const all = new Set([...spoken].map(foldName));
+  const accounts = new Set(parties.accountNicks.map(foldName));
+  const shops = [...new Set(parties.shopNames.map(foldName))];
   const rule = Object.hasOwn(nickRules, parties.platform) ? nickRules[parties.platform] : undefined;
   const isShop = (nick: string) => shops.some((name) => nick === name || nick.startsWith(`${name}:`));
   // a shop may be called t-恤专卖店
@@ -43,10 +43,5 @@ export function sidesOf(nicks: Iterable<string>, parties: KnownParties): Map<str
     if (isShop(nick)) return { role: MessageRole.SHOP, unsure: false };
     return { role: leftOver, unsure: !accountSpeaks || shopSpeaks };
   };
-  return new Map([...spoken].map((nick) => [nick, side(seen(nick))]));
-}
-
-/** A nick by which it is compared: what a reader sees of it, or itself when that is nothing. */
-function seen(nick: string): string {
-  return foldText(nick) || nick;
+  return new Map([...spoken].map((nick) => [nick, side(foldName(nick))]));
 }

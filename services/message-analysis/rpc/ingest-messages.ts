@@ -84,8 +84,8 @@ function judgeBatch(
   messages: readonly BoundMessage[],
 ): Promise<Judgement> {
   const window = windowOf(messages.map(({ sentAt }) => sentAt));
-  const { botPrefix } = parties;
-  return judge(deps, { parties, pending, claimedSessionId, botPrefix, window, maxInactiveMinutes });
+  const { formerShopKeys, botPrefix } = parties;
+  return judge(deps, { parties, formerShopKeys, pending, claimedSessionId, botPrefix, window, maxInactiveMinutes });
 }
 
 /** Settles what was judged, keeps what differs and records the answer, all or nothing; a batch without news writes nothing. */

@@ -4,20 +4,20 @@ import type { ConversationRow, MessageTables } from './tables.ts';
 
 type Tx = Executor<MessageTables>;
 
-/** The move of the shop's conversation without account to the account that was found for it. */
+/** The move of a conversation without account to the account that was found for it, or to the shop that its shop has joined. */
 export interface Claim {
   readonly tenant: string;
-  /** The conversation without account. */
+  /** The conversation that is given up. */
   readonly from: string;
-  /** The account's conversation; undefined when it has none yet. */
+  /** The parties' conversation; undefined when they have none yet. */
   readonly to?: string;
   readonly parties: ConversationParties;
 }
 
 /**
- * Gives the conversation without account to the account: it becomes the account's, or its messages join the account's
- * behind what that one has, in their order; of a message that both hold the account's stays. Its session is noted down as
- * one that has yet to follow. Does nothing when the conversation is gone. Fails on a unique index when the account got a conversation meanwhile: roll back and look again.
+ * Gives the conversation to the parties: it becomes theirs, or its messages join theirs behind what that one has, in their
+ * order; of a message that both hold theirs stays. Its session is noted down as one that has yet to follow. Does nothing when the
+ * conversation is gone. Fails on a unique index when the parties got a conversation meanwhile: roll back and look again.
  */
 export async function claimConversation(tx: Tx, claim: Claim): Promise<void> {
   const { tenant, from, to, parties } = claim;
@@ -26,10 +26,10 @@ export async function claimConversation(tx: Tx, claim: Claim): Promise<void> {
   if (!unclaimed) return;
   const { session_id: claimed_session_id } = unclaimed;
   if (to === undefined) {
-    const { accountKey: account_key, accountId: account_id } = parties;
+    const { accountKey: account_key, accountId: account_id, shopKey: shop_key } = parties;
     await tx
       .updateTable('conversations')
-      .set({ account_key, account_id, claimed_session_id })
+      .set({ account_key, account_id, shop_key, claimed_session_id })
       .where('tenant', '=', tenant)
       .where('conversation_id', '=', from)
       .execute();
@@ -127,4 +127,20 @@ async function moveRun(
     .where('seq', '>=', run.start)
     .where('seq', '<', run.end)
     .execute();
+}
+
+/** The id of the parties' conversation; undefined without one. */
+export async function conversationIdOf(
+  db: Tx,
+  tenant: string,
+  { shopKey, accountKey }: Pick<ConversationParties, 'shopKey' | 'accountKey'>,
+): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('conversations')
+    .select('conversation_id')
+    .where('tenant', '=', tenant)
+    .where('shop_key', '=', shopKey)
+    .where('account_key', '=', accountKey)
+    .executeTakeFirst();
+  return row?.conversation_id;
 }

@@ -15,7 +15,10 @@ export interface Found {
 export interface Lookup {
   /** The parties' conversation; undefined when they have none yet. */
   readonly own?: Found;
-  /** The shop's conversation without account, when the batch's account is known and it holds some of the messages. */
+  /**
+   * A conversation that is to become the parties' own: the account's with a shop that has joined this one; or one without account,
+   * when the batch's account is known and it holds some of the messages.
+   */
   readonly unclaimed?: Found;
 }
 
@@ -40,34 +43,41 @@ type Row = ConversationRow & { [K in keyof StoredColumns]: StoredColumns[K] | nu
 
 const hasMessage = (row: Row): row is WithMessage => row.message_id !== null;
 
-/** The parties' conversation and those of the ids that are stored in it, or in the shop's without account: one statement. */
+/**
+ * The parties' conversation and those of the ids that are stored in it, or in one that may become theirs: one statement, with a
+ * further part for each former key of the shop.
+ */
 export async function lookUp(
   db: Executor<MessageTables>,
   tenant: string,
-  parties: Pick<ConversationParties, 'accountKey' | 'shopKey'>,
+  parties: Pick<ConversationParties, 'accountKey' | 'shopKey'> & { readonly formerShopKeys: readonly string[] },
   messageIds: readonly string[],
 ): Promise<Lookup> {
-  const { accountKey, shopKey } = parties;
+  const { accountKey, shopKey, formerShopKeys } = parties;
+  const shopKeys = [shopKey, ...formerShopKeys];
   const accountKeys = [...new Set([accountKey, UNKNOWN_ACCOUNT])];
-  const { rows } = await select(db, { tenant, shopKey, accountKeys, messageIds });
-  if (accountKey === UNKNOWN_ACCOUNT) return { own: found(rows, accountKey) };
-  const unclaimed = found(rows, UNKNOWN_ACCOUNT);
-  return { own: found(rows, accountKey), unclaimed: unclaimed?.messages.size ? unclaimed : undefined };
+  const { rows } = await select(db, { tenant, shopKeys, accountKeys, messageIds });
+  const own = found(rows, shopKey, accountKey);
+  const joined = formerShopKeys.map((key) => found(rows, key, accountKey)).find(Boolean);
+  if (joined || accountKey === UNKNOWN_ACCOUNT) return { own, unclaimed: joined };
+  const unclaimed = shopKeys.map((key) => found(rows, key, UNKNOWN_ACCOUNT));
+  return { own, unclaimed: unclaimed.find((conversation) => conversation?.messages.size) };
 }
 
 interface Wanted {
   readonly tenant: string;
-  readonly shopKey: string;
+  /** Nearly always one. */
+  readonly shopKeys: readonly string[];
   /** One or two. */
   readonly accountKeys: readonly string[];
   readonly messageIds: readonly string[];
 }
 
-const select = prepared((db: Executor<MessageTables>, { tenant, shopKey, accountKeys, messageIds }: Wanted) => {
-  const [own, other] = accountKeys.map((accountKey) =>
-    conversationWith(db, { tenant, shopKey, accountKey }, messageIds),
+const select = prepared((db: Executor<MessageTables>, { tenant, shopKeys, accountKeys, messageIds }: Wanted) => {
+  const [first, ...others] = shopKeys.flatMap((shopKey) =>
+    accountKeys.map((accountKey) => conversationWith(db, { tenant, shopKey, accountKey }, messageIds)),
   );
-  return other ? own!.unionAll(other) : own!;
+  return others.reduce((union, other) => union.unionAll(other), first!);
 });
 
 /** One conversation by its unique key: the optimizer then knows its id, and reads only the messages that are asked for. */
@@ -91,8 +101,8 @@ function conversationWith(
     .where('c.account_key', '=', key.accountKey);
 }
 
-function found(rows: readonly Row[], accountKey: string): Found | undefined {
-  const mine = rows.filter((row) => row.account_key === accountKey);
+function found(rows: readonly Row[], shopKey: string, accountKey: string): Found | undefined {
+  const mine = rows.filter((row) => row.account_key === accountKey && row.shop_key === shopKey);
   const [first] = mine;
   if (!first) return undefined;
   const stored = mine.filter(hasMessage).map(storedMessage);

@@ -1,16 +1,7 @@
-import { foldText } from '../../lib/text/fold.ts';
+import { foldName } from '../../lib/text/fold.ts';
 import type { Alias } from './parties.ts';
 
 type AliasName = Pick<Alias, 'kind' | 'value'>;
-
-/** As many characters as a name may have. */
-const LONGEST = 100;
-
-/** The form that names have in common which look the same to a reader; the name itself when nothing of it is seen. */
-export function foldName(name: string): string {
-  const folded = foldText(name);
-  return folded === '' || [...folded].length > LONGEST ? name : folded;
-}
 
 /** Whether two names look the same. */
 export function looksLike(a: string, b: string): boolean {
@@ -24,7 +15,13 @@ export function spellingsOf(names: readonly string[]): string[] {
 
 /** The one of some aliases that has this name, else the one that has its folded form. */
 export function aliasNamed<A extends AliasName>(aliases: readonly A[], name: string): A | undefined {
-  return aliases.find(({ value }) => value === name) ?? aliases.find(({ value }) => value === foldName(name));
+  return withValue(aliases, name) ?? withValue(aliases, foldName(name));
+}
+
+/** An id comes first: another account's nick may look like it. */
+function withValue<A extends AliasName>(aliases: readonly A[], value: string): A | undefined {
+  const found = aliases.filter((alias) => alias.value === value);
+  return found.find(({ kind }) => kind === 'id') ?? found[0];
 }
 
 /**

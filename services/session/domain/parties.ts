@@ -1,9 +1,11 @@
-import { aliasNamed, foldName } from './look-alike.ts';
+import { foldName } from '../../lib/text/fold.ts';
+import { aliasNamed } from './look-alike.ts';
 
 /** A name under which the directory knows an account or a shop. */
 export interface Alias {
   readonly side: 'account' | 'shop';
-  readonly kind: 'name' | 'id' | 'nick';
+  /** `key`: the key of a shop that has joined this one; not shown, and not to be set. */
+  readonly kind: 'name' | 'id' | 'nick' | 'key';
   readonly value: string;
   readonly key: string;
 }

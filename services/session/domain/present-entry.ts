@@ -11,7 +11,7 @@ import {
 } from '../../../gen/autosession/session/v1/directory_pb.js';
 import type { AliasName, Entry } from './directory-entry.ts';
 
-const kinds = { id: AliasKind.ID, name: AliasKind.NAME, nick: AliasKind.NICK } as const;
+const kinds = { id: AliasKind.ID, name: AliasKind.NAME, nick: AliasKind.NICK, key: AliasKind.UNSPECIFIED } as const;
 
 /** The account as callers see it. */
 export function presentAccount(entry: Entry): Account {

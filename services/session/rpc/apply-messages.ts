@@ -37,7 +37,7 @@ export const applyMessages =
     const batch = batchOf(request);
     if (batch.accountKey !== UNKNOWN_ACCOUNT)
       await deps.parties.learnNicks(batch.platform, batch.accountKey, request.matchedNicks);
-    const outcome = await applyOnce(deps, batch, request.claimedSessionId);
+    const outcome = await applyOnce(deps, batch, request);
     if (!outcome) return create(ApplyMessagesResponseSchema, { partiesMoved: true });
     const { applied, last } = outcome;
     await confirmControl(deps, applied, last);
@@ -54,16 +54,18 @@ export const applyMessages =
 
 /**
  * Reads, decides and commits; again as a whole when another batch opened or changed the session meanwhile. Undefined when a
- * session was to go by a name that means another account or shop by now.
+ * session was to go by a name that means another account or shop by now, and when the shop has joined another one: its sessions
+ * are that one's.
  */
 async function applyOnce(
   deps: SessionDeps,
   batch: Batch,
-  claimedSessionId: string,
+  { claimedSessionId, formerShopKeys }: ApplyMessagesRequest,
 ): Promise<{ applied: Applied; last?: SessionRecord } | undefined> {
   const done: Operation[] = [];
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const conversation = await readConversation(deps, batch, claimedSessionId);
+    const conversation = await readConversation(deps, { ...batch, formerShopKeys }, claimedSessionId);
+    if (isFirst(conversation) && (await deps.parties.hasJoined(batch.platform, batch.shopKey))) return undefined;
     const applied = decideMessages(conversation, batch, {
       now: deps.clock.now(),
       actor: 'system',
@@ -102,12 +104,20 @@ async function closedFirst(deps: SessionDeps, { changes, opened }: Applied): Pro
   return true;
 }
 
+function isFirst({ own, unknown, last }: Conversation): boolean {
+  return !own && !unknown && !last;
+}
+
 function writes({ changes, opened, touch }: Applied): boolean {
   return changes.length > 0 || opened !== undefined || touch !== undefined;
 }
 
 /** A session of an unknown account is another conversation's, unless this one claims it or one of its messages opened it. */
-async function readConversation(deps: SessionDeps, batch: Batch, claimedSessionId: string): Promise<Conversation> {
+async function readConversation(
+  deps: SessionDeps,
+  batch: Batch & { readonly formerShopKeys: readonly string[] },
+  claimedSessionId: string,
+): Promise<Conversation> {
   const tenant = currentTenant();
   const { accountKey, shopKey, messages } = batch;
   const messageIds = messages.map((message) => message.messageId);

@@ -34,6 +34,7 @@ export const resolveParties =
       shopNicks: ofShop.filter(({ kind }) => kind === 'name').map(({ value }) => value),
       stable: account.stable,
       botPrefix: ofAccount[0]?.botPrefix || deps.config.botPrefix,
+      formerShopKeys: ofShop.filter(({ kind }) => kind === 'key').map(({ value }) => value),
     });
   };
 

@@ -45,6 +45,17 @@ export class DirectoryStore {
     return oldestFirst((await selectOfEntries(this.#db.of(), { tenant, keys })).rows);
   }
 
+  /** Whether the shop with this key has joined another one. */
+  async isFormerKey(tenant: string, platform: string, shopKey: string): Promise<boolean> {
+    const row = await this.#db
+      .of<SessionTables>()
+      .selectFrom('directory_alias')
+      .select('entry_key')
+      .where((eb) => eb.and({ tenant, platform, side: 'shop', kind: 'key', value: shopKey }))
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
   /**
    * Adds an alias unless somebody has it, and returns its key: the given one, or that of whoever was first. One row a
    * transaction: of many callers with the same alias all but one fail on it, and none holds a lock that another waits for.

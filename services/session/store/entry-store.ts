@@ -46,7 +46,7 @@ async function raiseVersion(tx: Tx, tenant: string, plan: EntryPlan, now: number
 }
 
 /** Whoever loses an alias has changed too. */
-async function touch(tx: Tx, tenant: string, entry_key: string, now: number): Promise<void> {
+export async function touch(tx: Tx, tenant: string, entry_key: string, now: number): Promise<void> {
   const updated_at = sqlTime(now);
   const result = await tx
     .updateTable('directory_entry')

@@ -86,7 +86,7 @@ async function readEntries(
   }));
 }
 
-/** Aliases with what was set for their entries. */
+/** Aliases that are shown, with what was set for their entries. */
 function joined(db: Executor<SessionTables>, tenant: string, side: Alias['side']) {
   return db
     .selectFrom('directory_alias as a')
@@ -94,7 +94,8 @@ function joined(db: Executor<SessionTables>, tenant: string, side: Alias['side']
       join.onRef('e.tenant', '=', 'a.tenant').onRef('e.entry_key', '=', 'a.entry_key'),
     )
     .where('a.tenant', '=', tenant)
-    .where('a.side', '=', side);
+    .where('a.side', '=', side)
+    .where('a.kind', '!=', 'key');
 }
 
 /** Not LIKE: SQLite's does not tell 'A' from 'a', and a name may hold its wildcards. */

@@ -31,24 +31,24 @@ export async function addTriggers(
 
 /**
  * Which of the messages already opened a session or proved an intervention, and in which session; also before the account
- * was known.
+ * was known, and with a shop that has joined this one since.
  */
 export async function findTriggers(
   db: Executor<SessionTables>,
   tenant: string,
-  { accountKey, shopKey }: ConversationKey,
+  { accountKey, shopKey, formerShopKeys }: ConversationKey & { readonly formerShopKeys: readonly string[] },
   messageIds: readonly string[],
 ): Promise<Map<string, string>> {
   if (messageIds.length === 0) return new Map();
   const accountKeys = [...new Set([accountKey, UNKNOWN_ACCOUNT])];
-  const { rows } = await select(db, { tenant, accountKeys, shopKey, messageIds });
+  const { rows } = await select(db, { tenant, accountKeys, shopKeys: [shopKey, ...formerShopKeys], messageIds });
   return new Map(rows.map((row) => [row.message_id, row.session_id]));
 }
 
 interface WantedTriggers {
   readonly tenant: string;
   readonly accountKeys: readonly string[];
-  readonly shopKey: string;
+  readonly shopKeys: readonly string[];
   readonly messageIds: readonly string[];
 }
 
@@ -58,6 +58,6 @@ const select = prepared((db: Executor<SessionTables>, wanted: WantedTriggers) =>
     .select(['message_id', 'session_id'])
     .where('tenant', '=', wanted.tenant)
     .where('account_key', 'in', wanted.accountKeys)
-    .where('shop_key', '=', wanted.shopKey)
+    .where('shop_key', 'in', wanted.shopKeys)
     .where('message_id', 'in', wanted.messageIds),
 );

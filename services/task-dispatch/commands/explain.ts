@@ -12,7 +12,8 @@ import { unknownTasks } from '../store/tasks.ts';
 /** New messages of an account in a shop's window, and the time that the window shows. */
 export interface Batch {
   readonly accountKey: string;
-  readonly shopKey: string;
+  /** The shop's key, and those of shops that have joined it. */
+  readonly shopKeys: readonly string[];
   readonly messages: readonly Said[];
   readonly window: Window;
 }
@@ -41,14 +42,14 @@ export async function explain(deps: TaskDeps, batch: Batch): Promise<Match[]> {
 
 class Stale extends Error {}
 
-async function judge(deps: TaskDeps, { accountKey, shopKey, messages, window }: Batch) {
+async function judge(deps: TaskDeps, { accountKey, shopKeys, messages, window }: Batch) {
   const tenant = currentTenant();
-  const parties = { tenant, accountKey, shopKey };
+  const parties = { tenant, accountKey, shopKeys };
   const mayProve = window.oldestAt !== undefined && window.newestAt !== undefined;
   const db = deps.db.of<TaskTables>();
   const [receipts, unknown] = await Promise.all([
     messages.length > 0 ? findReceipts(db, parties, messages) : [],
-    mayProve ? unknownTasks(db, tenant, accountKey, shopKey) : [],
+    mayProve ? unknownTasks(db, parties) : [],
   ]);
   const matches = matchMessages(messages, receipts);
   const matched = new Set(matches.map((match) => match.receipt.taskId));

@@ -13,10 +13,10 @@ import type { Said } from '../domain/match.ts';
 
 export const explainMessages =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['explainMessages'] =>
-  async ({ accountKey, shopKey, messages, oldestAt, newestAt }) => {
+  async ({ accountKey, shopKey, formerShopKeys, messages, oldestAt, newestAt }) => {
     const said = messages.map((message) => saidOf(message, deps.clock.now()));
     const window = { oldestAt: ms(oldestAt), newestAt: ms(newestAt) };
-    const matches = await explain(deps, { accountKey, shopKey, messages: said, window });
+    const matches = await explain(deps, { accountKey, shopKeys: [shopKey, ...formerShopKeys], messages: said, window });
     const explained = matches.map(({ message, receipt }) => ({
       messageId: message.messageId,
       taskId: receipt.taskId,

@@ -39,7 +39,7 @@ export async function extendReceipt(tx: Executor<TaskTables>, task: StoredTask, 
 /** The receipts between an account and a shop that are free for one of the contents, or matched to one of the messages. */
 export async function findReceipts(
   db: Executor<TaskTables>,
-  parties: { tenant: string; accountKey: string; shopKey: string },
+  parties: { tenant: string; accountKey: string; shopKeys: readonly string[] },
   messages: readonly Said[],
 ): Promise<Receipt[]> {
   const foldedHashes = new Set(messages.map((message) => message.foldedHash));
@@ -61,7 +61,7 @@ export async function findReceipts(
 interface WantedReceipts {
   readonly tenant: string;
   readonly accountKey: string;
-  readonly shopKey: string;
+  readonly shopKeys: readonly string[];
   readonly messageIds: readonly string[];
   readonly contentHashes: readonly string[];
   readonly foldedHashes: readonly string[];
@@ -73,7 +73,7 @@ const select = prepared((db: Executor<TaskTables>, wanted: WantedReceipts) =>
     .selectAll()
     .where('tenant', '=', wanted.tenant)
     .where('account_key', '=', wanted.accountKey)
-    .where('shop_key', '=', wanted.shopKey)
+    .where('shop_key', 'in', wanted.shopKeys)
     .where((eb) =>
       eb.or([
         eb('matched_message_id', 'in', wanted.messageIds),

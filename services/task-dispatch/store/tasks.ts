@@ -114,25 +114,25 @@ export async function findEqualTask(
 }
 
 /** The tasks between an account and a shop of which nobody knows whether they were sent. */
-export async function unknownTasks(
-  db: Executor<TaskTables>,
-  tenant: string,
-  accountKey: string,
-  shopKey: string,
-): Promise<StoredTask[]> {
-  const { rows } = await unknownBetween(db, { tenant, accountKey, shopKey });
+export async function unknownTasks(db: Executor<TaskTables>, parties: PartiesKeys): Promise<StoredTask[]> {
+  const { rows } = await unknownBetween(db, parties);
   return rows.map(taskOf);
 }
 
-const unknownBetween = prepared(
-  (db: Executor<TaskTables>, parties: { tenant: string; accountKey: string; shopKey: string }) =>
-    db
-      .selectFrom('tasks')
-      .selectAll()
-      .where('tenant', '=', parties.tenant)
-      .where('account_key', '=', parties.accountKey)
-      .where('shop_key', '=', parties.shopKey)
-      .where('status', '=', 'unknown'),
+interface PartiesKeys {
+  readonly tenant: string;
+  readonly accountKey: string;
+  readonly shopKeys: readonly string[];
+}
+
+const unknownBetween = prepared((db: Executor<TaskTables>, parties: PartiesKeys) =>
+  db
+    .selectFrom('tasks')
+    .selectAll()
+    .where('tenant', '=', parties.tenant)
+    .where('account_key', '=', parties.accountKey)
+    .where('shop_key', 'in', parties.shopKeys)
+    .where('status', '=', 'unknown'),
 );
 
 /** Stores a new task. That its id is taken may come out at the commit. */

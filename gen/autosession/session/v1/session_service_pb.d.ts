@@ -1436,6 +1436,13 @@ export declare type ResolvePartiesResponse = Message<"autosession.session.v1.Res
    * @generated from field: string bot_prefix = 7;
    */
   botPrefix: string;
+
+  /**
+   * Keys of shops that have joined this one: what was stored under them is this shop's.
+   *
+   * @generated from field: repeated string former_shop_keys = 8;
+   */
+  formerShopKeys: string[];
 };
 
 /**
@@ -1597,6 +1604,13 @@ export declare type ApplyMessagesRequest = Message<"autosession.session.v1.Apply
    * @generated from field: string claimed_session_id = 10;
    */
   claimedSessionId: string;
+
+  /**
+   * Keys of shops that have joined this one: what the messages have done under them counts.
+   *
+   * @generated from field: repeated string former_shop_keys = 11;
+   */
+  formerShopKeys: string[];
 };
 
 /**

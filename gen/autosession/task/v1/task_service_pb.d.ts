@@ -1145,6 +1145,13 @@ export declare type ExplainMessagesRequest = Message<"autosession.task.v1.Explai
    * @generated from field: google.protobuf.Timestamp newest_at = 5;
    */
   newestAt?: Timestamp | undefined;
+
+  /**
+   * Keys of shops that have joined this one: receipts under them count as the shop's.
+   *
+   * @generated from field: repeated string former_shop_keys = 6;
+   */
+  formerShopKeys: string[];
 };
 
 /**

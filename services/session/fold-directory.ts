@@ -1,0 +1,112 @@
+import { inContext, systemContext } from '../lib/context.ts';
+import { backgroundRequestId, type Loop, startLeaderLoop } from '../lib/loop.ts';
+import type { SessionDeps } from './deps.ts';
+import { withFolded } from './domain/look-alike.ts';
+import { type LookAlikes, mergeShops } from './store/merge-shops.ts';
+import type { SessionTables } from './store/schema.ts';
+import { aliasesAfter, directoryTenants, type PlacedAlias } from './store/unfolded.ts';
+
+const EVERY_MS = 60_000;
+/** Aliases of an earlier release that still runs, or that runs again, are found within this time. */
+const PASS_EVERY_MS = 3_600_000;
+/** By then the other processes of a rolling upgrade have been replaced: earlier releases know nothing of former keys. */
+const MERGE_AFTER_MS = 900_000;
+const ENTRIES = 200;
+
+/** Brings the directory up to date, as docs/directory.md says; in one process of the installation. */
+export function startFolding(deps: SessionDeps): Loop {
+  const startedAt = performance.now();
+  const folding = new DirectoryFolding(deps);
+  let passedAt = Number.NEGATIVE_INFINITY;
+  return startLeaderLoop(deps.db, 'directory-fold', {
+    name: 'directory-fold',
+    everyMs: EVERY_MS,
+    logger: deps.logger,
+    run: async (signal) => {
+      if (performance.now() - passedAt >= PASS_EVERY_MS) {
+        if (!(await folding.foldSome(signal))) return true;
+        passedAt = performance.now();
+      }
+      if (performance.now() - startedAt >= MERGE_AFTER_MS) await folding.merge(signal);
+      return false;
+    },
+  });
+}
+
+/** What the folding works with. */
+type FoldingDeps = Pick<SessionDeps, 'db' | 'clock' | 'logger' | 'parties'>;
+
+/** The way of one process along the directory. It may be given up at any point and begun anew by another one. */
+export class DirectoryFolding {
+  readonly #deps: FoldingDeps;
+  #tenants: string[] | undefined;
+  #after = '';
+  /** Shops of which a name looks the same, by the key of the one that joins the other. */
+  readonly #lookAlikes = new Map<string, LookAlikes>();
+
+  constructor(deps: FoldingDeps) {
+    this.#deps = deps;
+  }
+
+  /** Goes along some entries and adds what is missing of their folded aliases. True at the end of the directory. */
+  async foldSome(signal?: AbortSignal): Promise<boolean> {
+    const db = this.#deps.db.of<SessionTables>();
+    this.#tenants ??= await directoryTenants(db);
+    const [tenant] = this.#tenants;
+    if (tenant === undefined) {
+      this.#tenants = undefined;
+      return true;
+    }
+    const aliases = await aliasesAfter(db, tenant, this.#after, ENTRIES);
+    const last = aliases.at(-1);
+    if (!last) this.#tenants.shift();
+    else
+      await inContext(systemContext(tenant, backgroundRequestId('directory-fold')), async () => {
+        for (const alias of aliases) if (!signal?.aborted) await this.#fold(tenant, alias, aliases);
+      });
+    this.#after = last?.key ?? '';
+    return false;
+  }
+
+  /** Adds the folded form of an alias, and notes the shop that has it already. */
+  async #fold(tenant: string, alias: PlacedAlias, around: readonly PlacedAlias[]): Promise<void> {
+    const [, folded] = alias.kind === 'key' ? [] : withFolded(alias.side, alias);
+    if (!folded || around.some((other) => isSame(other, folded))) return;
+    const into = await this.#deps.parties.addFolded(alias.platform, folded);
+    if (into === alias.key || alias.side === 'account') return;
+    const { platform, value: name, key: from } = alias;
+    this.#lookAlikes.set(JSON.stringify([tenant, from]), { tenant, platform, name, from, into });
+  }
+
+  /** Merges the shops that were found to be two, those that can be; the others stay for the next round. */
+  async merge(signal?: AbortSignal): Promise<void> {
+    for (const [id, shops] of this.#lookAlikes) {
+      if (signal?.aborted) return;
+      const context = systemContext(shops.tenant, backgroundRequestId('directory-fold'));
+      const isDone = await inContext(context, () => this.#mergeOne(shops));
+      if (isDone) this.#lookAlikes.delete(id);
+    }
+  }
+
+  async #mergeOne(shops: LookAlikes): Promise<boolean> {
+    const { db, clock, logger } = this.#deps;
+    const { from: key, into } = shops;
+    try {
+      const merged = await db.transaction<SessionTables, boolean>('directory-merge', (tx) =>
+        mergeShops(tx, shops, clock.now()),
+      );
+      if (merged)
+        logger.info({ event: 'shops_merged', shop_key: into, former_key: key }, 'two shops of one name are one');
+      return true;
+    } catch (error) {
+      // both have an open session of one account, or something else is in the way: later
+      if (!db.isDuplicateKey(error))
+        logger.warn({ event: 'shops_not_merged', shop_key: into, former_key: key, err: error }, 'a merge failed');
+      return false;
+    }
+  }
+}
+
+function isSame(a: PlacedAlias, b: PlacedAlias): boolean {
+  return a.key === b.key && a.platform === b.platform && a.kind === b.kind && a.value === b.value;
+}

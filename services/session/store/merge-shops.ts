@@ -1,0 +1,66 @@
+import type { Executor } from '../../lib/db/database.ts';
+import { sqlTime } from '../../lib/db/time.ts';
+import { foldName } from '../../lib/text/fold.ts';
+import { touch } from './entry-store.ts';
+import type { SessionTables } from './schema.ts';
+
+type Tx = Executor<SessionTables>;
+
+/** Two shops of which a name looks the same. */
+export interface LookAlikes {
+  readonly tenant: string;
+  readonly platform: string;
+  /** A name of the shop that joins the other one. */
+  readonly name: string;
+  /** Its key. */
+  readonly from: string;
+  /** The key of the shop that has the folded form of the name. */
+  readonly into: string;
+}
+
+/**
+ * Lets a shop join another one, as docs/directory.md says: its aliases and its sessions become the other's, and its key a former
+ * key of that. Does nothing and returns false when the two are not look-alikes any more. Fails on a unique index when both have
+ * an open session of one account. The sessions come last: whoever opens one holds its name until the commit.
+ */
+export async function mergeShops(tx: Tx, shops: LookAlikes, now: number): Promise<boolean> {
+  const { tenant, platform, from, into } = shops;
+  if (!(await areStill(tx, shops))) return false;
+  for (const key of [from, into]) await touch(tx, tenant, key, now);
+  await tx
+    .updateTable('directory_alias')
+    .set({ entry_key: into })
+    .where('tenant', '=', tenant)
+    .where('entry_key', '=', from)
+    .execute();
+  const former = {
+    tenant,
+    platform,
+    side: 'shop',
+    kind: 'key',
+    value: from,
+    entry_key: into,
+    created_at: sqlTime(now),
+  };
+  await tx.insertInto('directory_alias').values(former).execute();
+  await tx
+    .updateTable('sessions')
+    .set({ shop_key: into })
+    .where('tenant', '=', tenant)
+    .where('shop_key', '=', from)
+    .execute();
+  return true;
+}
+
+/** Locks the name and its folded form, in the order of their key as whoever adds both does, and reads them again. */
+async function areStill(tx: Tx, { tenant, platform, name, from, into }: LookAlikes): Promise<boolean> {
+  const rows = await tx
+    .selectFrom('directory_alias')
+    .select(['value', 'entry_key'])
+    .where((eb) => eb.and({ tenant, platform, side: 'shop', kind: 'name' }))
+    .where('value', 'in', [name, foldName(name)])
+    .forUpdate()
+    .execute();
+  const owner = (value: string) => rows.find((row) => row.value === value)?.entry_key;
+  return owner(name) === from && owner(foldName(name)) === into;
+}

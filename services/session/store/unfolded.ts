@@ -1,0 +1,43 @@
+import type { Executor } from '../../lib/db/database.ts';
+import type { Alias } from '../domain/parties.ts';
+import type { SessionTables } from './schema.ts';
+
+/** An alias and where it stands. */
+export type PlacedAlias = Alias & { readonly platform: string };
+
+/** The tenants that know accounts or shops. */
+export async function directoryTenants(db: Executor<SessionTables>): Promise<string[]> {
+  const rows = await db.selectFrom('directory_alias').select('tenant').distinct().orderBy('tenant').execute();
+  return rows.map(({ tenant }) => tenant);
+}
+
+/** All aliases of some entries with keys behind `after`, in the order of the keys; empty at the end. */
+export async function aliasesAfter(
+  db: Executor<SessionTables>,
+  tenant: string,
+  after: string,
+  entries: number,
+): Promise<PlacedAlias[]> {
+  const keys = await db
+    .selectFrom('directory_alias')
+    .select('entry_key')
+    .distinct()
+    .where('tenant', '=', tenant)
+    .where('entry_key', '>', after)
+    .orderBy('entry_key')
+    .limit(entries)
+    .execute();
+  const last = keys.at(-1);
+  if (!last) return [];
+  const rows = await db
+    .selectFrom('directory_alias')
+    .select(['platform', 'side', 'kind', 'value', 'entry_key'])
+    .where('tenant', '=', tenant)
+    .where('entry_key', '>', after)
+    .where('entry_key', '<=', last.entry_key)
+    .orderBy('entry_key')
+    .execute();
+  return rows.map(({ platform, side, kind, value, entry_key: key }) => ({
+    ...{ platform, side: side as Alias['side'], kind: kind as Alias['kind'], value, key },
+  }));
+}

@@ -1,0 +1,141 @@
+import { expect, it } from 'vitest';
+import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
+import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
+import { directoryChecks } from '../../scripts/verify/directory.ts';
+import { DirectoryFolding } from '../../services/session/fold-directory.ts';
+import { Parties } from '../../services/session/parties.ts';
+import { DirectoryStore } from '../../services/session/store/directory-store.ts';
+import type { SessionTables } from '../../services/session/store/schema.ts';
+import { onEveryBackend } from '../every-backend.ts';
+import { ChatWindow, sessionBody, unique } from '../make.ts';
+import { steps } from '../steps.ts';
+import type { World } from '../world.ts';
+
+const platform = '淘天';
+
+/** What the background does, in one process. */
+function foldingIn({ process: { deps } }: World) {
+  const folding = new DirectoryFolding({ ...deps, parties: new Parties(new DirectoryStore(deps.db), deps) });
+  const fold = async () => {
+    while (!(await folding.foldSome()));
+  };
+  const unmerged = async (mark: string) => {
+    const found = await Promise.all(directoryChecks.map((check) => check.behind?.(deps) ?? []));
+    return found.flat().filter((line) => line.includes(mark));
+  };
+  return { fold, merge: () => folding.merge(), unmerged };
+}
+
+/** A shop's name as an earlier release wrote it: without its folded form. */
+async function nameOfBefore({ process: { deps } }: World, value: string, entry_key: string) {
+  const row = { tenant: 'default', platform, side: 'shop', kind: 'name', value, entry_key };
+  await deps.db
+    .of<SessionTables>()
+    .insertInto('directory_alias')
+    .values({ ...row, created_at: '2025-01-01 00:00:00.000' })
+    .execute();
+}
+
+/** A shop as upstream names it, and a window that shows a name of which an earlier release made another shop. */
+async function twoShops(world: World) {
+  const n = unique();
+  const [asked, shown] = [`店（${n}）`, `店﹙${n}﹚`];
+  const [key, formerKey] = [`shp_aa_${n}`, `shp_zz_${n}`];
+  await nameOfBefore(world, asked, key);
+  await nameOfBefore(world, shown, formerKey);
+  const body = sessionBody({ account_id: `t-${n}`, shop_name: asked, shop_id: `s-${n}` });
+  const window = new ChatWindow({ ...body, shop_id: '', shop_name: shown }, () => world.clock.now());
+  return { n, asked, shown, body, window, key, formerKey };
+}
+
+const over = { shop_id: undefined };
+
+onEveryBackend('two shops of names that look the same', (world) => {
+  it('become one: the window’s messages, its session and its receipts are those of the other', async () => {
+    const { n, body, window, key, formerKey } = await twoShops(world());
+    const { create, claimAndFetch, upload, status } = steps(world());
+    const { fold, merge, unmerged } = foldingIn(world());
+    await create({ ...body, shop_name: window.parties.shop_name, shop_id: `other-${n}` });
+    const sent = await claimAndFetch(body.account_id);
+    await upload(window.account('早说的', world().clock.now() - 86_400_000), over);
+    const before = await world().rpc(SessionService).getSession({ sessionId: sent.sessionId });
+    expect(before.session?.shopKey).toBe(formerKey);
+    await fold();
+    expect(await unmerged(n)).toHaveLength(1);
+    await merge();
+    expect(await unmerged(n)).toEqual([]);
+
+    const after = await world().rpc(SessionService).getSession({ sessionId: sent.sessionId });
+    expect(after.session).toMatchObject({ shopKey: key, ownerEpoch: before.session!.ownerEpoch });
+    const refused = await world().rest.post('/api/sessions/create', { ...body, external_task_id: unique() });
+    expect([refused.status, refused.data.conflict_session_id]).toEqual([409, sent.sessionId]);
+    const echo = await upload(window.account(sent.content), over);
+    expect(echo).toMatchObject({ active_session_id: sent.sessionId, status: 'bot_active', processed_messages: 1 });
+    expect(echo.messages.map(({ verdict }: { verdict: string }) => verdict)).toEqual(['duplicate', 'stored']);
+    const typed = await upload(window.account('我是真人'), over);
+    expect(typed).toMatchObject({ active_session_id: sent.sessionId, status: 'manual_live' });
+    expect(await status(sent.sessionId)).toMatchObject({ status: 'manual_live' });
+    const { messages } = await world().rpc(MessageService).getSessionMessages({ sessionId: sent.sessionId, limit: 10 });
+    expect(messages.map(({ content }) => content)).toEqual([sent.content, '我是真人']);
+  });
+
+  it('stay two while both have an open session of one account, and become one when one of them is closed', async () => {
+    const { n, body, window } = await twoShops(world());
+    const { create, upload } = steps(world());
+    const { fold, merge, unmerged } = foldingIn(world());
+    const { data: bots } = await create(body);
+    const humans = await upload(window.account('我是真人'), over);
+    expect(humans.active_session_id).not.toBe(bots.session_id);
+    await fold();
+    await merge();
+    expect(await unmerged(n)).toHaveLength(1);
+    await world().rest.ok(world().rest.post(`/api/sessions/${humans.active_session_id}/close`));
+    await merge();
+    expect(await unmerged(n)).toEqual([]);
+    const next = await upload(window.account('我又来了', world().clock.now() + 1_000), over);
+    expect(next).toMatchObject({ active_session_id: bots.session_id, status: 'manual_live', processed_messages: 1 });
+  });
+
+  it('open no session for what was said in the one that joined', async () => {
+    const { body, window } = await twoShops(world());
+    const { upload } = steps(world());
+    const { fold, merge } = foldingIn(world());
+    const first = await upload(window.account('我是真人').shop('好'), { ...over, account_id: body.account_id });
+    await world().rest.ok(world().rest.post(`/api/sessions/${first.active_session_id}/close`));
+    await fold();
+    await merge();
+    const named = { shop_name: body.shop_name, account_id: body.account_id };
+    const again = await upload(window, { ...over, ...named });
+    expect(again).toMatchObject({ active_session_id: null, processed_messages: 0 });
+  });
+
+  it('are one for a process that remembers the former key', async () => {
+    const { body, window } = await twoShops(world());
+    const { create, upload } = steps(world());
+    const { fold, merge } = foldingIn(world());
+    const own = { ...over, account_id: body.account_id };
+    const before = await upload(window.account('早说的'), own);
+    await world().rest.ok(world().rest.post(`/api/sessions/${before.active_session_id}/close`));
+    await upload(window, own); // the answer is remembered
+    const { data } = await create(body);
+    world().clock.advance({ seconds: 1 });
+    await fold();
+    await merge();
+    const typed = await upload(window.account('我是真人'), own);
+    expect(typed).toMatchObject({ active_session_id: data.session_id, status: 'manual_live' });
+  });
+
+  it('become one in two processes that fold and merge at once, each in any step', async () => {
+    const shops = await Promise.all(Array.from({ length: 5 }, () => twoShops(world())));
+    const workers = [foldingIn(world()), foldingIn(world()), foldingIn(world())];
+    await Promise.all(workers.map(({ fold }) => fold()));
+    await Promise.all(workers.map(({ merge }) => merge()));
+    for (const { n, shown, asked } of shops) {
+      expect(await workers[0]!.unmerged(n)).toEqual([]);
+      const { shops: found } = await world().rest.ok(world().rest.get(`/api/shops?name=${encodeURIComponent(n)}`));
+      expect(found).toHaveLength(1);
+      const names = found[0].aliases.map(({ value }: { value: string }) => value);
+      expect(names.sort()).toEqual([asked, shown, `店(${n})`].sort());
+    }
+  });
+});
