@@ -1,3 +1,4 @@
+import { awaitServer } from './await-server.ts';
 import type { EventLog } from './bus/event-log.ts';
 import { eventLogMigrations, sqlEventLog } from './bus/sql-event-log.ts';
 import type { Clock } from './clock.ts';
@@ -62,11 +63,19 @@ async function openServers(servers: NonNullable<Config['servers']>, logger: Logg
   await using stack = new AsyncDisposableStack();
   const db = new Database(mysqlBackend(servers.mysqlUrl));
   stack.defer(() => db.close());
+  await reachMysql(db, servers.mysqlUrl, logger);
   const queue = stack.use(await redisQueue(servers.redis, logger));
   const log = stack.use(await natsEventLog({ url: servers.natsUrl, logger }));
   const description =
     'MySQL (every answered write is committed there), Redis (a hint, may be lost), NATS JetStream (72 h of events, made again from MySQL when lost)';
   return { db, queue, log, description, migrations: kernelMigrations, [Symbol.asyncDispose]: closer(stack.move()) };
+}
+
+/** Waits for a server that is about to start; whatever else is wrong with it waiting does not help. */
+async function reachMysql({ backend }: Database, url: string, logger: Logger): Promise<void> {
+  const connect = async () => (await backend.connect()).release();
+  const server = { name: 'MySQL', url, setting: 'MYSQL_URL', logger };
+  await awaitServer(server, connect, (error) => backend.faultOf(error) !== 'away');
 }
 
 function closer(stack: AsyncDisposableStack): () => Promise<void> {

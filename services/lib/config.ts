@@ -55,8 +55,8 @@ export interface Config {
 export interface RedisConfig {
   /** `redis://:password@host:6379/0`. */
   readonly url: string;
-  /** How often a start tries to reach it before it gives up. */
-  readonly maxRetries: number;
+  /** How often a start tries to reach it before it gives up; absent: for as long as it waits for the other servers. */
+  readonly maxRetries?: number;
   /** Between two tries to reconnect. */
   readonly retryDelayMs: number;
 }

@@ -6,6 +6,7 @@ import { parseCorsOrigins } from './load-cors-origins.ts';
 import { parseReceivers } from './load-receivers.ts';
 import { parseSendUrlLookup } from './load-send-url-lookup.ts';
 import { isLoopback } from './loopback.ts';
+import { unknownSettings } from './unknown-settings.ts';
 
 /** Fewer characters could be guessed. */
 const SECRET_LENGTH = 32;
@@ -26,8 +27,20 @@ export class ConfigError extends Error {
 /** The process's environment over what `.env` in the working directory says. */
 export function readEnvironment(directory = process.cwd()): Env {
   const file = `${directory}/.env`;
-  const fromFile = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
+  const fromFile = existsSync(file) ? parseEnv(readText(file)) : {};
   return { ...fromFile, ...process.env };
+}
+
+/** The text of a file in UTF-8, without a byte-order mark. Throws ConfigError for any other encoding. */
+function readText(file: string): string {
+  const bytes = readFileSync(file);
+  // UTF-16 has a NUL in every ASCII character, with a byte-order mark or without
+  if (bytes.includes(0)) throw new ConfigError([`${file} is in UTF-16: save it in UTF-8.`]);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new ConfigError([`${file} is not in UTF-8: save it in UTF-8.`]);
+  }
 }
 
 /** As much of a process's placement as its configuration depends on. */
@@ -86,6 +99,7 @@ export function loadConfig(env: Env, placed: Placed = WHOLE): Config {
     read.problem(
       `AUTOSESSION_HOST is ${config.host}: without AUTOSESSION_API_KEYS only this machine may reach the ports; set them, or use 127.0.0.1, ::1 or localhost.`,
     );
+  for (const problem of unknownSettings(env, read.names)) read.problem(problem);
   if (read.problems.length > 0) throw new ConfigError(read.problems);
   return config;
 }
@@ -145,7 +159,7 @@ function redisConfig(read: Reader): RedisConfig | undefined {
   const url = read.url('REDIS_URL', ['redis:', 'rediss:'], 'redis://:password@host:6379/0');
   const host = read.text('REDIS_HOST', '');
   const retries = {
-    maxRetries: read.integer('REDIS_MAX_RETRIES', 10, 0, 1_000),
+    ...(read.text('REDIS_MAX_RETRIES', '') && { maxRetries: read.integer('REDIS_MAX_RETRIES', 0, 0, 1_000) }),
     retryDelayMs: read.integer('REDIS_RETRY_DELAY', 1, 0, 60) * 1_000,
   };
   if (url) return { url, ...retries };
@@ -163,9 +177,15 @@ type Reader = ReturnType<typeof reader>;
 function reader(env: Env) {
   const problems: string[] = [];
   const problem = (sentence: string) => void problems.push(sentence);
-  const text = (name: string, fallback: string) => env[name]?.trim() || fallback;
+  const names = new Set<string>();
+  const text = (name: string, fallback: string) => {
+    names.add(name);
+    return env[name]?.trim() || fallback;
+  };
   return {
     problems,
+    /** Every name that was looked up. */
+    names,
     problem,
     text,
     integer(name: string, fallback: number, min: number, max: number): number {

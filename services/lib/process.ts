@@ -31,6 +31,7 @@ import type { WorkGuard } from './server/guard-work.ts';
 import { healthRoutes } from './server/health.ts';
 import { listenHttp } from './server/http-server.ts';
 import { reflectionRoutes } from './server/reflection.ts';
+import { reservePorts } from './server/reserve-ports.ts';
 import { listenRpc } from './server/rpc-server.ts';
 import { WorkLimit } from './server/work-limit.ts';
 
@@ -61,7 +62,7 @@ export interface RunningProcess extends AsyncDisposable {
 }
 
 /**
- * Starts the modules in this process: opens the backends, migrates and probes the database, opens the ports, starts the
+ * Starts the modules in this process: takes its ports, opens the backends, migrates and probes the database, opens the ports, starts the
  * relay, the consumers and the loops. Throws, with everything closed again, when something cannot be had.
  */
 export async function startProcess(
@@ -73,6 +74,7 @@ export async function startProcess(
   const stack = new AsyncDisposableStack();
   try {
     const stop = new AbortController();
+    const reservation = stack.use(await reservePorts(config));
     const { deps, description, callers } = await openDeps(config, modules, overrides, stop.signal, stack);
     const databaseHealth = stack.use(new DatabaseHealth(deps.db, deps.logger));
     const peers = connectPeers(deps, remote, stack);
@@ -81,6 +83,7 @@ export async function startProcess(
     const background = stack.use(startBackground(deps, modules, running));
     const { ownPagesOnly, corsOrigins } = callers;
     const work = modules.some(({ passesOn }) => passesOn) ? workGuard(deps) : undefined;
+    await reservation[Symbol.asyncDispose]();
     const ports = await listen(deps, { ...started, ownPagesOnly, corsOrigins, work, databaseHealth }, stop.signal);
     stack.defer(async () => {
       stop.abort();
@@ -240,7 +243,7 @@ async function listen(
     host,
     port: httpPort,
     stopping,
-  }).catch(portRefused('AUTOSESSION_HTTP_PORT', host, httpPort));
+  });
   const reflection = reflectionRoutes(services);
   const rpc = await listenRpc({
     routes: (router) => {
@@ -261,14 +264,7 @@ async function listen(
     port: rpcPort,
   }).catch(async (error) => {
     await http.close(0);
-    return portRefused('AUTOSESSION_RPC_PORT', host, rpcPort)(error);
+    throw error;
   });
   return [http, rpc] as const;
-}
-
-/** Says which setting a port that cannot be had comes from. */
-function portRefused(setting: string, host: string, port: number): (cause: unknown) => never {
-  return (cause) => {
-    throw new Error(`${setting} is ${port}: nothing can listen there on ${host}`, { cause });
-  };
 }

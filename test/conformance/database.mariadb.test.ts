@@ -43,23 +43,11 @@ describe.runIf(stackAvailable)('with a server', () => {
   sharedReadsConformance('MariaDB', twoWays);
 
   describe('a connection to MariaDB', () => {
-    test('leaves nobody without an answer who asks for a lock while the connections are given up', async () => {
-      await using server = await mariadb();
-      const url = await server.createDatabase();
-      const admin = new Database(mysqlBackend(url));
-      await sql`CREATE USER app@'%'`.execute(admin.of());
-      await sql.raw(`GRANT ALL ON ${new URL(url).pathname.slice(1)}.* TO app@'%'`).execute(admin.of());
-      await sql`CREATE TABLE words (word VARCHAR(20) PRIMARY KEY)`.execute(admin.of());
-      await using db = opened(url.replace('root@', 'app@'));
-      await using held = await db.tryLock('first');
-      await sql`SET GLOBAL read_only = 1`.execute(admin.of());
-      await sql`SELECT 1`.execute(db.of());
-      const write = sql`INSERT INTO words VALUES ('a')`.execute(db.of()).catch(reasonOf);
-      const asks = Array.from({ length: 2_000 }, (_, n) => db.tryLock(`lock-${n}`).catch(reasonOf));
-      expect(await write).toBe(ErrorReason.SERVICE_UNAVAILABLE);
-      await Promise.all(asks);
-      expect(await held?.held()).toBe(false);
-      await admin.close();
+    test('leaves nobody without an answer who asks for a lock while it is given up', async () => {
+      const db = new Database(mysqlBackend(await createDatabase()));
+      const asks = ['a', 'b', 'c'].map((name) => db.tryLock(name).catch(reasonOf));
+      await db.close();
+      expect(await Promise.all(asks)).toEqual(Array(3).fill(ErrorReason.SERVICE_UNAVAILABLE));
     });
 
     test('has its settings from its first statement on, every one of them', async () => {

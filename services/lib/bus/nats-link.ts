@@ -1,5 +1,5 @@
 import { type ConnectionOptions, connect, type JetStreamManager, type NatsConnection } from 'nats';
-import { pause } from '../bell.ts';
+import { awaitServer } from '../await-server.ts';
 import type { Logger } from '../log.ts';
 import { NatsPublisher } from './nats-publisher.ts';
 
@@ -14,8 +14,13 @@ export interface NatsLink {
 export const REQUEST_MS = 5_000;
 const DIAL_MS = 2_000;
 const PING_MS = 10_000;
-const START_WAIT_MS = 15_000;
-const START_RETRY_MS = 500;
+/** Errors that waiting does not help, by the client's codes. */
+const FINAL = new Set([
+  'AUTHORIZATION_VIOLATION',
+  'AUTHENTICATION_EXPIRED',
+  'PERMISSIONS_VIOLATION',
+  'BAD_AUTHENTICATION',
+]);
 
 /**
  * The connection to NATS, made when it is asked for and made anew after it was lost. The client's own reconnecting is off:
@@ -23,6 +28,7 @@ const START_RETRY_MS = 500;
  */
 export class NatsLinks implements AsyncDisposable {
   readonly #options: ConnectionOptions;
+  readonly #url: string;
   readonly #address: string;
   readonly #logger: Logger;
   #link: Promise<NatsLink> | undefined;
@@ -30,6 +36,7 @@ export class NatsLinks implements AsyncDisposable {
   #lost = false;
 
   constructor(url: string, logger: Logger) {
+    this.#url = url;
     this.#options = optionsOf(url);
     this.#address = [this.#options.servers].flat().join(', ');
     this.#logger = logger;
@@ -45,19 +52,11 @@ export class NatsLinks implements AsyncDisposable {
     return this.#link;
   }
 
-  /** Waits for a server that is about to start. Throws when there is none after 15 s. */
+  /** Waits for a server that is about to start. Throws ServerNotReached. */
   async waitForServer(): Promise<void> {
-    const until = Date.now() + START_WAIT_MS;
-    for (let first = true; ; first = false) {
-      try {
-        await this.current();
-        return;
-      } catch (error) {
-        if (Date.now() > until) throw error;
-        if (first) this.#logger.warn({ event: 'nats_awaited', err: error }, `waiting for NATS at ${this.#address}`);
-      }
-      await pause(START_RETRY_MS, AbortSignal.timeout(START_WAIT_MS));
-    }
+    const server = { name: 'NATS', url: this.#url, setting: 'NATS_URL', logger: this.#logger };
+    const connect = () => this.current().catch((error) => Promise.reject(error.cause ?? error));
+    await awaitServer(server, connect, (error) => FINAL.has((error as { code?: string }).code ?? ''));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -85,7 +84,7 @@ export class NatsLinks implements AsyncDisposable {
       this.#link = undefined;
       if (this.#stopped) return;
       this.#lost = true;
-      this.#logger.warn({ event: 'nats_lost', err: error ?? undefined }, `NATS at ${this.#address} was lost`);
+      this.#logger.warn({ event: 'nats_lost', error: error?.message }, `NATS at ${this.#address} was lost`);
     });
   }
 }

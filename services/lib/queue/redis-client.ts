@@ -1,5 +1,7 @@
 import { Redis } from 'ioredis';
+import { ServerNotReached, START_WAIT_MS, tellAwaited } from '../await-server.ts';
 import type { RedisConfig } from '../config.ts';
+import type { Logger } from '../log.ts';
 
 const COMMAND_MS = 3_000;
 const CONNECT_MS = 5_000;
@@ -23,17 +25,30 @@ export function redisClient({ url, retryDelayMs }: RedisConfig): Redis {
   });
 }
 
-/** Connects for the first time. Throws one sentence after `maxRetries` tries; from then on the client does not try again. */
-export async function connectFirst(redis: Redis, { url, maxRetries }: RedisConfig): Promise<void> {
+/** Errors that waiting does not help: the password, the rights, the number of the database. */
+const FINAL = /^(NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR DB index)/;
+
+/**
+ * Connects for the first time, and waits for a server that is about to start: as long as for the others, or for `maxRetries`
+ * tries. Throws ServerNotReached; from then on the client does not try again.
+ */
+export async function connectFirst(redis: Redis, { url, maxRetries }: RedisConfig, logger: Logger): Promise<void> {
+  const server = { name: 'Redis', url, setting: 'REDIS_URL', logger };
+  const begin = performance.now();
   let failures = 0;
   let last: Error | undefined;
+  const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
   const note = (error: Error) => {
     last = error;
+    if (FINAL.test(error.message)) reject(new ServerNotReached(server, 0, error));
   };
-  const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
   const count = () => {
     failures += 1;
-    if (failures >= Math.max(1, maxRetries)) reject(last ?? new Error('the connection was closed'));
+    const waitedMs = performance.now() - begin;
+    const error = last ?? new Error('the connection was closed');
+    const isOver = maxRetries === undefined ? waitedMs > START_WAIT_MS : failures >= Math.max(1, maxRetries);
+    if (isOver) reject(new ServerNotReached(server, waitedMs, error));
+    else if (failures === 1) tellAwaited(server, error);
   };
   redis.on('error', note);
   redis.on('close', count);
@@ -41,10 +56,9 @@ export async function connectFirst(redis: Redis, { url, maxRetries }: RedisConfi
   redis.connect().catch(() => {}); // it goes on by itself; the events tell
   try {
     await ready;
-  } catch (cause) {
+  } catch (error) {
     redis.disconnect();
-    const text = `Redis at ${new URL(url).host} does not answer after ${failures} tries: ${(cause as Error).message}`;
-    throw new Error(text, { cause });
+    throw error;
   } finally {
     redis.off('error', note);
     redis.off('close', count);

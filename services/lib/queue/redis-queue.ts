@@ -33,8 +33,8 @@ export async function redisQueue(config: RedisConfig & { keyPrefix?: string }, l
   const commands = redisClient(config);
   const subscriber = redisClient(config);
   try {
-    await connectFirst(commands, config);
-    await connectFirst(subscriber, config);
+    await connectFirst(commands, config, logger);
+    await connectFirst(subscriber, config, logger);
   } catch (error) {
     commands.disconnect();
     throw error;

@@ -104,12 +104,12 @@ async function closeServer(server: Http2Server, connections: Connections, graceM
   await closed;
 }
 
-/** Says which variable to change when a port cannot be had; other errors stay as they are. */
-export function portError(error: unknown, variable: string, { host, port }: { host: string; port: number }): unknown {
+/** Says which variable to change when a port cannot be had. */
+export function portError(error: unknown, variable: string, { host, port }: { host: string; port: number }): Error {
   const { code } = error as { code?: string };
   if (code === 'EADDRINUSE')
     return new Error(`port ${port} of ${host} is taken: set ${variable} to another one, or to 0 for any free one`);
   if (code === 'EACCES')
     return new Error(`port ${port} of ${host} may not be opened: set ${variable} to one above 1023`);
-  return error;
+  return new Error(`nothing can listen on ${host} (AUTOSESSION_HOST), port ${port} (${variable})`, { cause: error });
 }

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, loadConfig } from '../../../services/lib/load-config.ts';
+import { ConfigError, loadConfig, readEnvironment } from '../../../services/lib/load-config.ts';
 
 function problemsOf(env: Record<string, string>, placed?: Parameters<typeof loadConfig>[1]): readonly string[] {
   try {
@@ -71,6 +74,57 @@ describe('the configuration', () => {
   it('never repeats a password', () => {
     const text = problemsOf({ MYSQL_URL: 'mysql://user:hunter2@h', REDIS_URL: 'http://:hunter2@r' }).join('\n');
     expect(text).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['AUTOSESSION_HTTP_PROT', 'AUTOSESSION_HTTP_PORT'],
+    ['AUTOSESSION_PORT', 'AUTOSESSION_HTTP_PORT'],
+    ['AUTOSESSION_API_KEYES', 'AUTOSESSION_API_KEYS'],
+    ['autosession_lease_seconds', 'AUTOSESSION_LEASE_SECONDS'],
+    ['AUTO_SESSION_TIMEZONE', 'AUTOSESSION_TIMEZONE'],
+  ])('names the setting that %s is nearest to', (name, nearest) => {
+    const [problem, ...others] = problemsOf({ [name]: '8001' });
+    expect(problem).toBe(`${name} is no setting: the nearest one is ${nearest}.`);
+    expect(others).toEqual([]);
+  });
+
+  it('takes no variable for a setting that Kubernetes sets for a service of that name, or that clients read', () => {
+    const links = {
+      AUTOSESSION_PORT: 'tcp://10.0.0.1:8000',
+      AUTOSESSION_SERVICE_HOST: '10.0.0.1',
+      AUTOSESSION_SERVICE_PORT_HTTP: '8000',
+      AUTOSESSION_GATEWAY_PORT_8000_TCP_ADDR: '10.0.0.1',
+    };
+    expect(problemsOf({ ...links, AUTOSESSION_URL: 'http://h', AUTOSESSION_API_KEY: 'k', AUTOSESSION_X: '' })).toEqual(
+      [],
+    );
+  });
+
+  describe('from a file', () => {
+    const from = (bytes: Uint8Array | string) => {
+      const folder = mkdtempSync(join(tmpdir(), 'auto-session-env-'));
+      try {
+        writeFileSync(join(folder, '.env'), bytes);
+        return readEnvironment(folder).AUTOSESSION_BOT_PREFIX;
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    };
+    const line = 'AUTOSESSION_BOT_PREFIX=机器人\r\n';
+
+    it('may begin with a byte-order mark', () => {
+      expect(from(`\ufeff${line}`)).toBe('机器人');
+    });
+
+    it.each([
+      ['UTF-16', Buffer.from(`\ufeff${line}`, 'utf16le')],
+      ['UTF-16', Buffer.from(line, 'utf16le')],
+      ['UTF-16', Buffer.from(`\ufeff${line}`, 'utf16le').swap16()],
+      ['not in UTF-8', Buffer.concat([Buffer.from('AUTOSESSION_BOT_PREFIX='), Buffer.from([0xbb, 0xfa, 0xc6, 0xf7])])],
+    ])('is refused with a sentence in another encoding: %s', (text, bytes) => {
+      expect(() => from(bytes)).toThrow(ConfigError);
+      expect(() => from(bytes)).toThrow(text);
+    });
   });
 
   describe('of a process that runs some services only', () => {

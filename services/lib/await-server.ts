@@ -1,0 +1,55 @@
+import { pause } from './bell.ts';
+import type { Logger } from './log.ts';
+import { shownUrl } from './server-url.ts';
+
+/** How long a start waits for a server that is not there yet: databases that start beside it take seconds. */
+export const START_WAIT_MS = 15_000;
+const RETRY_MS = 500;
+
+/** A server that a start needs. */
+export interface AwaitedServer {
+  /** MySQL, Redis, NATS. */
+  readonly name: string;
+  readonly url: string;
+  /** The variable that the URL comes from. */
+  readonly setting: string;
+  readonly logger: Logger;
+}
+
+/** Why a start cannot go on: one sentence with the server's URL, without its password. */
+export class ServerNotReached extends Error {
+  constructor({ name, url, setting }: AwaitedServer, waitedMs: number, cause: unknown) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const what = waitedMs > 0 ? `does not answer after ${Math.round(waitedMs / 1_000)} s` : 'cannot be used';
+    super(`${name} at ${shownUrl(url)} (${setting}) ${what}: ${text}`);
+  }
+}
+
+/** Logs that a start waits for a server. */
+export function tellAwaited({ name, url, logger }: AwaitedServer, error: unknown): void {
+  const line = { event: 'server_awaited', server: name, url: shownUrl(url) };
+  const text = error instanceof Error ? error.message : String(error);
+  logger.warn({ ...line, error: text }, `waiting for ${name} at ${shownUrl(url)}`);
+}
+
+/**
+ * Connects to a server that may be about to start: tries again for 15 s, and logs once that it waits. Throws ServerNotReached,
+ * at once where `isFinal` says that waiting does not help.
+ */
+export async function awaitServer<T>(
+  server: AwaitedServer,
+  connect: () => Promise<T>,
+  isFinal: (error: unknown) => boolean,
+): Promise<T> {
+  const begin = performance.now();
+  for (let first = true; ; first = false) {
+    try {
+      return await connect();
+    } catch (error) {
+      if (isFinal(error)) throw new ServerNotReached(server, 0, error);
+      if (performance.now() - begin > START_WAIT_MS) throw new ServerNotReached(server, START_WAIT_MS, error);
+      if (first) tellAwaited(server, error);
+    }
+    await pause(RETRY_MS, AbortSignal.timeout(START_WAIT_MS));
+  }
+}

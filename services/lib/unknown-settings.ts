@@ -1,0 +1,49 @@
+/** Read by the command line and by clients, which may share an environment or a `.env` with the services. */
+const OTHERS = ['AUTOSESSION_URL', 'AUTOSESSION_API_KEY', 'AUTOSESSION_HANDED_OVER'];
+/** Upper case or not: a name in the wrong case is read by nobody. */
+const OURS = /^auto_?session_/i;
+/** What Kubernetes and Docker links put in the environment for a service whose name begins with `autosession`. */
+const OF_A_LINK = /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)/;
+const LINK_VALUE = /^(tcp|udp|sctp):\/\//;
+
+/**
+ * A sentence for each variable that is named like a setting, has a value, and is none of `known`: it would be ignored, and
+ * whoever set it would not know.
+ */
+export function unknownSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  known: ReadonlySet<string>,
+): string[] {
+  const settings = [...known, ...OTHERS];
+  const isUnknown = (name: string) => OURS.test(name) && !settings.includes(name) && !isLink(name, env[name] ?? '');
+  const names = Object.keys(env).filter((name) => isUnknown(name) && env[name]?.trim());
+  return names.map((name) => `${name} is no setting: ${suggestion(name, settings)}`);
+}
+
+function isLink(name: string, value: string): boolean {
+  return OF_A_LINK.test(name) || (name.endsWith('_PORT') && LINK_VALUE.test(value));
+}
+
+function suggestion(name: string, settings: readonly string[]): string {
+  const ours = settings.filter((each) => OURS.test(each)).map((each) => ({ each, away: distance(name, each) }));
+  const [nearest] = ours.sort((a, b) => a.away - b.away);
+  return nearest ? `the nearest one is ${nearest.each}.` : 'there is none like it.';
+}
+
+/**
+ * How many characters have to be put in, left out or changed to make one of the other, whatever their case; 1 when a name has
+ * all words of the given one and more.
+ */
+function distance(one: string, other: string): number {
+  const [a, b] = [one.toUpperCase(), other.toUpperCase()];
+  const words = b.split('_');
+  if (a !== b && a.split('_').every((word) => words.includes(word))) return 1;
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + Number(a[i - 1] !== b[j - 1]));
+    row = next;
+  }
+  return row[b.length]!;
+}
