@@ -57,6 +57,16 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
     expect(barriers()).toBe(before + 1);
   });
 
+  test('an answer that promises nothing waits for nothing', async () => {
+    const before = barriers();
+    await request(async () => {
+      await read('none');
+      currentReads()?.dismiss();
+      await db.confirmReads();
+    });
+    expect(barriers()).toBe(before);
+  });
+
   test('background work starts with what was read outside of it', async () => {
     const before = barriers();
     await inContext(systemContext('t', 'r'), () => db.confirmReads());

@@ -244,6 +244,24 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
       expect(served.slice(0, 3).sort()).toEqual(['0', 'second', 'third']);
     });
 
+    test('that reserve the same row are served in the order in which they came, however many come meanwhile', async () => {
+      const served: number[] = [];
+      const come: Promise<unknown>[] = [];
+      let count = 0;
+      const work = (): Promise<void> => {
+        const name = count++;
+        return share(async (tx) => {
+          reserve('hot');
+          if (count < 60) for (let more = 0; more < 3; more++) come.push(outsideTransaction(work));
+          await byId(tx, { id: 'x' });
+          afterCommit(() => served.push(name));
+        });
+      };
+      for (let first = 0; first < 8; first++) come.push(work());
+      while (come.length > 0) await come.shift();
+      expect(served).toEqual(served.toSorted((a, b) => a - b));
+    });
+
     test('of two processes lose nothing to each other, in whatever order they lock', async () => {
       const counters = [row(), row(), row()];
       for (const row of counters) await insert(db.of(), { row });

@@ -30,6 +30,8 @@ export interface GroupHost {
 export type Work<R> = (tx: Executor) => Promise<R>;
 
 interface Member {
+  /** How many had come to the group before. */
+  readonly arrival: number;
   readonly label: string;
   /** Empty outside of requests. */
   readonly tenant: string;
@@ -55,7 +57,9 @@ type End = { readonly result: unknown } | { readonly error: unknown };
 export class TransactionGroup {
   readonly #name: string;
   readonly #host: GroupHost;
+  /** In the order of their arrival. */
   #waiting: Member[] = [];
+  #arrivals = 0;
   #begun = false;
   #running = 0;
   /** Of those that run, how many have lost the patience of the next. */
@@ -72,7 +76,8 @@ export class TransactionGroup {
   run<R>(label: string, work: Work<R>): Promise<R> {
     const given = { label, tenant: maybeContext()?.tenant ?? '', work, inContext: AsyncLocalStorage.snapshot() };
     return new Promise<R>((resolve, reject) => {
-      this.#waiting.push({ ...given, afterCommit: [], resolve: resolve as Member['resolve'], reject });
+      const arrival = this.#arrivals++;
+      this.#waiting.push({ ...given, arrival, afterCommit: [], resolve: resolve as Member['resolve'], reject });
       this.#beginSoon();
     });
   }
@@ -165,8 +170,9 @@ export class TransactionGroup {
     members.forEach((member, index) => {
       if (!this.#settle(member, ends[index]!, cause)) again.push(member);
     });
-    // in front of whoever has come meanwhile
-    this.#waiting.unshift(...members.filter((_, index) => isReserved(ends[index]!)));
+    // behind what has waited longer: in front of everything, each round's losers would overtake those of the rounds before
+    const missed = members.filter((_, index) => isReserved(ends[index]!));
+    this.#waiting = [...missed, ...this.#waiting].sort((a, b) => a.arrival - b.arrival);
     // one after the other would keep the last waiting for all
     await Promise.all(again.map((member) => this.#alone(member)));
   }

@@ -29,6 +29,11 @@ export class UnconfirmedReads {
     this.#reads += 1;
   }
 
+  /** The answer promises nothing, so it may go before what was read is on disk. */
+  dismiss(): void {
+    this.#confirmed = this.#reads;
+  }
+
   /** Everything up to the mark is on disk. */
   confirm(mark: number): void {
     if (mark > this.#confirmed) this.#confirmed = mark;

@@ -5,7 +5,7 @@ import {
   ClaimNextTaskResponseSchema,
   type TaskService,
 } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { currentContext } from '../../lib/context.ts';
+import { currentContext, currentReads } from '../../lib/context.ts';
 import { type Claimant, claimNext } from '../commands/claim-next.ts';
 import type { TaskDeps } from '../deps.ts';
 import type { StoredTask } from '../domain/task.ts';
@@ -19,6 +19,8 @@ export const claimNextTask =
   async ({ workerId, waitSeconds, platform, accountId }) => {
     const filter = { platform: platform || undefined, accountId: accountId || undefined };
     const task = await claimWithin(deps, { workerId, filter }, waitSeconds * 1_000);
+    // that nothing waits is no promise: a sender that polls must not cost a commit each time
+    if (!task) currentReads()?.dismiss();
     // the sender asks for it next
     if (task?.sendUrl === '') deps.sendUrls?.warm(task);
     return answer(task, deps.clock.now());
