@@ -224,6 +224,16 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
         (tx: Tx) => tx.selectFrom('grouped').select('id').where('count', '=', 9).forUpdate().execute(),
       ],
       [
+        'a lock by a condition that an outer join does not enforce',
+        (tx: Tx) =>
+          tx
+            .selectFrom('grouped as g')
+            .leftJoin('names as n', (join) => join.onRef('n.name', '=', 'g.id').on('n.name', '=', 'x'))
+            .select('g.id')
+            .forUpdate()
+            .execute(),
+      ],
+      [
         'a write of whatever is found',
         (tx: Tx) => tx.updateTable('grouped').set({ count: 1 }).where('slot', '=', 'x').execute(),
       ],

@@ -9,7 +9,7 @@ export interface Checked {
   build(values: object): CompiledQuery;
 }
 
-/** What builders ask for: whether there is something, what type it has, what it is like. */
+/** Values that a builder is likely to branch on. */
 const PROBES = [null, '', 'x', 0, 1, false, true];
 
 let everyUse = false;

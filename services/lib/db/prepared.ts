@@ -86,7 +86,7 @@ export function prepared<T, P extends object, R>(
   };
   return Object.assign(run, {
     later: async (tx: Executor, values: Values<P>) => {
-      if (compareAndSet) throw new Error('nobody would see whether a compare-and-set wrote something');
+      if (compareAndSet) throw new Error('the caller of a compare-and-set must read how many rows it wrote');
       const executor = executorOf(tx);
       await executor.executeLater(compile(executor, values));
     },

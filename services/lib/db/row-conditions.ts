@@ -25,20 +25,34 @@ interface Condition {
   readonly other?: string;
 }
 
-/** Every table that a SELECT reads, with what its conditions say of the columns. */
+/**
+ * Every table that a SELECT reads, with what its conditions say of the columns. The condition of a left join says nothing of the
+ * tables before it; other outer joins say nothing at all.
+ */
 export function tablesOf(select: SelectQueryNode): { table: string; rows: ColumnValues[] }[] {
-  const joins = select.joins ?? [];
-  const nodes = [...(select.from?.froms ?? []), ...joins.map(({ table }) => table)];
-  const known = columnValues([select.where?.where, ...joins.map(({ on }) => on?.on)]);
-  const isOnly = nodes.length === 1;
-  return nodes.map((node) => {
-    const prefix = `${aliasOf(node)}.`;
-    const own = [...known].flatMap(([name, values]): [string, readonly unknown[]][] => {
-      if (name.startsWith(prefix)) return [[name.slice(prefix.length), values]];
-      return isOnly && !name.includes('.') ? [[name, values]] : [];
-    });
-    return { table: tableOf(node), rows: [new Map(own)] };
+  const { from, where, joins = [] } = select;
+  const ofType = (...types: string[]) => joins.filter(({ joinType }) => types.includes(joinType));
+  const conditions = (...types: string[]) => [where?.where, ...ofType(...types).map(({ on }) => on?.on)];
+  const inner = columnValues(conditions('InnerJoin'));
+  const left = columnValues(conditions('InnerJoin', 'LeftJoin'));
+  const isOnly = joins.length === 0 && from?.froms.length === 1;
+  const others = joins.length > ofType('InnerJoin', 'LeftJoin').length;
+  return [
+    ...(from?.froms ?? []).map((node) => tableIn(node, others ? new Map() : inner, isOnly)),
+    ...joins.map(({ table, joinType }) =>
+      tableIn(table, others ? new Map() : joinType === 'LeftJoin' ? left : inner, false),
+    ),
+  ];
+}
+
+/** The part of `known` that is about one table; names without a table are about the only one. */
+function tableIn(node: OperationNode, known: ColumnValues, isOnly: boolean): { table: string; rows: ColumnValues[] } {
+  const prefix = `${aliasOf(node)}.`;
+  const own = [...known].flatMap(([name, values]): [string, readonly unknown[]][] => {
+    if (name.startsWith(prefix)) return [[name.slice(prefix.length), values]];
+    return isOnly && !name.includes('.') ? [[name, values]] : [];
   });
+  return { table: tableOf(node), rows: [new Map(own)] };
 }
 
 /** What conditions that all hold say of columns; `table.column` where a condition names the table. */
