@@ -63,7 +63,7 @@ const times: readonly Time[] = [
     code('lib/bus/consumer-replay.ts', 'FIRST_RETRY_MS'),
     code('lib/bus/consumer-replay.ts', 'LONGEST_RETRY_MS'),
   ],
-  ['events are kept for', code('lib/retention.ts', 'EVENT_HOURS', HOUR)],
+  ['events are kept for', code('lib/outbox/event-hours.ts', 'EVENT_HOURS', HOUR)],
   ['a leader looks whether it still leads every', code('lib/loop.ts', 'RECHECK_MS')],
   ['a REST request has at most', code('gateway/rest/call.ts', 'DEADLINE_MS')],
   ['a long poll has, beside its `wait_seconds`,', code('gateway/rest/call.ts', 'BEYOND_WAIT_MS')],

@@ -7,6 +7,7 @@ import { kernelMigrations } from './kernel-migrations.ts';
 import type { Logger } from './log.ts';
 import { startLeaderLoop } from './loop.ts';
 import { EVENT_HOURS } from './outbox/event-hours.ts';
+import { LogGenerations } from './outbox/log-generations.ts';
 
 const HOUR_MS = 3_600_000;
 const tables = kernelMigrations.flatMap((owner) => Object.entries<Retention>(owner.tables));
@@ -29,6 +30,7 @@ export function startRetention({ db, log, clock, logger, everyMs }: RetentionOpt
     everyMs,
     logger,
     async run(signal) {
+      await new LogGenerations(db).forget(clock.now() - EVENT_HOURS * HOUR_MS);
       for (const { table, column, hours } of aged) {
         if (signal.aborted) return undefined;
         const count = await deleteOlder(db, { table, column, before: clock.now() - hours * HOUR_MS }, signal);

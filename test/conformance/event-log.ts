@@ -53,6 +53,31 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       );
     });
 
+    it('says what came before it, once that was written on it, and where a record was first', async () => {
+      const writer = await fixture.log.writer();
+      const { incarnation } = writer;
+      expect((await fixture.other.bounds()).lineage).toBeUndefined();
+      const earlier = [
+        { name: 'a', number: 1, replayed: 7n, reached: 9n },
+        { name: 'b', number: 2 },
+      ];
+      const lineage = { name: incarnation, number: 3, replayed: 1n, earlier, forgotten: 2_000_000_000_009n };
+      await writer.describe(lineage);
+      expect((await fixture.other.bounds()).lineage).toEqual(lineage);
+      await writer.append([record({ order: 2_000_000_000_010n }), record()]);
+      expect((await fixture.other.read(0n, 10)).map(({ order }) => order)).toEqual([2_000_000_000_010n, undefined]);
+      await writer.renew();
+      expect((await fixture.log.bounds()).lineage).toBeUndefined();
+      await expect(writer.describe(lineage)).rejects.toBeInstanceOf(LogChanged);
+    });
+
+    it('has room for the lineage of very many generations', async () => {
+      const writer = await fixture.log.writer();
+      const earlier = upTo(500).map((number) => ({ name: `AUTOSESSION-01M8PYT62CFQRNTZKPA0MHM${number}`, number }));
+      await writer.describe({ name: writer.incarnation, number: 501, earlier, forgotten: 0n });
+      expect((await fixture.log.bounds()).lineage).toMatchObject({ number: 501, earlier: earlier.slice(-29) });
+    });
+
     it('keeps the order of a session and goes up', async () => {
       const a = recordsOf('ses_a', 50);
       const b = recordsOf('ses_b', 50);

@@ -71,6 +71,7 @@ export function withBounds(log: EventLog, change: (bounds: LogBounds) => LogBoun
 function withWriter(log: EventLog, change: (writer: LogWriter) => Partial<LogWriter>): EventLog {
   return {
     name: log.name,
+    apart: log.apart,
     bounds: () => log.bounds(),
     read: (after, limit) => log.read(after, limit),
     tail: (after, signal, incarnation) => log.tail(after, signal, incarnation),
@@ -84,6 +85,7 @@ function withWriter(log: EventLog, change: (writer: LogWriter) => Partial<LogWri
         incarnation: writer.incarnation,
         bounds: () => writer.bounds(),
         append: (records) => writer.append(records),
+        describe: (lineage) => writer.describe(lineage),
         renew: () => writer.renew(),
         ...change(writer),
       };

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { EventLog } from '../../services/lib/bus/event-log.ts';
+import { orderOf } from '../../services/lib/bus/lineage.ts';
 import type { OutboxRow, OutboxTables } from '../../services/lib/outbox/outbox.ts';
 import { eventually } from '../eventually.ts';
 import { type Bus, everything, type OpenBus, startRelay, upTo, withoutRepeats } from './event-bus.ts';
@@ -30,6 +31,14 @@ export function relayConformance(name: string, open: OpenBus): void {
       expect(Object.fromEntries(got)).toEqual(
         Object.fromEntries(Object.entries(sessions).map(([session, last]) => [session, upTo(last)])),
       );
+    };
+
+    /** A log that a relay knows, with five events in it. */
+    const knownLog = async (): Promise<string> => {
+      await using _first = startRelay(bus.deps);
+      await bus.emit('ses_a', 5);
+      await allPublished();
+      return (await bus.log.bounds()).incarnation;
     };
 
     it('publishes what is committed, once, in order, and marks it', async () => {
@@ -71,6 +80,107 @@ export function relayConformance(name: string, open: OpenBus): void {
       await eventually(() => expectComplete({ ses_a: 25 }), 20_000);
     });
 
+    /** The orders of what the log holds, by session and number. */
+    const ordersIn = async (log: EventLog) =>
+      new Map((await everything(log)).map(({ sessionId, sourceSeq, order }) => [`${sessionId} ${sourceSeq}`, order]));
+
+    it('says of what it publishes again where it was first, and publishes what is new behind it', async () => {
+      const first = await knownLog();
+      const places = new Map((await everything(bus.log)).map((event) => [event.sourceSeq, orderOf(1, event.position)]));
+      await bus.wipe();
+      await bus.emit('ses_b', 600);
+      await bus.emit('ses_a', 1);
+      relay();
+      await allPublished();
+      const events = await everything(bus.log);
+      const again = events.filter(({ order }) => order !== undefined);
+      expect(again.map(({ sessionId, order }) => [sessionId, order])).toEqual(
+        again.map(({ sourceSeq }) => ['ses_a', places.get(sourceSeq)]),
+      );
+      expect(again).toHaveLength(5);
+      expect(events.slice(5).every(({ order }) => order === undefined)).toBe(true);
+      const { incarnation, lineage } = await bus.log.bounds();
+      expect(lineage).toMatchObject({ name: incarnation, number: 2, replayed: 5n, forgotten: 0n });
+      expect(lineage?.earlier).toMatchObject([{ name: first, number: 1, reached: 5n }]);
+    });
+
+    it('keeps the first place of an event over several losses', async () => {
+      relay();
+      await bus.emit('ses_a', 3);
+      await allPublished();
+      for (let loss = 2; loss < 5; loss++) {
+        await bus.wipe();
+        await bus.emit('ses_a', 1);
+        await eventually(async () => expect((await bus.log.bounds()).lineage?.number).toBe(loss), 20_000);
+        await allPublished();
+        await eventually(() => expectComplete({ ses_a: loss + 2 }));
+      }
+      const orders = await ordersIn(bus.log);
+      const generations = upTo(6).map((number) => orders.get(`ses_a ${number}`)?.toString().slice(0, 1));
+      expect(generations).toEqual(['1', '1', '1', '2', '3', undefined]);
+    });
+
+    it.each(['new-log.after-begin', 'new-log.after-lineage', 'new-log.after-reset', 'new-log.after-replay'])(
+      'fills a new log in order when it fails at %s',
+      async (point) => {
+        const first = await knownLog();
+        await bus.wipe();
+        using failure = failOnce(point);
+        await bus.emit('ses_b', 2);
+        relay();
+        await failure.passed;
+        await allPublished();
+        const events = await everything(bus.log);
+        const orders = events.map(({ order }) => order !== undefined);
+        expect(orders).toEqual([...orders].sort().reverse());
+        await expectComplete({ ses_a: 5, ses_b: 2 });
+        const { lineage } = await bus.log.bounds();
+        expect(lineage).toMatchObject({ number: 2, earlier: [{ name: first, number: 1 }] });
+      },
+    );
+
+    it('publishes as new what the log refuses when it is filled again, and what is behind it in its session', async () => {
+      await knownLog();
+      await bus.wipe();
+      const log = refusing(bus.log, ({ sessionId, sourceSeq }) => sessionId === 'ses_a' && sourceSeq === 3);
+      relay({ ...bus.deps, log });
+      await bus.emit('ses_b', 1);
+      await eventually(() => expectComplete({ ses_a: 2, ses_b: 1 }), 20_000);
+      log.accept();
+      bus.clock.advance({ minutes: 10 });
+      await allPublished();
+      const orders = await ordersIn(bus.log);
+      expect(upTo(5).map((number) => orders.get(`ses_a ${number}`) === undefined)).toEqual([
+        false,
+        false,
+        true,
+        true,
+        true,
+      ]);
+    });
+
+    it('counts what an earlier release had published as known to a client that was at the end', async () => {
+      await knownLog();
+      await sql`UPDATE outbox SET log_order = NULL`.execute(bus.db.of());
+      await sql`UPDATE relay_state SET generations = NULL`.execute(bus.db.of());
+      await bus.wipe();
+      relay();
+      await eventually(async () =>
+        expect([...(await ordersIn(bus.log)).values()]).toEqual(Array(5).fill(orderOf(1, 5n))),
+      );
+    });
+
+    it('writes the lineage on a log of an earlier release', async () => {
+      const incarnation = await knownLog();
+      const writer = await bus.log.writer();
+      await writer.describe({ name: 'another', number: 7, earlier: [], forgotten: 0n });
+      await sql`UPDATE relay_state SET generations = NULL`.execute(bus.db.of());
+      relay();
+      await eventually(async () =>
+        expect((await bus.log.bounds()).lineage).toMatchObject({ name: incarnation, number: 1, earlier: [] }),
+      );
+    });
+
     it('publishes everything again when the log went back to an earlier state', async () => {
       await using first = startRelay(bus.deps);
       await bus.emit('ses_a', 5);
@@ -84,13 +194,6 @@ export function relayConformance(name: string, open: OpenBus): void {
       await allPublished();
     });
 
-    /** A log that a relay knows, with five events in it. */
-    const knownLog = async (): Promise<string> => {
-      await using _first = startRelay(bus.deps);
-      await bus.emit('ses_a', 5);
-      await allPublished();
-      return (await bus.log.bounds()).incarnation;
-    };
     const expectKept = async (incarnation: string) => {
       await bus.emit('ses_a', 1);
       await allPublished();

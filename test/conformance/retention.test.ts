@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
+import { orderOf } from '../../services/lib/bus/lineage.ts';
 import { migrate } from '../../services/lib/db/migrate.ts';
 import { sqlTime } from '../../services/lib/db/time.ts';
 import { idempotencyMigrations } from '../../services/lib/idempotency.ts';
@@ -46,6 +47,29 @@ describe.each([
     await sweepUntil(bus, async () => expect(await countOf(bus, 'outbox')).toBe(2_202));
     bus.clock.advance({ hours: 2 });
     await sweepUntil(bus, async () => expect(await countOf(bus, 'outbox')).toBe(2));
+  });
+
+  it.runIf(runs)('remembers how far the outbox was removed, for cursors from before that', async () => {
+    await using bus = await openWithKeys(open);
+    const relay = startRelay(bus.deps);
+    const published = () =>
+      eventually(async () => {
+        const { rows } = await sql`SELECT 1 FROM outbox WHERE published_at IS NULL`.execute(bus.db.of());
+        expect(rows).toEqual([]);
+      });
+    await bus.emit('ses_a', 3);
+    await published();
+    bus.clock.advance({ hours: 73 });
+    await bus.emit('ses_a', 2);
+    await published();
+    await sweepUntil(bus, async () => expect(await countOf(bus, 'outbox')).toBe(2));
+    await bus.wipe();
+    await bus.emit('ses_a', 1);
+    await eventually(
+      async () => expect((await bus.log.bounds()).lineage).toMatchObject({ number: 2, forgotten: orderOf(1, 3n) }),
+      20_000,
+    );
+    await relay[Symbol.asyncDispose]();
   });
 
   it.runIf(runs)('removes idempotency keys after 24 hours', async () => {

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { fencesOf } from '../../scripts/docs/fences.ts';
 import { eventually } from '../eventually.ts';
 import { sessionBody } from '../make.ts';
-import { restClient } from '../rest-client.ts';
+import { type RestClient, restClient, type SseFrame } from '../rest-client.ts';
 import { nats, redis } from '../servers.ts';
 import { createDatabase, stackAvailable } from '../stack.ts';
 import { runToEnd, startServerProcess } from './server-process.ts';
@@ -31,6 +31,17 @@ function backupOf(mysqlUrl: string, file: string) {
   };
 }
 
+/** What a stream shows, as it comes. */
+async function framesOf(rest: RestClient, listening: AbortController, cursor?: string): Promise<SseFrame[]> {
+  const headers: Record<string, string> = cursor === undefined ? {} : { 'last-event-id': cursor };
+  const frames: SseFrame[] = [];
+  const stream = await rest.stream('/api/events/stream', listening.signal, headers);
+  void (async () => {
+    for await (const frame of stream) frames.push(frame);
+  })().catch(() => {}); // the server is killed
+  return frames;
+}
+
 describe.runIf(stackAvailable)('a database that was restored to an earlier state', () => {
   it('keeps every promise when the event log was emptied, as the page on operations says', {
     timeout: 90_000,
@@ -45,12 +56,20 @@ describe.runIf(stackAvailable)('a database that was restored to an earlier state
     const rest = restClient(server.url);
     const agent = { agent_id: 'agent_01', agent_name: '小王' };
     const body = sessionBody();
+    const frames = await framesOf(
+      rest,
+      stack.adopt(new AbortController(), (listening) => listening.abort()),
+    );
     const { session_id: sessionId } = await rest.ok(rest.post('/api/sessions/create', body));
+    await eventually(() => expect(frames.at(-1)?.event).toBe('task_created'));
+    const known = frames.at(-1)?.id ?? '';
     await backup.make();
     // the time that will be lost: the fence goes two epochs further, and another session is made
     await rest.ok(rest.post(`/api/sessions/${sessionId}/takeover`, agent));
     await rest.ok(rest.post(`/api/sessions/${sessionId}/release`, agent));
     const lost = await rest.ok(rest.post('/api/sessions/create', sessionBody()));
+    await eventually(() => expect(frames.at(-1)?.event).toBe('task_created'));
+    const lostTime = frames.at(-1)?.id ?? '';
     await server.kill();
     await backup.restore();
     await log.wipe();
@@ -59,6 +78,18 @@ describe.runIf(stackAvailable)('a database that was restored to an earlier state
     const lease = await rest.ok(rest.get(`/api/tasks/next_id?account_id=${body.account_id}&wait_seconds=5`));
     await rest.ok(rest.post(`/api/sessions/${sessionId}/takeover`, agent));
     expect((await rest.get(`/api/tasks/${lease.task_id}/send_info`)).body.error_code).toBe('HANDED_OVER');
+    const listen = (cursor: string) =>
+      framesOf(
+        rest,
+        stack.adopt(new AbortController(), (listening) => listening.abort()),
+        cursor,
+      );
+    const [fromBefore, fromLostTime] = [await listen(known), await listen(lostTime)];
+    const { session_id: next } = await rest.ok(rest.post('/api/sessions/create', sessionBody()));
+    for (const seen of [fromBefore, fromLostTime])
+      await eventually(() => expect(seen.some(({ data }) => data.session_id === next)).toBe(true));
+    expect(fromBefore.map(({ event }) => event)).not.toContain('resync');
+    expect(fromLostTime[0]?.event).toBe('resync');
     await eventually(async () => {
       const { code, output } = await runToEnd(process.execPath, ['scripts/verify/main.ts'], env).ended;
       if (code !== 0) throw new Error(output);

@@ -4,24 +4,41 @@ import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 export interface Cursor {
   /** Which log; positions of another one mean nothing. */
   readonly incarnation: string;
+  /** The number of its generation, where that was known when the cursor was made. */
+  readonly generation?: number;
   /** The last event that was passed. */
   readonly position: bigint;
+  /**
+   * The order (see lineage.ts) up to which the client knows everything of earlier generations of the log; undefined when it
+   * knows all of it.
+   */
+  readonly seen?: bigint;
 }
 
 /** The cursor as clients keep it. */
-export function writeCursor({ incarnation, position }: Cursor): string {
-  return Buffer.from(JSON.stringify({ i: incarnation, p: String(position) })).toString('base64url');
+export function writeCursor({ incarnation, generation, position, seen }: Cursor): string {
+  const stored = { i: incarnation, p: String(position), g: generation, s: seen === undefined ? seen : String(seen) };
+  const text = JSON.stringify(stored);
+  return Buffer.from(text).toString('base64url');
 }
 
 /** Reads a client's cursor. Throws INVALID_ARGUMENT on what no stream ever gave out. */
 export function readCursor(text: string): Cursor {
-  const { i, p } = parsed(text);
-  if (typeof i !== 'string' || typeof p !== 'string' || !/^\d{1,19}$/.test(p))
+  const { i, p, g, s } = parsed(text);
+  if (typeof i !== 'string' || !isNumber(p) || !isCount(g) || !(s === undefined || isNumber(s)))
     throw refuse(ErrorReason.INVALID_ARGUMENT, 'the cursor is not one that a stream gave out', { field: 'cursor' });
-  return { incarnation: i, position: BigInt(p) };
+  return { incarnation: i, generation: g, position: BigInt(p), seen: s === undefined ? s : BigInt(s) };
 }
 
-function parsed(text: string): { i?: unknown; p?: unknown } {
+function isNumber(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{1,19}$/.test(value);
+}
+
+function isCount(value: unknown): value is number | undefined {
+  return value === undefined || (Number.isSafeInteger(value) && Number(value) > 0);
+}
+
+function parsed(text: string): { i?: unknown; p?: unknown; g?: unknown; s?: unknown } {
   try {
     return JSON.parse(Buffer.from(text, 'base64url').toString()) ?? {};
   } catch {

@@ -6,7 +6,8 @@ import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import type { Logger } from '../../lib/log.ts';
 import { failureLevel } from '../../lib/loop-failures.ts';
 import type { Cursor } from './cursor.ts';
-import { type StreamEvent, streamEvent } from './stream-event.ts';
+import { ReplayedPart } from './replayed-part.ts';
+import { type Log, type StreamEvent, streamEvent } from './stream-event.ts';
 import { type Take, Waiters } from './waiters.ts';
 
 const LIMITS: RingLimits = { events: 10_000, bytes: 32 * 1024 * 1024 };
@@ -25,6 +26,8 @@ export interface Page {
 /** What a process knows of the log's newest part. */
 interface Tail {
   readonly incarnation: string;
+  /** The number of the log's generation; undefined until it is known. */
+  generation?: number;
   readonly ring: Ring<StreamEvent>;
 }
 
@@ -48,6 +51,7 @@ export class EventHub implements AsyncDisposable {
   readonly #outside = AsyncLocalStorage.snapshot();
   #running: Promise<void> | undefined;
   #tail: Tail | undefined;
+  #replayed: ReplayedPart | undefined;
 
   constructor({ log, logger, limits = LIMITS }: HubOptions) {
     this.#log = log;
@@ -58,6 +62,11 @@ export class EventHub implements AsyncDisposable {
   /** Begins to follow the log, if that has not begun. */
   begin(): void {
     this.#running ??= this.#outside(() => this.#follow());
+  }
+
+  /** Whether a log that is shorter than it was is replaced: it is where it can be restored without the database. */
+  get replacesLog(): boolean {
+    return this.#log.apart;
   }
 
   /** Where the log begins and ends now. Throws SERVICE_UNAVAILABLE. */
@@ -81,7 +90,16 @@ export class EventHub implements AsyncDisposable {
     if (!reaches(await this.bounds(), cursor)) return undefined;
     const last = records.at(-1)?.position ?? cursor.position;
     const upTo = records.length < limit && end.last > last ? end.last : last;
-    return { events: this.#readable(records, cursor.incarnation), upTo };
+    return { events: this.#readable(records, { incarnation: end.incarnation, generation: end.lineage?.number }), upTo };
+  }
+
+  /** The cursor behind what its client knows of the replayed part of the log. Throws SERVICE_UNAVAILABLE. */
+  async skipKnown(cursor: Cursor, { before }: LogBounds): Promise<Cursor> {
+    const { incarnation, seen } = cursor;
+    if (seen === undefined) return cursor;
+    if (this.#replayed?.incarnation !== incarnation) this.#replayed = new ReplayedPart(this.#log, incarnation, before);
+    const replayed = this.#replayed;
+    return reached(() => replayed.skip({ ...cursor, seen }));
   }
 
   /**
@@ -114,6 +132,8 @@ export class EventHub implements AsyncDisposable {
         this.#waiters.wake();
         for await (const records of this.#log.tail(tail.ring.head, signal, tail.incarnation)) {
           pause = FIRST_PAUSE_MS;
+          // the relay has said what it is before it appended these
+          tail.generation ??= (await this.#log.bounds()).lineage?.number;
           this.#add(tail, records);
         }
       } catch (error) {
@@ -127,25 +147,30 @@ export class EventHub implements AsyncDisposable {
 
   /** The tail to go on with: the present one if the log still reaches back to it, else a new one at the log's end. */
   #aligned(bounds: LogBounds): Tail {
-    const { incarnation, last } = bounds;
+    const { incarnation, last, lineage } = bounds;
     if (this.#tail && reaches(bounds, { incarnation: this.#tail.incarnation, position: this.#tail.ring.head }))
       return this.#tail;
-    return { incarnation, ring: new Ring(last, this.#limits, ({ bytes }) => bytes) };
+    return { incarnation, generation: lineage?.number, ring: new Ring(last, this.#limits, ({ bytes }) => bytes) };
   }
 
-  #add({ incarnation, ring }: Tail, records: readonly LoggedEvent[]): void {
+  #add({ incarnation, generation, ring }: Tail, records: readonly LoggedEvent[]): void {
     const fresh = records.filter(({ position }) => position > ring.head);
     const last = fresh.at(-1);
     if (!last) return;
-    const arrival = { incarnation, after: ring.head, events: this.#readable(fresh, incarnation), upTo: last.position };
+    const arrival = {
+      incarnation,
+      after: ring.head,
+      events: this.#readable(fresh, { incarnation, generation }),
+      upTo: last.position,
+    };
     ring.add(arrival.events, arrival.upTo);
     this.#waiters.offer(arrival);
   }
 
-  #readable(records: readonly LoggedEvent[], incarnation: string): StreamEvent[] {
+  #readable(records: readonly LoggedEvent[], log: Log): StreamEvent[] {
     return records.flatMap((record) => {
       try {
-        return [streamEvent(record, incarnation)];
+        return [streamEvent(record, log)];
       } catch (error) {
         this.#logger.error({ event: 'event_unreadable', event_id: record.eventId, err: error }, 'an event is left out');
         return [];

@@ -8,13 +8,15 @@ import { eventIn } from '../../lib/bus/event-in.ts';
 import type { LoggedEvent } from '../../lib/bus/event-log.ts';
 import type { FrameType } from '../sse/frame.ts';
 import { frameTypes } from '../sse/frames.ts';
-import { writeCursor } from './cursor.ts';
+import { type Cursor, writeCursor } from './cursor.ts';
 import { lineOf } from './repeats.ts';
 
 /** An event as streams may show it, with its place in the log. */
 export interface StreamEvent {
   readonly position: bigint;
   readonly tenant: string;
+  /** Where an earlier generation of the log had it; undefined for what is new in this one. */
+  readonly order?: bigint;
   readonly event: Event;
   /** What its number counts in; one string, since every stream keeps it. */
   readonly line: string;
@@ -26,14 +28,22 @@ export interface StreamEvent {
   readonly bytes: number;
 }
 
+/** Which log a record is in. */
+export type Log = Pick<Cursor, 'incarnation' | 'generation'>;
+
 /** Reads a record of the log and leaves out what only senders may see. Throws on a payload that is no event. */
-export function streamEvent(record: LoggedEvent, incarnation: string): StreamEvent {
-  const { position, tenant, payload } = record;
+export function streamEvent(record: LoggedEvent, { incarnation, generation }: Log): StreamEvent {
+  const { position, tenant, order, payload } = record;
   const event = withoutContent(eventIn(record));
-  const cursor = writeCursor({ incarnation, position });
+  const cursor = writeCursor({ incarnation, generation, position });
   const response = create(WatchEventsResponseSchema, { cursor, kind: { case: 'event', value: event } });
   const line = lineOf(event);
-  return { position, tenant, event, line, types: frameTypes(event), response, bytes: payload.length };
+  return { position, tenant, order, event, line, types: frameTypes(event), response, bytes: payload.length };
+}
+
+/** The response that all streams share, unless this one's cursor says more. */
+export function responseOf({ response }: StreamEvent, cursor: Cursor): WatchEventsResponse {
+  return cursor.seen === undefined ? response : { ...response, cursor: writeCursor(cursor) };
 }
 
 /** The event itself is the consumers' as well. */

@@ -13,20 +13,23 @@ import type { Directory } from '../../lib/module.ts';
 import type { Outlet } from '../../lib/outlet.ts';
 import { type Cursor, readCursor, writeCursor } from './cursor.ts';
 import type { EventFilter } from './filter.ts';
-import { type EventHub, type Page, reaches } from './hub.ts';
+import type { EventHub, Page } from './hub.ts';
 import { lineOf, Repeats } from './repeats.ts';
+import { behind, endOf, isKnown, resume } from './resume.ts';
 import { sessionSnapshot } from './snapshot.ts';
-import type { StreamEvent } from './stream-event.ts';
+import { responseOf, type StreamEvent } from './stream-event.ts';
 import type { Arrival } from './waiters.ts';
 
 const PAGE = 256;
 /** So many events are pushed before it is asked again whether the client has room. */
 const MOST_AT_ONCE = 32;
-const PACE: StreamPace = { heartbeatMs: 15_000 };
+const PACE: StreamPace = { heartbeatMs: 15_000, undecidedMs: 10_000 };
 
 export interface StreamPace {
   /** After this long without a word, a heartbeat. */
   readonly heartbeatMs: number;
+  /** So long a log that is shorter or older than the cursor may stay before what it lacks counts as lost. */
+  readonly undecidedMs: number;
 }
 
 export interface WatchOptions {
@@ -59,6 +62,8 @@ export class Watch {
   /** Whether it has caught up once: if it then falls out of the hub's memory, its client reads too slowly. */
   #live = false;
   #spokenAt = 0;
+  /** Since when the log has been shorter, or older, than the cursor. */
+  #undecidedSince: number | undefined;
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -74,8 +79,7 @@ export class Watch {
       if (page) yield* this.#shown(page);
       else yield await this.#resync(await this.#options.hub.bounds());
       if (this.#silentMs() >= this.#pace.heartbeatMs) yield this.#heartbeat();
-      const rest = this.#pace.heartbeatMs - this.#silentMs();
-      await this.#options.hub.wait(this.#cursor, Math.max(0, rest), this.#end, this.#take);
+      await this.#options.hub.wait(this.#cursor, Math.max(0, this.#restMs()), this.#end, this.#take);
     }
     if (!this.#options.gone.aborted)
       throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the server stops; go on from the last cursor');
@@ -85,9 +89,25 @@ export class Watch {
   async #begin(text: string): Promise<WatchEventsResponse> {
     const given = text ? readCursor(text) : undefined;
     const bounds = await this.#options.hub.bounds();
-    if (given && !reaches(bounds, given)) return this.#resync(bounds);
     this.#cursor = given ?? endOf(bounds);
-    return this.#heartbeat();
+    return (await this.#resumed(bounds)) ? this.#heartbeat() : this.#resync(bounds);
+  }
+
+  /** Moves to where the log as it is now goes on, if that is decided. False when what comes next is not known any more. */
+  async #resumed(bounds: LogBounds): Promise<boolean> {
+    const to = resume(bounds, this.#cursor);
+    if (to === 'lost') return false;
+    if (to === 'undecided') return !bounds.lineage || this.#mayBeDecided();
+    this.#undecidedSince = undefined;
+    if (to.incarnation !== this.#cursor.incarnation) this.#live = false;
+    this.#cursor = await this.#options.hub.skipKnown(to, bounds);
+    return true;
+  }
+
+  #mayBeDecided(): boolean {
+    if (!this.#options.hub.replacesLog) return false;
+    this.#undecidedSince ??= performance.now();
+    return performance.now() < this.#undecidedSince + this.#pace.undecidedMs;
   }
 
   /** What comes next; undefined when it is not known any more. */
@@ -98,21 +118,23 @@ export class Watch {
       this.#live = true;
       return recent;
     }
+    if (!(await this.#resumed(await hub.bounds()))) return undefined;
     const stored = await hub.stored(this.#cursor, PAGE);
-    if (stored && stored.events.length === PAGE && this.#live)
+    if (stored?.events.length === PAGE && this.#live)
       throw refuse(ErrorReason.RATE_LIMITED, 'the stream was read too slowly; go on from its last cursor');
-    return stored;
+    // nothing where the log changed meanwhile, or has yet to be looked at by the relay
+    return stored ?? { events: [], upTo: this.#cursor.position };
   }
 
   *#shown({ events, upTo }: Page): Generator<WatchEventsResponse> {
-    const { incarnation } = this.#cursor;
     for (const candidate of events) {
-      this.#cursor = { incarnation, position: candidate.position };
-      if (!this.#options.filter(candidate) || !this.#isNews(candidate)) continue;
+      const known = isKnown(this.#cursor, candidate.order);
+      this.#cursor = behind(this.#cursor, candidate);
+      if (known || !this.#options.filter(candidate) || !this.#isNews(candidate)) continue;
       this.#spokenAt = performance.now();
-      yield candidate.response;
+      yield responseOf(candidate, this.#cursor);
     }
-    this.#cursor = { incarnation, position: upTo };
+    this.#cursor = { ...this.#cursor, position: upTo };
   }
 
   #isNews({ line, event }: StreamEvent): boolean {
@@ -125,23 +147,24 @@ export class Watch {
     this.#live = true;
     for (let from = 0; from < events.length; from += MOST_AT_ONCE)
       if (!this.#push(events.slice(from, from + MOST_AT_ONCE))) return false;
-    if (upTo > this.#cursor.position) this.#cursor = { incarnation, position: upTo };
+    const last = events.at(-1);
+    if (upTo > this.#cursor.position)
+      this.#cursor = { ...(last ? behind(this.#cursor, last) : this.#cursor), position: upTo };
     return true;
   };
 
   #push(events: readonly StreamEvent[]): boolean {
     const { outlet, filter } = this.#options;
-    const { incarnation } = this.#cursor;
-    let { position } = this.#cursor;
+    let cursor = this.#cursor;
     const news: WatchEventsResponse[] = [];
     for (const candidate of events) {
-      if (candidate.position <= position || !filter(candidate)) continue;
+      if (candidate.position <= cursor.position || isKnown(cursor, candidate.order) || !filter(candidate)) continue;
       if (news.length === 0 && !outlet?.takes) return false;
-      position = candidate.position;
-      if (this.#isNews(candidate)) news.push(candidate.response);
+      cursor = behind(cursor, candidate);
+      if (this.#isNews(candidate)) news.push(responseOf(candidate, cursor));
     }
+    this.#cursor = cursor;
     if (news.length === 0) return true;
-    this.#cursor = { incarnation, position };
     this.#spokenAt = performance.now();
     outlet?.send(WatchEventsResponseSchema, news);
     return true;
@@ -155,6 +178,7 @@ export class Watch {
     const { directory, sessionId } = this.#options;
     this.#cursor = endOf(bounds);
     this.#live = false;
+    this.#undecidedSince = undefined;
     if (sessionId === undefined) return this.#response({ case: 'resync', value: create(ResyncSchema) });
     const snapshot = await sessionSnapshot(directory, sessionId);
     for (const { source, sourceSeq } of snapshot.heads) this.#repeats.skip(lineOf({ source, sessionId }), sourceSeq);
@@ -171,11 +195,14 @@ export class Watch {
     return create(WatchEventsResponseSchema, { cursor: writeCursor(this.#cursor), kind });
   }
 
+  /** How long there is nothing to do, unless something comes. */
+  #restMs(): number {
+    const heartbeat = this.#pace.heartbeatMs - this.#silentMs();
+    if (this.#undecidedSince === undefined) return heartbeat;
+    return Math.min(heartbeat, this.#undecidedSince + this.#pace.undecidedMs - performance.now());
+  }
+
   #silentMs(): number {
     return performance.now() - this.#spokenAt;
   }
-}
-
-function endOf({ incarnation, last }: LogBounds): Cursor {
-  return { incarnation, position: last };
 }

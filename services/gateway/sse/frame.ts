@@ -1,6 +1,7 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import { type Event, TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
+import { type Event, SourceSchema, TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
+import { enumWord } from '../words.ts';
 
 /** What one SSE frame carries; `type` is its name too. */
 export interface Frame {
@@ -44,7 +45,10 @@ export function isFrameType(name: string): name is FrameType {
   return (frameNames as readonly string[]).includes(name);
 }
 
-/** What every frame says: what happened, where and when (Unix seconds). `version` is null when the session did not change. */
+/**
+ * What every frame says: what happened, where and when (Unix seconds), and which event it is of: an event that comes again has
+ * the same `event_id`, and the same number from the same source. `version` is null when the session did not change.
+ */
 export function headOf<T extends FrameType>(event: Event, type: T) {
   return {
     type,
@@ -52,5 +56,8 @@ export function headOf<T extends FrameType>(event: Event, type: T) {
     session_name: event.sessionName || event.sessionId,
     version: event.sessionVersion || null,
     timestamp: event.occurredAt ? timestampMs(event.occurredAt) / 1_000 : null,
+    event_id: event.eventId,
+    source: enumWord(SourceSchema, event.source),
+    source_seq: event.sourceSeq,
   };
 }

@@ -1,3 +1,5 @@
+import type { Lineage } from './lineage.ts';
+
 /** An event on its way through the log. `payload` is an autosession.event.v1.Event in binary. */
 export interface LogRecord {
   readonly eventId: string;
@@ -11,6 +13,8 @@ export interface LogRecord {
   /** The name of the event's payload: session_created, task_changed, … */
   readonly type: string;
   readonly payload: Uint8Array;
+  /** Where it was published first, if that was in an earlier generation of the log: see lineage.ts. */
+  readonly order?: bigint;
 }
 
 /** A record with its place in the log. */
@@ -27,6 +31,8 @@ export interface LogBounds {
   readonly before: bigint;
   /** The position of the last record; equal to `before` when there is none. */
   readonly last: bigint;
+  /** What came before it; undefined until the relay has said so. */
+  readonly lineage?: Lineage;
 }
 
 /**
@@ -63,6 +69,8 @@ export interface LogWriter {
    * lately may be dropped by the log, as a success; consumers drop repeats anyway.
    */
   append(records: readonly LogRecord[]): Promise<Appended[]>;
+  /** Writes what came before the log on it. Throws when the writer has ended. */
+  describe(lineage: Lineage): Promise<void>;
   /** Throws the log away; an empty one of another incarnation takes its place. Ends the writer. */
   renew(): Promise<void>;
 }
@@ -74,6 +82,8 @@ export interface LogWriter {
 export interface EventLog extends AsyncDisposable {
   /** For people: `NATS JetStream`, `SQL`. */
   readonly name: string;
+  /** Whether it is kept apart from the database: then either can be lost or restored without the other. */
+  readonly apart: boolean;
   /** Where the log begins and ends now. Throws when it cannot be reached. */
   bounds(): Promise<LogBounds>;
   /** A way to append to the log as it is now; for the relay alone. Throws when the log cannot be reached. */

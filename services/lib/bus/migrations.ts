@@ -59,5 +59,13 @@ export const busMigrations: Migrations = {
         'CREATE INDEX parked_event_due ON parked_event (consumer, retry_at)',
       ],
     },
+    {
+      name: '003_generations',
+      statements: (c) => [
+        `ALTER TABLE relay_state ADD COLUMN generations ${c.text} NULL`,
+        `ALTER TABLE relay_state ADD COLUMN announced ${c.bigint} NOT NULL DEFAULT 0`,
+        `ALTER TABLE relay_state ADD COLUMN forgotten ${c.bigint} NOT NULL DEFAULT 0`,
+      ],
+    },
   ],
 };

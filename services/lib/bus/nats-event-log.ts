@@ -41,6 +41,7 @@ export async function natsEventLog(options: NatsEventLogOptions): Promise<EventL
 
 class NatsEventLog implements EventLog {
   readonly name = 'NATS JetStream';
+  readonly apart = true;
   readonly #links: NatsLinks;
   readonly #stream: NatsStream;
   readonly #bell: NatsBell;

@@ -1,6 +1,7 @@
 import { groupBy, inLanes } from '../lanes.ts';
 import type { Appended, LogBounds, LogRecord, LogWriter } from './event-log.ts';
 import { LogChanged, NotAppended } from './event-log.ts';
+import { type Lineage, writeLineage } from './lineage.ts';
 import type { NatsLink } from './nats-link.ts';
 import { headersOf, subjectOf } from './nats-record.ts';
 import type { NatsStream } from './nats-stream.ts';
@@ -25,8 +26,11 @@ export class NatsLogWriter implements LogWriter {
   }
 
   async bounds(): Promise<LogBounds> {
-    if (this.#link.nc.isClosed()) throw new LogChanged('the connection to NATS was lost');
-    return this.#stream.bounds(this.#link, this.incarnation);
+    return this.#stream.bounds(this.#opened(), this.incarnation);
+  }
+
+  async describe(lineage: Lineage): Promise<void> {
+    await this.#stream.describe(this.#opened(), this.incarnation, writeLineage(lineage));
   }
 
   async append(records: readonly LogRecord[]): Promise<Appended[]> {
@@ -46,6 +50,11 @@ export class NatsLogWriter implements LogWriter {
 
   async renew(): Promise<void> {
     await this.#stream.remove(this.#link, this.incarnation);
+  }
+
+  #opened(): NatsLink {
+    if (this.#link.nc.isClosed()) throw new LogChanged('the connection to NATS was lost');
+    return this.#link;
   }
 
   async #publish(record: LogRecord): Promise<Appended> {

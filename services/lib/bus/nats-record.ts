@@ -6,6 +6,7 @@ const SESSION = 'Autosession-Session';
 const SOURCE = 'Autosession-Source';
 const SOURCE_SEQ = 'Autosession-Source-Seq';
 const TYPE = 'Autosession-Type';
+const ORDER = 'Autosession-Order';
 const EVENT_ID = 'Nats-Msg-Id';
 const EXPECTED_STREAM = 'Nats-Expected-Stream';
 
@@ -33,6 +34,7 @@ export function headersOf(record: LogRecord, stream: string): MsgHdrs {
     [TYPE]: record.type,
     [EVENT_ID]: record.eventId,
     [EXPECTED_STREAM]: stream,
+    ...(record.order !== undefined && { [ORDER]: String(record.order) }),
   };
   const out: Record<string, string[]> = {};
   for (const [name, value] of Object.entries(values)) {
@@ -46,6 +48,7 @@ export function headersOf(record: LogRecord, stream: string): MsgHdrs {
 /** The event of a delivered message. */
 export function eventOf(msg: Msg | JsMsg, position: bigint): LoggedEvent {
   const header = (name: string) => msg.headers?.get(name) ?? '';
+  const order = header(ORDER);
   return {
     position,
     eventId: header(EVENT_ID),
@@ -55,5 +58,6 @@ export function eventOf(msg: Msg | JsMsg, position: bigint): LoggedEvent {
     sourceSeq: Number(header(SOURCE_SEQ)),
     type: header(TYPE),
     payload: msg.data,
+    ...(order && { order: BigInt(order) }),
   };
 }

@@ -2,6 +2,7 @@ import { NatsError, nanos, StorageType } from 'nats';
 import { ulid } from 'ulid';
 import type { LogBounds } from './event-log.ts';
 import { LogChanged } from './event-log.ts';
+import { readLineage } from './lineage.ts';
 import type { NatsLink } from './nats-link.ts';
 
 const KEPT_MS = 72 * 3_600_000;
@@ -53,9 +54,15 @@ export class NatsStream {
 
   /** Throws LogChanged when the stream is not there any more. */
   async bounds({ jsm }: NatsLink, incarnation: string): Promise<LogBounds> {
-    const { state } = await gone(() => jsm.streams.info(incarnation));
+    const { state, config } = await gone(() => jsm.streams.info(incarnation));
     const last = BigInt(state.last_seq);
-    return { incarnation, last, before: state.messages === 0 ? last : BigInt(state.first_seq) - 1n };
+    const before = state.messages === 0 ? last : BigInt(state.first_seq) - 1n;
+    return { incarnation, last, before, lineage: readLineage(incarnation, config.description) };
+  }
+
+  /** Writes a text on the stream. Throws LogChanged when the stream is not there any more. */
+  async describe({ jsm }: NatsLink, incarnation: string, description: string): Promise<void> {
+    await gone(() => jsm.streams.update(incarnation, { description }));
   }
 
   /** Deletes the stream; it may be gone already. */

@@ -5,6 +5,7 @@ import { deleteOlder } from '../db/delete-older.ts';
 import type { Migrations } from '../db/migrate.ts';
 import { sqlTime } from '../db/time.ts';
 import type { LogBounds, LoggedEvent, LogRecord } from './event-log.ts';
+import { readLineage } from './lineage.ts';
 
 interface EventLogTables {
   event_log: {
@@ -16,10 +17,11 @@ interface EventLogTables {
     source_seq: number;
     type: string;
     payload: Uint8Array;
+    log_order: number | null;
     created_at: string;
   };
   /** One row. Appends lock it, so positions are dense and become visible in their order. */
-  event_log_head: { name: string; incarnation: string; last_position: number };
+  event_log_head: { name: string; incarnation: string; last_position: number; lineage: string | null };
 }
 
 export const eventLogMigrations: Migrations = {
@@ -51,6 +53,13 @@ export const eventLogMigrations: Migrations = {
         ) ${c.table}`,
       ],
     },
+    {
+      name: '002_lineage',
+      statements: (c) => [
+        `ALTER TABLE event_log ADD COLUMN log_order ${c.bigint} NULL`,
+        `ALTER TABLE event_log_head ADD COLUMN lineage ${c.text} NULL`,
+      ],
+    },
   ],
 };
 
@@ -74,6 +83,7 @@ export class SqlEventLogStore {
       .select((eb) => [
         'incarnation',
         'last_position',
+        'lineage',
         eb
           .selectFrom('event_log')
           .select((e) => e.fn.min('position').as('first'))
@@ -85,13 +95,15 @@ export class SqlEventLogStore {
       await this.#create();
       return this.bounds();
     }
+    const { incarnation } = row;
     const last = BigInt(row.last_position);
-    return { incarnation: row.incarnation, before: row.first === null ? last : BigInt(row.first) - 1n, last };
+    const before = row.first === null ? last : BigInt(row.first) - 1n;
+    return { incarnation, before, last, lineage: readLineage(incarnation, row.lineage) };
   }
 
   /** Of two that find no log one makes it. */
   async #create(): Promise<void> {
-    const head = { name: HEAD, incarnation: randomUUID(), last_position: 0 };
+    const head = { name: HEAD, ...fresh() };
     try {
       await this.#db.of<EventLogTables>().insertInto('event_log_head').values(head).execute();
     } catch (error) {
@@ -140,14 +152,25 @@ export class SqlEventLogStore {
     });
   }
 
+  /** Writes a lineage on the log; false when it is another one now. */
+  async describe(incarnation: string, lineage: string): Promise<boolean> {
+    const { numUpdatedRows } = await this.#db
+      .of<EventLogTables>()
+      .updateTable('event_log_head')
+      .set({ lineage })
+      .where('name', '=', HEAD)
+      .where('incarnation', '=', incarnation)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  }
+
   /** Empties the log if it still is this incarnation. */
   renew(incarnation: string): Promise<void> {
     return this.#db.transaction('event-log.renew', async (tx: Executor<EventLogTables>) => {
       const head = await this.#lockHead(tx);
       if (head?.incarnation !== incarnation) return;
       await tx.deleteFrom('event_log').execute();
-      const fresh = { incarnation: randomUUID(), last_position: 0 };
-      await tx.updateTable('event_log_head').set(fresh).where('name', '=', HEAD).execute();
+      await tx.updateTable('event_log_head').set(fresh()).where('name', '=', HEAD).execute();
     });
   }
 
@@ -158,6 +181,11 @@ export class SqlEventLogStore {
   #lockHead(tx: Executor<EventLogTables>) {
     return tx.selectFrom('event_log_head').selectAll().where('name', '=', HEAD).forUpdate().executeTakeFirst();
   }
+}
+
+/** The head of a new, empty log. */
+function fresh() {
+  return { incarnation: randomUUID(), last_position: 0, lineage: null };
 }
 
 /** Records in order and where the log ends behind them, as far as this look saw. */
@@ -177,6 +205,7 @@ function recordOf(row: EventLogTables['event_log']): LoggedEvent {
     sourceSeq: row.source_seq,
     type: row.type,
     payload: row.payload,
+    ...(row.log_order !== null && { order: BigInt(row.log_order) }),
   };
 }
 
@@ -190,6 +219,7 @@ function rowOf(record: LogRecord, position: number, created_at: string): EventLo
     source_seq: record.sourceSeq,
     type: record.type,
     payload: Buffer.from(record.payload),
+    log_order: record.order === undefined ? null : Number(record.order),
     created_at,
   };
 }

@@ -22,6 +22,7 @@ export function sqlEventLog(db: Database, clock: Clock): EventLog {
 
 class SqlEventLog implements EventLog {
   readonly name = 'SQL';
+  readonly apart = false;
   readonly #store: SqlEventLogStore;
   readonly #bells = new Set<Bell>();
   readonly #tails = new SharedTails(this.#tail.bind(this));

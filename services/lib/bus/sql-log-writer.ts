@@ -1,5 +1,6 @@
 import type { Appended, LogBounds, LogRecord, LogWriter } from './event-log.ts';
 import { LogChanged, NotAppended } from './event-log.ts';
+import { type Lineage, writeLineage } from './lineage.ts';
 import type { SqlEventLogStore } from './sql-event-log-store.ts';
 
 /** Appends to one incarnation of the SQL log: each call is one transaction that checks it. */
@@ -26,6 +27,11 @@ export class SqlLogWriter implements LogWriter {
     this.#wake();
     if (last === undefined) return records.map(() => new NotAppended('lost', 'the event log was made anew'));
     return records.map((_, index) => last - BigInt(records.length - 1 - index));
+  }
+
+  async describe(lineage: Lineage): Promise<void> {
+    const described = await this.#store.describe(this.incarnation, writeLineage(lineage));
+    if (!described) throw new LogChanged('the event log was made anew');
   }
 
   async renew(): Promise<void> {

@@ -27,6 +27,8 @@ export interface OutboxRow {
   /** Set while the record is parked: the relay tries it, and what is behind it in its session, again after this time. */
   retry_at: string | null;
   last_error: string | null;
+  /** Where the log first had it: see lineage.ts. It stays when a new generation of the log is filled again. */
+  log_order: number | null;
 }
 
 export interface OutboxTables {
@@ -73,6 +75,7 @@ export const outboxMigrations: Migrations = {
         'CREATE INDEX event_sequence_age ON event_sequence (updated_at)',
       ],
     },
+    { name: '002_log_order', statements: (c) => [`ALTER TABLE outbox ADD COLUMN log_order ${c.bigint} NULL`] },
   ],
 };
 

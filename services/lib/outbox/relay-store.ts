@@ -1,27 +1,24 @@
-import { setImmediate as breathe } from 'node:timers/promises';
+import { sql } from 'kysely';
+import { orderOf } from '../bus/lineage.ts';
 import type { Clock } from '../clock.ts';
 import type { Database, Executor } from '../db/database.ts';
 import { prepared } from '../db/prepared.ts';
 import { msOf, sqlTime } from '../db/time.ts';
-import type { OutboxRow, OutboxTables } from './outbox.ts';
+import { RELAY, type RelayTables } from './log-generations.ts';
+import type { OutboxRow } from './outbox.ts';
 
-interface RelayTables extends OutboxTables {
-  /** The log that `published_at` speaks of, and how far it is known to reach. */
-  relay_state: { name: string; incarnation: string; last_position: number };
-}
-
-const NAME = 'relay';
-/** In place of an incarnation while rows are being made unpublished: no log is called so, nobody may mark. */
-const RESETTING = '';
-const RESET_BATCH = 1_000;
+/** Rows of one statement that marks: it is compiled once for each number of them. */
+const MARK_BATCH = 16;
 
 /** What became of a batch. */
 export interface Outcome {
   /** The log that it was appended to. */
   readonly incarnation: string;
+  /** The number of that log's generation. */
+  readonly generation: number;
   /** How far the log reaches now. */
   readonly last: bigint;
-  readonly published: readonly OutboxRow[];
+  readonly published: readonly { readonly row: OutboxRow; readonly position: bigint }[];
   readonly refused: readonly { row: OutboxRow; retryAt: number; error: string }[];
 }
 
@@ -42,12 +39,42 @@ const reach = prepared(
       .where('incarnation', '=', to.incarnation),
 );
 
+/** A row that has an order keeps it. */
 const mark = prepared(
-  (db: Executor<RelayTables>, { positions, publishedAt }: { positions: readonly number[]; publishedAt: string }) =>
-    db.updateTable('outbox').set({ published_at: publishedAt, retry_at: null }).where('position', 'in', positions),
+  (
+    db: Executor<RelayTables>,
+    {
+      rows,
+      publishedAt,
+    }: { rows: readonly { readonly position: number; readonly order: number }[]; publishedAt: string },
+  ) => {
+    const orders = rows.map(({ position, order }) => sql`when ${position} then ${order}`);
+    return db
+      .updateTable('outbox')
+      .set({
+        published_at: publishedAt,
+        retry_at: null,
+        log_order: sql<number>`coalesce(log_order, case position ${sql.join(orders, sql` `)} end)`,
+      })
+      .where(
+        'position',
+        'in',
+        rows.map(({ position }) => position),
+      );
+  },
 );
 
-const selectWaiting = prepared((db: Executor<RelayTables>, { now, limit }: { now: string; limit: number }) =>
+/** Not those that count as new meanwhile: they have to be published as such. */
+const markReplayed = prepared(
+  (db: Executor<RelayTables>, { positions, publishedAt }: { positions: readonly number[]; publishedAt: string }) =>
+    db
+      .updateTable('outbox')
+      .set({ published_at: publishedAt, retry_at: null })
+      .where('position', 'in', positions)
+      .where('log_order', 'is not', null),
+);
+
+const waitingRows = (db: Executor<RelayTables>, { now, limit }: { now: string; limit: number }) =>
   db
     .selectFrom('outbox')
     .selectAll()
@@ -67,7 +94,11 @@ const selectWaiting = prepared((db: Executor<RelayTables>, { now, limit }: { now
       ),
     )
     .orderBy('position')
-    .limit(limit),
+    .limit(limit);
+
+const selectWaiting = prepared(waitingRows);
+const selectReplayed = prepared((db: Executor<RelayTables>, values: { now: string; limit: number }) =>
+  waitingRows(db, values).where('log_order', 'is not', null),
 );
 
 /** The statements of the relay. */
@@ -80,17 +111,6 @@ export class RelayStore {
     this.#clock = clock;
   }
 
-  /** What the relay last knew of the log; undefined before the first time. */
-  async state(): Promise<{ incarnation: string; last: bigint } | undefined> {
-    const row = await this.#db
-      .of<RelayTables>()
-      .selectFrom('relay_state')
-      .selectAll()
-      .where('name', '=', NAME)
-      .executeTakeFirst();
-    return row && { incarnation: row.incarnation, last: BigInt(row.last_position) };
-  }
-
   /**
    * Rows to publish now, oldest first, without those that are parked and those behind a parked one of their session. It has
    * to be one statement: between two, another relay could park a row, and what is behind it would overtake it.
@@ -99,17 +119,35 @@ export class RelayStore {
     return selectWaiting(this.#db.of(), { now: sqlTime(this.#clock.now()), limit }).then(({ rows }) => rows);
   }
 
+  /** The same of rows that an earlier generation of the log had. */
+  waitingAgain(limit: number): Promise<OutboxRow[]> {
+    return selectReplayed(this.#db.of(), { now: sqlTime(this.#clock.now()), limit }).then(({ rows }) => rows);
+  }
+
+  /**
+   * Has what is still to be published again count as new: it waits behind something that the log refuses, and will come behind
+   * what is published from now on.
+   */
+  async endReplay(): Promise<void> {
+    await this.#db
+      .of<RelayTables>()
+      .updateTable('outbox')
+      .set({ log_order: null })
+      .where('published_at', 'is', null)
+      .where('log_order', 'is not', null)
+      .execute();
+  }
+
   /**
    * Records what became of a batch, unless the relay has turned to another log since: then nothing is recorded, since all
    * has to be published again. Returns whether it was.
    */
-  settle({ incarnation, last, published, refused }: Outcome): Promise<boolean> {
+  settle({ incarnation, generation, last, published, refused }: Outcome): Promise<boolean> {
     return this.#db.transaction('relay.mark', async (tx: Executor<RelayTables>) => {
-      // it locks the row too: whoever turns to another log waits for these marks, and undoes them
-      const { numAffectedRows } = await reach(tx, { name: NAME, incarnation, last: Number(last) });
+      // it locks the row too: a relay that turns to another log waits for these marks, and undoes them
+      const { numAffectedRows } = await reach(tx, { name: RELAY, incarnation, last: Number(last) });
       if (!numAffectedRows) return false;
-      const positions = published.map((row) => row.position);
-      if (positions.length > 0) await mark.later(tx, { positions, publishedAt: sqlTime(this.#clock.now()) });
+      await this.#mark(tx, generation, published);
       for (const { row, retryAt, error } of refused) {
         await tx
           .updateTable('outbox')
@@ -117,68 +155,32 @@ export class RelayStore {
           .where('position', '=', row.position)
           .where('published_at', 'is', null)
           .execute();
+        if (row.log_order !== null) await this.#countAsNew(tx, row);
       }
       return true;
     });
   }
 
-  /**
-   * Turns to a log that has nothing of what was published: everything retained becomes unpublished, in paced batches, and
-   * only then is the log remembered. Until then no relay can mark, so a crash half-way begins it again. Returns whether it
-   * succeeded; another relay may have turned to some log meanwhile.
-   */
-  async turnTo(incarnation: string): Promise<boolean> {
-    await this.#beginReset();
-    for (let from = 0; ; ) {
-      const rows = await this.#db
-        .of<RelayTables>()
-        .selectFrom('outbox')
-        .select('position')
-        .where('position', '>', from)
-        .orderBy('position')
-        .limit(RESET_BATCH)
-        .execute();
-      const to = rows.at(-1)?.position;
-      if (to === undefined) break;
-      await this.#unpublish(from, to);
-      from = to;
-      await breathe();
-    }
-    const result = await this.#db
-      .of<RelayTables>()
-      .updateTable('relay_state')
-      .set({ incarnation, last_position: 0 })
-      .where('name', '=', NAME)
-      .where('incarnation', '=', RESETTING)
-      .executeTakeFirst();
-    return result.numUpdatedRows > 0n;
+  async #mark(tx: Executor<RelayTables>, generation: number, published: Outcome['published']): Promise<void> {
+    const publishedAt = sqlTime(this.#clock.now());
+    const again = published.filter(({ row }) => row.log_order !== null).map(({ row }) => row.position);
+    if (again.length > 0) await markReplayed.later(tx, { positions: again, publishedAt });
+    const rows = published
+      .filter(({ row }) => row.log_order === null)
+      .map(({ row, position }) => ({ position: row.position, order: Number(orderOf(generation, position)) }));
+    for (let from = 0; from < rows.length; from += MARK_BATCH)
+      await mark.later(tx, { rows: rows.slice(from, from + MARK_BATCH), publishedAt });
   }
 
-  async #beginReset(): Promise<void> {
-    const fresh = { incarnation: RESETTING, last_position: 0 };
-    const tables = this.#db.of<RelayTables>();
-    if (await this.state()) {
-      await tables.updateTable('relay_state').set(fresh).where('name', '=', NAME).execute();
-      return;
-    }
-    try {
-      await tables
-        .insertInto('relay_state')
-        .values({ name: NAME, ...fresh })
-        .execute();
-    } catch (error) {
-      if (!this.#db.isDuplicateKey(error)) throw error; // another relay was first; then the end of the reset shows who wins
-    }
-  }
-
-  async #unpublish(from: number, to: number): Promise<void> {
-    await this.#db
-      .of<RelayTables>()
+  /** A refused row comes behind what is published from now on, and so does what follows it in its session. */
+  async #countAsNew(tx: Executor<RelayTables>, { tenant, session_id, position }: OutboxRow): Promise<void> {
+    await tx
       .updateTable('outbox')
-      .set({ published_at: null })
-      .where('position', '>', from)
-      .where('position', '<=', to)
-      .where('published_at', 'is not', null)
+      .set({ log_order: null })
+      .where('tenant', '=', tenant)
+      .where('session_id', '=', session_id)
+      .where('position', '>=', position)
+      .where('published_at', 'is', null)
       .execute();
   }
 

@@ -1,12 +1,5 @@
 import { backoff, pause } from '../bell.ts';
-import {
-  type Appended,
-  type EventLog,
-  LogChanged,
-  type LogRecord,
-  type LogWriter,
-  NotAppended,
-} from '../bus/event-log.ts';
+import { type Appended, type EventLog, LogChanged, type LogRecord, NotAppended } from '../bus/event-log.ts';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { failpoint } from '../failpoints.ts';
@@ -14,6 +7,7 @@ import type { Logger } from '../log.ts';
 import { type LeaderLoop, startLeaderLoop } from '../loop.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Outbox, OutboxRow } from './outbox.ts';
+import { type KnownLog, RelayLog } from './relay-log.ts';
 import { type Outcome, RelayStore } from './relay-store.ts';
 
 const BATCH = 500;
@@ -25,8 +19,6 @@ const PACE_MS = 10;
 /** How often a stop looks how far it has come. */
 const DRAIN_CHECK_MS = 10;
 const MEASURE_MS = 2_000;
-/** So often the log must be shorter than what is remembered of it before it is thrown away. */
-const LOOKS = 2;
 /** After an outage of the log, and after a refused record. */
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
@@ -97,9 +89,7 @@ export function createRelay(options: RelayOptions): Relay {
 class RelayRound {
   readonly #options: RelayOptions;
   readonly #store: RelayStore;
-  #writer: LogWriter | undefined;
-  /** How far the log reached when it was last looked at. */
-  #reached = 0n;
+  readonly #log: RelayLog;
   #failures = 0;
   #ranAt = Number.NEGATIVE_INFINITY;
   #measuredAt = Number.NEGATIVE_INFINITY;
@@ -107,6 +97,7 @@ class RelayRound {
   constructor(options: RelayOptions) {
     this.#options = options;
     this.#store = new RelayStore(options.db, options.clock);
+    this.#log = new RelayLog(options);
   }
 
   /** Whether it is this process that publishes, as far as known. */
@@ -139,7 +130,7 @@ class RelayRound {
       this.#failures = 0;
       return more;
     } catch (error) {
-      this.#writer = undefined;
+      this.#log.forget();
       this.#failures += 1;
       await pause(backoff(this.#failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), signal);
       throw error;
@@ -147,87 +138,57 @@ class RelayRound {
   }
 
   async #publish(): Promise<boolean> {
-    const writer = await this.#knownWriter();
-    if (!writer) return true;
-    const rows = await this.#store.waiting(BATCH);
+    const log = await this.#log.known();
+    if (!log) return true;
+    const replaying = log.lineage.replayed === undefined;
+    const rows = await (replaying ? this.#store.waitingAgain(BATCH) : this.#store.waiting(BATCH));
     await this.#measure();
-    if (rows.length === 0) return false;
+    if (rows.length === 0 && replaying) await this.#endReplay();
+    if (rows.length === 0) return replaying;
     // a commit that is visible may still vanish with the database; one of ours behind it proves that it is on disk
-    await this.#options.db.confirmReads();
+    await Promise.all([this.#options.db.confirmReads(), this.#log.announce(rows.length)]);
     await failpoint('relay.before-publish');
-    const results = await writer.append(rows.map(recordOf));
+    const results = await log.writer.append(rows.map(recordOf));
     await failpoint('relay.after-publish');
-    const outcome = this.#judge(writer, rows, results);
+    const outcome = this.#outcome(log, rows, results);
+    this.#log.reached(outcome.last);
     const settled = await this.#store.settle(outcome);
     await failpoint('relay.after-mark');
-    this.#reached = outcome.last;
     this.#report(outcome);
     const lost = results.find((result) => result instanceof NotAppended && result.why === 'lost');
     if (lost) throw lost;
     if (!settled) throw new LogChanged('another relay has turned to another log');
-    return rows.length === BATCH && outcome.published.length + outcome.refused.length > 0;
+    const progress = outcome.published.length + outcome.refused.length > 0;
+    return progress && (replaying || rows.length === BATCH);
   }
 
-  /** A writer to a log that holds everything that is marked as published; undefined when it has to be looked for again. */
-  async #knownWriter(): Promise<LogWriter | undefined> {
-    const known = this.#writer;
-    this.#writer = undefined;
-    if (known) {
-      const { last } = await known.bounds();
-      if (last >= this.#reached) return this.#use(known, last);
-    }
-    const writer = known ?? (await this.#options.log.writer());
-    const last = await this.#agrees(writer);
-    return last === undefined ? undefined : this.#use(writer, last);
+  /** Everything that earlier generations had is in the log: from here on comes what is new. */
+  async #endReplay(): Promise<void> {
+    await this.#store.endReplay();
+    await failpoint('new-log.after-replay');
+    await this.#log.endReplay();
   }
 
-  #use(writer: LogWriter, last: bigint): LogWriter {
-    this.#reached = last;
-    this.#writer = writer;
-    return writer;
-  }
-
-  /** Where the log ends, if it holds everything that is marked as published. Makes it so if it does not. */
-  async #agrees(writer: LogWriter): Promise<bigint | undefined> {
-    const { logger } = this.#options;
-    for (let look = 1; ; look++) {
-      // before the bounds: a log grows, so what another leader has appended and marked meanwhile cannot look like a loss
-      const state = await this.#store.state();
-      await failpoint('relay.before-compare');
-      const { last } = await writer.bounds();
-      if (state?.incarnation !== writer.incarnation) {
-        if (state)
-          logger.warn({ event: 'log_anew' }, 'the event log is a new one: what is retained is published again');
-        return (await this.#store.turnTo(writer.incarnation)) ? last : undefined;
-      }
-      if (last >= state.last) return last;
-      if (look < LOOKS) continue;
-      logger.warn({ event: 'log_restored', last, known: state.last }, 'the event log went back: it is made anew');
-      await writer.renew();
-      return undefined;
-    }
-  }
-
-  #judge(writer: LogWriter, rows: readonly OutboxRow[], results: readonly Appended[]): Outcome {
-    const published: OutboxRow[] = [];
+  #outcome({ writer, lineage }: KnownLog, rows: readonly OutboxRow[], results: readonly Appended[]): Outcome {
+    const published: { row: OutboxRow; position: bigint }[] = [];
     const refused: { row: OutboxRow; retryAt: number; error: string }[] = [];
-    let last = this.#reached;
+    let last = 0n;
     rows.forEach((row, index) => {
       const result = results[index];
       if (typeof result === 'bigint') {
-        published.push(row);
+        published.push({ row, position: result });
         if (result > last) last = result;
       } else if (result?.why === 'refused') {
         const retryAt = this.#options.clock.now() + backoff(row.attempts + 1, FIRST_RETRY_MS, LONGEST_RETRY_MS);
         refused.push({ row, retryAt, error: result.message });
       }
     });
-    return { incarnation: writer.incarnation, last, published, refused };
+    return { incarnation: writer.incarnation, generation: lineage.number, last, published, refused };
   }
 
   #report({ published, refused }: Outcome): void {
     const { logger, metrics } = this.#options;
-    for (const { source } of published) metrics.published.inc({ source });
+    for (const { row } of published) metrics.published.inc({ source: row.source });
     for (const { row, error } of refused)
       logger.error(
         {
@@ -259,5 +220,6 @@ function recordOf(row: OutboxRow): LogRecord {
     sourceSeq: row.source_seq,
     type: row.type,
     payload: row.payload,
+    ...(row.log_order !== null && { order: BigInt(row.log_order) }),
   };
 }

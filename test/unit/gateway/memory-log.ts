@@ -2,13 +2,18 @@ import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Event, EventSchema, Source } from '../../../gen/autosession/event/v1/event_pb.js';
 import { type EventLog, type LogBounds, LogChanged, type LoggedEvent } from '../../../services/lib/bus/event-log.ts';
+import { type Lineage, orderOf } from '../../../services/lib/bus/lineage.ts';
 
 /** An event log in memory that can be cut off, trimmed and made anew. */
 export class MemoryLog implements EventLog {
   readonly name = 'memory';
-  #incarnation = 1;
+  readonly apart = true;
+  #generation = 1;
+  #lineage: Lineage | undefined;
   #before = 0n;
   #records: LoggedEvent[] = [];
+  /** Where each record was new. */
+  readonly #generations = new WeakMap<LoggedEvent, number>();
   #down = false;
   #wakes = new Set<() => void>();
   /** How many tails are open. */
@@ -28,8 +33,16 @@ export class MemoryLog implements EventLog {
       payload: toBinary(EventSchema, event),
     };
     this.#records.push(record);
+    this.#generations.set(record, this.#generation);
     this.#wake();
     return record;
+  }
+
+  /** Publishes again what an earlier generation had. */
+  replay(record: LoggedEvent): void {
+    const order = record.order ?? orderOf(Number(this.#generations.get(record)), record.position);
+    this.#records.push({ ...record, position: this.#last + 1n, order });
+    this.#wake();
   }
 
   /** Nothing answers until `heal`; open tails break. */
@@ -42,11 +55,31 @@ export class MemoryLog implements EventLog {
     this.#down = false;
   }
 
-  /** Begins another, empty log. */
+  /** Begins another, empty log, which the relay has not looked at yet. */
   wipe(): void {
-    this.#incarnation += 1;
+    this.become(this.#generation + 1);
+  }
+
+  /** Begins an empty log that is the generation of this number. */
+  become(generation: number): void {
+    this.#generation = generation;
+    this.#lineage = undefined;
     this.#before = 0n;
     this.#records = [];
+    this.#wake();
+  }
+
+  /** Says what came before the log, as the relay does before it fills a new one. */
+  describe({ forgotten = 0n, replayed, reached = 1_000_000n }: Partial<Lineage> = {}): void {
+    const generation = (number: number) => ({ name: `log-${number}`, number });
+    const earlier = Array.from({ length: this.#generation - 1 }, (_, index) => ({ ...generation(index + 1), reached }));
+    this.#lineage = { ...generation(this.#generation), replayed, earlier, forgotten };
+    this.#wake();
+  }
+
+  /** Loses what came behind a position, as a copy does that was restored. */
+  goBack(to: bigint): void {
+    this.#records = this.#records.filter(({ position }) => position <= to);
     this.#wake();
   }
 
@@ -58,7 +91,8 @@ export class MemoryLog implements EventLog {
 
   async bounds(): Promise<LogBounds> {
     this.#assertUp();
-    return { incarnation: `log-${this.#incarnation}`, before: this.#before, last: this.#last };
+    const incarnation = `log-${this.#generation}`;
+    return { incarnation, before: this.#before, last: this.#last, lineage: this.#lineage };
   }
 
   async read(after: bigint, limit: number): Promise<LoggedEvent[]> {
@@ -67,13 +101,14 @@ export class MemoryLog implements EventLog {
   }
 
   async *tail(after: bigint, signal: AbortSignal): AsyncIterable<LoggedEvent[]> {
-    const incarnation = this.#incarnation;
+    const generation = this.#generation;
     let at = after;
     this.tails += 1;
     try {
       while (!signal.aborted) {
         this.#assertUp();
-        if (this.#incarnation !== incarnation || at < this.#before) throw new LogChanged('the log is another one');
+        if (this.#generation !== generation || at < this.#before || at > this.#last)
+          throw new LogChanged('the log is another one');
         const change = this.#change(signal); // before the look, which may miss what comes meanwhile
         const records = await this.read(at, 100);
         at = records.at(-1)?.position ?? at;

@@ -40,6 +40,7 @@ interface KnownSession {
 
 export interface WatchWorldOptions {
   readonly heartbeatMs?: number;
+  readonly undecidedMs?: number;
   readonly limits?: RingLimits;
   readonly known?: KnownSession;
   /** In place of the log in memory. */
@@ -66,7 +67,7 @@ export function watchWorld(options: WatchWorldOptions = {}) {
   ];
   const routes: Parameters<typeof createRouterTransport>[0] = (router) => {
     snapshot(router);
-    const pace = { heartbeatMs: options.heartbeatMs ?? 60_000 };
+    const pace = { heartbeatMs: options.heartbeatMs ?? 60_000, undecidedMs: options.undecidedMs ?? 60_000 };
     const watch = watchEvents({ hub, directory, clock: systemClock, metrics, stopping: stopping.signal, pace });
     router.service(EventService, { watchEvents: watch });
   };

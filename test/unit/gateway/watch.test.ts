@@ -2,6 +2,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { describe, expect, it } from 'vitest';
 import { Source, TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
 import { writeCursor } from '../../../services/gateway/events/cursor.ts';
+import { orderOf } from '../../../services/lib/bus/lineage.ts';
 import { ErrorReason, errorInfo } from '../../../services/lib/errors/refuse.ts';
 import { eventually } from '../../eventually.ts';
 import { watchWorld } from './watch-fixture.ts';
@@ -78,20 +79,35 @@ describe('a stream with a cursor', () => {
     '%%%',
     Buffer.from('{"i":1,"p":"x"}').toString('base64url'),
     Buffer.from('null').toString('base64url'),
+    Buffer.from('{"i":"log-1","p":"1","s":"-"}').toString('base64url'),
   ])('refuses %s', async (cursor) => {
     await using world = watchWorld();
     await expect(world.watch({ cursor })).rejects.toSatisfy((e) => reasonOf(e) === ErrorReason.INVALID_ARGUMENT);
   });
 
   it.each([
-    ['of another log', { incarnation: 'log-9', position: 1n }],
-    ['beyond the end', { incarnation: 'log-1', position: 99n }],
+    ['of a log that nobody knows', { incarnation: 'log-9', position: 1n }],
+    ['from before what is still known', { incarnation: 'log-1', position: 4n }],
+    ['beyond what the database knows', { incarnation: 'log-1', position: 9n }],
   ])('%s begins with a resync', async (_, cursor) => {
     await using world = watchWorld();
+    world.log.wipe();
+    world.log.describe({ forgotten: orderOf(1, 5n), reached: 8n });
     world.log.add();
     using stream = await world.watch({ cursor: writeCursor(cursor) });
     expect(stream.first.what).toBe('resync');
     expect(stream.first.value).toMatchObject({ heads: [], tasks: [] });
+    const event = world.log.add();
+    expect(await stream.take(1)).toEqual([event.eventId]);
+  });
+
+  it('beyond the end resyncs when no other log takes the place of this one', async () => {
+    await using world = watchWorld({ undecidedMs: 20 });
+    world.log.describe();
+    world.log.add();
+    using stream = await world.watch({ cursor: writeCursor({ incarnation: 'log-1', position: 99n }) });
+    expect(stream.first.what).toBe('heartbeat');
+    expect((await stream.next()).what).toBe('resync');
     const event = world.log.add();
     expect(await stream.take(1)).toEqual([event.eventId]);
   });
@@ -112,6 +128,7 @@ describe('a resync of one session', () => {
 
   it('shows how it stands, and leaves out what led there', async () => {
     await using world = watchWorld({ known: { sourceSeq: 5, tasksSeq: 2 } });
+    world.log.describe();
     using stream = await world.watch({ session: 'ses_known', cursor: foreign });
     expect(stream.first.value).toMatchObject({ session: { sessionId: 'ses_known' }, messageCount: 3 });
     expect(stream.first.value.tasks).toMatchObject([{ taskId: 'tsk_1', sendContent: '' }]);
@@ -198,17 +215,6 @@ describe('a stream', () => {
     world.log.heal();
     const after = world.log.add();
     expect(await stream.take(2)).toEqual([during.eventId, after.eventId]);
-  });
-
-  it('resyncs when the log was made anew', async () => {
-    await using world = watchWorld();
-    using stream = await world.watch();
-    world.log.add();
-    await stream.take(1);
-    world.log.wipe();
-    expect((await stream.next()).what).toBe('resync');
-    const event = world.log.add();
-    expect(await stream.take(1)).toEqual([event.eventId]);
   });
 
   it('that is read too slowly is cut, and may resume', async () => {

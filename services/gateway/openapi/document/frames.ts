@@ -24,6 +24,7 @@ function shapeRef(shape: ShapeName, components: Components): Ref {
     const own = shapes[shape]((name) => nullable(components.enumRef(enumOf(name, components))));
     const properties = {
       ...headOf(words, isResync),
+      ...(isResync ? {} : eventOf(components)),
       ...withMeanings(own, shape, components),
       ...(isResync ? answerSchema(messageOf('event.v1.Resync', components), components).properties : {}),
     };
@@ -56,6 +57,20 @@ function headOf(words: Record<string, string>, wide: boolean): Record<string, Sc
       description: 'The session’s version afterwards; null when it did not change.',
     },
     timestamp: { type: ['number', 'null'], description: 'When, in Unix seconds.' },
+  };
+}
+
+/** Which event a frame is of, in the words of the contract. */
+function eventOf(components: Components): Record<string, Schema> {
+  const { fields } = messageOf('event.v1.Event', components);
+  const commentOf = (name: string) => {
+    const field = fields.find((each) => each.name === name);
+    return field ? components.source.comment(field) : '';
+  };
+  return {
+    event_id: described(text, commentOf('event_id')),
+    source: described(components.enumRef(enumOf('event.v1.Source', components)), commentOf('source')),
+    source_seq: described({ type: 'integer', minimum: 1 }, commentOf('source_seq')),
   };
 }
 

@@ -1,0 +1,71 @@
+import type { EventLog, LoggedEvent } from '../../lib/bus/event-log.ts';
+import type { Cursor } from './cursor.ts';
+
+const PAGE = 500;
+/** 16 MiB; streams read what lies behind it by themselves. */
+const MAX_RECORDS = 1_000_000;
+
+/**
+ * The replayed part of a generation of the log, which a stream from an earlier one skips as far as its client knows it. It is
+ * read once for all streams of the process.
+ */
+export class ReplayedPart {
+  readonly incarnation: string;
+  readonly #log: EventLog;
+  /** Per record its position, and the highest order up to there. */
+  readonly #positions: number[] = [];
+  readonly #highest: number[] = [];
+  /** Where reading goes on. */
+  #at: bigint;
+  #complete = false;
+  #reading: Promise<void> | undefined;
+
+  constructor(log: EventLog, incarnation: string, before: bigint) {
+    this.#log = log;
+    this.incarnation = incarnation;
+    this.#at = before;
+  }
+
+  /** Goes past what the client knows, as far as the log reaches now. Throws when the log cannot be reached. */
+  async skip(cursor: Cursor & { readonly seen: bigint }): Promise<Cursor> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    await this.#reading;
+    const position = BigInt(this.#positions[this.#unknownFrom(Number(cursor.seen)) - 1] ?? 0);
+    return position > cursor.position ? { ...cursor, position } : cursor;
+  }
+
+  async #read(): Promise<void> {
+    while (!this.#complete) {
+      const records = await this.#log.read(this.#at, PAGE);
+      if ((await this.#log.bounds()).incarnation !== this.incarnation) this.#complete = true;
+      else this.#add(records);
+      if (records.length < PAGE) return;
+    }
+  }
+
+  #add(records: readonly LoggedEvent[]): void {
+    for (const { position, order } of records) {
+      if (order === undefined || this.#positions.length >= MAX_RECORDS) {
+        this.#complete = true;
+        return;
+      }
+      this.#positions.push(Number(position));
+      this.#highest.push(Math.max(Number(order), this.#highest.at(-1) ?? 0));
+      this.#at = position;
+    }
+  }
+
+  /** The index of the first record whose order is above `seen`. */
+  #unknownFrom(seen: number): number {
+    let low = 0;
+    let high = this.#highest.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#highest[middle] ?? 0) > seen) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}

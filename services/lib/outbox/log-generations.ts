@@ -1,0 +1,210 @@
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+import { sql } from 'kysely';
+import {
+  type Generation,
+  type Lineage,
+  lineageOf,
+  orderOf,
+  readGenerations,
+  withNewest,
+  writeGenerations,
+} from '../bus/lineage.ts';
+import type { Database } from '../db/database.ts';
+import { sqlTime } from '../db/time.ts';
+import { failpoint } from '../failpoints.ts';
+import type { OutboxTables } from './outbox.ts';
+
+export interface RelayTables extends OutboxTables {
+  relay_state: {
+    name: string;
+    /** The log that `published_at` speaks of. */
+    incarnation: string;
+    /** How far it is known to reach. */
+    last_position: number;
+    /** How far it may reach: what is being appended may be in it without a mark. 0 where the log is part of the database. */
+    announced: number;
+    /** The generations of the log, the present one last. */
+    generations: string | null;
+    /** The highest order of the rows that retention has removed. */
+    forgotten: number;
+  };
+}
+
+/** The relay's row in relay_state. */
+export const RELAY = 'relay';
+/** In place of an incarnation while rows are being made unpublished: no log has this name, so no relay can mark. */
+const RESETTING = '';
+const RESET_BATCH = 1_000;
+
+/** What the relay remembers of the log. */
+export interface RelayState {
+  readonly incarnation: string;
+  readonly last: bigint;
+  readonly announced: bigint;
+  readonly generations: readonly Generation[];
+  readonly forgotten: bigint;
+}
+
+/** The generations of the log as the relay remembers them, and how it turns to the next one. */
+export class LogGenerations {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** What the relay last knew of the log; undefined before the first time. */
+  async state(): Promise<RelayState | undefined> {
+    const row = await this.#rows.selectFrom('relay_state').selectAll().where('name', '=', RELAY).executeTakeFirst();
+    if (!row) return undefined;
+    const { incarnation, last_position, announced, forgotten } = row;
+    const known = readGenerations(row.generations);
+    // releases before this one kept no generations
+    const generations = incarnation === RESETTING ? known : withNewest(known, incarnation);
+    return {
+      incarnation,
+      last: BigInt(last_position),
+      announced: BigInt(announced),
+      generations,
+      forgotten: BigInt(forgotten),
+    };
+  }
+
+  /**
+   * Turns to a log that has nothing of what was published: everything retained becomes unpublished, in paced batches, and only
+   * then is the log remembered. Until then no relay can mark, so a crash half-way begins it again. `describe` is called
+   * before that with what came before the log. Returns whether it succeeded; another relay may have turned to a log meanwhile.
+   */
+  async turnTo(
+    name: string,
+    from: RelayState | undefined,
+    describe: (lineage: Lineage) => Promise<void>,
+  ): Promise<boolean> {
+    const generations = withNewest(from ? ended(from) : [], name);
+    const lineage = lineageOf(generations, from?.forgotten ?? 0n);
+    if (!(await this.#beginReset(from, generations))) return false;
+    await failpoint('new-log.after-begin');
+    await describe(lineage);
+    await failpoint('new-log.after-lineage');
+    // published by a release that kept no orders: no later than that
+    const latest = orderOf(lineage.number - 1, from?.last ?? 0n);
+    for (let row = 0; ; ) {
+      const to = await this.#endOfBatch(row);
+      if (to === undefined) break;
+      await this.#unpublish(row, to, latest);
+      row = to;
+      await yieldToEventLoop();
+    }
+    await failpoint('new-log.after-reset');
+    const { numUpdatedRows } = await this.#rows
+      .updateTable('relay_state')
+      .set({ incarnation: name, last_position: 0, announced: 0 })
+      .where('name', '=', RELAY)
+      .where('incarnation', '=', RESETTING)
+      .where('generations', '=', writeGenerations(generations))
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  }
+
+  /** Remembers how far the log may reach soon. False when the relay has turned to another log. */
+  async announce(incarnation: string, position: bigint): Promise<boolean> {
+    const { numUpdatedRows } = await this.#rows
+      .updateTable('relay_state')
+      .set({ announced: Number(position) })
+      .where('name', '=', RELAY)
+      .where('incarnation', '=', incarnation)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  }
+
+  /** Remembers where the replayed part of the log ended. */
+  async saveReplayed({ name, number, replayed, earlier }: Lineage): Promise<void> {
+    await this.#rows
+      .updateTable('relay_state')
+      .set({ generations: writeGenerations([...earlier, { name, number, replayed }]) })
+      .where('name', '=', RELAY)
+      .where('incarnation', '=', name)
+      .execute();
+  }
+
+  /** Remembers how far the outbox is about to be removed: what was published before that time, in epoch milliseconds. */
+  async forget(before: number): Promise<void> {
+    const state = await this.state();
+    if (!state) return;
+    const latest = Number(orderOf(state.generations.at(-1)?.number ?? 0, state.last));
+    const { highest } = await this.#rows
+      .selectFrom('outbox')
+      .select(sql<number | null>`max(coalesce(log_order, ${latest}))`.as('highest'))
+      .where('published_at', '<', sqlTime(before))
+      .executeTakeFirstOrThrow();
+    if (highest === null) return;
+    await this.#rows
+      .updateTable('relay_state')
+      .set({ forgotten: Number(highest) })
+      .where('name', '=', RELAY)
+      .where('forgotten', '<', Number(highest))
+      .execute();
+  }
+
+  get #rows() {
+    return this.#db.of<RelayTables>();
+  }
+
+  /** False when another relay has turned to a log since `from` was read. */
+  async #beginReset(from: RelayState | undefined, generations: readonly Generation[]): Promise<boolean> {
+    const values = { incarnation: RESETTING, generations: writeGenerations(generations) };
+    if (from) {
+      const { numUpdatedRows } = await this.#rows
+        .updateTable('relay_state')
+        .set(values)
+        .where('name', '=', RELAY)
+        .where('incarnation', '=', from.incarnation)
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
+    }
+    try {
+      await this.#rows
+        .insertInto('relay_state')
+        .values({ name: RELAY, ...values, last_position: 0, announced: 0, forgotten: 0 })
+        .execute();
+      return true;
+    } catch (error) {
+      if (this.#db.isDuplicateKey(error)) return false;
+      throw error;
+    }
+  }
+
+  async #endOfBatch(from: number): Promise<number | undefined> {
+    const rows = await this.#rows
+      .selectFrom('outbox')
+      .select('position')
+      .where('position', '>', from)
+      .orderBy('position')
+      .limit(RESET_BATCH)
+      .execute();
+    return rows.at(-1)?.position;
+  }
+
+  async #unpublish(from: number, to: number, latest: bigint): Promise<void> {
+    await this.#rows
+      .updateTable('outbox')
+      .set({ published_at: null, log_order: sql<number>`coalesce(log_order, ${Number(latest)})` })
+      .where('position', '>', from)
+      .where('position', '<=', to)
+      .where('published_at', 'is not', null)
+      .execute();
+  }
+}
+
+/** The generations, when the newest of them is over. */
+function ended({ incarnation, generations, last, announced }: RelayState): readonly Generation[] {
+  const newestOne = generations.at(-1);
+  if (!newestOne || incarnation === RESETTING) return generations;
+  const reached = announced > last ? announced : last;
+  return [...generations.slice(0, -1), { ...newestOne, reached }];
+}
+
+/** Whether a log is one that another one has replaced: it can only be a copy of it that was restored. */
+export function isReplaced(name: string, { generations }: RelayState): boolean {
+  return generations.slice(0, -1).some((generation) => generation.name === name);
+}
