@@ -159,9 +159,11 @@ function isSafe(route: Route): boolean {
 }
 
 /** The envelope for what was no request; its language is not known either. */
-function unparsedProblem({ config, ids }: RestApp, refusal: ConnectError): ParserErrorAnswer {
+function unparsedProblem({ config, ids, refused }: RestApp, refusal: ConnectError): ParserErrorAnswer {
   const requestId = requestIdFrom(undefined, ids);
-  const { headers, body } = problemOf(refusal, { requestId, language: languageOf(undefined), ...config });
+  const { status: code, headers, body } = problemOf(refusal, { requestId, language: languageOf(undefined), ...config });
+  const status = refusedStatus(code);
+  if (status) refused.note({ protocol: 'rest', status, reason: body.error_code, request_id: requestId });
   const type = 'application/json; charset=utf-8';
   return { headers: { ...headers, 'content-type': type, 'x-request-id': requestId }, body: JSON.stringify(body) };
 }

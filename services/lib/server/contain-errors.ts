@@ -1,18 +1,20 @@
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import type { Logger } from '../log.ts';
 
 export type RpcHandler = (request: Http2ServerRequest, response: Http2ServerResponse) => unknown;
 
 /**
  * Keeps what a request brings from ending the process: an error that leaves a listener of the server is an uncaught one.
  * connect-node makes a URL of the authority and the path before its handler runs; where these make none the answer is 400. What a
- * handler throws all the same resets its stream.
+ * handler throws all the same is a defect, and resets its stream.
  */
-export function containErrors(handle: RpcHandler): RpcHandler {
+export function containErrors(handle: RpcHandler, logger?: Logger): RpcHandler {
   return async (request, response) => {
     if (!hasUrl(request)) return refuse(response);
     try {
       await handle(request, response);
-    } catch {
+    } catch (error) {
+      logger?.error({ event: 'rpc_failed', err: error }, 'a defect');
       response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     }
   };

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import {
+  Code,
   type ConnectRouter,
   type ContextValues,
   createConnectRouter,
@@ -14,11 +15,13 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
 import type { FastifyInstance } from 'fastify';
+import { ErrorReason, errorInfo } from '../errors/refuse.ts';
 import type { RequestGate } from '../interceptors/gate.ts';
 import type { Logger } from '../log.ts';
+import { RefusedCalls } from '../refused-calls.ts';
 import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
 import { nodeRequestKey, type Reception, receiving } from './receive-rpc.ts';
-import { readingInterceptor, refusingAsItSays, refusingUnreadable } from './unreadable-requests.ts';
+import { type NoteRefusal, readingInterceptor, refusingAsItSays, refusingUnreadable } from './unreadable-requests.ts';
 
 /** Answers are not compressed: that would cost more time than the network that callers are on. */
 const NEVER_COMPRESS = Number.MAX_SAFE_INTEGER;
@@ -36,6 +39,7 @@ export interface RpcHandlerOptions {
   /** Where requests come from outside: what they have to pass, and how they arrive. */
   readonly gate?: RequestGate;
   readonly reception?: Reception;
+  readonly logger?: Logger;
 }
 
 /** The handlers of RPCs behind the interceptors. */
@@ -52,8 +56,19 @@ export function rpcHandlers(options: RpcHandlerOptions): UniversalHandler[] {
     jsonOptions,
   });
   options.routes(router);
-  const handlers = router.handlers.map(refusingUnreadable);
+  const note = refusalLog(options.logger);
+  const handlers = router.handlers.map((handler) => refusingUnreadable(handler, note));
   return reception ? handlers.map((handler) => receiving(handler, { ...reception, maxBytes: readMaxBytes })) : handlers;
+}
+
+function refusalLog(logger: Logger | undefined): NoteRefusal {
+  if (!logger) return () => {};
+  const refused = new RefusedCalls(logger);
+  return (path, error) => {
+    if (error.code !== Code.InvalidArgument) return;
+    const reason = ErrorReason[errorInfo(error)?.reason ?? ErrorReason.UNSPECIFIED];
+    refused.note({ protocol: 'rpc', status: 400, reason, rpc: path.slice(1) });
+  };
 }
 
 type NodeRequest = IncomingMessage | Http2ServerRequest;

@@ -59,7 +59,7 @@ export async function listenRpc(options: {
   const { services = [], gate, intake = new BodyIntake(), work, hopSecret } = options;
   const handler = (limits: Pick<RpcHandlerOptions, 'readMaxBytes' | 'gate' | 'reception'>): RpcHandler => {
     const { routes, interceptors, logger } = options;
-    const handlers = rpcHandlers({ routes, interceptors, grpc: true, ...limits });
+    const handlers = rpcHandlers({ routes, interceptors, logger, grpc: true, ...limits });
     const known = new Map(handlers.map((each) => [each.requestPath, each]));
     return (request, response) => {
       const found = known.get(request.url.split('?', 1)[0] ?? '');
@@ -80,7 +80,7 @@ export async function listenRpc(options: {
       return refuseRpc(request, response, presentable(error));
     }
     return isPeer ? ours(request, response) : outsiders(request, response);
-  });
+  }, options.logger);
   const server = createServer({ settings: { maxConcurrentStreams: options.maxStreams ?? 1_000 } }, handle);
   const connections = http2Connections(server);
   options.connectionLimit?.guard(server, 'rpc');

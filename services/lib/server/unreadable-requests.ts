@@ -29,6 +29,9 @@ const MAX_ERROR_BYTES = 64 * 1024;
 /** Flags and length of an envelope. */
 const PREFIX_BYTES = 5;
 
+/** Is told of every refusal, which passes no interceptor, with the path of the RPC. */
+export type NoteRefusal = (path: string, error: ConnectError) => void;
+
 /** To be the first interceptor: marks the request as read; the messages of a stream are read behind it. */
 export const readingInterceptor: Interceptor = (next) => (request) => {
   request.contextValues.get(reading).isDone = true;
@@ -69,16 +72,20 @@ async function* readable<T>(messages: AsyncIterable<T>, takesOne: boolean): Asyn
  * with INVALID_ARGUMENT, TOO_LARGE or UNSUPPORTED_MEDIA_TYPE and one ErrorInfo, in the protocol of the request. The library
  * calls most of these internal or unimplemented, as if the server were at fault or another one could do better.
  */
-export function refusingUnreadable(handler: UniversalHandler): UniversalHandler {
+export function refusingUnreadable(handler: UniversalHandler, note: NoteRefusal): UniversalHandler {
+  const refuseWith = (request: UniversalServerRequest, error: ConnectError) => {
+    note(handler.requestPath, error);
+    return refuseBy(handler, request, error);
+  };
   const handle: UniversalHandlerFn = async (request) => {
     const encoding = unknownEncoding(request);
-    if (encoding) return answerWithUnknownEncoding(encoding, request, (error) => refuseBy(handler, request, error));
+    if (encoding) return answerWithUnknownEncoding(encoding, request, (error) => refuseWith(request, error));
     const read = { isDone: false };
     const contextValues: ContextValues = request.contextValues ?? createContextValues();
     const response = await handler({ ...request, contextValues: contextValues.set(reading, read) });
     if (read.isDone) return withErrorInfo(response);
     const error = await errorIn(response);
-    return error ? refuseBy(handler, request, refusalOf(error)) : response;
+    return error ? refuseWith(request, refusalOf(error)) : response;
   };
   return Object.assign(handle, handler);
 }

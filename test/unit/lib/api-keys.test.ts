@@ -37,6 +37,8 @@ describe('AUTOSESSION_API_KEYS', () => {
     ['a key with a space', [{ ...entry, key: `${KEY} secret` }], 'entry 1 needs a key'],
     ['a key in place of the name', [{ ...entry, name: '?secret' }], 'entry 1 needs a name'],
     ['a name of the system', [{ ...entry, name: 'system' }], 'entry 1 has a name'],
+    ['a name with a blank at its edge', [{ ...entry, name: 'upstream-1 ' }], 'entry 1 needs a name'],
+    ['a tenant with a blank at its edge', [{ ...entry, tenant: '\u3000default' }], 'entry 1 needs a tenant'],
     ['a tenant that subjects cannot hold', [{ ...entry, tenant: 'a.b' }], 'entry 1 needs a tenant'],
     ['an unknown scope', [{ ...entry, scopes: ['upstream', 'secret'] }], 'entry 1 needs scopes'],
     ['no scopes', [{ ...entry, scopes: [] }], 'entry 1 needs scopes'],

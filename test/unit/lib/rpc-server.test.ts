@@ -17,7 +17,7 @@ import { createLogger } from '../../../services/lib/log.ts';
 import { createMetrics } from '../../../services/lib/metrics.ts';
 import { healthRoutes } from '../../../services/lib/server/health.ts';
 import { type ListeningServer, listenRpc, RPC_BODY_BYTES } from '../../../services/lib/server/rpc-server.ts';
-import { envelope } from '../../raw-rpc.ts';
+import { callHttp2, envelope } from '../../raw-rpc.ts';
 
 describe('the RPC port', () => {
   const stop = new AbortController();
@@ -110,6 +110,17 @@ describe('the RPC port', () => {
     session.destroy();
     expect(headers[':status']).toBe(400);
     expect(await errorOf(createClient(SessionService, transport()).getSession({ sessionId: 's' }))).toBeUndefined();
+  });
+
+  it('tells the log of a request that cannot be read', async () => {
+    lines.length = 0;
+    const path = `/${SessionService.typeName}/GetSession`;
+    const body = Buffer.from('0a7f', 'hex');
+    const answer = await callHttp2(`http://127.0.0.1:${server.port}`, { path, type: 'application/proto', body });
+    expect(answer.status).toBe(400);
+    expect(lines).toEqual([
+      expect.objectContaining({ event: 'call_refused', status: 400, reason: 'MALFORMED_BODY', rpc: path.slice(1) }),
+    ]);
   });
 
   const endings: [string, (stream: ClientHttp2Stream, socket: Socket) => unknown][] = [

@@ -89,7 +89,7 @@ export declare type IngestedMessage = Message<"autosession.message.v1.IngestedMe
   id: string;
 
   /**
-   * Who said it.
+   * Who said it, as the window shows it; blanks around it are taken off.
    *
    * @generated from field: string nick = 2;
    */
