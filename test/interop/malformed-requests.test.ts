@@ -114,3 +114,26 @@ onEveryBackend('a request that cannot be read', (world) => {
     expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ code: 'invalid_argument' })]);
   });
 });
+
+const KEY = 'key-of-a-caller-0123456789abcdef';
+const AUTOSESSION_API_KEYS = JSON.stringify([{ key: KEY, name: 'caller-1', tenant: 'default', scopes: ['admin'] }]);
+
+onEveryBackend(
+  'a request that cannot be read, where keys are needed',
+  (world) => {
+    const types = ['application/grpc', 'application/grpc-web', 'application/proto'];
+    const send = (type: string, headers: Record<string, string>) => {
+      const body = type === 'application/proto' ? notProtobuf : envelope(notProtobuf);
+      return callHttp2(world().rpcUrl, { path: GET_TASK, type, body, headers });
+    };
+
+    it.each(types)('is refused as such with a key, as %s', async (type) => {
+      expect(told(await send(type, { 'x-api-key': KEY }))).toBe(MALFORMED);
+    });
+
+    it.each(types)('is UNAUTHENTICATED without one, as %s', async (type) => {
+      expect(told(await send(type, {}))).toBe('UNAUTHENTICATED: UNAUTHENTICATED');
+    });
+  },
+  { env: { AUTOSESSION_API_KEYS } },
+);

@@ -90,9 +90,17 @@ export function refusingUnreadable(handler: UniversalHandler, note: NoteRefusal)
   return Object.assign(handle, handler);
 }
 
-/** The handler's own answer to a body that fails with this error: it knows how its protocol says so. */
+/** What could be at fault before the body is. */
+const READING_HEADERS = [
+  ...['content-length', 'content-encoding', 'grpc-encoding', 'connect-content-encoding'],
+  ...['grpc-timeout', 'connect-timeout-ms'],
+];
+
+/** The handler's own answer to a body that fails with this error: it knows how its protocol says so. The gate has let it pass. */
 function refuseBy(handler: UniversalHandler, request: UniversalServerRequest, error: ConnectError) {
-  const header = new Headers({ 'content-type': contentTypeOf(request) });
+  const header = new Headers(request.header);
+  for (const name of READING_HEADERS) header.delete(name);
+  header.set('content-type', contentTypeOf(request));
   const body = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
   return handler({ ...request, method: 'POST', header, body });
 }
