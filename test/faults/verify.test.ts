@@ -67,6 +67,10 @@ const damages: [claim: string, ...statements: string[]][] = [
   ['a task is where', `UPDATE tasks SET status = 'failed' WHERE task_id = ${ONE_SENT}`],
   ['a session that is not the bot’s', "UPDATE handovers SET state = 'closed'"],
   ['every change of control is in the audit', 'UPDATE audit_entries SET owner_epoch = 1'],
+  [
+    'names of shops that look the same',
+    `INSERT INTO directory_alias SELECT tenant, platform, 'shop', 'key', shop_key, 'shp_other', created_at FROM sessions LIMIT 1`,
+  ],
   ['nothing of a session is stored under another tenant', "UPDATE handovers SET tenant = 'other'"],
 ];
 
@@ -182,6 +186,11 @@ describe('the checker', () => {
   it.each([
     ['every consumer', 'UPDATE consumer_offset SET position = position - 1'],
     ['every event of the outbox', 'UPDATE outbox SET published_at = NULL'],
+    [
+      'names of shops that look the same',
+      `INSERT INTO directory_alias SELECT tenant, platform, side, kind, value || char(8203), 'shp_other', created_at
+       FROM directory_alias WHERE side = 'shop' AND kind = 'name' LIMIT 1`,
+    ],
     ['every event of the outbox', "UPDATE relay_state SET incarnation = 'another'", 'DELETE FROM event_log'],
   ])('says that “%s …” is behind, not broken, after %s', async (claim, ...statements) => {
     const { broken, behind } = await judgeCopy(join(folder, 'at rest'), `behind ${statements[0]}`, statements);
