@@ -53,7 +53,7 @@ const offsets = new Map<string, number>();
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** How far the zone's clocks are ahead of UTC at an instant, in milliseconds. */
-function offsetAt(ms: number, timezone: string): number {
+export function offsetAt(ms: number, timezone: string): number {
   const step = Math.floor(ms / OFFSET_STEP_MS);
   const key = `${timezone} ${step}`;
   let offset = offsets.get(key);

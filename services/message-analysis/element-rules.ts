@@ -1,7 +1,7 @@
 import { createValidator } from '@bufbuild/protovalidate';
 import { type IngestedMessage, IngestedMessageSchema } from '../../gen/autosession/message/v1/message_service_pb.js';
 import { platformRegex, violationText } from '../lib/interceptors/validate.ts';
-import { parseTime, unixTime } from '../lib/times.ts';
+import { looseUnixTime, parseLooseTime } from '../lib/loose-time.ts';
 import type { BindRules, BrokenRule } from './domain/bind.ts';
 
 /** The rules by which elements of a batch are bound: those of IngestedMessage, times in `timezone`. */
@@ -17,5 +17,5 @@ export function elementRules(timezone: string): (now: number) => BindRules {
       return { field, rule: violation.ruleId, text: `${field}: ${violationText(violation)}` };
     });
   };
-  return (now) => ({ now, check, unixTime, parseTime: (text) => parseTime(text, timezone) });
+  return (now) => ({ now, check, unixTime: looseUnixTime, parseTime: (text) => parseLooseTime(text, timezone) });
 }

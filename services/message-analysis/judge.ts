@@ -3,6 +3,7 @@ import { Verdict } from '../../gen/autosession/message/v1/message_pb.js';
 import type { Session } from '../../gen/autosession/session/v1/session_pb.js';
 import { ErrorReason, refuse } from '../lib/errors/refuse.ts';
 import { answerOf, type MessageDeps } from './deps.ts';
+import { isNotice } from './domain/message-kind.ts';
 import type { Pending } from './domain/pending.ts';
 import { conversationMessages, matchedNicks, messagesToExplain, type Receipts, roleOf } from './domain/requests.ts';
 import type { ConversationParties } from './store/conversation.ts';
@@ -65,7 +66,9 @@ export async function judge(deps: MessageDeps, what: Case): Promise<Judgement> {
     const end = applied.get(messageId);
     if (!end) throw refuse(ErrorReason.SERVICE_UNAVAILABLE, `the message ${messageId} was not judged`);
     const { verdict, sessionId } = end;
-    return { messageId, seq, role: roleOf(message, receipts), verdict, sessionId, receipt: receipts.get(messageId) };
+    const role = roleOf(message, receipts);
+    const notice = isNotice(message.type);
+    return { messageId, seq, role, notice, verdict, sessionId, receipt: receipts.get(messageId) };
   });
   return { messages, session: answer.session, operations: answer.operations, claimedSessionId };
 }
@@ -76,8 +79,8 @@ export async function judge(deps: MessageDeps, what: Case): Promise<Judgement> {
  */
 export function asHistory(pending: readonly Pending[]): Judgement {
   const messages = pending.map((message): Judged => {
-    const { messageId, seq, role } = message;
-    return { messageId, seq, role, verdict: Verdict.HISTORY, sessionId: '' };
+    const { messageId, seq, role, type } = message;
+    return { messageId, seq, role, notice: isNotice(type), verdict: Verdict.HISTORY, sessionId: '' };
   });
   return { messages, operations: ['history'], claimedSessionId: '' };
 }

@@ -6,12 +6,16 @@ import {
   IngestMessagesResponse_ErrorSchema,
   type IngestMessagesResponse_Result,
   IngestMessagesResponse_ResultSchema,
+  type IngestMessagesResponse_Warning,
+  IngestMessagesResponse_WarningSchema,
   IngestMessagesResponseSchema,
 } from '../../gen/autosession/message/v1/message_service_pb.js';
 import type { Session } from '../../gen/autosession/session/v1/session_pb.js';
 import type { BoundMessage, RejectedElement } from './domain/bind.ts';
 import type { Differing } from './domain/sort-out.ts';
+import type { Warning, WarningCode } from './domain/warnings.ts';
 import type { Judgement } from './judge.ts';
+import type { PresentSession } from './open-session.ts';
 import type { StoredBatch } from './store-batch.ts';
 
 /** A batch at its end, as far as it came. */
@@ -22,8 +26,10 @@ export interface Ingested {
   readonly batch?: StoredBatch;
   /** Undefined when nothing was new. */
   readonly judgement?: Judgement;
-  /** The conversation's open session, as the session service has just said; undefined without one. */
-  readonly session?: Session;
+  /** The conversation's open session, as the session service has just said; undefined when nothing could be read. */
+  readonly present?: PresentSession;
+  /** What is to be said of the new messages. */
+  readonly warnings: readonly Warning[];
   /** Contents that came under a known id for the first time. */
   readonly conflicts: readonly Differing[];
   /** Whether no rule found the account. */
@@ -39,11 +45,18 @@ export function reply(ingested: Ingested): IngestMessagesResponse {
   return create(IngestMessagesResponseSchema, {
     processedMessages: taken,
     skippedMessages: results.length - taken,
-    ...sessionFields(ingested.session),
+    ...sessionFields(ingested.present?.session),
     sessionOperations: operations,
     errors: errorsOf(ingested),
     messages: results,
+    warnings: [...ingested.warnings.map(warning), ...warningOf(ingested.present)],
   });
+}
+
+/** The answer to a repeated idempotency key: its verdicts are the first ones, its session is the present one. */
+export function replayedReply(answer: IngestMessagesResponse, present: PresentSession): IngestMessagesResponse {
+  const first = answer.warnings.filter(({ errorCode }) => errorCode !== SESSION_UNKNOWN);
+  return Object.assign(answer, sessionFields(present.session), { warnings: [...first, ...warningOf(present)] });
 }
 
 function resultsOf(ingested: Ingested): IngestMessagesResponse_Result[] {
@@ -79,8 +92,20 @@ function errorsOf({ rejected, conflicts }: Ingested): IngestMessagesResponse_Err
 }
 
 /** What an answer says of the conversation's open session. */
-export function sessionFields(session: Session | undefined) {
+function sessionFields(session: Session | undefined) {
   return { activeSessionId: session?.sessionId, state: session?.state, status: session?.status };
+}
+
+const SESSION_UNKNOWN: WarningCode = 'SESSION_UNKNOWN';
+
+function warningOf(present: PresentSession | undefined): IngestMessagesResponse_Warning[] {
+  if (!present || present.known) return [];
+  const text = 'the session service cannot be asked: whether there is an open session is not known';
+  return [warning({ id: '', code: SESSION_UNKNOWN, text })];
+}
+
+function warning({ id, code, text }: Warning): IngestMessagesResponse_Warning {
+  return create(IngestMessagesResponse_WarningSchema, { id, errorCode: code, message: text });
 }
 
 function result(id: string, verdict: Verdict, seq: number): IngestMessagesResponse_Result {

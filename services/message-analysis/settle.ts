@@ -74,7 +74,7 @@ function messagesReceived(
   sourceSeq: number,
 ): EventInit {
   const session = open?.sessionId === sessionId ? open : undefined;
-  const count = (role: MessageRole) => messages.filter((message) => message.role === role).length;
+  const count = (role: MessageRole) => messages.filter((message) => message.role === role && !message.notice).length;
   return {
     source: Source.MESSAGE_ANALYSIS,
     sessionId,

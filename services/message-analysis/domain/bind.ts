@@ -1,19 +1,28 @@
 import { create } from '@bufbuild/protobuf';
 import type { Value } from '@bufbuild/protobuf/wkt';
 import { type IngestedMessage, IngestedMessageSchema } from '../../../gen/autosession/message/v1/message_service_pb.js';
+import { isNotice, shownContent } from './message-kind.ts';
+import type { Warning } from './warnings.ts';
 
 /** A receiver's clock may be ahead this far; a time beyond it is worth no more than none. */
-const AHEAD_MS = 600_000;
+export const AHEAD_MS = 600_000;
+const TYPE_LENGTH = 50;
 
 /** One element of a batch that could be read. */
 export interface BoundMessage {
   readonly index: number;
   readonly id: string;
   readonly nick: string;
+  /** Empty when it is no text. */
   readonly content: string;
   readonly type: string;
-  /** Undefined when the receiver did not know. */
+  /** Undefined when it is not known. */
   readonly sentAt?: number;
+  /** Whether a time was given that says nothing, in no known form or ahead: it may be said at any time. */
+  readonly timeUnusable: boolean;
+  /** Whether its time was given without a zone. */
+  readonly zoneless: boolean;
+  readonly warnings: readonly Omit<Warning, 'id'>[];
 }
 
 /** One that could not. */
@@ -33,13 +42,19 @@ export interface BrokenRule {
   readonly text: string;
 }
 
+/** A time in epoch milliseconds, and whether it was written with a zone or needs none. */
+interface KnownTime {
+  readonly ms: number;
+  readonly zoned: boolean;
+}
+
 /** What binding needs to know from outside. */
 export interface BindRules {
   readonly now: number;
-  /** Epoch milliseconds of a time in words; undefined when it is none. */
-  parseTime(text: string): number | undefined;
-  /** Epoch milliseconds of a Unix time; undefined when it is none. */
-  unixTime(value: number): number | undefined;
+  /** A time in words; undefined when it is none. */
+  parseTime(text: string): KnownTime | undefined;
+  /** A Unix time; undefined when it is none. */
+  unixTime(value: number): KnownTime | undefined;
   /** The rules that the message breaks. */
   check(message: IngestedMessage): readonly BrokenRule[];
 }
@@ -69,12 +84,15 @@ function bindElement(value: Value, index: number, rules: BindRules): BoundMessag
   try {
     message.id = idOf(fields.id);
     message.nick = textOf('nick', fields.nick).trim(); // windows show names with blanks around them
-    message.content = textOf('content', fields.content);
-    message.type = textOf('type', fields.type);
-    const sentAt = timeOf(fields.time, rules);
+    const type = typeOf(fields.type);
+    const content = contentOf(fields.content, type.value);
+    const time = timeOf(fields.time, rules);
+    Object.assign(message, { content: content.value, type: type.value });
     const broken = rules.check(message);
     if (broken.length > 0) return rejectedBy(broken, message.id, index);
-    return { index, id: message.id, nick: message.nick, content: message.content, type: message.type, sentAt };
+    const warnings = [content.warning, type.warning, time.warning].filter((warning) => warning !== undefined);
+    const { id, nick } = message;
+    return { index, id, nick, content: content.value, type: type.value, ...time.value, warnings };
   } catch (error) {
     if (!(error instanceof WrongField)) throw error;
     return rejectedBy([{ field: '', rule: '', text: error.message }], message.id, index, rules.check(message));
@@ -108,16 +126,51 @@ function textOf(field: string, value: Value | undefined): string {
   return value.kind.value.toWellFormed();
 }
 
-/** A time may be absent, empty or 0, which receivers send for "unknown"; anything else has to be one. */
-function timeOf(value: Value | undefined, rules: BindRules): number | undefined {
-  if (isAbsent(value) || value.kind.value === '' || value.kind.value === 0) return undefined;
-  const time = readTime(value, rules);
-  if (time === undefined || time < 0)
-    throw new WrongField('time: has to be a time, as RFC 3339 or 2025-06-11 14:41:58');
-  return time > rules.now + AHEAD_MS ? undefined : time;
+/** What could be read of a field, and what could not. */
+interface Read<T> {
+  readonly value: T;
+  readonly warning?: Omit<Warning, 'id'>;
 }
 
-function readTime({ kind }: Value, rules: BindRules): number | undefined {
+/** The receiver's word for the kind; a number is one too. */
+function typeOf(value: Value | undefined): Read<string> {
+  if (value?.kind.case === 'numberValue') return { value: String(value.kind.value) };
+  const text = isAbsent(value) ? '' : value.kind.case === 'stringValue' ? value.kind.value.toWellFormed() : undefined;
+  if (text !== undefined && [...text].length <= TYPE_LENGTH) return { value: text };
+  return {
+    value: '',
+    warning: { code: 'TYPE_UNREADABLE', text: `type: has to be text of at most ${TYPE_LENGTH} characters` },
+  };
+}
+
+/** Whatever is no text is a message all the same: a human may have sent the picture or the card. */
+function contentOf(value: Value | undefined, type: string): Read<string> {
+  if (value?.kind.case === 'numberValue') return { value: String(value.kind.value) };
+  const text = value?.kind.case === 'stringValue' ? value.kind.value.toWellFormed() : '';
+  if (text.trim() !== '' || (text !== '' && type === '')) return { value: text };
+  if (isNotice(type)) return { value: '' };
+  const shown = shownContent({ content: '', type });
+  return { value: '', warning: { code: 'CONTENT_UNREADABLE', text: `content: no text; shown as ${shown}` } };
+}
+
+type TimeRead = Read<Pick<BoundMessage, 'sentAt' | 'timeUnusable' | 'zoneless'>>;
+
+/** A time may be absent, empty or 0, which receivers send for "unknown"; anything else that is no time is unknown too. */
+function timeOf(value: Value | undefined, rules: BindRules): TimeRead {
+  const unknown = { timeUnusable: false, zoneless: false };
+  if (isAbsent(value) || value.kind.value === '' || value.kind.value === 0) return { value: unknown };
+  const unusable = { timeUnusable: true, zoneless: false };
+  const time = readTime(value, rules);
+  if (!time) {
+    const text = 'time: in no known form, taken as unknown; send RFC 3339 or 2025-06-11 14:41:58';
+    return { value: unusable, warning: { code: 'TIME_UNREADABLE', text } };
+  }
+  if (time.ms <= rules.now + AHEAD_MS)
+    return { value: { sentAt: time.ms, timeUnusable: false, zoneless: !time.zoned } };
+  return { value: unusable, warning: { code: 'TIME_AHEAD', text: 'time: ahead of the clock, taken as unknown' } };
+}
+
+function readTime({ kind }: Value, rules: BindRules): KnownTime | undefined {
   if (kind.case === 'stringValue') return rules.parseTime(kind.value);
   return kind.case === 'numberValue' ? rules.unixTime(kind.value) : undefined;
 }

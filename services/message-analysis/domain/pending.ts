@@ -8,7 +8,10 @@ export interface Pending {
   /** Whether a matched receipt may still make it the account's. */
   readonly unsure: boolean;
   readonly sender: string;
+  /** Empty when it is no text. */
   readonly content: string;
+  /** Its kind, in the receiver's words. */
+  readonly type: string;
   readonly receivedAt: number;
   /** When it was said, or its neighbour's time; undefined when nobody near it carried one. */
   readonly time?: number;

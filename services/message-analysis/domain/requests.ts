@@ -8,13 +8,18 @@ import {
 import { type MessageToExplain, MessageToExplainSchema } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { foldText } from '../../lib/text/fold.ts';
 import { beginsWith } from './bot-prefix.ts';
+import { isNotice } from './message-kind.ts';
 import type { Pending, Receipt } from './pending.ts';
 
 /** Receipts that messages matched, by message id. */
 export type Receipts = ReadonlyMap<string, Receipt>;
 
-/** Those of the pending messages that the bot may have sent, for task-dispatch. What the account says itself is no guess. */
-export function messagesToExplain(pending: readonly Pending[]): MessageToExplain[] {
+/**
+ * Those of the pending messages that the bot may have sent, for task-dispatch. What the account says itself is no guess. What
+ * is no text is not asked for: nothing of it tells the bot's picture from a human's.
+ */
+export function messagesToExplain(all: readonly Pending[]): MessageToExplain[] {
+  const pending = all.filter(({ content, type }) => content !== '' && !isNotice(type));
   const sure = pending.filter(({ role, unsure }) => !unsure && role === MessageRole.ACCOUNT);
   const saidByAccount = new Set(sure.map(({ content }) => foldText(content)));
   return pending
@@ -42,19 +47,21 @@ export function conversationMessages(
 ): ConversationMessage[] {
   const after = receiptsBefore(pending, receipts);
   const olderThanBot = olderInFirstView(pending, receipts);
-  return pending.map((message, i) =>
-    create(ConversationMessageSchema, {
+  return pending.map((message, i) => {
+    const notice = isNotice(message.type);
+    return create(ConversationMessageSchema, {
       messageId: message.messageId,
       seq: message.seq,
       role: roleOf(message, receipts),
       sentAt: timestampOf(message.time),
-      explained: receipts.has(message.messageId) || isPrefixed(message, botPrefix),
+      explained: notice || receipts.has(message.messageId) || isPrefixed(message, botPrefix),
       afterReceiptOfSession: after[i],
       beforeKnown: message.knownReceivedAt !== undefined || i < olderThanBot,
       knownReceivedAt: timestampOf(message.knownReceivedAt),
       receivedAt: timestampOf(message.receivedAt),
-    }),
-  );
+      notice,
+    });
+  });
 }
 
 /** Whose a message is, now that the receipts are known. */

@@ -30,7 +30,6 @@ export interface Differing {
 export interface NewMessage extends Omit<Pending, 'seq' | 'receivedAt'> {
   readonly contentHash: string;
   readonly sentAt?: number;
-  readonly type: string;
 }
 
 /** A batch against what is stored. Every list is in the batch's order. */
@@ -89,7 +88,7 @@ type Place = Pick<Pending, 'time' | 'knownReceivedAt' | 'receiptBefore'>;
 
 /** Where every message of the batch stands between those that were judged before it came. */
 function placesOf(messages: readonly BoundMessage[], stored: ReadonlyMap<string, StoredMessage>): Place[] {
-  const times = neighbourTimes(messages.map(({ sentAt }) => sentAt));
+  const times = neighbourTimes(messages);
   const known = messages.map(({ id }) => {
     const message = stored.get(id);
     return message?.settled ? message : undefined;
@@ -115,7 +114,17 @@ function newMessage(message: BoundMessage, { role, unsure }: Side, place: Place)
 
 function stillPending(message: BoundMessage, stored: StoredMessage, place: Place): Pending {
   const { messageId, seq, role, unsure, receivedAt } = stored;
-  return { ...place, messageId, seq, role, unsure, receivedAt, sender: message.nick, content: message.content };
+  return {
+    ...place,
+    messageId,
+    seq,
+    role,
+    unsure,
+    receivedAt,
+    sender: message.nick,
+    content: message.content,
+    type: message.type,
+  };
 }
 
 function differs({ index, id, content }: BoundMessage, { role }: Side): Differing {

@@ -1,5 +1,5 @@
 import type { ServiceImpl } from '@connectrpc/connect';
-import { Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
+import { MessageRole, Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
 import {
   type IngestMessagesRequest,
   type IngestMessagesResponse,
@@ -8,13 +8,16 @@ import {
 import { currentTenant } from '../../lib/context.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import { onceOrReplayed, type RecordAnswer } from '../../lib/idempotency.ts';
+import { offsetAt } from '../../lib/times.ts';
 import type { MessageDeps } from '../deps.ts';
 import { windowOf } from '../domain/batch-times.ts';
 import { type BoundMessage, bindBatch } from '../domain/bind.ts';
+import { isTextless } from '../domain/message-kind.ts';
+import { type Warning, warningsOf } from '../domain/warnings.ts';
 import { type Judgement, judge, PartiesMoved } from '../judge.ts';
 import { openSessionOf } from '../open-session.ts';
 import { type Parties, resolveParties } from '../parties.ts';
-import { type Ingested, reply, sessionFields } from '../reply.ts';
+import { type Ingested, replayedReply, reply } from '../reply.ts';
 import { settle } from '../settle.ts';
 import { ConversationGone } from '../store/add-messages.ts';
 import { groupFor } from '../store/group.ts';
@@ -37,7 +40,7 @@ export const ingestMessages =
     if (!replayed) return answer;
     const { messages } = bindBatch(request.messages, deps.elementRules(deps.clock.now()));
     const parties = await resolveParties(deps, request, nicksOf(messages));
-    return Object.assign(answer, sessionFields(await openSessionOf(deps, parties)));
+    return replayedReply(answer, await openSessionOf(deps, parties));
   };
 
 async function ingest(
@@ -46,11 +49,13 @@ async function ingest(
   record: Record,
 ): Promise<IngestMessagesResponse> {
   const { messages, rejected } = bindBatch(request.messages, deps.elementRules(deps.clock.now()));
-  if (messages.length === 0) return reply({ messages, rejected, conflicts: [], unresolved: false });
+  if (messages.length === 0) return reply({ messages, rejected, warnings: [], conflicts: [], unresolved: false });
   const { parties, batch, judgement } = await storeAndJudge(deps, request, messages);
   const { unresolved } = parties;
-  const session = judgement ? judgement.session : await openSessionOf(deps, parties);
-  return finish(deps, batch, { messages, rejected, batch, judgement, session, conflicts: [], unresolved }, record);
+  const present = judgement ? { session: judgement.session, known: true } : await openSessionOf(deps, parties);
+  const warnings = warningsAbout(deps, batch, messages);
+  const ingested = { messages, rejected, batch, judgement, present, warnings, conflicts: [], unresolved };
+  return finish(deps, batch, ingested, record);
 }
 
 /** A name that has changed its owner since it was resolved is resolved anew, once: the directory is read afresh then. */
@@ -76,6 +81,17 @@ async function storeAndJudge(
 
 const nicksOf = (messages: readonly BoundMessage[]) => messages.map(({ nick }) => nick);
 
+/** Of what is new: a window is uploaded again and again. */
+function warningsAbout(deps: MessageDeps, { pending }: StoredBatch, messages: readonly BoundMessage[]): Warning[] {
+  const fresh = new Set(pending.map(({ messageId }) => messageId));
+  const now = deps.clock.now();
+  return warningsOf(
+    messages.filter(({ id }) => fresh.has(id)),
+    now,
+    offsetAt(now, deps.config.timezone),
+  );
+}
+
 function judgeBatch(
   deps: MessageDeps,
   { maxInactiveMinutes }: IngestMessagesRequest,
@@ -83,8 +99,11 @@ function judgeBatch(
   { pending, conversation: { claimedSessionId } }: StoredBatch,
   messages: readonly BoundMessage[],
 ): Promise<Judgement> {
-  const window = windowOf(messages.map(({ sentAt }) => sentAt));
-  const { formerShopKeys, botPrefix } = parties;
+  const { formerShopKeys, botPrefix, sides } = parties;
+  const isShops = (nick: string) => sides.get(nick)?.role === MessageRole.SHOP && !sides.get(nick)?.unsure;
+  const window = windowOf(
+    messages.map((message) => ({ ...message, maybeBot: isTextless(message) && !isShops(message.nick) })),
+  );
   return judge(deps, { parties, formerShopKeys, pending, claimedSessionId, botPrefix, window, maxInactiveMinutes });
 }
 

@@ -3,6 +3,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Message, MessageSchema } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { Executor } from '../../lib/db/database.ts';
 import { msOf, msOrUndefined, sqlTime } from '../../lib/db/time.ts';
+import { shownContent } from '../domain/message-kind.ts';
 import type { Place } from '../domain/page-token.ts';
 import type { MessageRow, MessageTables } from './tables.ts';
 
@@ -52,7 +53,7 @@ function messageOf(row: MessageRow): Message {
     seq: row.seq,
     role: row.role,
     sender: row.sender,
-    content: row.content,
+    content: shownContent(row),
     sentAt: sentAt === undefined ? undefined : timestampFromMs(sentAt),
     receivedAt: timestampFromMs(msOf(row.received_at)),
     verdict: row.verdict,

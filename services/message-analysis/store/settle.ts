@@ -14,6 +14,8 @@ export interface Judged {
   readonly messageId: string;
   readonly seq: number;
   readonly role: MessageRole;
+  /** A notice of the marketplace: neither side said it. */
+  readonly notice: boolean;
   readonly verdict: Verdict;
   /** Empty for history from before any session. */
   readonly sessionId: string;

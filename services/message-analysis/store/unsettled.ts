@@ -60,6 +60,7 @@ function pendingOf(row: MessageRow): Pending {
     unsure: row.unsure === 1,
     sender: row.sender,
     content: row.content,
+    type: row.type,
     receivedAt: msOf(row.received_at),
     time: timed ? msOf(row.order_at) : undefined,
     knownReceivedAt: msOrUndefined(row.known_received_at),

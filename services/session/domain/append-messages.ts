@@ -17,7 +17,7 @@ export function appendMessages(
     const acted = triggers.get(message.messageId);
     if (acted) return { messageId: message.messageId, sessionId: acted, stored: true };
     const placement = placeIn(session, message);
-    if (placement.stored) acting.push(message);
+    if (placement.stored && !message.notice) acting.push(message);
     return placement;
   });
   const typed = acting.filter(isTyped);

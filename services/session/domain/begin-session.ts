@@ -15,7 +15,7 @@ export function beginSession(
 ): Applied {
   const isNew = (message: BatchMessage) =>
     !triggers.has(message.messageId) && newerThanClose(message, last?.finishedAt);
-  const unexplained = batch.messages.filter((message) => !message.explained && isNew(message));
+  const unexplained = batch.messages.filter((message) => !message.explained && !message.notice && isNew(message));
   const opened = unexplained.length > 0 ? openFor(unexplained, batch, fresh) : undefined;
   const placements = batch.messages.map((message): Placement => {
     const acted = triggers.get(message.messageId);

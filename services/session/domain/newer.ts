@@ -9,6 +9,8 @@ export interface BatchMessage {
   readonly sentAt?: number;
   /** Whether the bot is known to have said it. */
   readonly explained: boolean;
+  /** Whether it is a notice of the marketplace, which leads to nothing. */
+  readonly notice: boolean;
   /** The session of the newest matched receipt at or before it in the batch; empty if none. */
   readonly afterReceiptOf: string;
   /** Whether a message that was stored earlier follows it in the batch. */
@@ -52,7 +54,7 @@ function newerByOrderOrTime(message: BatchMessage, moment: number): boolean {
 
 /** Typed by a human under our account: nothing the bot sent explains it. */
 export function isTyped(message: BatchMessage): boolean {
-  return message.side === 'account' && !message.explained;
+  return message.side === 'account' && !message.explained && !message.notice;
 }
 
 /** A batch of a whole window is no better proof than its first messages; a session carries them in every event. */

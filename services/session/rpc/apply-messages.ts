@@ -154,6 +154,7 @@ function messageOf(message: ConversationMessage): BatchMessage {
     side: message.role === MessageRole.ACCOUNT ? 'account' : 'shop',
     sentAt: message.sentAt && timestampMs(message.sentAt),
     explained: message.explained,
+    notice: message.notice,
     afterReceiptOf: message.afterReceiptOfSession,
     beforeKnown: message.beforeKnown,
     knownReceivedAt: message.knownReceivedAt && timestampMs(message.knownReceivedAt),

@@ -22,7 +22,10 @@ const good = { id: '1', nick: 'n', content: 'c' };
 describe('an element', () => {
   it('is bound with what it has', () => {
     expect(bind({ ...good, time: '2025-06-11 14:41:58', type: 'text', more: [1] }).messages).toEqual([
-      { index: 0, id: '1', nick: 'n', content: 'c', type: 'text', sentAt: Date.parse('2025-06-11T06:41:58Z') },
+      {
+        ...{ index: 0, id: '1', nick: 'n', content: 'c', type: 'text' },
+        ...{ sentAt: Date.parse('2025-06-11T06:41:58Z'), timeUnusable: false, zoneless: true, warnings: [] },
+      },
     ]);
   });
 
@@ -57,17 +60,35 @@ describe('an element', () => {
     ['an id that is not exact', { ...good, id: 2 ** 60 + 256 }, '#0', 'INVALID_ARGUMENT'],
     ['an id of another type', { ...good, id: { a: 1 } }, '#0', 'INVALID_ARGUMENT'],
     ['no nick', { ...good, nick: null }, '1', 'INVALID_ARGUMENT'],
-    ['no content', { ...good, content: '' }, '1', 'INVALID_ARGUMENT'],
-    ['content of another type', { ...good, content: 5 }, '1', 'INVALID_ARGUMENT'],
     ['too long a content', { ...good, content: '长'.repeat(6_000) }, '1', 'TOO_LARGE'],
-    ['too long a type', { ...good, type: 't'.repeat(51) }, '1', 'INVALID_ARGUMENT'],
-    ['a time that is none', { ...good, time: 'never' }, '1', 'INVALID_ARGUMENT'],
-    ['a time of another type', { ...good, time: true }, '1', 'INVALID_ARGUMENT'],
-    ['a time before 1970', { ...good, time: '1960-01-01 00:00:00' }, '1', 'INVALID_ARGUMENT'],
+    ['neither content nor type nor id', { nick: 'n' }, '#0', 'INVALID_ARGUMENT'],
   ])('with %s is refused', (_, element, id, reason) => {
     const { messages, rejected } = bind(JSON.parse(JSON.stringify(element)));
     expect(messages).toEqual([]);
     expect(rejected).toMatchObject([{ index: 0, id, reason }]);
+  });
+
+  it.each([
+    ['no content', { content: '', type: 'image' }, { content: '', type: 'image' }, 'CONTENT_UNREADABLE'],
+    ['a picture of blanks', { content: ' \n', type: 'image' }, { content: '' }, 'CONTENT_UNREADABLE'],
+    ['blanks for a text', { content: '  ' }, { content: '  ' }, undefined],
+    ['a card', { content: { title: '券' } }, { content: '' }, 'CONTENT_UNREADABLE'],
+    ['a number', { content: 5 }, { content: '5' }, undefined],
+    ['a recall without content', { content: '', type: 'recall' }, { content: '', type: 'recall' }, undefined],
+    ['too long a type', { type: 't'.repeat(51) }, { type: '' }, 'TYPE_UNREADABLE'],
+    ['a type of another type', { type: {} }, { type: '' }, 'TYPE_UNREADABLE'],
+    ['a number as type', { type: 3 }, { type: '3' }, undefined],
+    ['a time that is none', { time: 'never' }, { timeUnusable: true }, 'TIME_UNREADABLE'],
+    ['a time of another type', { time: true }, { timeUnusable: true }, 'TIME_UNREADABLE'],
+    ['a time before 2000', { time: '1970-01-01 08:00:00' }, { timeUnusable: true }, 'TIME_UNREADABLE'],
+    ['a time ahead', { time: NOW + 660_000 }, { timeUnusable: true }, 'TIME_AHEAD'],
+    ['a time to the minute', { time: '2025-06-11 19:40' }, { sentAt: NOW - 1_170_000, zoneless: true }, undefined],
+    ['Unix seconds as text', { time: `${NOW / 1_000}` }, { sentAt: NOW, zoneless: false }, undefined],
+  ])('with %s is a message all the same', (_, over, expected, code) => {
+    const { messages, rejected } = bind({ ...good, ...over });
+    expect(rejected).toEqual([]);
+    expect(messages).toMatchObject([expected]);
+    expect(messages[0]?.warnings.map((warning) => warning.code)).toEqual(code ? [code] : []);
   });
 
   it('of whatever shape is bound or refused, and leaves its neighbours alone', () => {
@@ -118,14 +139,28 @@ describe('a nick', () => {
 });
 
 describe('times', () => {
+  const shown = (...times: (number | undefined)[]) => times.map((sentAt) => ({ sentAt, maybeBot: false }));
+  const timed = (...times: (number | '?' | undefined)[]) =>
+    times.map((time) => ({ sentAt: time === '?' ? undefined : time, timeUnusable: time === '?' }));
+
   it('that are missing are the previous neighbour’s, else the next one’s', () => {
-    expect(neighbourTimes([undefined, 5, undefined, undefined, 3, undefined])).toEqual([5, 5, 5, 5, 3, 3]);
-    expect(neighbourTimes([undefined, undefined])).toEqual([undefined, undefined]);
+    expect(neighbourTimes(timed(undefined, 5, undefined, undefined, 3, undefined))).toEqual([5, 5, 5, 5, 3, 3]);
+    expect(neighbourTimes(timed(undefined, undefined))).toEqual([undefined, undefined]);
+  });
+
+  it('that cannot be read are the next one’s, else unknown', () => {
+    expect(neighbourTimes(timed(5, '?', undefined, 7, '?', undefined))).toEqual([5, 7, 7, 7, undefined, undefined]);
   });
 
   it('span a window', () => {
-    expect(windowOf([undefined, 5, 3, undefined, 9])).toEqual({ oldest: 3, newest: 9 });
-    expect(windowOf([undefined])).toBeUndefined();
+    expect(windowOf(shown(undefined, 5, 3, undefined, 9))).toEqual({ oldest: 3, newest: 9 });
+    expect(windowOf(shown(undefined))).toBeUndefined();
+  });
+
+  it('show nothing of the bot before the last picture that may be its', () => {
+    const picture = (sentAt?: number) => ({ sentAt, maybeBot: true });
+    expect(windowOf([...shown(1), picture(4), ...shown(9)])).toEqual({ oldest: 4, newest: 9 });
+    expect(windowOf([...shown(1, 9), picture()])).toBeUndefined();
   });
 });
 

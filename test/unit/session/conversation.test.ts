@@ -23,6 +23,7 @@ function message(over: Partial<BatchMessage> = {}): BatchMessage {
     side: 'shop',
     sentAt: fresh.now,
     explained: false,
+    notice: false,
     afterReceiptOf: '',
     beforeKnown: false,
     ...over,
@@ -174,6 +175,7 @@ describe('any batch in any conversation', () => {
     side: fc.constantFrom('account' as const, 'shop' as const),
     sentAt: fc.option(fc.integer({ min: NOW - 10 * MINUTE, max: NOW + 10 * MINUTE }), { nil: undefined }),
     explained: fc.boolean(),
+    notice: fc.boolean(),
     afterReceiptOf: fc.constantFrom('', 'ses_1'),
     beforeKnown: fc.boolean(),
     knownReceivedAt: fc.option(fc.integer({ min: NOW - 10 * MINUTE, max: NOW + 10 * MINUTE }), { nil: undefined }),
@@ -208,7 +210,9 @@ describe('any batch in any conversation', () => {
         const session: SessionRecord | undefined = applied.session;
         if (session?.control !== Control.BOT_ACTIVE) return;
         expect(isOpen(session)).toBe(true);
-        const typedNow = messages.filter((m) => m.side === 'account' && !m.explained && m.afterReceiptOf === 'ses_1');
+        const typedNow = messages.filter(
+          (m) => m.side === 'account' && !m.explained && !m.notice && m.afterReceiptOf === 'ses_1',
+        );
         expect(typedNow).toEqual([]);
       }),
     );

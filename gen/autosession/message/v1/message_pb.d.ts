@@ -46,7 +46,7 @@ export declare type Message = Message$1<"autosession.message.v1.Message"> & {
   sender: string;
 
   /**
-   * What was said.
+   * What was said; of a message without text its type in brackets, such as `[image]`.
    *
    * @generated from field: string content = 5;
    */

@@ -96,21 +96,25 @@ export declare type IngestedMessage = Message<"autosession.message.v1.IngestedMe
   nick: string;
 
   /**
-   * What was said, at most 16 KiB.
+   * What was said, at most 16 KiB; empty when it is no text (a picture, a card). Such a message is shown as its type in
+   * brackets, `[image]`, and is never taken for something that the bot sent.
    *
    * @generated from field: string content = 3;
    */
   content: string;
 
   /**
-   * When it was said: RFC 3339, or without zone in AUTOSESSION_TIMEZONE; unset when not known.
+   * When it was said; unset when not known. RFC 3339; or without zone, then in AUTOSESSION_TIMEZONE, with `-`, `/`, `.` or
+   * 年月日, with or without seconds (without: the middle of the minute); or Unix seconds or milliseconds, as number or text.
+   * Any other form, a time before 2000 and one more than 10 minutes ahead count as not known, with a warning.
    *
    * @generated from field: google.protobuf.Timestamp time = 4;
    */
   time?: Timestamp | undefined;
 
   /**
-   * Its kind, in the receiver's words.
+   * Its kind, in the receiver's words. Recalls, read receipts and system notices (recall, revoke, read, receipt, system,
+   * notice, tip, 撤回, 已读, 系统消息, …) are stored and lead to nothing.
    *
    * @generated from field: string type = 5;
    */
@@ -186,6 +190,13 @@ export declare type IngestMessagesResponse = Message<"autosession.message.v1.Ing
    * @generated from field: optional autosession.control.v1.Control status = 8;
    */
   status?: Control | undefined;
+
+  /**
+   * What was stored all the same, but could be read only in part. Nothing is to be repeated for it.
+   *
+   * @generated from field: repeated autosession.message.v1.IngestMessagesResponse.Warning warnings = 9;
+   */
+  warnings: IngestMessagesResponse_Warning[];
 };
 
 /**
@@ -227,6 +238,43 @@ export declare type IngestMessagesResponse_Error = Message<"autosession.message.
  * Use `create(IngestMessagesResponse_ErrorSchema)` to create a new message.
  */
 export declare const IngestMessagesResponse_ErrorSchema: GenMessage<IngestMessagesResponse_Error>;
+
+/**
+ * Warning is something about an element that was stored all the same, or about the whole batch. Said once, with the batch
+ * in which the element is new.
+ *
+ * @generated from message autosession.message.v1.IngestMessagesResponse.Warning
+ */
+export declare type IngestMessagesResponse_Warning = Message<"autosession.message.v1.IngestMessagesResponse.Warning"> & {
+  /**
+   * The element's id; empty for the whole batch.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * CONTENT_UNREADABLE (no text), TYPE_UNREADABLE, TIME_UNREADABLE, TIME_AHEAD (more than 10 minutes; of the whole batch:
+   * all of its new messages), TIME_ZONE (of the whole batch: its newest time is as far behind as AUTOSESSION_TIMEZONE is
+   * ahead of UTC, so that everything may count as history), SESSION_UNKNOWN (the session service cannot be asked).
+   *
+   * @generated from field: string error_code = 2;
+   */
+  errorCode: string;
+
+  /**
+   * In words.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message autosession.message.v1.IngestMessagesResponse.Warning.
+ * Use `create(IngestMessagesResponse_WarningSchema)` to create a new message.
+ */
+export declare const IngestMessagesResponse_WarningSchema: GenMessage<IngestMessagesResponse_Warning>;
 
 /**
  * Result is one element's verdict.
@@ -441,7 +489,9 @@ export declare const MessageService: GenService<{
   /**
    * IngestMessages takes a receiver's view of a chat window, most of which is usually known. New messages are stored, those
    * of the bot are recognised by their receipts, and a human's typing takes the word from the bot before the answer.
-   * Elements are bound and judged one by one: a bad one is an entry in errors and spoils nothing. A repeat is harmless.
+   * Elements are bound and judged one by one: a bad one is an entry in errors and spoils nothing. What can be read of an
+   * element only in part (no text, a time in no known form) is stored and judged all the same, with an entry in warnings: a
+   * human may have written it. A repeat is harmless.
    * Errors: INVALID_ARGUMENT (the envelope), TOO_LARGE, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.message.v1.MessageService.IngestMessages

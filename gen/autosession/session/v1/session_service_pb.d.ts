@@ -1520,6 +1520,13 @@ export declare type ConversationMessage = Message<"autosession.session.v1.Conver
    * @generated from field: google.protobuf.Timestamp received_at = 9;
    */
   receivedAt?: Timestamp | undefined;
+
+  /**
+   * Whether it is a notice of the marketplace (a recall, a read receipt): it leads to nothing. `explained` is set with it.
+   *
+   * @generated from field: bool notice = 10;
+   */
+  notice: boolean;
 };
 
 /**

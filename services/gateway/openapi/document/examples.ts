@@ -127,6 +127,7 @@ const examples: Readonly<Record<string, Example>> = {
           { id: 'm-2', verdict: 'stored', seq: 2 },
         ],
         status: 'bot_active',
+        warnings: [],
       },
       request_id,
     },

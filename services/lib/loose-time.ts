@@ -1,0 +1,45 @@
+import { parseTime, unixTime } from './times.ts';
+
+/** A time as somebody wrote it. */
+export interface WrittenTime {
+  readonly ms: number;
+  /** Whether it says its zone, or needs none. */
+  readonly zoned: boolean;
+}
+
+/** Year to minute with the separators that windows use, then seconds, fraction and zone, each of which may be absent. */
+const WALL_TIME =
+  /^(\d{4})(?:[-/.]|年)(\d{1,2})(?:[-/.]|月)(\d{1,2})(?:日\s*|\s*[Tt]\s*|\s+)(\d{1,2})[:时](\d{1,2})(?:(?:[:分](\d{1,2})(?:[.,](\d{1,9}))?秒?)|分)?\s*([Zz]|UTC|GMT|[+-]\d{2}:?\d{2})?$/;
+/** Seconds of 2001 and later, or milliseconds. */
+const UNIX_TIME = /^(?:\d{10}(?:\.\d{1,9})?|\d{13})$/;
+/** A time to the minute is taken for the middle of it. */
+const MIDDLE = '30';
+/** What lies before was never said in a chat: a zero of some epoch, a number that is no time. */
+const FIRST_MS = Date.UTC(2000, 0, 1);
+
+/**
+ * A time in any form that can be read in one way only: what parseTime() reads, without seconds, with other separators or one
+ * digit, and Unix seconds or milliseconds. Undefined for anything else and for times before 2000.
+ */
+export function parseLooseTime(text: string, timezone: string): WrittenTime | undefined {
+  const plain = text.normalize('NFKC').trim();
+  if (UNIX_TIME.test(plain)) return looseUnixTime(Number(plain));
+  const match = WALL_TIME.exec(plain);
+  if (!match) return undefined;
+  const [, year, month, day, hour, minute, second = MIDDLE, fraction, zone] = match;
+  const two = (digits = '') => digits.padStart(2, '0');
+  const time = `${two(hour)}:${two(minute)}:${two(second)}${fraction ? `.${fraction}` : ''}`;
+  const ms = parseTime(`${year}-${two(month)}-${two(day)}T${time}${rfcZone(zone)}`, timezone);
+  return ms === undefined || ms < FIRST_MS ? undefined : { ms, zoned: zone !== undefined };
+}
+
+/** The same of a number of seconds or milliseconds. */
+export function looseUnixTime(value: number): WrittenTime | undefined {
+  const ms = unixTime(value);
+  return ms === undefined || ms < FIRST_MS ? undefined : { ms, zoned: true };
+}
+
+function rfcZone(zone: string | undefined): string {
+  if (!zone) return '';
+  return /^[+-]/.test(zone) ? `${zone.slice(0, 3)}:${zone.slice(-2)}` : 'Z';
+}
