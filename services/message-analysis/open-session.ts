@@ -1,6 +1,6 @@
 import type { Session } from '../../gen/autosession/session/v1/session_pb.js';
 import type { MessageDeps } from './deps.ts';
-import type { ConversationParties } from './store/conversation.ts';
+import type { Parties } from './parties.ts';
 
 /** A batch without news waits this long for its session; then it is answered without one. */
 const WAIT_MS = 2_000;
@@ -9,21 +9,21 @@ const WAIT_MS = 2_000;
 export interface PresentSession {
   /** The open session; undefined when there is none. */
   readonly session?: Session;
-  /** Whether the session service has answered. */
+  /** Whether the session service has answered for these parties. */
   readonly known: boolean;
 }
 
 /**
  * The conversation's open session as it is now: events may be late, so what this service last heard of it may not be true
- * any more.
+ * any more. Parties that are outdated are forgotten: the next batch resolves them anew.
  */
-export async function openSessionOf(
-  { sessions }: MessageDeps,
-  { accountKey, shopKey }: Pick<ConversationParties, 'accountKey' | 'shopKey'>,
-): Promise<PresentSession> {
+export async function openSessionOf(deps: MessageDeps, parties: Parties): Promise<PresentSession> {
+  const { platform, accountKey, shopKey } = parties;
+  const request = { platform, accountKey, shopKey };
   try {
-    const { session } = await sessions.getConversationSession({ accountKey, shopKey }, { timeoutMs: WAIT_MS });
-    return { session, known: true };
+    const { session, partiesMoved } = await deps.sessions.getConversationSession(request, { timeoutMs: WAIT_MS });
+    if (partiesMoved) deps.parties.forget(parties);
+    return { session, known: !partiesMoved };
   } catch {
     return { known: false };
   }

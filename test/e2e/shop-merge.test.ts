@@ -125,6 +125,28 @@ onEveryBackend('two shops of names that look the same', (world) => {
     expect(typed).toMatchObject({ active_session_id: data.session_id, status: 'manual_live' });
   });
 
+  it('are asked for anew by a batch without news of a process that remembers the former key', async () => {
+    const { body, window } = await twoShops(world());
+    const { create, upload } = steps(world());
+    const { fold, merge } = foldingIn(world());
+    const own = { ...over, account_id: body.account_id };
+    const before = await upload(window.account('早说的'), own);
+    await world().rest.ok(world().rest.post(`/api/sessions/${before.active_session_id}/close`));
+    await upload(window, own); // the answer is remembered
+    const { data } = await create(body);
+    await fold();
+    await merge();
+    const known = [data.session_id, []];
+    const unknown = [null, [{ id: '', error_code: 'SESSION_UNKNOWN', message: expect.any(String) }]];
+    let last: unknown[] = [];
+    for (let process = 0; process < 4; process++) {
+      const { active_session_id, warnings } = await upload(window, own);
+      last = [active_session_id, warnings];
+      expect([known, unknown]).toContainEqual(last);
+    }
+    expect(last).toEqual(known);
+  });
+
   it('become one in two processes that fold and merge at once, each in any step', async () => {
     const shops = await Promise.all(Array.from({ length: 5 }, () => twoShops(world())));
     const workers = [foldingIn(world()), foldingIn(world()), foldingIn(world())];

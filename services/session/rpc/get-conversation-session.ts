@@ -8,12 +8,19 @@ import { currentTenant } from '../../lib/context.ts';
 import type { SessionDeps } from '../deps.ts';
 import { presentSession } from '../domain/present.ts';
 
-/** The open session of (account, shop). That of the shop's unknown account is another conversation's. */
+/**
+ * The open session of (account, shop). That of the shop's unknown account is another conversation's. One of a shop that has
+ * joined another one is found under that one's key only.
+ */
 export const getConversationSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['getConversationSession'] =>
-  async ({ accountKey, shopKey }) => {
+  async ({ platform, accountKey, shopKey }) => {
     const open = await deps.sessions.findOpen(currentTenant(), accountKey, shopKey);
     const session = open.find((candidate) => candidate.accountKey === accountKey);
-    if (session) await deps.fences.confirm(session);
-    return create(GetConversationSessionResponseSchema, { session: session && presentSession(session) });
+    if (!session) {
+      const partiesMoved = await deps.parties.hasJoined(platform, shopKey);
+      return create(GetConversationSessionResponseSchema, { partiesMoved });
+    }
+    await deps.fences.confirm(session);
+    return create(GetConversationSessionResponseSchema, { session: presentSession(session) });
   };

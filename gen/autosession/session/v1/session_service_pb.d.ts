@@ -390,6 +390,13 @@ export declare type GetConversationSessionRequest = Message<"autosession.session
    * @generated from field: string shop_key = 2;
    */
   shopKey: string;
+
+  /**
+   * The marketplace.
+   *
+   * @generated from field: string platform = 3;
+   */
+  platform: string;
 };
 
 /**
@@ -410,6 +417,13 @@ export declare type GetConversationSessionResponse = Message<"autosession.sessio
    * @generated from field: autosession.session.v1.Session session = 1;
    */
   session?: Session | undefined;
+
+  /**
+   * Whether the shop has joined another one meanwhile, whose sessions its own are now: resolve the parties anew.
+   *
+   * @generated from field: bool parties_moved = 2;
+   */
+  partiesMoved: boolean;
 };
 
 /**
