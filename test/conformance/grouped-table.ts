@@ -40,8 +40,15 @@ export const byIds = prepared(
     db.selectFrom('grouped').selectAll().where('id', 'in', ids).where('count', '>=', least).orderBy('id'),
   { joint: { by: 'ids', column: 'id' } },
 );
+export const putName = prepared((db: Tx, { row }: { row: Tables['names'] }, dialect) =>
+  orUpdate(db.insertInto('names').values(row), dialect, { key: ['name'], columns: Object.keys(row) }),
+);
+/** It may write a row of another id, which has the slot. */
 export const put = prepared((db: Tx, { row }: { row: Row }, dialect) =>
   orUpdate(db.insertInto('grouped').values(row), dialect, { key: ['id'], columns: Object.keys(row) }),
+);
+export const byName = prepared((db: Tx, { name }: { name: string }) =>
+  db.selectFrom('names').selectAll().where('name', '=', name),
 );
 export const setCount = prepared((db: Tx, { id, count }: { id: string; count: number }) =>
   db.updateTable('grouped').set({ count }).where('id', '=', id),

@@ -9,10 +9,11 @@ import type { DatabaseFixture } from './database.ts';
 import {
   byId,
   byIds,
+  byName,
   insert,
   insertName,
   insertNamed,
-  put,
+  putName,
   type Row,
   setCount,
   setSlot,
@@ -365,11 +366,11 @@ export function transactionGroupConformance(name: string, open: () => Promise<Da
     });
 
     test('write rows that are there and rows that are not in one way', async () => {
-      const rows = Array.from({ length: 5 }, row);
-      for (const row of rows.slice(0, 3)) await insert(db.of(), { row });
-      await Promise.all(rows.map((row, count) => share((tx) => put.later(tx, { row: { ...row, count } }))));
-      const counts = await Promise.all(rows.map(async ({ id }) => (await stored(id))?.count));
-      expect(counts).toEqual([0, 1, 2, 3, 4]);
+      const names = Array.from({ length: 5 }, () => row().id);
+      for (const name of names.slice(0, 3)) await insertName(db.of(), { row: { name, value: 9 } });
+      await Promise.all(names.map((name, value) => share((tx) => putName.later(tx, { row: { name, value } }))));
+      const values = await Promise.all(names.map(async (name) => (await byName(db.of(), { name })).rows[0]?.value));
+      expect(values).toEqual([0, 1, 2, 3, 4]);
     });
 
     test('count as one place where nothing else may be waited for', async () => {

@@ -14,6 +14,14 @@ const KEY_COLUMNS: Record<Dialect, string> = {
     WHERE m.type = 'table' AND c.pk > 0 ORDER BY m.name, c.pk`,
 };
 
+/** Tables that have a unique index beside their primary key. */
+const OTHER_UNIQUE: Record<Dialect, string> = {
+  mysql: `SELECT DISTINCT table_name AS table_name FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND non_unique = 0 AND index_name <> 'PRIMARY'`,
+  sqlite: `SELECT DISTINCT m.name AS table_name FROM sqlite_master m JOIN pragma_index_list(m.name) i
+    WHERE m.type = 'table' AND i."unique" = 1 AND i.origin <> 'pk'`,
+};
+
 /** A row by its table and primary key. */
 export interface RowKey {
   readonly key: string;
@@ -24,6 +32,7 @@ export interface RowKey {
 export class PrimaryKeys {
   readonly #backend: Backend;
   #columns: ReadonlyMap<string, readonly string[]> | undefined;
+  #otherUnique: ReadonlySet<string> = new Set();
   /** Tables that were not there when the keys were last read. */
   readonly #missing = new Set<string>();
 
@@ -39,9 +48,14 @@ export class PrimaryKeys {
   async load(): Promise<void> {
     const connection = await this.#backend.connect();
     try {
-      const query = CompiledQuery.raw(KEY_COLUMNS[this.#backend.dialect]);
-      const { rows } = await connection.execute<{ table_name: string; column_name: string }>(query);
-      const byTable = Map.groupBy(rows, (row) => row.table_name);
+      const { dialect } = this.#backend;
+      const read = <Row>(text: string) => connection.execute<Row & { table_name: string }>(CompiledQuery.raw(text));
+      const [keys, others] = await Promise.all([
+        read<{ column_name: string }>(KEY_COLUMNS[dialect]),
+        read(OTHER_UNIQUE[dialect]),
+      ]);
+      this.#otherUnique = new Set(others.rows.map((row) => row.table_name));
+      const byTable = Map.groupBy(keys.rows, (row) => row.table_name);
       this.#columns = new Map([...byTable].map(([table, key]) => [table, key.map((row) => row.column_name)]));
     } finally {
       connection.release();
@@ -61,8 +75,12 @@ export class PrimaryKeys {
     return found;
   }
 
-  #keysOf({ table, rows }: RowAccess, given: object | undefined, sql: string): string[] {
+  #keysOf({ table, isUpsert, rows }: RowAccess, given: object | undefined, sql: string): string[] {
     const columns = this.#of(table);
+    if (isUpsert && this.#otherUnique.has(table))
+      throw new Error(
+        `an upsert of a shared transaction could write a row that it does not name by ${columns}: ${sql}`,
+      );
     return rows.flatMap((row) => {
       let keys = [table];
       for (const column of columns) {

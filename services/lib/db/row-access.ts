@@ -12,6 +12,8 @@ export type AccessMode = 'share' | 'compare-and-set' | 'exclusive';
 export interface RowAccess {
   readonly table: string;
   readonly mode: AccessMode;
+  /** An insert that writes over the row with the same key, in whatever unique index it is. */
+  readonly isUpsert?: boolean;
   readonly rows: readonly ColumnValues[];
 }
 
@@ -45,10 +47,10 @@ export function rowAccesses(
 }
 
 /** The same rows with the values that placeholders stand for. */
-export function withValues({ table, mode, rows }: RowAccess, given: object): RowAccess {
+export function withValues({ rows, ...access }: RowAccess, given: object): RowAccess {
   const filled = (row: ColumnValues) =>
     new Map([...row].map(([column, values]) => [column, values.map((value) => resolveValue(value, given))]));
-  return { table, mode, rows: rows.map(filled) };
+  return { ...access, rows: rows.map(filled) };
 }
 
 function lockingSelects(node: OperationNode): SelectQueryNode[] {
@@ -77,7 +79,7 @@ function written(query: CompiledQuery['query'], sql: string): Omit<RowAccess, 'm
     case 'InsertQueryNode': {
       const { onConflict, onDuplicateKey, replace, orAction, into } = query;
       const mayMeetARow = onConflict || onDuplicateKey || replace || orAction;
-      return mayMeetARow ? [{ table: tableOf(into!), rows: insertedValues(query) }] : [];
+      return mayMeetARow ? [{ table: tableOf(into!), isUpsert: true, rows: insertedValues(query) }] : [];
     }
     default:
       if (/^\s*select\b/i.test(sql)) return [];
