@@ -1,20 +1,32 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { SqlCounts } from './db/counts.ts';
+import { MeasuredGauge } from './measured-gauge.ts';
+import { version } from './version.ts';
 
+/** A long poll takes as long as its caller asked for, 30 s at most. */
+const WAIT_SECONDS = [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 15, 20, 25, 30, 35];
 const LATENCY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** What `/metrics` shows. Labels are words of closed lists, never ids. */
 export interface Metrics {
   readonly registry: Registry;
-  /** Seconds per RPC, by service, method and code. */
+  /** Seconds per RPC that does not wait for something to happen, by service, method and code. */
   readonly rpcSeconds: Histogram<'service' | 'method' | 'code'>;
-  /** Seconds per REST request, by route and status. */
+  /** Seconds per REST request that does not wait for something to happen, by route and status. */
   readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
+  /** Seconds per request with wait_seconds, by protocol (rest, rpc), route or method, and status or code. */
+  readonly longPollSeconds: Histogram<'protocol' | 'call' | 'status'>;
   /** Events published by the relay, by source. */
   readonly published: Counter<'source'>;
   /** Outbox rows that wait to be published, and the age of the oldest in seconds. */
-  readonly outboxDepth: Gauge;
-  readonly outboxAgeSeconds: Gauge;
+  readonly outboxDepth: MeasuredGauge;
+  readonly outboxAgeSeconds: MeasuredGauge;
+  /** Tasks that could be handed out now, those of which nobody knows whether they were sent, and the age of the oldest of either. */
+  readonly tasksWaiting: MeasuredGauge<'level'>;
+  readonly tasksUnknown: MeasuredGauge<'level'>;
+  readonly tasksOldestSeconds: MeasuredGauge<'level' | 'status'>;
+  /** Open sessions, by who is in control. */
+  readonly sessionsByControl: MeasuredGauge<'control'>;
   /** Events handled, by consumer and outcome (done, repeated, retried, parked). */
   readonly consumed: Counter<'consumer' | 'outcome'>;
   /** Events that are parked, by consumer. */
@@ -46,15 +58,36 @@ export function createMetrics(defaults = true): Metrics {
     new Counter<L>({ name: `autosession_${name}`, help, labelNames, registers });
   const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
     new Gauge<L>({ name: `autosession_${name}`, help, labelNames, registers });
-  const seconds = <L extends string>(name: string, help: string, labelNames: L[]) =>
-    new Histogram<L>({ name: `autosession_${name}`, help, labelNames, buckets: LATENCY_SECONDS, registers });
+  const seconds = <L extends string>(name: string, help: string, labelNames: L[], buckets = LATENCY_SECONDS) =>
+    new Histogram<L>({ name: `autosession_${name}`, help, labelNames, buckets, registers });
+  const measured = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
+    new MeasuredGauge<L>({ name: `autosession_${name}`, help, labelNames, registers });
+  gauge('build_info', 'Always 1; its labels say what runs', ['version', 'node']).set(
+    { version, node: process.version },
+    1,
+  );
   return {
     registry,
     rpcSeconds: seconds('rpc_seconds', 'Seconds per RPC', ['service', 'method', 'code']),
     httpSeconds: seconds('http_seconds', 'Seconds per REST request', ['method', 'route', 'status']),
+    longPollSeconds: seconds(
+      'long_poll_seconds',
+      'Seconds per request that waits for something to happen',
+      ['protocol', 'call', 'status'],
+      WAIT_SECONDS,
+    ),
     published: counter('events_published_total', 'Events published by the relay', ['source']),
-    outboxDepth: gauge('outbox_depth', 'Outbox rows that wait to be published'),
-    outboxAgeSeconds: gauge('outbox_age_seconds', 'Age of the oldest outbox row that waits'),
+    outboxDepth: measured('outbox_depth', 'Outbox rows that wait to be published, up to 100,000'),
+    outboxAgeSeconds: measured('outbox_age_seconds', 'Age of the oldest outbox row that waits'),
+    tasksWaiting: measured('tasks_waiting', 'Tasks that could be handed out now, up to 20,000', ['level']),
+    tasksUnknown: measured('tasks_unknown', 'Tasks of which nobody knows whether they were sent, up to 20,000', [
+      'level',
+    ]),
+    tasksOldestSeconds: measured('tasks_oldest_seconds', 'Age of the oldest task that is waiting or unknown', [
+      'level',
+      'status',
+    ]),
+    sessionsByControl: measured('sessions', 'Open sessions by who is in control, up to 20,000', ['control']),
     consumed: counter('events_consumed_total', 'Events handled', ['consumer', 'outcome']),
     parked: gauge('events_parked', 'Events that are parked', ['consumer']),
     tasks: counter('task_changes_total', 'Task transitions', ['change']),

@@ -11,6 +11,7 @@ import { decide } from './domain/change.ts';
 import { onTaskChanged } from './events.ts';
 import { Fences, type PassFence } from './fences.ts';
 import { startFolding } from './fold-directory.ts';
+import { measureSessions } from './measure-sessions.ts';
 import { Parties } from './parties.ts';
 import { startRetention } from './retention.ts';
 import { sessionRoutes } from './rpc/routes.ts';
@@ -46,6 +47,7 @@ export const sessionModule: Module = {
   start: async (deps, directory) => {
     const own = sessionDeps(deps, directory);
     const loops = new AsyncDisposableStack();
+    measureSessions(own);
     return {
       routes: sessionRoutes(own),
       consumes: { taskChanged: onTaskChanged(own) },

@@ -4,6 +4,7 @@ import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import type { Module } from '../lib/module.ts';
 import { newRecent, type TaskDeps } from './deps.ts';
 import { onSessionChanged, onSessionCreated } from './events.ts';
+import { measureTasks } from './measure-tasks.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { startReaper } from './reaper.ts';
 import { startRetention } from './retention.ts';
@@ -41,6 +42,7 @@ export const taskDispatchModule: Module = {
       sessions: directory.client(SessionService),
     };
     const loops = new AsyncDisposableStack();
+    measureTasks(deps);
     return {
       routes: (router) => void router.service(TaskService, implementation(deps)),
       consumes: { sessionCreated: onSessionCreated(deps), sessionChanged: onSessionChanged(deps) },

@@ -1,7 +1,5 @@
-import { CompiledQuery } from 'kysely';
 import { expect, it } from 'vitest';
-import type { Connection } from '../../services/lib/db/connection.ts';
-import type { Backend, Database } from '../../services/lib/db/database.ts';
+import { planOf, record } from '../sql-plans.ts';
 import { steps } from '../steps.ts';
 import { startWorld } from '../world.ts';
 
@@ -9,37 +7,6 @@ import { startWorld } from '../world.ts';
 const WALK = /SCAN \w+(?! CONSTANT)|\(tenant=\?( AND platform=\?)?\)/;
 /** Walks that end after a few rows, in the order of their index; and what has a row per consumer or per migration. */
 const SHORT = /task_queue|schema_migration|reminder_deliveries|consumer_offset/;
-
-/** Notes every statement that is asked for until it is disposed. */
-function record(backend: Backend, statements: Set<string>): Disposable {
-  const { connect } = backend;
-  backend.connect = async () => {
-    const connection = await connect();
-    const execute = connection.execute.bind(connection) as Connection['execute'];
-    const executeLater = connection.executeLater.bind(connection);
-    connection.execute = (query, flow) => {
-      statements.add(query.sql);
-      return execute(query, flow);
-    };
-    connection.executeLater = (query, flow) => {
-      statements.add(query.sql);
-      return executeLater(query, flow);
-    };
-    return connection;
-  };
-  return {
-    [Symbol.dispose]: () => {
-      backend.connect = connect;
-    },
-  };
-}
-
-async function planOf(db: Database, text: string): Promise<string> {
-  const places = Array(text.match(/\?/g)?.length ?? 0).fill(null);
-  const plan = CompiledQuery.raw(`EXPLAIN QUERY PLAN ${text}`, places);
-  const { rows } = await db.of().executeQuery<{ detail: string }>(plan);
-  return rows.map(({ detail }) => detail).join('; ');
-}
 
 it('the main flow, a takeover and a release look along no whole table in SQLite', async () => {
   await using world = await startWorld('embedded');

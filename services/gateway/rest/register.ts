@@ -37,7 +37,7 @@ export interface RestOptions {
   readonly services: readonly DescService[];
   readonly config: Pick<Config, 'timezone' | 'legacyStatus'>;
   readonly logger: Logger;
-  readonly metrics: Pick<Metrics, 'httpSeconds'>;
+  readonly metrics: Pick<Metrics, 'httpSeconds' | 'longPollSeconds'>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly authenticate: Authenticate;
@@ -99,14 +99,16 @@ function bodyOf({ body, headers }: FastifyRequest): JsonObject {
 function observe(
   scope: FastifyInstance,
   routes: readonly Route[],
-  { httpSeconds }: Pick<Metrics, 'httpSeconds'>,
+  { httpSeconds, longPollSeconds }: RestOptions['metrics'],
 ): void {
   const streams = new Set(routes.filter(isStream).map(({ url }) => url));
   scope.addHook('onResponse', async (request, reply) => {
     const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
     if (streams.has(route) && reply.statusCode === 200) return;
-    const labels = { method: request.method, route, status: String(reply.statusCode) };
-    httpSeconds.observe(labels, reply.elapsedTime / 1_000);
+    const [seconds, status] = [reply.elapsedTime / 1_000, String(reply.statusCode)];
+    const waits = request.routeOptions.config.waits?.(request.query as Record<string, unknown>);
+    if (waits && !streams.has(route)) longPollSeconds.observe({ protocol: 'rest', call: route, status }, seconds);
+    else httpSeconds.observe({ method: request.method, route, status }, seconds);
   });
 }
 

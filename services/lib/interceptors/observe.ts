@@ -17,7 +17,7 @@ const refusedStatuses: Readonly<Partial<Record<Code, RefusedStatus>>> = {
 /** Where calls are measured and told of. */
 export interface Observation {
   readonly logger: Logger;
-  readonly metrics: Pick<Metrics, 'rpcSeconds'>;
+  readonly metrics: Pick<Metrics, 'rpcSeconds' | 'longPollSeconds'>;
   /** Shared where the same port tells of refused calls in two places. */
   readonly refused?: RefusedCalls;
 }
@@ -49,7 +49,7 @@ export function observeInterceptor({ logger, metrics, refused = new RefusedCalls
     return error;
   };
   return (next) => async (request) => {
-    const end = metrics.rpcSeconds.startTimer({ service: request.service.typeName, method: request.method.name });
+    const end = timerOf(request, metrics);
     try {
       const response = await next(request);
       end({ code: 'ok' });
@@ -62,6 +62,17 @@ export function observeInterceptor({ logger, metrics, refused = new RefusedCalls
       throw error;
     }
   };
+}
+
+/** Measures an RPC from now until it is told of its code; one that waits for something to happen apart from the others. */
+function timerOf(
+  { service, method, ...request }: UnaryRequest | StreamRequest,
+  { rpcSeconds, longPollSeconds }: Observation['metrics'],
+): (labels: { code: string }) => void {
+  const { waitSeconds = 0 } = request.stream ? {} : (request.message as { waitSeconds?: number });
+  if (waitSeconds === 0) return rpcSeconds.startTimer({ service: service.typeName, method: method.name });
+  const end = longPollSeconds.startTimer({ protocol: 'rpc', call: `${service.typeName}/${method.name}` });
+  return ({ code }) => end({ status: code });
 }
 
 /** The error that the caller of an RPC may see; a defect is logged with what caused it. */

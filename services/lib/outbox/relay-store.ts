@@ -3,7 +3,7 @@ import { orderOf } from '../bus/lineage.ts';
 import type { Clock } from '../clock.ts';
 import type { Database, Executor } from '../db/database.ts';
 import { prepared } from '../db/prepared.ts';
-import { msOf, sqlTime } from '../db/time.ts';
+import { sqlTime } from '../db/time.ts';
 import { RELAY, type RelayTables } from './log-generations.ts';
 import type { OutboxRow } from './outbox.ts';
 
@@ -192,23 +192,5 @@ export class RelayStore {
       .select((eb) => eb.fn.max('position').as('last'))
       .executeTakeFirst();
     return Number(row?.last ?? 0);
-  }
-
-  /** How many rows wait, and for how many milliseconds the oldest has. */
-  async backlog(): Promise<{ depth: number; oldestMs: number }> {
-    const tables = this.#db.of<RelayTables>();
-    const { depth } = await tables
-      .selectFrom('outbox')
-      .select((eb) => eb.fn.countAll().as('depth'))
-      .where('published_at', 'is', null)
-      .executeTakeFirstOrThrow();
-    const oldest = await tables
-      .selectFrom('outbox')
-      .select('created_at')
-      .where('published_at', 'is', null)
-      .orderBy('position')
-      .limit(1)
-      .executeTakeFirst();
-    return { depth: Number(depth), oldestMs: oldest ? this.#clock.now() - msOf(oldest.created_at) : 0 };
   }
 }

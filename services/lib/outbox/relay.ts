@@ -6,6 +6,7 @@ import { failpoint } from '../failpoints.ts';
 import type { Logger } from '../log.ts';
 import { type LeaderLoop, startLeaderLoop } from '../loop.ts';
 import type { Metrics } from '../metrics.ts';
+import { measureOutbox } from './measure-outbox.ts';
 import type { Outbox, OutboxRow } from './outbox.ts';
 import { type KnownLog, RelayLog } from './relay-log.ts';
 import { type Outcome, RelayStore } from './relay-store.ts';
@@ -18,7 +19,6 @@ const LEADS_MS = 3 * POLL_MS;
 const PACE_MS = 10;
 /** How often a stop looks how far it has come. */
 const DRAIN_CHECK_MS = 10;
-const MEASURE_MS = 2_000;
 /** After an outage of the log, and after a refused record. */
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
@@ -64,6 +64,7 @@ export function createRelay(options: RelayOptions): Relay {
   return {
     wake,
     begin() {
+      measureOutbox(options);
       loop ??= startLeaderLoop(options.db, 'relay', {
         name: 'relay',
         everyMs: POLL_MS,
@@ -92,7 +93,6 @@ class RelayRound {
   readonly #log: RelayLog;
   #failures = 0;
   #ranAt = Number.NEGATIVE_INFINITY;
-  #measuredAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -142,7 +142,6 @@ class RelayRound {
     if (!log) return true;
     const replaying = log.lineage.replayed === undefined;
     const rows = await (replaying ? this.#store.waitingAgain(BATCH) : this.#store.waiting(BATCH));
-    await this.#measure();
     if (rows.length === 0 && replaying) await this.#endReplay();
     if (rows.length === 0) return replaying;
     // a commit that is visible may still vanish with the database; one of ours behind it proves that it is on disk
@@ -200,14 +199,6 @@ class RelayRound {
         },
         'the log refused an event; its session waits behind it',
       );
-  }
-
-  async #measure(): Promise<void> {
-    if (performance.now() - this.#measuredAt < MEASURE_MS) return;
-    this.#measuredAt = performance.now();
-    const { depth, oldestMs } = await this.#store.backlog();
-    this.#options.metrics.outboxDepth.set(depth);
-    this.#options.metrics.outboxAgeSeconds.set(oldestMs / 1_000);
   }
 }
 

@@ -1,0 +1,42 @@
+import { QueueLevel } from '../../gen/autosession/task/v1/task_pb.js';
+import { RecentValue } from '../lib/recent-value.ts';
+import type { TaskDeps } from './deps.ts';
+import { levels } from './domain/rank.ts';
+import { type LevelBacklog, unknownByLevel, waitingByLevel } from './store/backlog.ts';
+import type { TaskTables } from './store/tables.ts';
+
+/** How long a measurement is shown. */
+const FRESH_MS = 15_000;
+
+/** Shows how many tasks wait or are unknown, and how old the oldest is, by level; every process of the service alike. */
+export function measureTasks({ db, clock, metrics }: Pick<TaskDeps, 'db' | 'clock' | 'metrics'>): void {
+  const tables = () => db.of<TaskTables>();
+  const waiting = new RecentValue(FRESH_MS, () => waitingByLevel(tables(), clock.now()));
+  const unknown = new RecentValue(FRESH_MS, () => unknownByLevel(tables()));
+  metrics.tasksWaiting.measureBy(async () => counts(await waiting.get()));
+  metrics.tasksUnknown.measureBy(async () => counts(await unknown.get()));
+  metrics.tasksOldestSeconds.measureBy(async () => [
+    ...ages(await waiting.get(), 'waiting', clock.now()),
+    ...ages(await unknown.get(), 'unknown', clock.now()),
+  ]);
+}
+
+/** Every level has a value, so that one which falls to nothing is seen to. */
+function counts(found: readonly LevelBacklog[]) {
+  return levels.map((level) => ({ labels: labelsOf(level), value: backlogAt(found, level)?.count ?? 0 }));
+}
+
+function ages(found: readonly LevelBacklog[], status: 'waiting' | 'unknown', now: number) {
+  return levels.map((level) => {
+    const { oldestAt = now } = backlogAt(found, level) ?? {};
+    return { labels: { ...labelsOf(level), status }, value: Math.max(0, now - oldestAt) / 1_000 };
+  });
+}
+
+function backlogAt(found: readonly LevelBacklog[], level: QueueLevel): LevelBacklog | undefined {
+  return found.find((each) => each.level === level);
+}
+
+function labelsOf(level: QueueLevel) {
+  return { level: QueueLevel[level].toLowerCase() };
+}
