@@ -4,33 +4,15 @@ import { eventually } from '../eventually.ts';
 import { unique } from '../make.ts';
 import { type RestAnswer, type RestClient, restClient } from '../rest-client.ts';
 import { nats, redis } from '../servers.ts';
-import { chooseAddresses, type ServiceName, services } from '../split.ts';
+import { services } from '../split.ts';
 import { createDatabase, stackAvailable } from '../stack.ts';
-import { runToEnd, type ServerProcess, startServerProcess } from './server-process.ts';
+import { runToEnd, type ServerProcess } from './server-process.ts';
+import { startSplitProcesses } from './split-processes.ts';
 
 const INSTANCES = 2;
 const LANES = 6;
 /** Flows that have to end between a kill and the next step: then the loss has been noticed and lived with. */
 const FLOWS_BETWEEN = 25;
-
-type System = Readonly<Record<ServiceName, readonly ServerProcess[]>>;
-
-/** Two processes of every service on servers of their own. */
-async function startSystem(stack: AsyncDisposableStack): Promise<{ system: System; env: Record<string, string> }> {
-  const [queue, events, mysqlUrl] = [stack.use(await redis()), stack.use(await nats()), await createDatabase()];
-  const { rpcPorts, env: addresses } = await chooseAddresses(INSTANCES);
-  const env = { MYSQL_URL: mysqlUrl, REDIS_URL: queue.url, NATS_URL: events.url };
-  const start = async (target: ServiceName) => {
-    const instances = rpcPorts[target].map((rpcPort) =>
-      startServerProcess({ ...env, ...addresses }, { target, rpcPort }).then((one) => stack.use(one)),
-    );
-    return Promise.all(instances);
-  };
-  const system = {} as Record<ServiceName, ServerProcess[]>;
-  // one service after the other: ten at once would only wait for each other
-  for (const name of services) system[name] = await start(name);
-  return { system, env };
-}
 
 /** Plays main flows in lanes until it is told to stop, repeating at most once what failed. */
 class Load {
@@ -108,7 +90,9 @@ class Load {
 describe.runIf(stackAvailable)('two processes of every service', () => {
   it('serve on, repeats included, while one of each in turn is killed under load', async () => {
     await using stack = new AsyncDisposableStack();
-    const { system, env } = await startSystem(stack);
+    const [queue, events] = [stack.use(await redis()), stack.use(await nats())];
+    const env = { MYSQL_URL: await createDatabase(), REDIS_URL: queue.url, NATS_URL: events.url };
+    const system = await startSplitProcesses(stack, INSTANCES, env);
     const load = new Load(system.gateway.map(({ url }) => restClient(url)));
     await load.more(FLOWS_BETWEEN);
     for (const name of services) {
