@@ -1,15 +1,35 @@
 import type { Clock } from '../services/lib/clock.ts';
 
-/** The machine's clock, moved forward by hand. */
+/** The machine's clocks, moved by hand. */
 export class TestClock implements Clock {
-  #offset = 0;
+  #passed = 0;
+  #set = 0;
 
   now(): number {
-    return Date.now() + this.#offset;
+    return Date.now() + this.#passed + this.#set;
   }
 
-  /** Moves the time forward. */
-  advance(by: { seconds?: number; minutes?: number; hours?: number }): void {
-    this.#offset += (by.seconds ?? 0) * 1_000 + (by.minutes ?? 0) * 60_000 + (by.hours ?? 0) * 3_600_000;
+  monotonic(): number {
+    return performance.now() + this.#passed;
   }
+
+  /** Lets time pass. */
+  advance(by: Span): void {
+    this.#passed += msOf(by);
+  }
+
+  /** Sets the wall clock by so much, forward or, with negative numbers, back; no time passes. */
+  set(by: Span): void {
+    this.#set += msOf(by);
+  }
+}
+
+interface Span {
+  readonly seconds?: number;
+  readonly minutes?: number;
+  readonly hours?: number;
+}
+
+function msOf({ seconds = 0, minutes = 0, hours = 0 }: Span): number {
+  return seconds * 1_000 + minutes * 60_000 + hours * 3_600_000;
 }

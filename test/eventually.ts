@@ -5,12 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
  * than `withinMs`: for conditions that the system reaches by itself.
  */
 export async function eventually<T>(check: () => T | Promise<T>, withinMs = 10_000, stepMs = 20): Promise<T> {
-  const until = Date.now() + withinMs;
+  const until = performance.now() + withinMs;
   for (;;) {
     try {
       return await check();
     } catch (error) {
-      if (Date.now() > until) throw error;
+      if (performance.now() > until) throw error;
       await delay(stepMs);
     }
   }

@@ -92,9 +92,9 @@ export class Conversation {
         external_task_id: `line-${index}`,
         send_content: text,
       });
-    const until = Date.now() + WAIT_MS;
+    const until = performance.now() + WAIT_MS;
     while (this.#window.visible().length <= index) {
-      if (Date.now() > until) throw new Error(`nobody sent line ${index} of session ${sessionId}`);
+      if (performance.now() > until) throw new Error(`nobody sent line ${index} of session ${sessionId}`);
       await delay(5);
     }
     this.#outcome.sent += 1;

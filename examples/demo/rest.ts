@@ -65,12 +65,12 @@ export class Rest {
   }
 
   async #send(method: string, path: string, body: string | undefined, headers: Record<string, string>) {
-    const until = Date.now() + PATIENCE_MS;
+    const until = performance.now() + PATIENCE_MS;
     for (;;) {
       const outcome = await this.#once(method, path, body, headers);
       if (outcome && outcome.status !== 503 && outcome.status !== 504) return outcome;
       const last = outcome ? `${outcome.status} ${outcome.body.error_code}` : 'no answer';
-      if (Date.now() > until) throw new Error(`${method} ${path}: ${last}, for ${PATIENCE_MS / 1_000} s`);
+      if (performance.now() > until) throw new Error(`${method} ${path}: ${last}, for ${PATIENCE_MS / 1_000} s`);
       this.#repeats += 1;
       await delay(RETRY_MS);
     }

@@ -9,7 +9,7 @@ export interface RequestContext {
   tenant: string;
   /** Who asks: `anonymous`, an agent, a key's name, or `system` for background work. */
   actor: string;
-  /** When the answer is not awaited any more, in epoch milliseconds; undefined without a limit. */
+  /** When the answer is not awaited any more, by performance.now(); undefined without a limit. */
   deadline?: number;
   /** Fires when the caller went away or the deadline passed. */
   signal?: AbortSignal;

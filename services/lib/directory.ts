@@ -95,7 +95,7 @@ async function leave({ parent, name }: DescMethod): Promise<string> {
 
 function remaining(): number | undefined {
   const deadline = maybeContext()?.deadline;
-  return deadline === undefined ? undefined : Math.max(1, deadline - Date.now());
+  return deadline === undefined ? undefined : Math.max(1, Math.round(deadline - performance.now()));
 }
 
 /** Who asks, for whose data, and in which request; believed beside the secret. */

@@ -26,7 +26,7 @@ export interface Parties extends ConversationParties {
 export class PartiesCache {
   readonly #entries = new Map<string, { parties: Parties; until: number }>();
 
-  /** The remembered answer, while it is fresh. */
+  /** The remembered answer, while it is fresh. `now` is that of the monotonic clock. */
   get(key: string, now: number): Parties | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
@@ -61,7 +61,7 @@ export async function resolveParties(
   const { shopName, shopId, accountId } = request;
   const platform = request.platform || DEFAULT_PLATFORM;
   const key = JSON.stringify([currentTenant(), platform, shopName, shopId, accountId, nicks]);
-  const now = deps.clock.now();
+  const now = deps.clock.monotonic();
   const known = deps.parties.get(key, now);
   if (known) return known;
   const answer = await answerOf(deps.sessions.resolveParties({ platform, shopName, shopId, accountId, nicks }));

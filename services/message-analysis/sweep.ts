@@ -11,7 +11,7 @@ import { ConversationGone } from './store/add-messages.ts';
 import type { Conversation } from './store/conversation.ts';
 import { removeOldMessages } from './store/retention.ts';
 import type { MessageTables } from './store/tables.ts';
-import { unsettledConversations, unsettledMessages } from './store/unsettled.ts';
+import { type LeftBehind, unsettledConversations, unsettledMessages } from './store/unsettled.ts';
 
 const SWEEP_MS = 2_000;
 /** A batch that is under way has this long before its messages count as left behind. */
@@ -33,13 +33,13 @@ export function startSettling(deps: MessageDeps): Loop {
 
 /** One round over the oldest of them; true when there is more. What fails is tried again, and holds up nothing else. */
 export async function settleLeftBehind(deps: MessageDeps, signal?: AbortSignal): Promise<boolean> {
-  const before = deps.clock.now() - LEFT_BEHIND_MS;
-  const found = await unsettledConversations(deps.db.of<MessageTables>(), before, CONVERSATIONS);
+  const left = { now: deps.clock.now(), afterMs: LEFT_BEHIND_MS };
+  const found = await unsettledConversations(deps.db.of<MessageTables>(), left, CONVERSATIONS);
   const failures: unknown[] = [];
   for (const { tenant, conversationId } of found) {
     if (signal?.aborted) return false;
     const context = systemContext(tenant, backgroundRequestId('messages-settle'));
-    await inContext(context, () => settleConversation(deps, tenant, conversationId, before)).catch((error) =>
+    await inContext(context, () => settleConversation(deps, tenant, conversationId, left)).catch((error) =>
       failures.push(error),
     );
   }
@@ -55,9 +55,9 @@ async function settleConversation(
   deps: MessageDeps,
   tenant: string,
   conversationId: string,
-  before: number,
+  left: LeftBehind,
 ): Promise<void> {
-  const found = await unsettledMessages(deps.db.of<MessageTables>(), tenant, conversationId, before, MESSAGES);
+  const found = await unsettledMessages(deps.db.of<MessageTables>(), tenant, conversationId, left, MESSAGES);
   if (!found || found.pending.length === 0) return;
   const { conversation, pending } = found;
   try {

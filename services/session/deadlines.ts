@@ -43,7 +43,7 @@ async function wake(
 ): Promise<boolean> {
   const context = {
     ...systemContext(tenant, backgroundRequestId('deadline')),
-    deadline: Date.now() + PATIENCE_MS,
+    deadline: performance.now() + PATIENCE_MS,
   };
   return inContext(context, async () => {
     try {

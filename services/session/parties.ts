@@ -150,9 +150,9 @@ export class Parties {
 
   /** Learns nicks as an account's; a nick that somebody has stays his, and so does one that looks like it. */
   async learnNicks(platform: string, accountKey: string, nicks: readonly string[]): Promise<void> {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const unsure = [...new Set(nicks)].filter(
-      (nick) => nick !== '' && (this.#ownedNicks.get(nickKey(platform, nick)) ?? 0) <= now,
+      (nick) => nick !== '' && (this.#ownedNicks.get(nickKey(platform, nick)) ?? Number.NEGATIVE_INFINITY) <= now,
     );
     if (unsure.length === 0) return;
     const known = await this.#store.find(currentTenant(), platform, { nicks: spellingsOf(unsure) });
@@ -164,7 +164,7 @@ export class Parties {
 
   /** Keeps in mind that these nicks have an owner. */
   #remember(platform: string, nicks: readonly string[]): void {
-    const until = this.#clock.now() + FRESH_MS;
+    const until = this.#clock.monotonic() + FRESH_MS;
     for (const nick of nicks) this.#ownedNicks.set(nickKey(platform, nick), until);
   }
 

@@ -1,6 +1,7 @@
 import { inContext, systemContext } from '../lib/context.ts';
 import { backgroundRequestId, type Loop, startLeaderLoop } from '../lib/loop.ts';
 import { failureLevel } from '../lib/loop-failures.ts';
+import { afterSetBack } from './bring-back.ts';
 import { expireLease } from './commands/expire-lease.ts';
 import { settleUnknown } from './commands/settle-unknown.ts';
 import type { TaskDeps } from './deps.ts';
@@ -19,12 +20,14 @@ const STRAY_BATCH = 200;
  * forgotten: in one process at a time, for all tenants.
  */
 export function startReaper(deps: TaskDeps): Loop {
+  const bringBack = afterSetBack(deps);
   const remindOfStrays = strayWalk(deps);
   return startLeaderLoop(deps.db, 'task-reaper', {
     name: 'task-reaper',
     everyMs: EVERY_MS,
     logger: deps.logger,
     run: async (signal) => {
+      await bringBack();
       const more = await reap(deps, signal);
       await remindOfStrays();
       return more;
@@ -70,14 +73,14 @@ async function each(
 /** A walk, round after round, along all tasks that wait; after its end it rests until a task can be a stray again. */
 function strayWalk(deps: TaskDeps): () => Promise<void> {
   let after: ReadyPlace | undefined;
-  let restUntil = 0;
+  let restUntil = Number.NEGATIVE_INFINITY;
   return async () => {
+    if (deps.clock.monotonic() < restUntil) return;
     const now = deps.clock.now();
-    if (now < restUntil) return;
     const query = { now, untouchedSince: now - STRAY_AFTER_MS, after, limit: STRAY_BATCH };
     const tasks = await strayTasks(deps.db.of(), query);
     await deps.ready.push(tasks);
     after = tasks.length === STRAY_BATCH ? tasks.at(-1) : undefined;
-    if (!after) restUntil = now + STRAY_AFTER_MS;
+    if (!after) restUntil = deps.clock.monotonic() + STRAY_AFTER_MS;
   };
 }

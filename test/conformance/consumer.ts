@@ -206,6 +206,20 @@ export function consumerConformance(name: string, open: OpenBus): void {
       );
     });
 
+    it('tries a parked event again although the wall clock was set back since', async () => {
+      relay();
+      let broken = true;
+      consumer(async (event) => {
+        if (broken) throw new Error('for long');
+        await seen.handle(event);
+      });
+      await bus.emit('ses_a', 2);
+      await eventually(async () => expect(await count('parked')).toBe(2));
+      broken = false;
+      bus.clock.set({ minutes: -10 });
+      await sawAll({ ses_a: 2 });
+    });
+
     it('parks a repeat only once', async () => {
       relay();
       let broken = true;

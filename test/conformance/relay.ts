@@ -262,6 +262,17 @@ export function relayConformance(name: string, open: OpenBus): void {
       await expectComplete({ ses_bad: 4, ses_good: 4 });
     });
 
+    it('tries a refused record again although the wall clock was set back since', async () => {
+      const log = refusing(bus.log, () => true);
+      relay({ ...bus.deps, log });
+      await bus.emit('ses_a', 2);
+      await eventually(async () => expect((await rows())[0]).toMatchObject({ attempts: 1, last_error: 'refused' }));
+      log.accept();
+      bus.clock.set({ minutes: -10 });
+      await allPublished();
+      await expectComplete({ ses_a: 2 });
+    });
+
     it('is not held up by very many rows behind a parked one', async () => {
       const log = refusing(bus.log, ({ sessionId }) => sessionId === 'ses_bad');
       await bus.emit('ses_bad', 1_200);

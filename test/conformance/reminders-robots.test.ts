@@ -69,6 +69,20 @@ describe.each(databases)('reminders through group robots on %s', (database) => {
     expect(await states(service)).toEqual(Array(120).fill('delivered'));
   });
 
+  it('are not silent because the wall clock was set back, and keep the interval all the same', async () => {
+    await using receiver = await willing('dingtalk');
+    await using service = await start({ at: receiver, kind: 'dingtalk' });
+    await raise(service, ['ses_1']);
+    await service.deliver();
+    service.clock.set(-10 * MINUTE_MS);
+    await raise(service, ['ses_2']);
+    await service.deliver();
+    expect(toldBy(receiver)).toEqual(['ses_1']);
+    service.clock.advance(4_000);
+    await service.deliver();
+    expect(toldBy(receiver)).toEqual(['ses_1', 'ses_2']);
+  });
+
   it('tell the gravest first, of these the oldest, and the rest in the next message', async () => {
     await using receiver = await willing('wecom');
     await using service = await start({ at: receiver, kind: 'wecom' });

@@ -34,7 +34,7 @@ export function callUnary(call: Call, db: Pick<Database, 'confirmReads'>): Promi
   const { waitSeconds = 0 } = call.message as Message & { waitSeconds?: number };
   const patience = Math.max(DEADLINE_MS, waitSeconds * 1_000 + BEYOND_WAIT_MS);
   const ask = () => methodOf<Promise<Message>>(call)(call.message);
-  return inRequest(contextOf(call, Date.now() + patience), () =>
+  return inRequest(contextOf(call, performance.now() + patience), () =>
     isReadOnly(call.route.rpc) ? ask() : confirmed(db, ask),
   );
 }

@@ -18,8 +18,8 @@ export class OneByOneLane implements Lane {
   readonly #deps: HandoverDeps;
   readonly #channel: ReminderChannel;
   readonly #trials: Trials;
-  /** Until then the receiver asked to be left alone, in epoch milliseconds. */
-  #quietUntil = 0;
+  /** Until then the receiver asked to be left alone, by the monotonic clock. */
+  #quietUntil = Number.NEGATIVE_INFINITY;
 
   constructor(deps: HandoverDeps, channel: ReminderChannel) {
     this.#deps = deps;
@@ -31,9 +31,8 @@ export class OneByOneLane implements Lane {
   async run(signal: AbortSignal): Promise<boolean> {
     const { db, clock } = this.#deps;
     await this.#trials.catchUp();
-    const now = clock.now();
-    if (now < this.#quietUntil) return false;
-    const due = await dueDeliveries(db, this.#channel.name, 'pending', now, CONCURRENCY);
+    if (clock.monotonic() < this.#quietUntil) return false;
+    const due = await dueDeliveries(db, this.#channel.name, 'pending', clock.now(), CONCURRENCY);
     const tries = due.map((delivery) => inTenantOf(delivery, () => this.#try(delivery, signal)));
     const failure = (await Promise.allSettled(tries)).find((result) => result.status === 'rejected');
     if (failure) throw failure.reason;
@@ -42,13 +41,13 @@ export class OneByOneLane implements Lane {
 
   async #try(delivery: DeliveryRow, signal: AbortSignal): Promise<void> {
     const { db, clock } = this.#deps;
-    if (!(await claimDelivery(db, delivery, clock.now() + CLAIM_MS))) return;
+    if (!(await claimDelivery(db, delivery, clock.now(), CLAIM_MS))) return;
     const [reminder] = await letOut(db, [delivery.reminder_id], clock.now());
     if (!reminder) return;
     const said = await say(this.#channel, [reminder], signal);
     if (said === 'taken') return this.#trials.took([delivery]);
     if (said === 'interrupted') return giveBackDelivery(db, delivery, clock.now());
-    this.#quietUntil = Math.max(this.#quietUntil, clock.now() + pauseAsked(said));
+    this.#quietUntil = Math.max(this.#quietUntil, clock.monotonic() + pauseAsked(said));
     await this.#trials.failed(delivery, said);
   }
 }

@@ -30,8 +30,8 @@ export class PacedLane implements Lane {
    * A process that does not know it learns it from one refusal more.
    */
   readonly #alone = new Set<string>();
-  /** Before this the place is taken, as far as this process knows: wakes of a burst need not ask. In epoch milliseconds. */
-  #freeAt = 0;
+  /** Before this the place is taken, as far as this process knows: wakes of a burst need not ask. By the monotonic clock. */
+  #freeAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: HandoverDeps, channel: ReminderChannel, pace: Pace) {
     this.#deps = deps;
@@ -43,13 +43,14 @@ export class PacedLane implements Lane {
   async run(signal: AbortSignal): Promise<boolean> {
     const { db, clock } = this.#deps;
     const { name } = this.#channel;
+    const { intervalMs } = this.#pace;
     await this.#trials.catchUp();
+    if (clock.monotonic() < this.#freeAt) return false;
     const now = clock.now();
-    if (now < this.#freeAt) return false;
     const due = await gravestDeliveries(db, name, now, MOST_TOGETHER);
     const [first] = due;
-    if (!first || !(await takePlace(db, name, now, this.#pace.intervalMs))) return false;
-    this.#freeAt = now + this.#pace.intervalMs;
+    if (!first || !(await takePlace(db, name, now, intervalMs))) return false;
+    this.#freeAt = clock.monotonic() + intervalMs;
     await inTenantOf(first, () => this.#send(this.#company(first, due), signal));
     return !signal.aborted;
   }
@@ -80,7 +81,7 @@ export class PacedLane implements Lane {
     const { db, clock } = this.#deps;
     const claimed: DeliveryRow[] = [];
     for (const delivery of deliveries)
-      if (await claimDelivery(db, delivery, clock.now() + CLAIM_MS)) claimed.push(delivery);
+      if (await claimDelivery(db, delivery, clock.now(), CLAIM_MS)) claimed.push(delivery);
     return claimed;
   }
 
@@ -97,7 +98,10 @@ export class PacedLane implements Lane {
   async #failed(deliveries: readonly DeliveryRow[], error: DeliveryError): Promise<void> {
     const { db, clock } = this.#deps;
     const pause = pauseAsked(error);
-    if (pause > 0) await holdPlace(db, this.#channel.name, clock.now() + pause);
+    if (pause > 0) {
+      await holdPlace(db, this.#channel.name, clock.now(), pause);
+      this.#freeAt = clock.monotonic() + pause;
+    }
     const several = error.ofContent && deliveries.length > 1;
     for (const id of idsOf(deliveries))
       if (several) this.#alone.add(id);

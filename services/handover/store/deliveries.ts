@@ -1,6 +1,7 @@
 import type { Reminder } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import { currentTenant } from '../../lib/context.ts';
 import type { Database } from '../../lib/db/database.ts';
+import { isDueSince } from '../../lib/db/due.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import { toReminder } from './reminders.ts';
 import type { DeliveryRow, HandoverTables } from './tables.ts';
@@ -25,7 +26,7 @@ export function dueDeliveries(
     .selectAll()
     .where('channel', '=', channel)
     .where('state', '=', state)
-    .where('next_try_at', '<=', sqlTime(now))
+    .where(isDueSince('next_try_at', 'waits_since', now))
     .orderBy('next_try_at')
     .limit(limit)
     .execute();
@@ -42,7 +43,7 @@ export function gravestDeliveries(db: Database, channel: string, now: number, li
     .selectAll('delivery')
     .where('delivery.channel', '=', channel)
     .where('delivery.state', '=', 'pending')
-    .where('delivery.next_try_at', '<=', sqlTime(now))
+    .where(isDueSince('delivery.next_try_at', 'delivery.waits_since', now))
     .orderBy((eb) =>
       eb
         .case()
@@ -59,10 +60,10 @@ export function gravestDeliveries(db: Database, channel: string, now: number, li
     .execute();
 }
 
-/** Makes the delivery this process's until `until`; false when another one was faster. */
-export async function claimDelivery(db: Database, delivery: DeliveryRow, until: number): Promise<boolean> {
+/** Makes the delivery this process's for `ms`; false when another one was faster. */
+export async function claimDelivery(db: Database, delivery: DeliveryRow, now: number, ms: number): Promise<boolean> {
   const result = await mine(db, delivery)
-    .set({ attempts: delivery.attempts + 1, next_try_at: sqlTime(until) })
+    .set({ attempts: delivery.attempts + 1, next_try_at: sqlTime(now + ms), waits_since: sqlTime(now) })
     .where('attempts', '=', delivery.attempts)
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;
@@ -71,7 +72,7 @@ export async function claimDelivery(db: Database, delivery: DeliveryRow, until: 
 /** Lets a delivery that was claimed and not tried to its end be claimed again at once. */
 export async function giveBackDelivery(db: Database, delivery: DeliveryRow, now: number): Promise<void> {
   await mine(db, delivery)
-    .set({ next_try_at: sqlTime(now) })
+    .set({ next_try_at: sqlTime(now), waits_since: sqlTime(now) })
     .execute();
 }
 

@@ -132,5 +132,13 @@ export const handoverMigrations: Migrations = {
         ) ${c.table}`,
       ],
     },
+    {
+      // tells a wait from a clock that was set back
+      name: '005_waits_since',
+      statements: (c) => [
+        `ALTER TABLE reminder_deliveries ADD COLUMN waits_since ${c.time} NULL`,
+        `ALTER TABLE channel_paces ADD COLUMN waits_since ${c.time} NULL`,
+      ],
+    },
   ],
 };

@@ -34,7 +34,7 @@ export function settleDelivery(
     states.set(delivery.channel, outcome.state);
     await tx
       .updateTable('reminder_deliveries')
-      .set(columnsOf(delivery, outcome))
+      .set(columnsOf(delivery, outcome, now))
       .where('tenant', '=', currentTenant())
       .where('reminder_id', '=', delivery.reminder_id)
       .where('channel', '=', delivery.channel)
@@ -64,10 +64,12 @@ async function statesOf(tx: Executor<HandoverTables>, { reminder_id }: DeliveryR
   return new Map(rows.map(({ channel, state }) => [channel, state]));
 }
 
-function columnsOf({ refusals }: DeliveryRow, outcome: Outcome) {
+function columnsOf({ refusals }: DeliveryRow, outcome: Outcome, now: number) {
   if (outcome.state === 'delivered') return { state: 'delivered', last_error: '' };
   const tried = { state: outcome.state, last_error: outcome.error, refusals: refusals + Number(outcome.refused) };
-  return outcome.state === 'pending' ? { ...tried, next_try_at: sqlTime(outcome.nextTryAt) } : tried;
+  return outcome.state === 'pending'
+    ? { ...tried, next_try_at: sqlTime(outcome.nextTryAt), waits_since: sqlTime(now) }
+    : tried;
 }
 
 /** What the reminder is when its deliveries are in these states; nothing new while one of them is open. */

@@ -1,33 +1,35 @@
 import type { Database } from '../../lib/db/database.ts';
+import { isDueSince } from '../../lib/db/due.ts';
 import { sqlTime } from '../../lib/db/time.ts';
 import type { HandoverTables } from './tables.ts';
 
 /**
  * Takes the channel's place of now, after which the next one comes `intervalMs` later, whichever process asks; false when it
- * is not free. It lasts over restarts: a receiver that counts by the minute does not notice them.
+ * is not free. It lasts over restarts: a receiver that counts by the minute does not notice them. One that was taken in the
+ * future is free: the wall clock was set back since.
  */
 export async function takePlace(db: Database, channel: string, now: number, intervalMs: number): Promise<boolean> {
-  const next = sqlTime(now + intervalMs);
+  const next = { free_at: sqlTime(now + intervalMs), waits_since: sqlTime(now) };
   const taken = await db
     .of<HandoverTables>()
     .updateTable('channel_paces')
-    .set({ free_at: next })
+    .set(next)
     .where('channel', '=', channel)
-    .where('free_at', '<=', sqlTime(now))
+    .where(isDueSince('free_at', 'waits_since', now))
     .executeTakeFirst();
-  return taken.numUpdatedRows === 1n || takeFirstPlace(db, channel, next);
+  return taken.numUpdatedRows === 1n || takeFirstPlace(db, { channel, ...next });
 }
 
-async function takeFirstPlace(db: Database, channel: string, next: string): Promise<boolean> {
+async function takeFirstPlace(db: Database, first: HandoverTables['channel_paces']): Promise<boolean> {
   const known = await db
     .of<HandoverTables>()
     .selectFrom('channel_paces')
     .select('channel')
-    .where('channel', '=', channel)
+    .where('channel', '=', first.channel)
     .executeTakeFirst();
   if (known) return false;
   try {
-    await db.of<HandoverTables>().insertInto('channel_paces').values({ channel, free_at: next }).execute();
+    await db.of<HandoverTables>().insertInto('channel_paces').values(first).execute();
     return true;
   } catch (error) {
     if (db.isDuplicateKey(error)) return false;
@@ -35,13 +37,13 @@ async function takeFirstPlace(db: Database, channel: string, next: string): Prom
   }
 }
 
-/** Keeps the channel's place taken until `until` at least. */
-export async function holdPlace(db: Database, channel: string, until: number): Promise<void> {
+/** Keeps the channel's place taken for `ms` at least. */
+export async function holdPlace(db: Database, channel: string, now: number, ms: number): Promise<void> {
   await db
     .of<HandoverTables>()
     .updateTable('channel_paces')
-    .set({ free_at: sqlTime(until) })
+    .set({ free_at: sqlTime(now + ms), waits_since: sqlTime(now) })
     .where('channel', '=', channel)
-    .where('free_at', '<', sqlTime(until))
+    .where('free_at', '<', sqlTime(now + ms))
     .execute();
 }

@@ -64,7 +64,14 @@ export async function addReminder(
   };
   await tx.insertInto('reminders').values(row).execute();
   const { tenant, reminder_id } = row;
-  const first = { state: 'pending', attempts: 0, refusals: 0, next_try_at: sqlTime(facts.dueAt), last_error: '' };
+  const first = {
+    state: 'pending',
+    attempts: 0,
+    refusals: 0,
+    next_try_at: sqlTime(facts.dueAt),
+    waits_since: sqlTime(facts.at),
+    last_error: '',
+  };
   await tx
     .insertInto('reminder_deliveries')
     .values(channels.map((channel) => ({ tenant, reminder_id, channel, ...first })))

@@ -53,6 +53,8 @@ export interface DeliveryRow {
   /** How many of them the channel refused, rather than failed at. */
   refusals: number;
   next_try_at: string;
+  /** When the wait until then began; NULL when an earlier release stored it. */
+  waits_since: string | null;
   last_error: string;
 }
 
@@ -60,6 +62,8 @@ export interface DeliveryRow {
 export interface ChannelPaceRow {
   channel: string;
   free_at: string;
+  /** As of a delivery. */
+  waits_since: string | null;
 }
 
 /** An event whose messages a reminder counts: a repeat of it must not count again. */

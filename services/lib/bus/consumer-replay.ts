@@ -1,5 +1,6 @@
 import { backoff } from '../bell.ts';
 import type { Clock } from '../clock.ts';
+import { hasCome } from '../db/due.ts';
 import { msOf } from '../db/time.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -27,7 +28,7 @@ export function parkedUntil(clock: Clock, attempts: number): number {
 
 /** Tries the parked sessions that are due, each from its first parked event on, for ever. */
 export async function replayDue(deps: ReplayDeps, signal: AbortSignal): Promise<void> {
-  for (const { tenant, session_id } of await deps.store.dueSessions(SESSIONS)) {
+  for (const { tenant, session_id } of await deps.store.dueSessions(SESSIONS, LONGEST_RETRY_MS)) {
     if (signal.aborted) return;
     await replaySession(deps, tenant, session_id, signal);
   }
@@ -39,7 +40,8 @@ async function replaySession(deps: ReplayDeps, tenant: string, sessionId: string
   const rows = await store.parkedOf(tenant, sessionId, EVENTS);
   const [first] = rows;
   // due is what came later; it waits for the first one
-  if (first && msOf(first.retry_at) > clock.now()) return store.postpone(first, msOf(first.retry_at));
+  if (first && !hasCome(msOf(first.retry_at), clock.now(), LONGEST_RETRY_MS))
+    return store.postpone(first, msOf(first.retry_at));
   for (const row of rows) {
     const delivery = await deliverer.deliver(recordOf(row), 1, signal);
     if (delivery.outcome === 'failed') {

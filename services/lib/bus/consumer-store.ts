@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Database, Executor } from '../db/database.ts';
+import { isDue } from '../db/due.ts';
 import { sqlTime } from '../db/time.ts';
 import {
   type ConsumerTables,
@@ -101,15 +102,15 @@ export class ConsumerStore {
     });
   }
 
-  /** Sessions with a parked event that is due, at most `limit`. */
-  dueSessions(limit: number): Promise<{ tenant: string; session_id: string }[]> {
+  /** Sessions with a parked event that is due, at most `limit`. None waits for longer than `longestMs`. */
+  dueSessions(limit: number, longestMs: number): Promise<{ tenant: string; session_id: string }[]> {
     return this.#db
       .of<ConsumerTables>()
       .selectFrom('parked_event')
       .select(['tenant', 'session_id'])
       .distinct()
       .where('consumer', '=', this.#consumer)
-      .where('retry_at', '<=', sqlTime(this.#clock.now()))
+      .where(isDue('retry_at', this.#clock.now(), longestMs))
       .limit(limit)
       .execute();
   }

@@ -50,7 +50,7 @@ export class Deliverer {
 
   async #run(handler: EventHandler, record: LogRecord): Promise<void> {
     const event = eventIn(record);
-    const context = { ...systemContext(record.tenant, record.eventId), deadline: Date.now() + HANDLER_MS };
+    const context = { ...systemContext(record.tenant, record.eventId), deadline: performance.now() + HANDLER_MS };
     await inRequest(context, () => handler(event));
   }
 }

@@ -72,7 +72,7 @@ class Inbox {
   readonly #close: () => void;
   #events: LoggedEvent[] = [];
   #delivered = 0;
-  #heardAt = Date.now();
+  #heardAt = performance.now();
 
   constructor(link: NatsLink, consumer: PullConsumer) {
     this.#link = link;
@@ -90,12 +90,12 @@ class Inbox {
       reply: this.#subject,
     });
     this.due = batch;
-    this.#heardAt = Date.now();
+    this.#heardAt = performance.now();
   }
 
   /** What has come; also looks whether the server has been silent for too long. */
   take(): LoggedEvent[] {
-    if (this.due > 0 && Date.now() - this.#heardAt > SILENCE_MS) this.broken = true;
+    if (this.due > 0 && performance.now() - this.#heardAt > SILENCE_MS) this.broken = true;
     const events = this.#events;
     this.#events = [];
     return events;
@@ -106,7 +106,7 @@ class Inbox {
   }
 
   #receive(msg: Msg): void {
-    this.#heardAt = Date.now();
+    this.#heardAt = performance.now();
     if (msg.subject !== this.#subject) this.#deliver(msg);
     else if (msg.headers?.code === 100)
       return; // a heartbeat

@@ -88,11 +88,11 @@ function alreadyThere(error: unknown): boolean {
 }
 
 async function waitForLock(db: Database) {
-  const until = Date.now() + LOCK_WAIT_MS;
+  const until = performance.now() + LOCK_WAIT_MS;
   for (;;) {
     const lock = await db.tryLock(LOCK);
     if (lock) return lock;
-    if (Date.now() > until) throw new Error('another process has been migrating the database for over 60 s');
+    if (performance.now() > until) throw new Error('another process has been migrating the database for over 60 s');
     await delay(100);
   }
 }

@@ -134,9 +134,9 @@ const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, 
 /** When the caller stops waiting, from what Connect or gRPC say of it; undefined when they say nothing. */
 function deadlineOf(header: Headers): number | undefined {
   const connect = header.get('connect-timeout-ms');
-  if (connect !== null) return Date.now() + Number(connect);
+  if (connect !== null) return performance.now() + Number(connect);
   const [, amount, unit = ''] = /^(\d{1,8})([HMSmun])$/.exec(header.get('grpc-timeout') ?? '') ?? [];
-  return amount === undefined ? undefined : Date.now() + Number(amount) * (GRPC_UNITS[unit] ?? 0);
+  return amount === undefined ? undefined : performance.now() + Number(amount) * (GRPC_UNITS[unit] ?? 0);
 }
 
 /** gRPC's own services (health, reflection) tell nothing of anybody. */

@@ -74,7 +74,14 @@ const markReplayed = prepared(
       .where('log_order', 'is not', null),
 );
 
-const waitingRows = (db: Executor<RelayTables>, { now, limit }: { now: string; limit: number }) =>
+interface Waiting {
+  readonly now: string;
+  /** Nothing is parked for longer. */
+  readonly longest: string;
+  readonly limit: number;
+}
+
+const waitingRows = (db: Executor<RelayTables>, { now, longest, limit }: Waiting) =>
   db
     .selectFrom('outbox')
     .selectAll()
@@ -89,7 +96,9 @@ const waitingRows = (db: Executor<RelayTables>, { now, limit }: { now: string; l
             .whereRef('parked.session_id', '=', 'outbox.session_id')
             .whereRef('parked.position', '<=', 'outbox.position')
             // what is published is never parked any more: to ask for that too leads SQLite along the whole backlog for every row
-            .where('parked.retry_at', '>', now),
+            .where('parked.retry_at', '>', now)
+            // further ahead it was parked before the wall clock was set back
+            .where('parked.retry_at', '<=', longest),
         ),
       ),
     )
@@ -97,7 +106,7 @@ const waitingRows = (db: Executor<RelayTables>, { now, limit }: { now: string; l
     .limit(limit);
 
 const selectWaiting = prepared(waitingRows);
-const selectReplayed = prepared((db: Executor<RelayTables>, values: { now: string; limit: number }) =>
+const selectReplayed = prepared((db: Executor<RelayTables>, values: Waiting) =>
   waitingRows(db, values).where('log_order', 'is not', null),
 );
 
@@ -112,16 +121,22 @@ export class RelayStore {
   }
 
   /**
-   * Rows to publish now, oldest first, without those that are parked and those behind a parked one of their session. It has
-   * to be one statement: between two, another relay could park a row, and what is behind it would overtake it.
+   * Rows to publish now, oldest first, without those that are parked, for `longestMs` at most, and those behind a parked one
+   * of their session. It has to be one statement: between two, another relay could park a row, and what is behind it would
+   * overtake it.
    */
-  waiting(limit: number): Promise<OutboxRow[]> {
-    return selectWaiting(this.#db.of(), { now: sqlTime(this.#clock.now()), limit }).then(({ rows }) => rows);
+  waiting(limit: number, longestMs: number): Promise<OutboxRow[]> {
+    return selectWaiting(this.#db.of(), this.#waiting(limit, longestMs)).then(({ rows }) => rows);
   }
 
   /** The same of rows that an earlier generation of the log had. */
-  waitingAgain(limit: number): Promise<OutboxRow[]> {
-    return selectReplayed(this.#db.of(), { now: sqlTime(this.#clock.now()), limit }).then(({ rows }) => rows);
+  waitingAgain(limit: number, longestMs: number): Promise<OutboxRow[]> {
+    return selectReplayed(this.#db.of(), this.#waiting(limit, longestMs)).then(({ rows }) => rows);
+  }
+
+  #waiting(limit: number, longestMs: number): Waiting {
+    const now = this.#clock.now();
+    return { now: sqlTime(now), longest: sqlTime(now + longestMs), limit };
   }
 
   /**

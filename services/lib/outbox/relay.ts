@@ -117,7 +117,7 @@ class RelayRound {
 
   /** Whether a row up to this position waits to be published. */
   async waits(last: number): Promise<boolean> {
-    const [oldest] = await this.#store.waiting(1);
+    const [oldest] = await this.#store.waiting(1, LONGEST_RETRY_MS);
     return oldest !== undefined && oldest.position <= last;
   }
 
@@ -141,7 +141,9 @@ class RelayRound {
     const log = await this.#log.known();
     if (!log) return true;
     const replaying = log.lineage.replayed === undefined;
-    const rows = await (replaying ? this.#store.waitingAgain(BATCH) : this.#store.waiting(BATCH));
+    const rows = await (replaying
+      ? this.#store.waitingAgain(BATCH, LONGEST_RETRY_MS)
+      : this.#store.waiting(BATCH, LONGEST_RETRY_MS));
     if (rows.length === 0 && replaying) await this.#endReplay();
     if (rows.length === 0) return replaying;
     // a commit that is visible may still vanish with the database; one of ours behind it proves that it is on disk

@@ -170,8 +170,8 @@ function answerOf(method: DescMethod, { responseHeader, responseTrailer }: Handl
 function remainingIn(header: Headers): () => number | undefined {
   const timeout = header.get(TIMEOUT);
   if (timeout === null) return () => undefined;
-  const until = Date.now() + Number(timeout);
-  return () => until - Date.now();
+  const until = performance.now() + Number(timeout);
+  return () => until - performance.now();
 }
 
 /** The message as the other side gets it. */

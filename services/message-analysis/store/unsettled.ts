@@ -1,20 +1,33 @@
+import type { ExpressionBuilder } from 'kysely';
 import type { Executor } from '../../lib/db/database.ts';
 import { msOf, msOrUndefined, sqlTime } from '../../lib/db/time.ts';
 import type { Pending } from '../domain/pending.ts';
 import { type Conversation, conversationOf } from './conversation.ts';
 import type { MessageRow, MessageTables } from './tables.ts';
 
-/** Conversations of all tenants with messages that came before `before` and were not settled, the oldest first. */
+/** Which messages count as left behind: those that came `afterMs` ago. */
+export interface LeftBehind {
+  readonly now: number;
+  readonly afterMs: number;
+}
+
+/** What came long ago, or so far in the future that the wall clock must have been set back since. */
+function isLeftBehind({ now, afterMs }: LeftBehind) {
+  return (eb: ExpressionBuilder<MessageTables, 'messages'>) =>
+    eb.or([eb('received_at', '<', sqlTime(now - afterMs)), eb('received_at', '>', sqlTime(now + afterMs))]);
+}
+
+/** Conversations of all tenants with messages that were left behind unsettled, the oldest first. */
 export async function unsettledConversations(
   db: Executor<MessageTables>,
-  before: number,
+  left: LeftBehind,
   limit: number,
 ): Promise<{ tenant: string; conversationId: string }[]> {
   const rows = await db
     .selectFrom('messages')
     .select((eb) => ['tenant', 'conversation_id', eb.fn.min('received_at').as('since')])
     .where('settled', '=', 0)
-    .where('received_at', '<', sqlTime(before))
+    .where(isLeftBehind(left))
     .groupBy(['tenant', 'conversation_id'])
     .orderBy('since')
     .limit(limit)
@@ -27,7 +40,7 @@ export async function unsettledMessages(
   db: Executor<MessageTables>,
   tenant: string,
   conversationId: string,
-  before: number,
+  left: LeftBehind,
   limit: number,
 ): Promise<{ conversation: Conversation; pending: Pending[] } | undefined> {
   const row = await db
@@ -43,7 +56,7 @@ export async function unsettledMessages(
     .where('tenant', '=', tenant)
     .where('conversation_id', '=', conversationId)
     .where('settled', '=', 0)
-    .where('received_at', '<', sqlTime(before))
+    .where(isLeftBehind(left))
     .orderBy('seq')
     .limit(limit)
     .execute();

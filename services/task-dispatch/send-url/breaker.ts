@@ -2,7 +2,7 @@
 const MOST_FAILURES = 5;
 const OPEN_MS = 5_000;
 
-/** Keeps everybody from waiting for somebody who does not answer: after failures in a row only one request per 5 s goes out. */
+/** By the monotonic clock. Keeps everybody from waiting for somebody who does not answer: after failures in a row only one request per 5 s goes out. */
 export class Breaker {
   #failures = 0;
   #openUntil = 0;

@@ -46,7 +46,7 @@ export class SendUrlLookup {
     const address = lookupAddress(this.#config.url, placeholderValues(task));
     if (address === undefined) return this.#count('none', '');
     const key = JSON.stringify([task.tenant, address]);
-    const known = this.#remembered.get(key, this.#deps.clock.now());
+    const known = this.#remembered.get(key, this.#deps.clock.monotonic());
     if (known !== undefined) return this.#count('remembered', known);
     const running = this.#underWay.get(key);
     if (running) return this.#count('shared', running);
@@ -63,7 +63,7 @@ export class SendUrlLookup {
 
   /** Seconds after which it is worth asking again. */
   get retryAfterSeconds(): number {
-    return Math.max(1, Math.ceil(this.#breaker.closedIn(this.#deps.clock.now()) / 1_000));
+    return Math.max(1, Math.ceil(this.#breaker.closedIn(this.#deps.clock.monotonic()) / 1_000));
   }
 
   async #ask(key: string, address: string, task: StoredTask): Promise<string> {
@@ -71,7 +71,7 @@ export class SendUrlLookup {
     try {
       const page = await this.#tryRepeatedly(address, task.tenant, AbortSignal.timeout(this.#config.timeoutMs));
       const lasting = this.#config.cacheSeconds * 1_000;
-      this.#remembered.set(key, page, clock.now() + (page ? lasting : Math.min(lasting, NONE_MS)));
+      this.#remembered.set(key, page, clock.monotonic() + (page ? lasting : Math.min(lasting, NONE_MS)));
       return this.#count(page ? 'found' : 'none', page);
     } catch (error) {
       const { reason } = error instanceof LookupFailed ? error : new LookupFailed('timeout');
@@ -97,7 +97,7 @@ export class SendUrlLookup {
   async #tryOnce(address: string, tenant: string, signal: AbortSignal): Promise<string> {
     using place = await this.#places.take(signal);
     if (!place) throw new LookupFailed('busy', { passing: false });
-    if (!this.#breaker.mayTry(this.#deps.clock.now())) throw new LookupFailed('circuit_open', { passing: false });
+    if (!this.#breaker.mayTry(this.#deps.clock.monotonic())) throw new LookupFailed('circuit_open', { passing: false });
     const patience = AbortSignal.any([signal, AbortSignal.timeout(this.#config.timeoutMs / 2)]);
     try {
       const page = await requestSendUrl(address, this.#config, tenant, patience);
@@ -105,7 +105,7 @@ export class SendUrlLookup {
       return page;
     } catch (error) {
       if (error instanceof LookupFailed && !error.passing) this.#breaker.succeeded();
-      else this.#breaker.failed(this.#deps.clock.now());
+      else this.#breaker.failed(this.#deps.clock.monotonic());
       throw error;
     }
   }

@@ -68,7 +68,11 @@ describe('the text of a reminder', () => {
 });
 
 describe('the configured channels', () => {
-  const deps = { clock: { now: () => START }, logger: createLogger('silent'), timezone: 'Asia/Shanghai' };
+  const deps = {
+    clock: { now: () => START, monotonic: () => 0 },
+    logger: createLogger('silent'),
+    timezone: 'Asia/Shanghai',
+  };
   const webhook = (url: string) => ({ kind: 'webhook', url, secret: 's' }) as const;
   const robot = (kind: 'wecom' | 'dingtalk' | 'feishu', url: string) => ({ kind, url, mention: [] });
   const receivers = [

@@ -138,7 +138,7 @@ describe('the message of a robot', () => {
 });
 
 describe('the limits of a robot', () => {
-  const clock = { now: () => START };
+  const clock = { now: () => START, monotonic: () => 0 };
   const most = Array.from({ length: 20 }, () => 'u'.repeat(64));
   const worst = reminder({
     shopName: '𠮷'.repeat(200),

@@ -30,10 +30,19 @@ export const START = Date.UTC(2026, 0, 5, 8, 0, 0);
 /** A clock that only a test moves. */
 export class HandClock {
   #now = START;
+  #passed = 0;
   now(): number {
     return this.#now;
   }
+  monotonic(): number {
+    return this.#passed;
+  }
   advance(ms: number): void {
+    this.#now += ms;
+    this.#passed += ms;
+  }
+  /** Sets the wall clock by so much; no time passes. */
+  set(ms: number): void {
     this.#now += ms;
   }
 }

@@ -1,0 +1,43 @@
+import { clockSetDetector } from '../lib/clock-set.ts';
+import { HOSTS_DIFFER_MS } from '../lib/db/due.ts';
+import type { TaskDeps } from './deps.ts';
+import { timesFromNow } from './domain/set-back.ts';
+import { futureTasks, setTimes } from './store/future-tasks.ts';
+import type { TaskTables } from './store/tables.ts';
+
+const BATCH = 200;
+
+/**
+ * After the wall clock was set back, which the function notices, tasks wait, leases run and unknown tasks stay unknown no
+ * longer than if it had not been. See `timesFromNow`.
+ */
+export function afterSetBack(deps: TaskDeps): () => Promise<void> {
+  const wasSet = clockSetDetector(deps.clock);
+  let pending = false;
+  return async () => {
+    pending ||= wasSet();
+    if (!pending) return;
+    await bringBack(deps);
+    pending = false;
+  };
+}
+
+async function bringBack({ db, clock, ready, logger }: TaskDeps): Promise<void> {
+  let count = 0;
+  for (;;) {
+    const now = clock.now();
+    const tasks = await futureTasks(db.of<TaskTables>(), now + HOSTS_DIFFER_MS, BATCH);
+    const times = tasks.map((task) => timesFromNow(task, now));
+    for (const [index, task] of tasks.entries()) await setTimes(db.of<TaskTables>(), task, times[index] ?? {});
+    await ready.push(
+      tasks.map((task, index) => ({ ...task, ...times[index] })).filter(({ status }) => status === 'pending'),
+    );
+    count += tasks.length;
+    if (tasks.length < BATCH) break;
+  }
+  if (count > 0)
+    logger.warn(
+      { event: 'clock_set_back', tasks: count },
+      `the clock was set back: ${count} tasks wait no longer for it`,
+    );
+}

@@ -1,0 +1,33 @@
+import type { Executor } from '../../lib/db/database.ts';
+import { sqlTime } from '../../lib/db/time.ts';
+import { openStatuses, type StoredTask } from '../domain/task.ts';
+import { columnsFor } from './row.ts';
+import type { TaskTables } from './tables.ts';
+import { taskOf } from './tasks.ts';
+
+/** Open tasks of all tenants that were last changed after `now`, as far as their times say. */
+export async function futureTasks(db: Executor<TaskTables>, now: number, limit: number): Promise<StoredTask[]> {
+  const rows = await db
+    .selectFrom('tasks')
+    .selectAll()
+    .where('status', 'in', openStatuses)
+    .where('updated_at', '>', sqlTime(now))
+    .limit(limit)
+    .execute();
+  return rows.map(taskOf);
+}
+
+/** Gives a task other times, unless it was changed since it was read. */
+export async function setTimes(
+  db: Executor<TaskTables>,
+  { tenant, taskId, version }: StoredTask,
+  times: Partial<Pick<StoredTask, 'runAt' | 'leaseExpiresAt' | 'unknownAt' | 'updatedAt'>>,
+): Promise<void> {
+  await db
+    .updateTable('tasks')
+    .set(columnsFor(times) as never)
+    .where('tenant', '=', tenant)
+    .where('task_id', '=', taskId)
+    .where('version', '=', version)
+    .execute();
+}
