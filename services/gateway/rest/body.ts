@@ -1,5 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import { assertFewJsonValues } from '../../lib/server/value-limit.ts';
 
 /** Deeper bodies would pass the recursion limit of protobuf, where a level of JSON is up to three messages. */
 const MAX_DEPTH = 30;
@@ -9,11 +10,12 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * The JSON object in a body; an empty body is `{}`, a missing media type is read as JSON. Throws UNSUPPORTED_MEDIA_TYPE, and
- * MALFORMED_BODY for what is not JSON, no object, nested too deeply, or holds a number that no JSON can carry on.
+ * INVALID_ARGUMENT for too many values, and MALFORMED_BODY for what is not JSON, no object, nested too deeply, or holds a number that no JSON can carry on.
  */
 export function parseBody(bytes: Uint8Array | undefined, contentType: string | undefined): JsonObject {
   if (!bytes || bytes.length === 0) return {};
   assertJsonType(contentType);
+  assertFewJsonValues(bytes);
   let parsed: unknown;
   try {
     parsed = JSON.parse(utf8.decode(bytes));
@@ -46,18 +48,22 @@ function inspect(root: object): void {
   let level: object[] = [root];
   for (let depth = 1; level.length > 0; depth++) {
     if (depth > MAX_DEPTH) throw malformed(`the body is nested deeper than ${MAX_DEPTH}`);
-    level = level.flatMap(children);
+    const next: object[] = [];
+    for (const parent of level) inspectOne(parent as Record<string, unknown>, next);
+    level = next;
   }
 }
 
-function children(parent: object): object[] {
+/** Adds the objects and lists in `parent` to `next`. */
+function inspectOne(parent: Record<string, unknown>, next: object[]): void {
   if (Object.hasOwn(parent, '__proto__')) Reflect.deleteProperty(parent, '__proto__');
-  return Object.entries(parent).flatMap(([key, value]) => {
+  for (const key of Object.keys(parent)) {
+    const value = parent[key];
     if (!key.isWellFormed()) throw malformed('a name in the body has half of a surrogate pair');
-    if (typeof value === 'string' && !value.isWellFormed()) Reflect.set(parent, key, value.toWellFormed());
-    if (value === Infinity || value === -Infinity) throw malformed('a number in the body is out of range');
-    return typeof value === 'object' && value !== null ? [value] : [];
-  });
+    if (typeof value === 'string' && !value.isWellFormed()) parent[key] = value.toWellFormed();
+    else if (value === Infinity || value === -Infinity) throw malformed('a number in the body is out of range');
+    else if (typeof value === 'object' && value !== null) next.push(value);
+  }
 }
 
 function malformed(text: string) {

@@ -4,11 +4,13 @@ import {
   type DescField,
   type DescMessage,
   fromJson,
+  getOption,
   type JsonValue,
   type Message,
   ScalarType,
 } from '@bufbuild/protobuf';
 import { timestampFromMs, ValueSchema } from '@bufbuild/protobuf/wkt';
+import { field as fieldRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import { parseTime } from '../../lib/times.ts';
 import { enumValue, enumWords } from '../words.ts';
@@ -48,11 +50,20 @@ function list(field: DescField & { fieldKind: 'list' }): Convert {
       : field.listKind === 'enum'
         ? word(field.enum)
         : message(field.message);
+  const most = maxItemsOf(field);
   return (raw, place) => {
     const items = place.text ? [raw].flat().flatMap(commaList) : raw;
     if (!Array.isArray(items)) throw invalid(place.field, 'must be a list');
+    if (items.length > most)
+      throw invalid(place.field, `must contain no more than ${most} item(s)`, { rule: 'repeated.max_items' });
     return items.map((item, index) => each(item, { ...place, field: `${place.field}[${index}]` }));
   };
+}
+
+/** The rule of the proto: it holds before the items are converted, since that is what they cost. */
+function maxItemsOf(field: DescField): number {
+  const { type } = getOption(field, fieldRules);
+  return type.case === 'repeated' && type.value.maxItems > 0n ? Number(type.value.maxItems) : Number.POSITIVE_INFINITY;
 }
 
 function commaList(text: unknown): string[] {

@@ -5,6 +5,8 @@ import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/conne
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import type { BodyIntake } from './body-intake.ts';
 import { assertRoom, type Port, takePlace, type WorkGuard } from './guard-work.ts';
+import { messagesIn } from './request-messages.ts';
+import { assertFewFields, assertFewJsonValues } from './value-limit.ts';
 import { isWork, type Place } from './work-limit.ts';
 
 /** Flags and length before a message in gRPC, gRPC-Web and the streams of Connect. */
@@ -77,8 +79,20 @@ export class Arrival {
     } finally {
       body?.release();
     }
+    if (body) await this.#assertFewValues(body.bytes);
     if (this.#request.signal.aborted) throw refuse(ErrorReason.CANCELED, 'the caller went away');
     this.#bytes = body?.bytes;
+  }
+
+  /** What a request costs to parse goes by the number of its values. */
+  async #assertFewValues(bytes: Buffer): Promise<void> {
+    const { header } = this.#request;
+    const { maxBytes } = this.#reception;
+    const isJson = /^application\/([a-z-]+\+)?json/.test(header.get('content-type') ?? '');
+    for await (const message of messagesIn(bytes, header, maxBytes)) {
+      if (isJson) assertFewJsonValues(message);
+      else assertFewFields(this.#handler.method.input, message);
+    }
   }
 
   /** The messages of a client's stream are read as they come, and so is a query. */
