@@ -235,7 +235,7 @@ describe('a body', () => {
     expect((await post('{}', 'application/problem+json')).status).toBe(200);
   });
 
-  it.each(['{', '[]', '"x"', 'null', '7', '{"a":1e999}', '{"\\ud800":1}', `${'{"a":'.repeat(50_000)}`])(
+  it.each(['{', '[]', '"x"', 'null', '7', '{"a":1e999}', '{"\\ud800":1}', `${'{"a":'.repeat(10_000)}`])(
     'that is no usable JSON object is malformed (%#)',
     async (payload) => {
       const { status, body } = await post(payload);
@@ -258,7 +258,7 @@ describe('a body', () => {
       });
     expect((await escalate(deep(28))).status).toBe(200);
     expect((await escalate(deep(31))).body.error_code).toBe('MALFORMED_BODY');
-    expect((await escalate(deep(100_000))).body.error_code).toBe('MALFORMED_BODY');
+    expect((await escalate(deep(10_000))).body.error_code).toBe('MALFORMED_BODY');
   });
 
   it('that is not UTF-8 is malformed', async () => {
