@@ -49,10 +49,9 @@ export function assertFewFields(schema: DescMessage, bytes: Uint8Array): void {
   try {
     count(shapeOf(schema), new BinaryReader(bytes), bytes.length, counter, 0);
   } catch {
-    return;
-  } finally {
-    if (counter.left < 0) throw tooMany();
+    // who reads it says what is wrong with it, unless there is too much of it already
   }
+  if (counter.left < 0) throw tooMany();
 }
 
 /** What is in a field: a message or an entry of a map, numbers without tags, or something of no interest. */
