@@ -27,11 +27,12 @@ interface Sought {
   readonly id: string;
 }
 
-/** The account or shop with this id on the platform, or with this key. Throws PARTY_NOT_FOUND. */
+/** The account or shop with this id on the platform, or with this key, a former one too. Throws PARTY_NOT_FOUND. */
 export async function mustFindEntry(deps: SessionDeps, { side, platform, id }: Sought): Promise<Entry> {
   const tenant = currentTenant();
   const known = await deps.parties.owners(platform, side, [{ kind: 'id', value: id }]);
-  const entry = await readEntry(deps.db.of<SessionTables>(), tenant, side, known[0]?.key ?? id);
+  const key = known[0]?.key ?? (side === 'shop' ? await deps.parties.joinedBy(platform, id) : undefined) ?? id;
+  const entry = await readEntry(deps.db.of<SessionTables>(), tenant, side, key);
   if (!entry) throw refuse(ErrorReason.PARTY_NOT_FOUND, `there is no ${side} ${id}`, { [`${side}_id`]: id });
   return entry;
 }

@@ -106,7 +106,7 @@ export class Parties {
     const names = known.filter(({ side, kind }) => side === 'shop' && kind === 'name');
     const byId = known.find(({ side, kind }) => side === 'shop' && kind === 'id');
     const named = names.find(({ value }) => value === shopName);
-    const key = named?.key ?? (await this.#addShopName(platform, shopName, names[0] ?? byId));
+    const key = named?.key ?? (await this.#addShopName(platform, shopName, names[0]?.key, byId?.key));
     if (!shopId || byId?.key === key) return key;
     const id: Alias = { side: 'shop', kind: 'id', value: shopId, key };
     const owner = byId?.key ?? (await this.#add(platform, id));
@@ -115,11 +115,16 @@ export class Parties {
   }
 
   /** Writes a name that nobody has, the folded one first: of two that look the same, one makes the shop. */
-  async #addShopName(platform: string, shopName: string, owner: Alias | undefined): Promise<string> {
-    const name: Alias = { side: 'shop', kind: 'name', value: shopName, key: owner?.key ?? this.#ids.next('shp') };
-    const folded = foldName(shopName);
-    const isKnown = folded === shopName || owner?.value === folded;
-    const key = isKnown ? name.key : await this.addFolded(platform, { ...name, value: folded });
+  async #addShopName(
+    platform: string,
+    value: string,
+    ownerOfFolded: string | undefined,
+    ownerOfId: string | undefined,
+  ): Promise<string> {
+    const name = { side: 'shop', kind: 'name', value } as const;
+    const folded = { ...name, value: foldName(value) };
+    let key = ownerOfFolded ?? ownerOfId ?? this.#ids.next('shp');
+    if (folded.value !== value && !ownerOfFolded) key = await this.addFolded(platform, { ...folded, key });
     return this.#add(platform, { ...name, key });
   }
 
@@ -138,9 +143,9 @@ export class Parties {
     return found.filter(({ kind, value }) => names.some((name) => name.kind === kind && name.value === value));
   }
 
-  /** Whether a shop has joined another one. */
-  hasJoined(platform: string, shopKey: string): Promise<boolean> {
-    return this.#store.isFormerKey(currentTenant(), platform, shopKey);
+  /** The key of the shop that the shop with this key has joined; undefined when it has joined none. */
+  joinedBy(platform: string, shopKey: string): Promise<string | undefined> {
+    return this.#store.ownerOfFormerKey(currentTenant(), platform, shopKey);
   }
 
   /** The names of some accounts and shops, the oldest first, with the bot prefixes of the accounts. */

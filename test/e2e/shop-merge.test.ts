@@ -67,6 +67,8 @@ onEveryBackend('two shops of names that look the same', (world) => {
 
     const after = await world().rpc(SessionService).getSession({ sessionId: sent.sessionId });
     expect(after.session).toMatchObject({ shopKey: key, ownerEpoch: before.session!.ownerEpoch });
+    const shop = await world().rest.ok(world().rest.get(`/api/shops/${formerKey}`));
+    expect(shop.shop_key).toBe(key);
     const refused = await world().rest.post('/api/sessions/create', { ...body, external_task_id: unique() });
     expect([refused.status, refused.data.conflict_session_id]).toEqual([409, sent.sessionId]);
     const echo = await upload(window.account(sent.content), over);
@@ -111,7 +113,7 @@ onEveryBackend('two shops of names that look the same', (world) => {
 
   it('are one for a process that remembers the former key', async () => {
     const { body, window } = await twoShops(world());
-    const { create, upload } = steps(world());
+    const { create, claimAndFetch, upload } = steps(world());
     const { fold, merge } = foldingIn(world());
     const own = { ...over, account_id: body.account_id };
     const before = await upload(window.account('早说的'), own);
@@ -119,8 +121,11 @@ onEveryBackend('two shops of names that look the same', (world) => {
     await upload(window, own); // the answer is remembered
     const { data } = await create(body);
     world().clock.advance({ seconds: 1 });
+    const sent = await claimAndFetch(body.account_id);
     await fold();
     await merge();
+    const echo = await upload(window.account(sent.content), own);
+    expect(echo).toMatchObject({ active_session_id: data.session_id, status: 'bot_active', state: 'active' });
     const typed = await upload(window.account('我是真人'), own);
     expect(typed).toMatchObject({ active_session_id: data.session_id, status: 'manual_live' });
   });

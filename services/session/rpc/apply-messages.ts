@@ -65,7 +65,7 @@ async function applyOnce(
   const done: Operation[] = [];
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const conversation = await readConversation(deps, { ...batch, formerShopKeys }, claimedSessionId);
-    if (isFirst(conversation) && (await deps.parties.hasJoined(batch.platform, batch.shopKey))) return undefined;
+    if (isFirst(conversation) && (await deps.parties.joinedBy(batch.platform, batch.shopKey))) return undefined;
     const applied = decideMessages(conversation, batch, {
       now: deps.clock.now(),
       actor: 'system',

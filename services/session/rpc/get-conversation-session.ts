@@ -18,7 +18,7 @@ export const getConversationSession =
     const open = await deps.sessions.findOpen(currentTenant(), accountKey, shopKey);
     const session = open.find((candidate) => candidate.accountKey === accountKey);
     if (!session) {
-      const partiesMoved = await deps.parties.hasJoined(platform, shopKey);
+      const partiesMoved = (await deps.parties.joinedBy(platform, shopKey)) !== undefined;
       return create(GetConversationSessionResponseSchema, { partiesMoved });
     }
     await deps.fences.confirm(session);

@@ -45,15 +45,15 @@ export class DirectoryStore {
     return oldestFirst((await selectOfEntries(this.#db.of(), { tenant, keys })).rows);
   }
 
-  /** Whether the shop with this key has joined another one. */
-  async isFormerKey(tenant: string, platform: string, shopKey: string): Promise<boolean> {
+  /** The key of the shop that has this one as a former key; undefined when none has. */
+  async ownerOfFormerKey(tenant: string, platform: string, shopKey: string): Promise<string | undefined> {
     const row = await this.#db
       .of<SessionTables>()
       .selectFrom('directory_alias')
       .select('entry_key')
       .where((eb) => eb.and({ tenant, platform, side: 'shop', kind: 'key', value: shopKey }))
       .executeTakeFirst();
-    return row !== undefined;
+    return row?.entry_key;
   }
 
   /**

@@ -32,6 +32,8 @@ export class Judges {
   /** So many of the next calls of applyMessages find that a name has changed its owner. */
   moved = 0;
   stable = true;
+  /** The key that a shop's key has become a former one of. */
+  readonly joined = new Map<string, string>();
   botPrefix = '';
   readonly #matches = new Map<string, { taskId: string; sessionId: string }>();
   readonly #verdicts = new Map<string, { sessionId: string; verdict: Verdict }>();
@@ -83,11 +85,13 @@ export class Judges {
   #resolve(request: ResolvePartiesRequest) {
     this.#fail('resolve');
     this.resolved.push(request);
+    const shopKey = `shp_${Buffer.from(request.shopName).toString('hex')}`;
     const found = request.accountId || request.nicks.map((nick) => this.accounts.get(nick)).find(Boolean);
     return {
       accountKey: found ? `acc_${found}` : 'unknown',
       accountId: found ?? '',
-      shopKey: `shp_${Buffer.from(request.shopName).toString('hex')}`,
+      shopKey: this.joined.get(shopKey) ?? shopKey,
+      formerShopKeys: this.joined.has(shopKey) ? [shopKey] : [],
       accountNicks: [...this.accounts].flatMap(([nick, account]) => (account === found ? [nick] : [])),
       shopNicks: [request.shopName],
       stable: this.stable && found !== undefined,

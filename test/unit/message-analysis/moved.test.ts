@@ -38,6 +38,37 @@ describe.each(databases)('a name that has changed its owner, on %s', (database) 
     expect(await analysis.events()).toEqual([]);
   });
 
+  it('takes what broke off under it along when its shop has joined another one', async () => {
+    await using analysis = await startAnalysis(database);
+    const former = `shp_${Buffer.from('小店').toString('hex')}`;
+    analysis.judges.failures.push('apply');
+    expect(await refusal(analysis.upload([words('m1')], account))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+    analysis.judges.joined.set(former, 'shp_other');
+    analysis.clock.advance({ seconds: 61 });
+    await settleLeftBehind(analysis.deps);
+    await settleLeftBehind(analysis.deps);
+    expect((await analysis.rows()).map(({ settled, verdict }) => [settled, verdict])).toEqual([[1, Verdict.STORED]]);
+    expect(analysis.judges.applied.at(-1)).toMatchObject({ shopKey: 'shp_other', formerShopKeys: [former] });
+    expect(verdicts(await analysis.upload([words('m1'), words('m2')], account))).toEqual(['duplicate', 'stored']);
+  });
+
+  it('has one conversation with what was said before its shop joined another one', async () => {
+    await using analysis = await startAnalysis(database);
+    const former = `shp_${Buffer.from('小店').toString('hex')}`;
+    await analysis.upload([words('m1'), words('m2')], { ...account, shopName: '大店' });
+    await analysis.upload([words('m2'), words('m3')], account);
+    analysis.judges.joined.set(former, `shp_${Buffer.from('大店').toString('hex')}`);
+    analysis.clock.advance({ seconds: 61 });
+    const answer = await analysis.upload([words('m3'), words('m4')], account);
+    expect(verdicts(answer)).toEqual(['duplicate', 'stored']);
+    expect((await analysis.rows()).map(({ message_id, seq }) => [message_id, seq])).toEqual([
+      ['m1', 1],
+      ['m2', 2],
+      ['m3', 3],
+      ['m4', 4],
+    ]);
+  });
+
   it('does not matter to the prefix of a bot whose message broke off', async () => {
     await using analysis = await startAnalysis(database);
     analysis.judges.botPrefix = '【店】';
