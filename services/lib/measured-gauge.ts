@@ -1,4 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Gauge, type Registry } from 'prom-client';
+
+/** The other metrics do not wait longer for one: they are needed most while the database hangs. */
+const MEASURE_MS = 2_000;
 
 /** A value with its labels. */
 export interface Sample<L extends string> {
@@ -18,7 +22,8 @@ export class MeasuredGauge<L extends string = never> {
     new Gauge<L>({
       ...config,
       async collect() {
-        const samples = await measure().catch(() => []);
+        const late = delay(MEASURE_MS, [], { ref: false });
+        const samples = await Promise.race([measure(), late]).catch(() => []);
         this.reset();
         if (config.labelNames.length === 0 && samples.length === 0) this.remove();
         for (const { labels = {}, value } of samples) this.set(labels as Record<L, string>, value);

@@ -2,6 +2,7 @@ import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../eventually.ts';
 import { sessionBody } from '../make.ts';
+import type { Server } from '../private-server.ts';
 import { type RestAnswer, type RestClient, restClient } from '../rest-client.ts';
 import { type MariadbServer, mariadb, nats, redis } from '../servers.ts';
 import { stackAvailable } from '../stack.ts';
@@ -10,9 +11,11 @@ import { type ServerProcess, startServerProcess } from './server-process.ts';
 type Line = Record<string, unknown> & { event?: string };
 
 /** The system in a process of its own, with an account that may do what it needs on its own database and nothing else. */
-describe.runIf(stackAvailable)('a process whose database', () => {
+describe.runIf(stackAvailable)('a process whose', () => {
   const owned = new AsyncDisposableStack();
   let database: MariadbServer;
+  let queue: Server;
+  let log: Server;
   let server: ServerProcess;
   let rest: RestClient;
   let from = 0;
@@ -70,7 +73,8 @@ describe.runIf(stackAvailable)('a process whose database', () => {
 
   beforeAll(async () => {
     database = owned.use(await mariadb());
-    const [queue, log] = [owned.use(await redis()), owned.use(await nats())];
+    queue = owned.use(await redis());
+    log = owned.use(await nats());
     const url = await database.createDatabase();
     const name = new URL(url).pathname.slice(1);
     await administer("CREATE USER app@'%' IDENTIFIED BY 'p'", `GRANT ALL ON ${name}.* TO app@'%'`);
@@ -89,7 +93,7 @@ describe.runIf(stackAvailable)('a process whose database', () => {
     from = server.output.length;
   });
 
-  it('goes away and comes back logs either once, and no stack', async () => {
+  it('database goes away and comes back logs either once, and no stack', async () => {
     await database.kill();
     areHarmless(await createUntil(503));
     await untilNotReady('away');
@@ -103,7 +107,60 @@ describe.runIf(stackAvailable)('a process whose database', () => {
     expect(lines().filter((line) => JSON.stringify(line).includes('    at '))).toEqual([]);
   }, 60_000);
 
-  it('is read-only answers 503, is not ready, and recovers by itself', async () => {
+  it.each([
+    ['queue', 'redis', (): Server => queue],
+    ['event_log', 'nats', (): Server => log],
+  ] as const)(
+    '%s goes away serves on, is degraded, and logs either once without a stack',
+    async (check, name, server) => {
+      await server().kill();
+      await eventually(async () => {
+        const { status, body } = await rest.get('/readyz');
+        expect([status, body.status, body.reasons]).toEqual([200, 'degraded', { [check]: 'away' }]);
+      });
+      for (let round = 0; round < 20; round++) await createUntil(200);
+      await server().start();
+      await untilReady();
+      await eventually(() => expect(events(`${name}_back`)).toHaveLength(1));
+      expect(lines().filter(({ level }) => level !== 'info')).toMatchObject([{ event: `${name}_lost` }]);
+      expect(lines().filter((line) => JSON.stringify(line).includes('    at '))).toEqual([]);
+    },
+    60_000,
+  );
+
+  it('database hangs is not ready, and shows the metrics that need no database', async () => {
+    process.kill(database.pid, 'SIGSTOP');
+    try {
+      const { status, body } = await rest.get('/metrics');
+      expect(status).toBe(200);
+      expect(body).toMatch(/^autosession_http_seconds_count\{.*\} \d+$/m);
+      expect(body).not.toMatch(/^autosession_(sessions|tasks_waiting|outbox_depth)\b/m);
+      await untilNotReady('away');
+    } finally {
+      process.kill(database.pid, 'SIGCONT');
+    }
+    await untilReady();
+  }, 60_000);
+
+  it('database takes writes but refuses some statements tells which, and their callers get 503', async () => {
+    const name = (
+      await administer("SELECT table_schema AS id FROM information_schema.tables WHERE table_name = 'tasks'")
+    )[0]?.id;
+    const others = await administer(
+      `SELECT table_name AS id FROM information_schema.tables WHERE table_schema = '${name}' AND table_name <> 'tasks'`,
+    );
+    await administer(
+      `REVOKE ALL ON ${name}.* FROM app@'%'`,
+      ...others.map(({ id }) => `GRANT ALL ON ${name}.${id} TO app@'%'`),
+    );
+    areHarmless(await createUntil(503));
+    await eventually(() => expect(events('database_fault')).toMatchObject([{ level: 'warn', reason: 'refused' }]));
+    await untilReady();
+    await administer(`GRANT ALL ON ${name}.* TO app@'%'`);
+    areHarmless(await createUntil(200));
+  }, 60_000);
+
+  it('database is read-only answers 503, is not ready, and recovers by itself', async () => {
     await administer('SET GLOBAL read_only = 1');
     areHarmless(await createUntil(503));
     await untilNotReady('read_only');
@@ -116,7 +173,7 @@ describe.runIf(stackAvailable)('a process whose database', () => {
     ]);
   }, 60_000);
 
-  it('has turned read-only does not keep a connection to it', async () => {
+  it('database has turned read-only does not keep a connection to it', async () => {
     await createUntil(200);
     const before = await connections();
     expect(before).not.toEqual([]);
@@ -157,7 +214,7 @@ describe.runIf(stackAvailable)('a process whose database', () => {
     60_000,
   );
 
-  it('gives its account too few connections answers 503 and is not ready until that is undone', async () => {
+  it('database gives its account too few connections answers 503 and is not ready until that is undone', async () => {
     await administer("ALTER USER app@'%' WITH MAX_USER_CONNECTIONS 1");
     // somebody else gets the one connection
     const other = await eventually(async () => {

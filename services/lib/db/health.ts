@@ -8,6 +8,8 @@ import { probeWrite } from './probe-write.ts';
 const FRESH_MS = 10_000;
 /** Between two probes of a database that failed one, and the least between two probes at all. */
 const RETRY_MS = 1_000;
+/** Between two lines about statements that fail while the database takes writes. */
+const TELL_MS = 60_000;
 /** A database that takes longer for a row does not answer. */
 const PROBE_MS = 5_000;
 
@@ -23,6 +25,9 @@ export class DatabaseHealth implements AsyncDisposable {
   #lost: { fault: DatabaseFault; readonly since: number } | undefined;
   /** Whether a statement has failed for want of room: a row may still fit where others do not. */
   #isTight = false;
+  /** The fault of a statement that no probe has confirmed yet. */
+  #reported: Found | undefined;
+  #toldAt = Number.NEGATIVE_INFINITY;
   /** The start has just written to it. */
   #checkedAt = performance.now();
   #probing: Promise<void> | undefined;
@@ -31,8 +36,9 @@ export class DatabaseHealth implements AsyncDisposable {
   constructor(db: Database, logger: Logger) {
     this.#db = db;
     this.#logger = logger;
-    db.onFault = (fault) => {
+    db.onFault = (fault, error) => {
       if (fault === 'full') this.#isTight = true;
+      this.#reported = { fault, error };
       if (!this.#lost) void this.#probe();
     };
   }
@@ -67,6 +73,16 @@ export class DatabaseHealth implements AsyncDisposable {
     if (found && !this.#lost) this.#lose(found);
     else if (found && this.#lost) this.#lost.fault = found.fault;
     else if (this.#lost) this.#recover(this.#lost);
+    else if (this.#reported) this.#tell(this.#reported);
+    this.#reported = undefined;
+  }
+
+  /** Statements fail, and yet it takes writes: one table's rights, say. A connection that was lost is nothing to tell. */
+  #tell({ fault, error }: Found): void {
+    if (fault === 'away' || performance.now() - this.#toldAt < TELL_MS) return;
+    this.#toldAt = performance.now();
+    const line = { event: 'database_fault', reason: fault, error: textOf(error) };
+    this.#logger.warn(line, `a statement failed: ${faultTexts[fault]}`);
   }
 
   #lose({ fault, error }: Found): void {
