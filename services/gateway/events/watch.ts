@@ -126,15 +126,27 @@ export class Watch {
     return stored ?? { events: [], upTo: this.#cursor.position };
   }
 
+  /** What is yielded is written for this stream alone: whatever its client has room for is pushed, in the bytes that streams share. */
   *#shown({ events, upTo }: Page): Generator<WatchEventsResponse> {
-    for (const candidate of events) {
+    let pushedTo = 0;
+    for (const [index, candidate] of events.entries()) {
+      if (index < pushedTo) continue;
+      if (this.#options.outlet?.takes && this.#push(events.slice(index, index + MOST_AT_ONCE))) {
+        pushedTo = index + MOST_AT_ONCE;
+        continue;
+      }
       const known = isKnown(this.#cursor, candidate.order);
       this.#cursor = behind(this.#cursor, candidate);
       if (known || !this.#options.filter(candidate) || !this.#isNews(candidate)) continue;
       this.#spokenAt = performance.now();
       yield responseOf(candidate, this.#cursor);
     }
-    this.#cursor = { ...this.#cursor, position: upTo };
+    this.#passed(events, upTo);
+  }
+
+  #passed(events: readonly StreamEvent[], upTo: bigint): void {
+    const last = events.at(-1);
+    this.#cursor = { ...(last ? behind(this.#cursor, last) : this.#cursor), position: upTo };
   }
 
   #isNews({ line, event }: StreamEvent): boolean {
@@ -147,9 +159,7 @@ export class Watch {
     this.#live = true;
     for (let from = 0; from < events.length; from += MOST_AT_ONCE)
       if (!this.#push(events.slice(from, from + MOST_AT_ONCE))) return false;
-    const last = events.at(-1);
-    if (upTo > this.#cursor.position)
-      this.#cursor = { ...(last ? behind(this.#cursor, last) : this.#cursor), position: upTo };
+    if (upTo > this.#cursor.position) this.#passed(events, upTo);
     return true;
   };
 

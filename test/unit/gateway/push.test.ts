@@ -64,7 +64,7 @@ describe('a stream that can be pushed to', () => {
   it('pulls while it has no room, and what it missed comes before what is pushed later', async () => {
     await using world = watchWorld();
     let asked = 0;
-    using stream = await open(world, { hasRoom: () => asked++ % 3 > 0 });
+    using stream = await open(world, { hasRoom: () => asked++ % 5 > 1 });
     const events: string[] = [];
     for (let i = 0; i < 300; i++) {
       events.push(world.log.add().eventId);
@@ -88,6 +88,17 @@ describe('a stream that can be pushed to', () => {
     events.push(world.log.add().eventId);
     await eventually(() => expect(ids(stream.got)).toEqual(events));
     expect(stream.got.at(-1)?.way).toBe('pushed');
+  });
+
+  it('that is behind is pushed what its client has room for, without waiting until it has caught up', async () => {
+    await using world = watchWorld();
+    using first = await open(world);
+    const events = Array.from({ length: 200 }, () => world.log.add().eventId);
+    await eventually(() => expect(first.got).toHaveLength(events.length));
+    let asked = 0;
+    using stream = await open(world, { cursor: first.first.cursor, hasRoom: () => asked++ > 0 });
+    await eventually(() => expect(ids(stream.got)).toEqual(events));
+    expect(stream.got.filter(({ way }) => way === 'pulled')).toHaveLength(1);
   });
 
   it('is pushed long batches in parts, as long as it has room', async () => {
