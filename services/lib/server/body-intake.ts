@@ -53,12 +53,14 @@ export class BodyIntake {
   }
 
   /**
-   * The whole body of a request. Throws TOO_LARGE for one of over `maxBytes` and those of its envelope, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE when it is
-   * the one to go, and CANCELED when the caller leaves before its end. What comes after that is thrown away.
+   * The whole body of a request. Throws TOO_LARGE for one of over `maxBytes` and those of its envelope, REQUEST_TIMEOUT,
+   * SERVICE_UNAVAILABLE when it is the one to go, and CANCELED when the caller leaves before its end. What comes after that is
+   * thrown away.
    */
   read(request: IncomingMessage | Http2ServerRequest, maxBytes: number, envelopeBytes = 0): Promise<Body> {
     const most = maxBytes + envelopeBytes;
     if (Number(request.headers['content-length']) > most) return Promise.reject(tooLarge(maxBytes));
+    if (request.destroyed) return Promise.reject(callerGone()); // while it was asked who calls
     return new Promise((resolve, reject) => {
       // one buffer, since each chunk would keep the 64 KiB alive into which its connection read it
       let buffer = Buffer.alloc(0);
@@ -92,7 +94,7 @@ export class BodyIntake {
           reject(error);
         },
       };
-      const gone = () => body.end(refuse(ErrorReason.CANCELED, 'the caller went away'));
+      const gone = () => body.end(callerGone());
       const timer = setTimeout(() => body.end(tooSlow(this.#limits.timeoutMs)), this.#limits.timeoutMs);
       this.#arriving.add(body);
       request.on('data', take).once('end', whole).once('close', gone).once('error', gone);
@@ -126,6 +128,10 @@ function appended(buffer: Buffer<ArrayBuffer>, size: number, chunk: Buffer): Buf
   if (target !== buffer) buffer.copy(target, 0, 0, size);
   chunk.copy(target, size);
   return target;
+}
+
+function callerGone() {
+  return refuse(ErrorReason.CANCELED, 'the caller went away');
 }
 
 function tooLarge(limit: number) {

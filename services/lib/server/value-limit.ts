@@ -22,7 +22,7 @@ const COMMA = 0x2c;
 const BRACKET = 0x5b;
 const BRACE = 0x7b;
 
-/** Throws INVALID_ARGUMENT for JSON that holds more than MAX_VALUES values; what is not JSON is left to its reader. */
+/** Throws INVALID_ARGUMENT for JSON that holds more than MAX_VALUES values, where an empty object or list counts as two; what is not JSON is left to its reader. */
 export function assertFewJsonValues(bytes: Uint8Array): void {
   if (bytes.length < LEAST_BYTES * MAX_VALUES) return;
   let values = 1;
@@ -42,7 +42,10 @@ function endOfString(bytes: Uint8Array, start: number): number {
   return index;
 }
 
-/** Throws INVALID_ARGUMENT for a message of over MAX_VALUES fields, with those of the messages in it; what is no protobuf is left to its reader. */
+/**
+ * Throws INVALID_ARGUMENT for a message of over MAX_VALUES fields, with those of the messages in it; what is no protobuf is left
+ * to its reader.
+ */
 export function assertFewFields(schema: DescMessage, bytes: Uint8Array): void {
   if (bytes.length < LEAST_BYTES * MAX_VALUES) return;
   const counter = { left: MAX_VALUES };

@@ -59,6 +59,12 @@ it('ends with the caller', async () => {
   expect([intake.arriving, intake.held]).toEqual([0, 0]);
 });
 
+it('waits for nothing of a caller who has left already', async () => {
+  const request = Object.assign(new PassThrough(), { headers: {} }).destroy();
+  const read = new BodyIntake().read(request as unknown as IncomingMessage, MAX_BYTES);
+  await expect(read).rejects.toMatchObject({ rawMessage: 'the caller went away' });
+});
+
 it('refuses the body that has been arriving for longest when more arrive than may', async () => {
   const intake = new BodyIntake({ maxArriving: 2 });
   const [first, second, third] = [arriving(intake), arriving(intake), arriving(intake)];
