@@ -11,7 +11,7 @@ export interface Sample<L extends string> {
 }
 
 /**
- * A gauge that is measured when the metrics are asked for. It has no value before somebody says how, and none while it cannot
+ * A gauge that is measured when the metrics are asked for. It has no value before `measureBy`, and none while it cannot
  * be measured: an old one would look like a present one.
  */
 export class MeasuredGauge<L extends string = never> {

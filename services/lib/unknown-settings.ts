@@ -1,14 +1,14 @@
 /** Read by the command line and by clients, which may share an environment or a `.env` with the services. */
 const OTHERS = ['AUTOSESSION_URL', 'AUTOSESSION_API_KEY', 'AUTOSESSION_HANDED_OVER'];
-/** Upper case or not: a name in the wrong case is read by nobody. */
+/** Upper case or not: a name in the wrong case is ignored. */
 const OURS = /^auto_?session_/i;
 /** What Kubernetes and Docker links put in the environment for a service whose name begins with `autosession`. */
 const OF_A_LINK = /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)/;
 const LINK_VALUE = /^(tcp|udp|sctp):\/\//;
 
 /**
- * A sentence for each variable that is named like a setting, has a value, and is none of `known`: it would be ignored, and
- * whoever set it would not know.
+ * A sentence for each variable that is named like a setting, has a value, and is none of `known`: it would be
+ * ignored without a word.
  */
 export function unknownSettings(
   env: Readonly<Record<string, string | undefined>>,

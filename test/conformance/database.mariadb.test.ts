@@ -43,7 +43,7 @@ describe.runIf(stackAvailable)('with a server', () => {
   sharedReadsConformance('MariaDB', twoWays);
 
   describe('a connection to MariaDB', () => {
-    test('leaves nobody without an answer who asks for a lock while it is given up', async () => {
+    test('answers every request for a lock that is under way when it is given up', async () => {
       const db = new Database(mysqlBackend(await createDatabase()));
       const asks = ['a', 'b', 'c'].map((name) => db.tryLock(name).catch(reasonOf));
       await db.close();

@@ -216,7 +216,7 @@ describe.runIf(stackAvailable)('a process whose', () => {
 
   it('database gives its account too few connections answers 503 and is not ready until that is undone', async () => {
     await administer("ALTER USER app@'%' WITH MAX_USER_CONNECTIONS 1");
-    // somebody else gets the one connection
+    // another client gets the one connection
     const other = await eventually(async () => {
       await cut(await connections());
       return createConnection({ uri: database.url, user: 'app', password: 'p' });

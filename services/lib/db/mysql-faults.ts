@@ -44,7 +44,7 @@ export function errno(error: unknown): number {
   return (error as { errno?: number } | undefined)?.errno ?? 0;
 }
 
-/** Whether the connection was lost, so that nobody knows what became of what was under way. */
+/** Whether the connection was lost, so that it is unknown what became of what was under way. */
 export function isConnectionLost(error: unknown): boolean {
   const { code, message } = (error as { code?: string; message?: string } | undefined) ?? {};
   if (SERVER_GONE.includes(errno(error)) || CONNECTION_LOST.has(code ?? '')) return true;

@@ -15,7 +15,7 @@ export class MysqlLocks {
   readonly #options: ConnectionOptions;
   readonly #held = new Set<string>();
   #connection: Connection | undefined;
-  /** Of the connection: whoever still asks on one that is given up would never hear of it from the driver. */
+  /** Of the connection: the driver may leave queries without an answer when their connection is destroyed. */
   #gone = new AbortController();
   #signOfLife: NodeJS.Timeout | undefined;
 
