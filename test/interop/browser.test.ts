@@ -1,11 +1,12 @@
 import { Code, createClient, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-web';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
 import { eventually } from '../eventually.ts';
 import { onEveryBackend } from '../every-backend.ts';
+import { envelope } from '../raw-rpc.ts';
 import { steps } from '../steps.ts';
 
 type MakeTransport = (options: { baseUrl: string }) => Transport;
@@ -77,6 +78,30 @@ onEveryBackend('the HTTP port and a browser', (world) => {
       });
       expect(answer.status).toBe(403);
       expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+    },
+  );
+
+  it.each(['application/grpc-web', 'application/connect+proto'])(
+    'says nothing of a page that leaves in the middle of a stream (%s)',
+    async (type) => {
+      const complaints = vi.spyOn(console, 'error');
+      const page = new AbortController();
+      const init = {
+        method: 'POST',
+        headers: { 'content-type': type },
+        body: envelope(new Uint8Array()),
+        signal: page.signal,
+      };
+      const stream = await fetch(`${baseUrl()}/${EventService.typeName}/WatchEvents`, init);
+      expect(stream.status).toBe(200);
+      page.abort();
+      await steps(world()).create(); // something to tell the page of
+      await eventually(async () => {
+        const metrics = await (await fetch(`${baseUrl()}/metrics`)).text();
+        expect(metrics).toMatch(/^autosession_event_streams 0$/m);
+      });
+      expect(complaints).not.toHaveBeenCalled();
+      complaints.mockRestore();
     },
   );
 
