@@ -82,8 +82,10 @@ export function planEntry(
   for (const asked of unique(wanted)) {
     for (const { kind, value } of withFolded(side, asked)) {
       const owner = ownerOf({ kind, value });
+      // what it has stays its own, though an earlier release gave another entry a name that looks the same
+      const isOwn = owner === key || ownerOf(asked) === key;
       if (owner === undefined) add.push({ kind, value });
-      else if (owner === key || (kind !== asked.kind && owner !== ownerOf(asked))) continue;
+      else if (isOwn || (kind !== asked.kind && owner !== ownerOf(asked))) continue;
       else if (wish.move) moves.push({ kind, value, from: owner });
       else throw taken(wish, asked, owner);
     }
