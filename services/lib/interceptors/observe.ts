@@ -66,9 +66,10 @@ export function observeInterceptor({ logger, metrics, refused = new RefusedCalls
 
 /** Measures an RPC from now until it is told of its code; one that waits for something to happen apart from the others. */
 function timerOf(
-  { service, method, ...request }: UnaryRequest | StreamRequest,
+  request: UnaryRequest | StreamRequest,
   { rpcSeconds, longPollSeconds }: Observation['metrics'],
 ): (labels: { code: string }) => void {
+  const { service, method } = request;
   const { waitSeconds = 0 } = request.stream ? {} : (request.message as { waitSeconds?: number });
   if (waitSeconds === 0) return rpcSeconds.startTimer({ service: service.typeName, method: method.name });
   const end = longPollSeconds.startTimer({ protocol: 'rpc', call: `${service.typeName}/${method.name}` });
