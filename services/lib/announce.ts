@@ -2,7 +2,7 @@ import type { Config } from './config.ts';
 import type { Placement } from './placement.ts';
 import type { RunningProcess } from './process.ts';
 
-/** Says that the process has started: in a log line, and on a terminal in words too. */
+/** Reports that the process has started: as a log line, and on a terminal also as readable text. */
 export function announce(running: RunningProcess, { host: address }: Pick<Config, 'host'>, placement: Placement): void {
   const { local, split } = placement;
   const host = address.includes(':') ? `[${address}]` : address;

@@ -2,11 +2,11 @@ import { pause } from './bell.ts';
 import type { Logger } from './log.ts';
 import { shownUrl } from './server-url.ts';
 
-/** How long a start waits for a server that is not there yet: databases that start beside it take seconds. */
+/** How long a start waits for a server that does not answer yet: databases that start at the same time take seconds. */
 export const START_WAIT_MS = 15_000;
 const RETRY_MS = 500;
 
-/** A server that a start needs. */
+/** A server that the process needs to start. */
 export interface AwaitedServer {
   /** MySQL, Redis, NATS. */
   readonly name: string;
@@ -16,7 +16,7 @@ export interface AwaitedServer {
   readonly logger: Logger;
 }
 
-/** Why a start cannot go on: one sentence with the server's URL, without its password. */
+/** The start cannot continue: the message names the server's URL, without its password. */
 export class ServerNotReached extends Error {
   constructor({ name, url, setting }: AwaitedServer, waitedMs: number, cause: unknown) {
     const text = cause instanceof Error ? cause.message : String(cause);
@@ -33,8 +33,8 @@ export function tellAwaited({ name, url, logger }: AwaitedServer, error: unknown
 }
 
 /**
- * Connects to a server that may be about to start: tries again for 15 s, and logs once that it waits. Throws ServerNotReached,
- * at once where `isFinal` says that waiting does not help.
+ * Connects to a server that may still be starting: retries for 15 s, and logs once that it waits. Throws ServerNotReached, at
+ * once where `isFinal` says that waiting does not help.
  */
 export async function awaitServer<T>(
   server: AwaitedServer,

@@ -71,7 +71,7 @@ async function openServers(servers: NonNullable<Config['servers']>, logger: Logg
   return { db, queue, log, description, migrations: kernelMigrations, [Symbol.asyncDispose]: closer(stack.move()) };
 }
 
-/** Waits for a server that is about to start; whatever else is wrong with it waiting does not help. */
+/** Waits for a server that is still starting; for any other error waiting does not help. */
 async function reachMysql({ backend }: Database, url: string, logger: Logger): Promise<void> {
   const connect = async () => (await backend.connect()).release();
   const server = { name: 'MySQL', url, setting: 'MYSQL_URL', logger };

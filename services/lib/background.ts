@@ -3,19 +3,18 @@ import type { Deps, Module, RunningModule } from './module.ts';
 import { createRelay, type Relay } from './outbox/relay.ts';
 import { startRetention } from './retention.ts';
 
-/** Events of a change have consequences, which have events: no such chain has more links. */
+/** The handling of an event may publish further events: no such chain has more links. */
 const MAX_LINKS = 5;
 
 /** What a process does beside answering calls: relay, consumers, retention, and the loops of its modules. */
 export interface Background extends AsyncDisposable {
   /**
-   * Brings what is stored to its end, as far as this process leads: the outbox is published, and the consumers handle the
-   * log, with what follows from it. For a stop, behind the last request; what fails is left for the next start.
+   * Publishes the outbox and has the consumers handle the log, including the events that this causes, as far as this process
+   * leads. For a stop, after the last request; what fails is left for the next start.
    */
   drain(signal: AbortSignal): Promise<void>;
 }
 
-/** Starts it. */
 export function startBackground(deps: Deps, modules: readonly Module[], running: readonly RunningModule[]): Background {
   const stack = new AsyncDisposableStack();
   const consumers: Consumer[] = [];
@@ -55,6 +54,7 @@ async function drain(
       if (!emitted) return;
     }
   };
-  const failed = (err: unknown) => logger.info({ event: 'not_drained', err }, 'the next start handles what is left');
+  const failed = (err: unknown) =>
+    logger.info({ event: 'not_drained', err }, 'the next start handles the remaining events');
   await Promise.race([drained().catch(failed), ended]);
 }

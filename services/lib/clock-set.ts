@@ -1,11 +1,12 @@
 import type { Clock } from './clock.ts';
 
-/** A smaller step is what NTP does all the time. */
+/** NTP regularly makes smaller steps. */
 const NOTICED_MS = 500;
 
 /**
- * Notices that the wall clock was set. The function says whether it was since it was last called, in either direction: it may
- * have been set forward and further back in between. The first time it is always true: no process may have run meanwhile.
+ * Detects that the wall clock was set. The function returns whether it was set since the last call, in either direction: it may
+ * have been set forward and further back in between. The first call always returns true, because no process may have been
+ * running before.
  */
 export function clockSetDetector(clock: Clock): () => boolean {
   let ahead = Number.NaN;

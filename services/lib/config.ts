@@ -55,7 +55,7 @@ export interface Config {
 export interface RedisConfig {
   /** `redis://:password@host:6379/0`. */
   readonly url: string;
-  /** How often a start tries to reach it before it gives up; absent: for as long as it waits for the other servers. */
+  /** How often a start retries before it fails; absent: as long as it waits for the other servers. */
   readonly maxRetries?: number;
   /** Between two tries to reconnect. */
   readonly retryDelayMs: number;

@@ -9,11 +9,11 @@ export interface RequestContext {
   tenant: string;
   /** Who asks: `anonymous`, an agent, a key's name, or `system` for background work. */
   actor: string;
-  /** When the answer is not awaited any more, by performance.now(); undefined without a limit. */
+  /** When the caller stops waiting for the answer, by performance.now(); undefined without a limit. */
   deadline?: number;
   /** Fires when the caller went away or the deadline passed. */
   signal?: AbortSignal;
-  /** Whether a service of the installation calls, for the request of somebody else. */
+  /** Whether the caller is a service of the installation, which acts for another caller. */
   isFromService?: boolean;
   /** The key that makes a repeat of this write safe; empty or undefined without one. */
   idempotencyKey?: string;
@@ -38,20 +38,20 @@ export function maybeContext(): RequestContext | undefined {
   return storage.getStore()?.context;
 }
 
-/** What the running flow has read and does not yet know to be on disk; undefined outside of one. */
+/** What the current flow has read and does not yet know to be on disk; undefined outside of a flow. */
 export function currentReads(): UnconfirmedReads | undefined {
   return storage.getStore()?.reads;
 }
 
 /**
- * Runs `work` with `context` as the current one, for background work: what it begins with was read outside, and may still
- * vanish with the database.
+ * Runs `work` with `context` as the current one, for background work: it starts with values that were read outside of it, and
+ * these may still be lost with the database.
  */
 export function inContext<T>(context: RequestContext, work: () => T): T {
   return storage.run({ context, reads: new UnconfirmedReads(true) }, work);
 }
 
-/** The same for a request or an event: it comes from elsewhere, so nothing has been read for it yet. */
+/** The same for a request or an event: its data comes from outside, so nothing has been read for it yet. */
 export function inRequest<T>(context: RequestContext, work: () => T): T {
   return storage.run({ context, reads: new UnconfirmedReads(false) }, work);
 }

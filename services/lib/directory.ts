@@ -50,7 +50,7 @@ function lateTransport(get: () => Transport): Transport {
 /**
  * Calls as a service of the installation calls another one: tells it for whom, and lets the deadline and the cancellation
  * of the request that is being handled govern the call. Nothing may be called while a transaction is open. An answer that may
- * not be on disk yet counts as a read of the flow that called.
+ * not be on disk yet counts as a read of the calling flow.
  */
 function asService(inner: Transport, secret: string): Transport {
   return {

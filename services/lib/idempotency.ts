@@ -88,8 +88,8 @@ export async function once<I extends DescMessage, O extends DescMessage>(
 }
 
 /**
- * The same, and whether the answer is a recorded one: what it says of control, state or status was true when it was
- * recorded, so the caller says anew what is true now.
+ * The same, and whether the answer is a recorded one: the control, state or status in it was current when it was recorded, so
+ * the caller of this function adds the current values.
  */
 export async function onceOrReplayed<I extends DescMessage, O extends DescMessage>(
   ...[deps, method, request, commit]: Parameters<typeof once<I, O>>

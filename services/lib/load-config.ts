@@ -31,10 +31,10 @@ export function readEnvironment(directory = process.cwd()): Env {
   return { ...fromFile, ...process.env };
 }
 
-/** The text of a file in UTF-8, without a byte-order mark. Throws ConfigError for any other encoding. */
+/** Reads a UTF-8 file, without its byte-order mark. Throws ConfigError for any other encoding. */
 function readText(file: string): string {
   const bytes = readFileSync(file);
-  // UTF-16 has a NUL in every ASCII character, with a byte-order mark or without
+  // UTF-16 encodes every ASCII character with a NUL byte
   if (bytes.includes(0)) throw new ConfigError([`${file} is in UTF-16: save it in UTF-8.`]);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -184,7 +184,7 @@ function reader(env: Env) {
   };
   return {
     problems,
-    /** Every name that was looked up. */
+    /** Every name that was read. */
     names,
     problem,
     text,

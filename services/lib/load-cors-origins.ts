@@ -1,6 +1,8 @@
 const VARIABLE = 'AUTOSESSION_CORS_ORIGINS';
 
-/** The origins of a list with commas, each as a browser sends it. What is wrong goes to `problem` as a sentence. */
+/**
+ * Parses a comma-separated list of origins, in the form that browsers send. Passes what is wrong to `problem` as a sentence.
+ */
 export function parseCorsOrigins(text: string, problem: (sentence: string) => void): string[] {
   const origins = text
     .split(',')
@@ -9,12 +11,12 @@ export function parseCorsOrigins(text: string, problem: (sentence: string) => vo
   const wrong = origins.filter((origin) => !isOrigin(origin));
   if (wrong.length > 0)
     problem(
-      `${VARIABLE} names ${wrong.join(', ')}: it has to be origins as browsers send them, as in https://workbench.example or http://localhost:5173, with commas between them. There is no sign that stands for all.`,
+      `${VARIABLE} names ${wrong.join(', ')}: use comma-separated origins in the form that browsers send, such as https://workbench.example or http://localhost:5173. There is no wildcard.`,
     );
   return origins;
 }
 
-/** Lower case, no path, no port that goes without saying: it is compared letter by letter. */
+/** Lower case, no path, no default port: origins are compared as strings. */
 function isOrigin(text: string): boolean {
   return /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }

@@ -6,7 +6,7 @@ import { version } from './version.ts';
 
 export type Logger = Pino;
 
-/** This process among others of the same service: the machine or container, and the process's id on it. */
+/** Identifies this process among others of the same service: the machine or container, and the process id on it. */
 const instance = `${hostname()}-${process.pid}`;
 
 /**

@@ -2,20 +2,19 @@ import { LogChanged, NotAppended } from './bus/event-log.ts';
 import { ErrorReason, isRefusal } from './errors/refuse.ts';
 import type { Logger } from './log.ts';
 
-/** A loop that fails for so long is told of even if what it needs is known to be away. */
+/** A loop that has failed for this long is logged even if the server it needs is known to be down. */
 const LONG_MS = 60_000;
-/** Between two lines about a loop that goes on failing. */
+/** The time between two log lines about a loop that keeps failing. */
 const REPEAT_MS = 60_000;
 
 /**
- * What the log is told of the rounds of a loop that fail. A server that is away has told of itself, once: a round that fails
- * for that is worth a line only when it goes on for long. Of other failures the first has its stack, and one a minute
- * afterwards, with how many there were.
+ * Limits what a failing loop writes to the log. A server that is down is logged once elsewhere, so a round that fails for that
+ * reason is logged only when it lasts. Of other failures the first is logged with its stack, and then one per minute with their
+ * number.
  */
 export class LoopFailures {
   readonly #loop: string;
   readonly #logger: Logger;
-  /** Since the last round that succeeded. */
   #since: number | undefined;
   #toldAt: number | undefined;
   #count = 0;
@@ -48,12 +47,12 @@ export class LoopFailures {
   }
 }
 
-/** At what level the failure of a piece of background work is told that is tried again. */
+/** The log level for a failure of background work that is retried. */
 export function failureLevel(error: unknown): 'debug' | 'warn' {
   return isOutage(error) ? 'debug' : 'warn';
 }
 
-/** Whether a server or a service is away, or another process was at the same work: nothing that a stack would explain. */
+/** Whether a server or a service is down, or another process did the same work: a stack would not help. */
 function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (isRefusal(error, ErrorReason.SERVICE_UNAVAILABLE) || isRefusal(error, ErrorReason.DEADLINE_EXCEEDED)) return true;

@@ -64,7 +64,6 @@ export function startLoop({ name, everyMs, run, logger }: LoopOptions): Loop {
   };
 }
 
-/** A loop of a leader. */
 export interface LeaderLoop extends Loop {
   /** Whether this process holds the lock, as far as known. */
   readonly leads: boolean;

@@ -1,25 +1,25 @@
 import { parseTime, unixTime } from './times.ts';
 
-/** A time as somebody wrote it. */
+/** A time as a person or a program wrote it. */
 export interface WrittenTime {
   readonly ms: number;
-  /** Whether it says its zone, or needs none. */
+  /** Whether it names its time zone, or needs none. */
   readonly zoned: boolean;
 }
 
-/** Year to minute with the separators that windows use, then seconds, fraction and zone, each of which may be absent. */
+/** Year to minute with the separators that chat windows use, then seconds, fraction and zone, which are all optional. */
 const WALL_TIME =
   /^(\d{4})(?:[-/.]|年)(\d{1,2})(?:[-/.]|月)(\d{1,2})(?:日\s*|\s*[Tt]\s*|\s+)(\d{1,2})[:时](\d{1,2})(?:(?:[:分](\d{1,2})(?:[.,](\d{1,9}))?秒?)|分)?\s*([Zz]|UTC|GMT|[+-]\d{2}:?\d{2})?$/;
 /** Seconds of 2001 and later, or milliseconds. */
 const UNIX_TIME = /^(?:\d{10}(?:\.\d{1,9})?|\d{13})$/;
-/** A time to the minute is taken for the middle of it. */
+/** A time without seconds is read as the middle of its minute. */
 const MIDDLE = '30';
-/** What lies before was never said in a chat: a zero of some epoch, a number that is no time. */
+/** Earlier times are not message times: they are zero values of some epoch, or other numbers. */
 const FIRST_MS = Date.UTC(2000, 0, 1);
 
 /**
- * A time in any form that can be read in one way only: what parseTime() reads, without seconds, with other separators or one
- * digit, and Unix seconds or milliseconds. Undefined for anything else and for times before 2000.
+ * Parses a time in any unambiguous form: what parseTime() accepts, also without seconds, with other separators or with single
+ * digits, and Unix seconds or milliseconds. Undefined for anything else and for times before 2000.
  */
 export function parseLooseTime(text: string, timezone: string): WrittenTime | undefined {
   const plain = text.normalize('NFKC').trim();
@@ -33,7 +33,7 @@ export function parseLooseTime(text: string, timezone: string): WrittenTime | un
   return ms === undefined || ms < FIRST_MS ? undefined : { ms, zoned: zone !== undefined };
 }
 
-/** The same of a number of seconds or milliseconds. */
+/** The same for a number of seconds or milliseconds. */
 export function looseUnixTime(value: number): WrittenTime | undefined {
   const ms = unixTime(value);
   return ms === undefined || ms < FIRST_MS ? undefined : { ms, zoned: true };

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Gauge, type Registry } from 'prom-client';
 
-/** The other metrics do not wait longer for one: they are needed most while the database hangs. */
+/** The longest time that the other metrics wait for one gauge: they are needed most while the database hangs. */
 const MEASURE_MS = 2_000;
 
 /** A value with its labels. */
@@ -11,8 +11,8 @@ export interface Sample<L extends string> {
 }
 
 /**
- * A gauge that is measured when the metrics are asked for. It has no value before `measureBy`, and none while it cannot
- * be measured: an old one would look like a present one.
+ * A gauge that is measured when the metrics are requested. It has no value before `measureBy`, and none while the measurement
+ * fails: an old value would look current.
  */
 export class MeasuredGauge<L extends string = never> {
   #measure: () => Promise<readonly Sample<L>[]> = async () => [];
@@ -31,12 +31,12 @@ export class MeasuredGauge<L extends string = never> {
     });
   }
 
-  /** Its values now. Throws when it cannot be measured. */
+  /** Measures its values now. Throws when that fails. */
   samples(): Promise<readonly Sample<L>[]> {
     return this.#measure();
   }
 
-  /** How it is measured; a throw leaves it without a value. */
+  /** Sets how it is measured; while the function throws, the gauge has no value. */
   measureBy(measure: () => Promise<readonly Sample<L>[]>): void {
     this.#measure = measure;
   }

@@ -3,16 +3,16 @@ import type { SqlCounts } from './db/counts.ts';
 import { MeasuredGauge } from './measured-gauge.ts';
 import { version } from './version.ts';
 
-/** A long poll takes as long as its caller asked for, 30 s at most. */
+/** A long poll takes as long as its caller asked for, at most 30 s. */
 const WAIT_SECONDS = [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 15, 20, 25, 30, 35];
 const LATENCY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** What `/metrics` shows. Labels are words of closed lists, never ids. */
 export interface Metrics {
   readonly registry: Registry;
-  /** Seconds per RPC that does not wait for something to happen, by service, method and code. */
+  /** Seconds per RPC, except long polls, by service, method and code. */
   readonly rpcSeconds: Histogram<'service' | 'method' | 'code'>;
-  /** Seconds per REST request that does not wait for something to happen, by route and status. */
+  /** Seconds per REST request, except long polls, by route and status. */
   readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
   /** Seconds per request with wait_seconds, by protocol (rest, rpc), route or method, and status or code. */
   readonly longPollSeconds: Histogram<'protocol' | 'call' | 'status'>;
@@ -21,11 +21,13 @@ export interface Metrics {
   /** Outbox rows that wait to be published, and the age of the oldest in seconds. */
   readonly outboxDepth: MeasuredGauge;
   readonly outboxAgeSeconds: MeasuredGauge;
-  /** Tasks that could be handed out now, those of which nobody knows whether they were sent, and the age of the oldest of either. */
+  /**
+   * Tasks that can be handed out now, tasks of which it is unknown whether they were sent, and the age of the oldest of each.
+   */
   readonly tasksWaiting: MeasuredGauge<'level'>;
   readonly tasksUnknown: MeasuredGauge<'level'>;
   readonly tasksOldestSeconds: MeasuredGauge<'level' | 'status'>;
-  /** Open sessions, by who is in control. */
+  /** Open sessions, by control. */
   readonly sessionsByControl: MeasuredGauge<'control'>;
   /** Events handled, by consumer and outcome (done, repeated, retried, parked). */
   readonly consumed: Counter<'consumer' | 'outcome'>;
@@ -80,14 +82,12 @@ export function createMetrics(defaults = true): Metrics {
     outboxDepth: measured('outbox_depth', 'Outbox rows that wait to be published, up to 100,000'),
     outboxAgeSeconds: measured('outbox_age_seconds', 'Age of the oldest outbox row that waits'),
     tasksWaiting: measured('tasks_waiting', 'Tasks that could be handed out now, up to 20,000', ['level']),
-    tasksUnknown: measured('tasks_unknown', 'Tasks of which nobody knows whether they were sent, up to 20,000', [
-      'level',
-    ]),
+    tasksUnknown: measured('tasks_unknown', 'Tasks whose delivery is unknown, up to 20,000', ['level']),
     tasksOldestSeconds: measured('tasks_oldest_seconds', 'Age of the oldest task that is waiting or unknown', [
       'level',
       'status',
     ]),
-    sessionsByControl: measured('sessions', 'Open sessions by who is in control, up to 20,000', ['control']),
+    sessionsByControl: measured('sessions', 'Open sessions by control, up to 20,000', ['control']),
     consumed: counter('events_consumed_total', 'Events handled', ['consumer', 'outcome']),
     parked: gauge('events_parked', 'Events that are parked', ['consumer']),
     tasks: counter('task_changes_total', 'Task transitions', ['change']),
@@ -97,7 +97,9 @@ export function createMetrics(defaults = true): Metrics {
     sendUrls: counter('send_url_lookups_total', 'Lookups of a send_url', ['outcome']),
     streams: gauge('event_streams', 'Open event streams'),
     refused: counter('requests_refused_total', 'Requests refused because too many were under way', ['port']),
-    connectionsRefused: counter('connections_refused_total', 'Connections of addresses that had too many', ['port']),
+    connectionsRefused: counter('connections_refused_total', 'Connections closed because their address had too many', [
+      'port',
+    ]),
   };
 }
 

@@ -49,7 +49,7 @@ export type EventHandler = (event: Event) => Promise<void>;
 
 /** A running module. */
 export interface RunningModule extends AsyncDisposable {
-  /** Ends its background loops; its RPCs and handlers serve on. May be called more than once. */
+  /** Stops its background loops; its RPCs and handlers keep working. May be called more than once. */
   [Symbol.asyncDispose](): Promise<void>;
   /** Registers the module's RPCs. */
   routes(router: ConnectRouter): void;

@@ -35,9 +35,9 @@ import { reservePorts } from './server/reserve-ports.ts';
 import { listenRpc } from './server/rpc-server.ts';
 import { WorkLimit } from './server/work-limit.ts';
 
-/** Requests under way at the stop, and events behind them, have this long; then they are cut. */
+/** How long requests under way at the stop, and the events that they cause, may take before they are aborted. */
 const GRACE_MS = 8_000;
-/** Events have this long, however long the requests took. */
+/** How long events may take in any case, however long the requests took. */
 const DRAIN_AT_LEAST_MS = 1_000;
 
 /** What tests put in place of the real thing. */
@@ -88,7 +88,7 @@ export async function startProcess(
     stack.defer(async () => {
       stop.abort();
       const began = performance.now();
-      // the modules' loops end with them; their handlers go on for the consumers
+      // the modules' loops end here; their handlers keep working for the consumers
       await Promise.all([
         ...ports.map((port) => port.close(GRACE_MS)),
         ...running.map((module) => module[Symbol.asyncDispose]()),

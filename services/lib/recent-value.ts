@@ -1,4 +1,4 @@
-/** A value that is asked for again when it is older than `ms`; callers in between get the same answer. */
+/** A value that is fetched again when it is older than `ms`; callers until then get the same answer. */
 export class RecentValue<T> {
   readonly #ms: number;
   readonly #ask: () => Promise<T>;

@@ -1,32 +1,31 @@
 import type { Logger } from './log.ts';
 
-/** Lines per second, protocol and status; the calls beyond them are counted. */
+/** Log lines per second, protocol and status; further calls are counted. */
 const MAX_LINES = 5;
 const PERIOD_MS = 1_000;
 
-/** The statuses of calls that their callers have to correct. */
+/** The statuses of calls that their callers must correct. */
 export type RefusedStatus = 400 | 401 | 403;
 
-/** What may be told of a refused call: names from closed lists, never what the caller sent. */
+/** What is logged about a refused call: names from closed lists, never what the caller sent. */
 export interface RefusedCall {
   readonly protocol: 'rest' | 'rpc';
   readonly status: RefusedStatus;
-  /** Its reason of the closed list. */
   readonly reason: string;
   /** The HTTP method, and the route with its parameters' names; absent for RPCs. */
   readonly method?: string;
   readonly route?: string;
   /** `package.Service/Method` of an RPC. */
   readonly rpc?: string;
-  /** The name of the caller's key, where it was recognised. */
+  /** The name of the caller's API key, if it was recognised. */
   readonly actor?: string;
   readonly tenant?: string;
-  /** Where the connection comes from. */
+  /** The address of the connection. */
   readonly address?: string;
   readonly request_id?: string;
 }
 
-/** Logs refused calls (400, 401, 403) at info: some lines a second, and one with the number of those left out. */
+/** Logs refused calls (400, 401, 403) at info: a few lines per second, and one line with the number of those left out. */
 export class RefusedCalls {
   readonly #logger: Logger;
   readonly #periods = new Map<string, { told: number; dropped: number }>();
@@ -45,7 +44,7 @@ export class RefusedCalls {
     this.#logger.info({ event: 'call_refused', ...call }, `refused with ${call.status}: ${call.reason}`);
   }
 
-  /** The running second of calls of this kind; it begins with the first of them. */
+  /** The current second for calls of this kind; it begins with the first of them. */
   #period({ protocol, status }: RefusedCall): { told: number; dropped: number } {
     const kind = `${protocol} ${status}`;
     const running = this.#periods.get(kind);
@@ -62,7 +61,7 @@ export class RefusedCalls {
   }
 }
 
-/** The status as one that is told of; undefined for every other one. */
+/** The status if calls with it are logged, else undefined. */
 export function refusedStatus(status: number): RefusedStatus | undefined {
   return status === 400 || status === 401 || status === 403 ? status : undefined;
 }

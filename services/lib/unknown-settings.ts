@@ -1,14 +1,13 @@
-/** Read by the command line and by clients, which may share an environment or a `.env` with the services. */
+/** Settings of the command line and of clients, which may share an environment or a `.env` with the services. */
 const OTHERS = ['AUTOSESSION_URL', 'AUTOSESSION_API_KEY', 'AUTOSESSION_HANDED_OVER'];
-/** Upper case or not: a name in the wrong case is ignored. */
+/** Matches any case: a name in the wrong case is ignored. */
 const OURS = /^auto_?session_/i;
-/** What Kubernetes and Docker links put in the environment for a service whose name begins with `autosession`. */
+/** Variables that Kubernetes and Docker links set for a service whose name begins with `autosession`. */
 const OF_A_LINK = /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)/;
 const LINK_VALUE = /^(tcp|udp|sctp):\/\//;
 
 /**
- * A sentence for each variable that is named like a setting, has a value, and is none of `known`: it would be
- * ignored without a word.
+ * A sentence for each variable that is named like a setting, has a value, and is not in `known`: it would be ignored silently.
  */
 export function unknownSettings(
   env: Readonly<Record<string, string | undefined>>,
@@ -30,10 +29,7 @@ function suggestion(name: string, settings: readonly string[]): string {
   return nearest ? `the nearest one is ${nearest.each}.` : 'there is none like it.';
 }
 
-/**
- * How many characters have to be put in, left out or changed to make one of the other, whatever their case; 1 when a name has
- * all words of the given one and more.
- */
+/** The edit distance of two names, ignoring case; 1 when a name contains all words of the given one and more. */
 function distance(one: string, other: string): number {
   const [a, b] = [one.toUpperCase(), other.toUpperCase()];
   const words = b.split('_');

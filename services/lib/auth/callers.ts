@@ -7,7 +7,7 @@ export interface Callers {
   readonly authenticate: Authenticate;
   /** Whether to refuse what pages of other sites make a browser send: nothing else would. */
   readonly ownPagesOnly: boolean;
-  /** Origins whose pages may call; none where no key would tell what they may do. */
+  /** Origins whose pages may call; empty where no API key limits what they may do. */
   readonly corsOrigins: readonly string[];
   /** For people. */
   readonly description: string;

@@ -28,11 +28,11 @@ export interface Handled {
   complete: boolean;
 }
 
-/** What ends a batch early. */
+/** Signals that end a batch early. */
 export interface StopSignals {
-  /** No further event is begun. */
+  /** When aborted, no further event is started. */
   readonly signal: AbortSignal;
-  /** An event that fails is neither tried again nor parked: it has to come again. */
+  /** When aborted, an event that fails is neither retried nor parked: it must be delivered again. */
   readonly giveUp: AbortSignal;
 }
 
@@ -85,7 +85,7 @@ async function handleSession(deps: BatchDeps, part: SessionPart): Promise<void> 
       const delivery = await deps.deliverer.deliver(event, QUICK_TRIES, giveUp);
       if (delivery.outcome === 'stopped') {
         result.complete = false;
-        return; // what follows in the session has to come behind it
+        return; // later events of the session must be handled after it
       }
       if (delivery.outcome === 'failed') {
         reportParked(deps, event, delivery.error);

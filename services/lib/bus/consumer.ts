@@ -23,15 +23,18 @@ export interface ConsumerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Aborts when the process begins to stop: services may be gone, so an event that fails then is left for the next start. */
+  /**
+   * Aborts when the process begins to stop: other services may have stopped, so an event that fails then is left for the next
+   * start.
+   */
   readonly stopping?: AbortSignal;
 }
 
-/** A running consumer; disposing it waits for the handlers that run. */
+/** A running consumer; disposing it waits for the running handlers. */
 export interface Consumer extends AsyncDisposable {
   /**
-   * Waits until it has handled what the log holds now. Returns early when another process leads, when an event or the log
-   * fails, and at the signal.
+   * Waits until it has handled everything that the log holds now. Returns early when another process leads, when an event or
+   * the log fails, and when the signal aborts.
    */
   drain(signal: AbortSignal): Promise<void>;
 }
@@ -39,7 +42,7 @@ export interface Consumer extends AsyncDisposable {
 const BEFORE_LEADING_MS = 1_000;
 /** How long a round waits for a batch; between rounds the lock is checked and parked events are tried. */
 const ROUND_MS = 500;
-/** How often a stop looks how far it has come. */
+/** How often a stop checks the progress. */
 const DRAIN_CHECK_MS = 10;
 /** Between two batches: under load one commit then covers many events. Whoever waits for an answer waits for no consumer. */
 const PACE_MS = 50;
@@ -160,7 +163,7 @@ class ConsumerRounds {
     const to = complete ? (batch.at(-1)?.position ?? at.position) : at.position;
     await failpoint(`consumer.before-ack:${name}`);
     if (!(await this.#store.save({ from: at, to, handled, parked }))) throw this.#elsewhere();
-    if (!complete && !signal.aborted) throw new Error(`${name} leaves an event that failed for the next start`);
+    if (!complete && !signal.aborted) throw new Error(`${name} leaves a failed event for the next start`);
     if (this.#reading) this.#reading.at = { ...at, position: to };
   }
 

@@ -13,7 +13,7 @@ export interface LogRecord {
   /** The name of the event's payload: session_created, task_changed, … */
   readonly type: string;
   readonly payload: Uint8Array;
-  /** Where it was published first, if that was in an earlier generation of the log: see lineage.ts. */
+  /** The order at its first publication, if that was in an earlier generation of the log: see lineage.ts. */
   readonly order?: bigint;
 }
 
@@ -31,7 +31,7 @@ export interface LogBounds {
   readonly before: bigint;
   /** The position of the last record; equal to `before` when there is none. */
   readonly last: bigint;
-  /** What came before it; undefined until the relay has said so. */
+  /** The earlier generations; undefined until the relay has written them. */
   readonly lineage?: Lineage;
 }
 
@@ -69,7 +69,7 @@ export interface LogWriter {
    * lately may be dropped by the log, as a success; consumers drop repeats anyway.
    */
   append(records: readonly LogRecord[]): Promise<Appended[]>;
-  /** Writes what came before the log on it. Throws when the writer has ended. */
+  /** Writes the lineage to the log. Throws when the writer has ended. */
   describe(lineage: Lineage): Promise<void>;
   /** Throws the log away; an empty one of another incarnation takes its place. Ends the writer. */
   renew(): Promise<void>;
@@ -82,7 +82,7 @@ export interface LogWriter {
 export interface EventLog extends AsyncDisposable {
   /** For people: `NATS JetStream`, `SQL`. */
   readonly name: string;
-  /** Whether it is kept apart from the database: then either can be lost or restored without the other. */
+  /** Whether it is stored apart from the database: then each can be lost or restored without the other. */
   readonly apart: boolean;
   /** Where the log begins and ends now. Throws when it cannot be reached. */
   bounds(): Promise<LogBounds>;

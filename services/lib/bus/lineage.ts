@@ -1,75 +1,78 @@
-/** One life of the event log: what is between two losses of it. */
+/** One generation of the event log: the time between two losses of it. */
 export interface Generation {
-  /** The log's incarnation; it never comes again. */
+  /** The log's incarnation; it is never used again. */
   readonly name: string;
-  /** From 1, in the order in which the relay came to know them. */
+  /** From 1, in the order in which the relay found them. */
   readonly number: number;
-  /** Where the part ended that had been published in earlier generations; undefined while it is not known to be complete. */
+  /** The position where the replay of earlier generations ended; undefined while it is not known to be complete. */
   readonly replayed?: bigint;
-  /** How far it can have reached, as far as the relay knows; undefined while it is the present one. */
+  /** The highest position it can have reached, as far as the relay knows; undefined for the current generation. */
   readonly reached?: bigint;
 }
 
-/** What came before a log, as the relay writes it on the log before anything is in it. */
+/** The earlier generations of a log, as the relay writes them to the log before it publishes anything there. */
 export interface Lineage extends Generation {
-  /** The newest of those before it, oldest first. */
+  /** The newest earlier generations, oldest first. */
   readonly earlier: readonly Generation[];
-  /** The highest order that the outbox does not hold any more. */
+  /** The highest order that the outbox no longer holds. */
   readonly forgotten: bigint;
 }
 
-/** More positions than a generation ever has; readable in decimal. The sum stays below 2^53 for 9,000 generations. */
+/**
+ * More positions than a generation ever has, and a decimal that is easy to read. The sum stays below 2^53 for 9,000
+ * generations.
+ */
 const PER_GENERATION = 1_000_000_000_000n;
 /** The description of a JetStream stream has at most 4 KiB. */
 const MAX_GENERATIONS = 30;
 
-/** A place in the order of everything that was ever published. */
+/** The place of an event in the order of everything that was ever published. */
 export function orderOf(generation: number, position: bigint): bigint {
   return BigInt(generation) * PER_GENERATION + position;
 }
 
-/** As many as are remembered. */
+/** Drops the oldest generations beyond MAX_GENERATIONS. */
 function newest(generations: readonly Generation[]): readonly Generation[] {
   return generations.slice(-MAX_GENERATIONS);
 }
 
-/** What came before the last of the generations. */
+/** The lineage of the last of the generations. */
 export function lineageOf(generations: readonly Generation[], forgotten: bigint): Lineage {
   const own = generations.at(-1);
   if (!own) throw new Error('a log is a generation itself');
   return { ...own, earlier: generations.slice(0, -1), forgotten };
 }
 
-/** The generations with this one behind them, unless it is the last of them. */
+/** The generations followed by the given one, unless it already is the last. */
 export function withNewest(generations: readonly Generation[], name: string): readonly Generation[] {
   const newestOne = generations.at(-1);
   if (newestOne?.name === name) return generations;
   return newest([...generations, { name, number: (newestOne?.number ?? 0) + 1 }]);
 }
 
-/** As it is stored. */
+/** Encodes the lineage for storage. */
 export function writeLineage({ earlier, forgotten, ...own }: Lineage): string {
   return JSON.stringify({ generations: stored([...earlier, own]), forgotten: String(forgotten) });
 }
 
-/** As they are stored. */
+/** Encodes the generations for storage. */
 export function writeGenerations(generations: readonly Generation[]): string {
   return JSON.stringify(stored(generations));
 }
 
-/** Reads what writeGenerations() wrote; none from null. */
+/** Decodes what writeGenerations() wrote; empty for null. */
 export function readGenerations(text: string | null): readonly Generation[] {
   return text === null ? [] : read(JSON.parse(text));
 }
 
-/** Reads what writeLineage() wrote about the log `name`; undefined from anything else. */
+/** Decodes what writeLineage() wrote about the log `name`; undefined for any other text. */
 export function readLineage(name: string, text: string | null | undefined): Lineage | undefined {
   if (!text) return undefined;
   if (last?.text !== text) last = { text, lineage: parsed(text) };
   return last.lineage?.name === name ? last.lineage : undefined;
 }
 
-/** The relay asks for the bounds, and with them for the lineage, before every batch. */
+/** The relay reads the bounds, and with them the lineage, before every batch. */
 let last: { readonly text: string; readonly lineage: Lineage | undefined } | undefined;
 
 function parsed(text: string): Lineage | undefined {

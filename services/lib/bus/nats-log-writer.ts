@@ -53,7 +53,7 @@ export class NatsLogWriter implements LogWriter {
   }
 
   #opened(): NatsLink {
-    if (this.#link.nc.isClosed()) throw new LogChanged('the connection to NATS was lost');
+    if (this.#link.nc.isClosed()) throw new LogChanged('the connection to NATS is closed');
     return this.#link;
   }
 

@@ -60,7 +60,7 @@ export class NatsStream {
     return { incarnation, last, before, lineage: readLineage(incarnation, config.description) };
   }
 
-  /** Writes a text on the stream. Throws LogChanged when the stream is not there any more. */
+  /** Writes a text to the stream's description. Throws LogChanged when the stream no longer exists. */
   async describe({ jsm }: NatsLink, incarnation: string, description: string): Promise<void> {
     await gone(() => jsm.streams.update(incarnation, { description }));
   }

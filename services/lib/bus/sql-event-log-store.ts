@@ -152,7 +152,7 @@ export class SqlEventLogStore {
     });
   }
 
-  /** Writes a lineage on the log; false when it is another one now. */
+  /** Writes the lineage to the log; false when the log has another incarnation now. */
   async describe(incarnation: string, lineage: string): Promise<boolean> {
     const { numUpdatedRows } = await this.#db
       .of<EventLogTables>()

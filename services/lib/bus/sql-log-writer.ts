@@ -31,7 +31,7 @@ export class SqlLogWriter implements LogWriter {
 
   async describe(lineage: Lineage): Promise<void> {
     const described = await this.#store.describe(this.incarnation, writeLineage(lineage));
-    if (!described) throw new LogChanged('the event log was made anew');
+    if (!described) throw new LogChanged('the event log was recreated');
   }
 
   async renew(): Promise<void> {

@@ -1,10 +1,10 @@
 import type { CompiledQuery } from 'kysely';
 import { isRow } from './shape.ts';
 
-/** A compiled statement, and how to build it without compiling it in advance. */
+/** A compiled statement, and how to build it directly from its values. */
 export interface Checked {
   readonly sql: string;
-  /** Every parameter of the statement, from the values. */
+  /** Returns every parameter of the statement for these values. */
   parameters(values: object): readonly unknown[];
   build(values: object): CompiledQuery;
 }
@@ -14,17 +14,17 @@ const PROBES = [null, '', 'x', 0, 1, false, true];
 
 let everyUse = false;
 
-/** Compares every use of a compiled query with one that is built for it alone. For tests. */
+/** Compares every use of a compiled query with the same query built for that use alone. For tests. */
 export function checkEveryUse(): void {
   everyUse = true;
 }
 
-/** Whether a use of a statement that was checked before is to be checked as well. */
+/** Whether to check another use of a statement that was checked before. */
 export function isEveryUseChecked(): boolean {
   return everyUse;
 }
 
-/** Throws when the statement would be another one if it were built with the values themselves. */
+/** Throws when building the statement with the values themselves would give a different statement. */
 export function checkUse(checked: Checked, values: object): void {
   const { sql, parameters } = checked.build(values);
   const ours = checked.parameters(values);
@@ -33,7 +33,7 @@ export function checkUse(checked: Checked, values: object): void {
   if (!same) throw wrong(checked.sql, sql);
 }
 
-/** Throws when the statement is another one for some other values of the same shape. `given` holds what it was compiled with. */
+/** Throws when other values of the same shape give a different statement. `given` holds the values it was compiled with. */
 export function checkOtherValues(checked: Checked, given: object): void {
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue;

@@ -13,8 +13,9 @@ export interface Connection {
    */
   executeLater(query: CompiledQuery, flow?: object): Promise<void>;
   /**
-   * Whether the statements since `begin` (of a lone statement: since it was lent) certainly changed something, so that the answer
-   * to their commit came after the redo log was on disk. A commit that changed nothing waits for no disk.
+   * Whether the statements since `begin` (for a statement without a transaction: since the connection was lent) certainly
+   * changed something, so that the redo log was on disk before the commit was answered. A commit that changed nothing does not
+   * wait for the disk.
    */
   readonly wrote: boolean;
   begin(): Promise<void>;

@@ -43,18 +43,18 @@ export interface Backend {
   isDuplicateKey(error: unknown): boolean;
   /** Whether the whole transaction may be tried again: a deadlock, a lock wait or a snapshot that moved. */
   isRetryable(error: unknown): boolean;
-  /** Whether the server is not there (any more): nobody knows what became of a commit that was under way. */
+  /** Whether the connection to the server is lost: the outcome of a commit under way is unknown. */
   isUnavailable(error: unknown): boolean;
-  /** Which fault of the database the error tells of; undefined for an error of the statement itself. */
+  /** The fault of the database that caused the error; undefined for an error of the statement itself. */
   faultOf(error: unknown): DatabaseFault | undefined;
   close(): Promise<void>;
 }
 
 export interface TransactionOptions {
   /**
-   * Works of one group may share a transaction, which costs the less the more there is to do. Whatever rows a work locks
-   * or writes are kept from the others, so every such statement has to name its rows by their whole primary key. Undefined for a
-   * transaction of its own.
+   * Transactions of one group may run as participants of one shared transaction, which saves more the higher the load is. The
+   * rows that a participant locks or writes are kept from the others, so every such statement must name its rows by their whole
+   * primary key. Undefined for a transaction of its own.
    */
   readonly group?: string;
 }
@@ -69,7 +69,7 @@ export class Database {
   /** Of hot paths, outside of transactions. */
   readonly reads: SharedReads;
   readonly #groups = new Map<string, TransactionGroup>();
-  /** Is told of every fault that a statement met with. */
+  /** Receives every fault that a statement reports. */
   onFault: (fault: DatabaseFault, error: unknown) => void = () => {};
   readonly #barrier: DurabilityBarrier;
   readonly #keys: PrimaryKeys;
@@ -113,9 +113,9 @@ export class Database {
   }
 
   /**
-   * Resolves when everything that the running flow has read is on disk, so that it may be answered, published or acted on: at
-   * once when a commit of its own has proved that, else after a small commit that many flows share. Outside of a flow
-   * everything counts as read. SERVICE_UNAVAILABLE when that cannot be known.
+   * Resolves when everything that the current flow has read is on disk, so that it may be answered, published or acted on: at
+   * once when a commit of the flow has proved that, else after a small commit that many flows share. Outside of a flow
+   * everything counts as read. SERVICE_UNAVAILABLE when durability cannot be confirmed.
    */
   async confirmReads(): Promise<void> {
     const reads = currentReads();
@@ -198,7 +198,7 @@ export class Database {
     }
   }
 
-  /** The error to show for a failed statement: SERVICE_UNAVAILABLE when the database does not take it now, or is too busy. */
+  /** The public error for a failed statement: SERVICE_UNAVAILABLE when the database cannot execute it now. */
   translate(error: unknown): unknown {
     const fault = this.backend.faultOf(error);
     if (fault) this.onFault(fault, error);

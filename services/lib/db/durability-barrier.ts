@@ -3,7 +3,7 @@ import type { CompiledQuery } from 'kysely';
 import type { Backend } from './database.ts';
 import type { Migrations } from './migrate.ts';
 
-/** Rows to choose from, so that processes rarely wait for each other's lock on one row. */
+/** Rows to choose from, so that processes rarely wait for each other's row lock. */
 const SLOTS = 16;
 
 /** One row per slot, kept for ever. */
@@ -23,8 +23,8 @@ export const barrierMigrations: Migrations = {
 };
 
 /**
- * A small commit whose answer proves that everything this process could read before the commit was sent is on disk: the redo
- * log is sequential. Callers that come while one is under way share the next one, so that a process makes one at a time.
+ * A small commit whose answer proves that everything that this process could read before it sent the commit is on disk: the
+ * redo log is sequential. Callers that arrive while one is under way share the next one, so that a process runs one at a time.
  */
 export class DurabilityBarrier {
   readonly #backend: Backend;
@@ -47,7 +47,7 @@ export class DurabilityBarrier {
 
   async #after(running: Promise<void>): Promise<void> {
     await running.catch(() => {});
-    // who comes from here on may have read something after this commit is sent
+    // callers that arrive from here on may have read something after this commit is sent
     this.#running = this.#next ?? Promise.resolve();
     this.#next = undefined;
     const connection = await this.#backend.connect();

@@ -21,7 +21,7 @@ interface Words {
   readonly compiler: QueryCompiler;
 }
 
-/** Known to both MySQL and MariaDB. */
+/** MySQL and MariaDB both accept this syntax. */
 class MysqlCompiler extends MysqlQueryCompiler {
   protected override visitSelectModifier(node: SelectModifierNode): void {
     if (node.modifier === 'ForShare') this.append('lock in share mode');
@@ -29,7 +29,10 @@ class MysqlCompiler extends MysqlQueryCompiler {
   }
 }
 
-/** Row locks need nothing: a transaction is immediate, one writes at a time. Works that share one reserve the rows all the same. */
+/**
+ * Row locks need no SQL: transactions are immediate, so only one writes at a time. Transactions in one batch still reserve
+ * their rows.
+ */
 class SqliteCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(node: SelectModifierNode): void {
     if (node.modifier !== 'ForUpdate' && node.modifier !== 'ForShare') super.visitSelectModifier(node);
@@ -100,7 +103,7 @@ export class ConnectionExecutor extends StatementExecutor {
   #connection: Connection | undefined;
   readonly #before: ((query: CompiledQuery) => void) | undefined;
 
-  /** `before` is told of every statement first; what it throws is the statement's failure. */
+  /** Calls `before` with every statement first; an error that it throws becomes the statement's error. */
   constructor(dialect: Dialect, connection: Connection, before?: (query: CompiledQuery) => void) {
     super(dialect);
     this.#connection = connection;

@@ -1,11 +1,11 @@
 /**
- * Why the database does not take writes: `away` (it does not answer), `full` (no room on its disk), `read_only` (a replica, or
- * a server that was set so), `refused` (its account is locked, has too many connections, or may not do this), `damaged` (its
- * files), `failing` (anything else).
+ * Why the database does not accept writes: `away` (it does not answer), `full` (its disk is full), `read_only` (a replica, or a
+ * server that was set to read-only), `refused` (its account is locked, has too many connections, or lacks a privilege),
+ * `damaged` (its files), `failing` (anything else).
  */
 export type DatabaseFault = 'away' | 'full' | 'read_only' | 'refused' | 'damaged' | 'failing';
 
-/** What each of them says to people. */
+/** The text of each fault in messages. */
 export const faultTexts: Readonly<Record<DatabaseFault, string>> = {
   away: 'the database does not answer',
   full: 'the database has no room left on its disk',

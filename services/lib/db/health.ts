@@ -4,31 +4,31 @@ import type { Database } from './database.ts';
 import { type DatabaseFault, faultTexts } from './fault.ts';
 import { probeWrite } from './probe-write.ts';
 
-/** How long a probe that succeeded is believed, where no statement has failed meanwhile. */
+/** How long a successful probe stays valid if no statement fails. */
 const FRESH_MS = 10_000;
-/** Between two probes of a database that failed one, and the least between two probes at all. */
+/** The time between two probes of a database that failed a probe, and the minimum between any two probes. */
 const RETRY_MS = 1_000;
-/** Between two lines about statements that fail while the database takes writes. */
+/** The time between two log lines about statements that fail while the database accepts writes. */
 const TELL_MS = 60_000;
-/** A database that takes longer for a row does not answer. */
+/** A database that takes longer to write a row counts as not answering. */
 const PROBE_MS = 5_000;
 
 /**
- * Whether the database takes writes, as a write of the process's own shows: when readiness asks, at most every 10 s, and soon
- * after a statement that failed for a reason of the database. From the first probe that fails to the first that succeeds it
- * is lost, and is probed every second. The log tells of either end once.
+ * Whether the database accepts writes, tested by a write of this process: when readiness asks, at most every 10 s, and soon
+ * after a statement that failed because of the database. From the first failed probe to the next successful one it counts as
+ * lost, and is probed every second. Both ends of an outage are logged once.
  */
 export class DatabaseHealth implements AsyncDisposable {
   readonly #db: Database;
   readonly #logger: Logger;
   readonly #stop = new AbortController();
   #lost: { fault: DatabaseFault; readonly since: number } | undefined;
-  /** Whether a statement has failed for want of room: a row may still fit where others do not. */
+  /** Whether a statement has failed because the disk is full: a small row may still fit where others do not. */
   #isTight = false;
   /** The fault of a statement that no probe has confirmed yet. */
   #reported: Found | undefined;
   #toldAt = Number.NEGATIVE_INFINITY;
-  /** The start has just written to it. */
+  /** Starts at now: the process has just written to the database. */
   #checkedAt = performance.now();
   #probing: Promise<void> | undefined;
   #following: Promise<void> | undefined;
@@ -43,7 +43,7 @@ export class DatabaseHealth implements AsyncDisposable {
     };
   }
 
-  /** Why the database does not take writes now; undefined when it does. Answers within 5 s. */
+  /** Why the database does not accept writes now; undefined when it does. Answers within 5 s. */
   async fault(): Promise<DatabaseFault | undefined> {
     if (!this.#lost && performance.now() - this.#checkedAt >= FRESH_MS)
       await Promise.race([this.#probe(), pause(PROBE_MS, this.#stop.signal)]);
@@ -56,7 +56,7 @@ export class DatabaseHealth implements AsyncDisposable {
     await Promise.all([this.#probing, this.#following]);
   }
 
-  /** One probe, not sooner than a second after the last one. */
+  /** Runs one probe, not sooner than a second after the last one. */
   #probe(): Promise<void> {
     this.#probing ??= this.#look().finally(() => {
       this.#probing = undefined;
@@ -77,7 +77,10 @@ export class DatabaseHealth implements AsyncDisposable {
     this.#reported = undefined;
   }
 
-  /** Statements fail, and yet it takes writes: one table's rights, say. A connection that was lost is nothing to tell. */
+  /**
+   * Logs statements that fail while the database accepts writes, for example for a missing privilege on one table. A lost
+   * connection is not logged.
+   */
   #tell({ fault, error }: Found): void {
     if (fault === 'away' || performance.now() - this.#toldAt < TELL_MS) return;
     this.#toldAt = performance.now();
@@ -94,7 +97,7 @@ export class DatabaseHealth implements AsyncDisposable {
   #recover({ since }: { readonly since: number }): void {
     this.#lost = undefined;
     const seconds = Math.round(performance.now() - since) / 1_000;
-    this.#logger.info({ event: 'database_back', seconds }, 'the database takes writes again');
+    this.#logger.info({ event: 'database_back', seconds }, 'the database accepts writes again');
   }
 
   async #follow(): Promise<void> {
@@ -104,7 +107,7 @@ export class DatabaseHealth implements AsyncDisposable {
     }
   }
 
-  /** Why a write fails. A busy pool is no fault: the time runs from when there is a connection. */
+  /** Why a write fails. A busy pool is no fault: the timeout starts when a connection is available. */
   async #write(): Promise<Found | undefined> {
     const { backend } = this.#db;
     try {

@@ -7,7 +7,7 @@ export interface HotQuery extends CompiledQuery {
   readonly isPlainRead: boolean;
   /** The table that it has to do with, of a write that reads nothing else; undefined for all others. */
   readonly writes?: string;
-  /** The rows that it locks or writes; placeholders in it stand for what is in `values`. */
+  /** The rows that it locks or writes; the values of their placeholders are in `values`. */
   readonly accesses: readonly RowAccess[];
   readonly values?: object;
   readonly insert?: InsertText;

@@ -16,20 +16,20 @@ export interface Migration {
 export type Retention =
   /** Until they are older than this, by an indexed time column: lib/retention.ts removes them. For tables of lib. */
   | { readonly column: string; readonly hours: number }
-  /** Until their owner removes them: which rows, and when. */
+  /** Until the code that owns them removes them: says which rows, and when. */
   | { readonly removed: string }
-  /** For ever: what bounds their number, or why they must stay. */
+  /** For ever: says what bounds their number, or why they must stay. */
   | { readonly keptForEver: string };
 
 /** The steps of one owner of tables: a service, or a part of lib. */
 export interface Migrations {
   readonly owner: string;
-  /** Every table that the steps make. One that is missing here fails a test. */
+  /** Every table that the steps create. A test fails when one is missing here. */
   readonly tables: Readonly<Record<string, Retention>>;
   readonly steps: readonly Migration[];
 }
 
-/** The table that notes which steps have run. */
+/** The table that records which steps have run. */
 export const migrationTables: Migrations['tables'] = {
   schema_migration: { keptForEver: 'one row per step' },
 };

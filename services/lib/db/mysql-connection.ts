@@ -18,8 +18,8 @@ const COMMIT: Statement = { sql: 'commit', parameters: [] };
 const ROLLBACK: Statement = { sql: 'rollback', parameters: [] };
 
 /**
- * Lends a connection of the pool. Rejects with the pool's error. When it tells that its server is read-only, the pool's
- * connections are retired, and `onRetired` is called.
+ * Lends a connection of the pool. Rejects with the pool's error. When the connection reports that its server is read-only, the
+ * pool's connections are retired, and `onRetired` is called.
  */
 export async function lendMysql(pool: MysqlPool, counts: SqlCounts, onRetired: () => void): Promise<Connection> {
   const connection = await pool.take();
@@ -32,7 +32,7 @@ export async function lendMysql(pool: MysqlPool, counts: SqlCounts, onRetired: (
   });
 }
 
-/** What a lent connection comes from. */
+/** The pool that lent the connection, and what to call when it is retired. */
 interface Lender {
   readonly counts: SqlCounts;
   give(): void;
@@ -197,8 +197,8 @@ class MysqlConnection implements Connection {
 }
 
 /**
- * Whether the statement certainly changed a row. An update counts what it matched, changed or not; an insert that may update
- * instead answers the same for a new row and for one that stays as it is, so it counts as no change.
+ * Whether the statement certainly changed a row. For an update the server counts matched rows, changed or not. An insert that
+ * may update instead returns the same for a new row and for an unchanged one, so it counts as no change.
  */
 function changedSomething(request: Request, answer: unknown): boolean {
   const { affectedRows = 0, changedRows = 0, info = '' } = (answer ?? {}) as Partial<ResultSetHeader>;

@@ -1,6 +1,6 @@
 import type { DatabaseFault } from './fault.ts';
 
-/** Too many connections, server shutdown, killed statements and their kin, as error numbers. */
+/** Error numbers such as too many connections, server shutdown and killed statement. */
 const SERVER_GONE = [1040, 1053, 1077, 1079, 1152, 1184, 1317, 1927, 2006, 2013, 3169];
 const CONNECTION_LOST = new Set([
   'ECONNREFUSED',
@@ -14,10 +14,10 @@ const CONNECTION_LOST = new Set([
   'PROTOCOL_CONNECTION_LOST',
   'PROTOCOL_SEQUENCE_TIMEOUT',
 ]);
-/** mysql2 gives these without a code: a full waiting line, a pool that was closed, a connection that ended meanwhile. */
+/** mysql2 throws these without a code: its queue is full, the pool was closed, or the connection ended meanwhile. */
 const CONNECTION_LOST_TEXT = /Queue limit reached|Pool is closed|in closed state|Connection lost/;
 
-/** Errors of the server by what has to be done about them. Numbers of MySQL and MariaDB; some exist in one of them only. */
+/** Errors of the server by what the operator must do. Numbers of MySQL and MariaDB; some exist only in one of them. */
 const serverFaults: readonly (readonly [DatabaseFault, readonly number[]])[] = [
   // the server's files: EE_WRITE, EE_DISK_FULL; ER_DISK_FULL, ER_ERROR_ON_WRITE, ER_RECORD_FILE_FULL, ER_TEMP_FILE_WRITE_FAILURE
   ['full', [3, 20, 1021, 1026, 1114, 1878]],
@@ -44,14 +44,14 @@ export function errno(error: unknown): number {
   return (error as { errno?: number } | undefined)?.errno ?? 0;
 }
 
-/** Whether the connection was lost, so that it is unknown what became of what was under way. */
+/** Whether the connection was lost, so that the outcome of the statement under way is unknown. */
 export function isConnectionLost(error: unknown): boolean {
   const { code, message } = (error as { code?: string; message?: string } | undefined) ?? {};
   if (SERVER_GONE.includes(errno(error)) || CONNECTION_LOST.has(code ?? '')) return true;
   return code === undefined && CONNECTION_LOST_TEXT.test(message ?? '');
 }
 
-/** Which fault of the database an error tells of; undefined for an error of the statement itself. */
+/** The fault of the database that an error reports; undefined for an error of the statement itself. */
 export function mysqlFault(error: unknown): DatabaseFault | undefined {
   const known = faultOfNumber.get(errno(error));
   if (known) return known;

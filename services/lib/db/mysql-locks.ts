@@ -15,7 +15,7 @@ export class MysqlLocks {
   readonly #options: ConnectionOptions;
   readonly #held = new Set<string>();
   #connection: Connection | undefined;
-  /** Of the connection: the driver may leave queries without an answer when their connection is destroyed. */
+  /** Aborts when the connection ends: the driver may leave queries unanswered when their connection is destroyed. */
   #gone = new AbortController();
   #signOfLife: NodeJS.Timeout | undefined;
 

@@ -1,11 +1,11 @@
 import { createPool, type Pool, type PoolConnection, type PoolOptions } from 'mysql2';
 
-/** At most so often: a server that stays read-only must not be asked for new connections by every write. */
+/** The shortest time between two retirements: a server that stays read-only must not cause a new connection per write. */
 const RETIRE_MS = 1_000;
 
 /**
- * A pool whose connections can be retired all at once: those to a server that turned read-only still answer reads, with rows
- * that fall behind, while the same address already leads to the new primary.
+ * A pool whose connections can be retired all at once: connections to a server that became read-only still answer reads with
+ * stale rows, while the same address already leads to the new primary.
  */
 export class MysqlPool {
   readonly #pool: Pool;
@@ -39,7 +39,7 @@ export class MysqlPool {
     else connection.destroy();
   }
 
-  /** Has no connection used again that was there when this one told of its server; returns whether that is news. */
+  /** Retires every connection that is as old as the given one or older; returns whether it did. */
   retire(connection: PoolConnection): boolean {
     if (!this.#isCurrent(connection) || performance.now() - this.#retiredAt < RETIRE_MS) return false;
     this.#generation += 1;

@@ -35,11 +35,11 @@ export function mysqlBackend(url: string, poolSize = 20): Backend {
     {
       ...options,
       multipleStatements: true, // see mysql-connection.ts; every value is a parameter, never text of a statement
-      maxPreparedStatements: 1, // there are none; the default sets memory aside for 16,000 a connection
+      maxPreparedStatements: 1, // none are used; the default reserves memory for 16,000 per connection
       connectionLimit: poolSize,
       queueLimit: WAITING_LINE,
       idleTimeout: IDLE_MS,
-      maxIdle: Math.max(1, poolSize - 1), // with as many as there may be, mysql2 would never look at idleTimeout
+      maxIdle: Math.max(1, poolSize - 1), // if maxIdle equals the limit, mysql2 ignores idleTimeout
     },
     (connection) => {
       for (const statement of SESSION_SETTINGS)

@@ -33,9 +33,9 @@ export function afterCommit(hook: () => void): void {
 }
 
 /**
- * Keeps whatever `key` stands for to this work among those that share its transaction; the second to ask is begun anew later.
- * Rows that a statement locks or writes are kept apart without it. It saves works: ask for all that they may collide on before
- * anything is written, also for what has no row yet, since a collision behind a write has all of them begin anew.
+ * Reserves `key` for this participant of the shared transaction; a second participant that asks for it is restarted later. Rows
+ * that a statement locks or writes are reserved without it. It avoids restarts: reserve everything that participants may
+ * collide on, also keys without a row yet, before the first write, since a collision after a write restarts all of them.
  */
 export function reserve(key: string): void {
   const state = open.getStore();

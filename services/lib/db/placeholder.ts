@@ -1,4 +1,4 @@
-/** Stands in a compiled statement for a value that comes later. */
+/** Stands in a compiled statement for a value that is supplied later. */
 export class Placeholder {
   readonly pick: (values: object) => unknown;
 
@@ -6,7 +6,7 @@ export class Placeholder {
     this.pick = pick;
   }
 
-  /** A statement that makes text or a number of it would be built of that text. */
+  /** A builder that converts it to text or a number would compile that text into the statement. */
   [Symbol.toPrimitive](): never {
     throw new Error('a compiled query must not look at its values: it may only pass them on');
   }

@@ -28,13 +28,13 @@ export interface Joint<P> {
   readonly column: string;
 }
 
-/** What is known of a statement beside its text. */
+/** Properties of a statement that its text does not show. */
 export interface PreparedOptions<P> {
-  /** It is a read without a limit; what is asked for at once on one connection then is one statement. */
+  /** A read without a limit; simultaneous uses on one connection are combined into one statement. */
   readonly joint?: Joint<P>;
   /**
-   * It is a write whose WHERE says on what it depends, and whose caller looks at how many rows it wrote. Works that share a
-   * transaction may meet on the rows of such a write; those of any other are kept to one of them.
+   * A write whose WHERE states its precondition, and whose caller checks how many rows it wrote. Transactions in one batch may
+   * write the same row with it; rows of any other write belong to one of them.
    */
   readonly compareAndSet?: boolean;
 }
@@ -42,10 +42,10 @@ export interface PreparedOptions<P> {
 let statements = 0;
 
 /**
- * A statement for hot paths: `build` describes it once for every shape of its values, with the names of `values` in place of
- * values, so it must not look at them. It may only pass them on: single values, lists of single values to `in`, and whole rows
- * of an insert or an update. Which values are there (undefined is not), how long the lists are and which columns a row has is
- * the shape; `null` is a value like others. A statement that turns out to depend on more throws at its first use.
+ * A statement for hot paths: `build` describes it once for every shape of its values and receives the names of `values` in
+ * their place, so it must not read them. It may only pass them on: single values, lists of single values to `in`, and whole
+ * rows of an insert or an update. The shape is: which values are present (undefined is not), how long the lists are and which
+ * columns a row has; `null` is a value. A statement that turns out to depend on more throws at its first use.
  */
 export function prepared<T, P extends object, R>(
   build: (db: Kysely<T>, values: Values<P>, dialect: Dialect) => Compilable<R>,
@@ -97,7 +97,7 @@ export function prepared<T, P extends object, R>(
 interface Compiled {
   readonly query: HotQuery;
   readonly sql: string;
-  /** Every parameter of the statement, from the values. Throws for one that is undefined. */
+  /** Returns every parameter of the statement. Throws for a value that is undefined. */
   readonly parameters: (values: object) => unknown[];
 }
 
@@ -121,7 +121,7 @@ function present(value: unknown): unknown {
   return value;
 }
 
-/** Rows of a joint answer are told apart by a column: none may be left out or made of several. */
+/** Rows of a combined answer are assigned by a column: it must not be left out, renamed or computed. */
 function assertJoint({ query, sql }: HotQuery): void {
   const { limit, offset, groupBy, distinctOn } = query as SelectQueryNode;
   if (query.kind !== 'SelectQueryNode' || limit || offset || groupBy || distinctOn)

@@ -4,7 +4,7 @@ import { asHot } from './hot-query.ts';
 import { resolveValue } from './placeholder.ts';
 import { type AccessMode, type RowAccess, rowAccesses } from './row-access.ts';
 
-/** A table was made after the keys were read. */
+/** The table was created after the keys were read. */
 export class UnknownTableError extends Error {}
 
 const KEY_COLUMNS: Record<Dialect, string> = {
@@ -14,7 +14,7 @@ const KEY_COLUMNS: Record<Dialect, string> = {
     WHERE m.type = 'table' AND c.pk > 0 ORDER BY m.name, c.pk`,
 };
 
-/** Tables that have a unique index beside their primary key. */
+/** Tables that have a unique index besides their primary key. */
 const OTHER_UNIQUE: Record<Dialect, string> = {
   mysql: `SELECT DISTINCT table_name AS table_name FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND non_unique = 0 AND index_name <> 'PRIMARY'`,
@@ -28,12 +28,12 @@ export interface RowKey {
   readonly mode: AccessMode;
 }
 
-/** The primary keys of all tables, as the database has them: by them a statement's rows get names. */
+/** The primary keys of all tables, read from the database: they identify the rows of a statement. */
 export class PrimaryKeys {
   readonly #backend: Backend;
   #columns: ReadonlyMap<string, readonly string[]> | undefined;
   #otherUnique: ReadonlySet<string> = new Set();
-  /** Tables that were not there when the keys were last read. */
+  /** Tables that did not exist when the keys were last read. */
   readonly #missing = new Set<string>();
 
   constructor(backend: Backend) {
@@ -63,8 +63,8 @@ export class PrimaryKeys {
   }
 
   /**
-   * The rows that a statement locks or writes. Throws for one that does not name them by their whole primary key, which
-   * works that share a transaction have to: else nothing could tell whether two of them meet.
+   * The rows that a statement locks or writes. Throws for a statement that does not name them by their whole primary key, as
+   * participants of a shared transaction must: otherwise two of them could write the same row unnoticed.
    */
   rowsOf(query: CompiledQuery): RowKey[] {
     const hot = asHot(query);
@@ -79,14 +79,14 @@ export class PrimaryKeys {
     const columns = this.#of(table);
     if (isUpsert && this.#otherUnique.has(table))
       throw new Error(
-        `an upsert of a shared transaction could write a row that it does not name by ${columns}: ${sql}`,
+        `an upsert of a shared transaction could write a row that it does not identify by ${columns}: ${sql}`,
       );
     return rows.flatMap((row) => {
       let keys = [table];
       for (const column of columns) {
         const values = row.get(column);
-        if (!values) throw new Error(`a statement of a shared transaction has to name its rows by ${columns}: ${sql}`);
-        // blanks at the end make no difference to MySQL
+        if (!values) throw new Error(`a statement of a shared transaction must name its rows by ${columns}: ${sql}`);
+        // MySQL ignores trailing spaces
         const texts = values.map((value) => String(resolveValue(value, given)).trimEnd());
         keys =
           texts.length === 1
@@ -103,6 +103,6 @@ export class PrimaryKeys {
     if (this.#missing.has(table)) throw new Error(`the table ${table} has no primary key`);
     this.#missing.add(table);
     this.#columns = undefined;
-    throw new UnknownTableError(`the table ${table} was not there when the keys were read`);
+    throw new UnknownTableError(`the table ${table} did not exist when the keys were read`);
   }
 }

@@ -23,7 +23,7 @@ export async function probeMysqlServer(db: Database): Promise<void> {
   await probeTables(db);
 }
 
-/** What would let an answered commit be lost when the server or its machine dies. */
+/** Rejects settings that let an answered commit be lost when the server or its machine fails. */
 function probeDurability(session: ReadonlyMap<string, string>): void {
   const redo = session.get('innodb_flush_log_at_trx_commit');
   if (redo !== '1')
@@ -37,7 +37,7 @@ function probeDurability(session: ReadonlyMap<string, string>): void {
     );
   const method = session.get('innodb_flush_method') ?? '';
   if (/^(nosync|littlesync)$/i.test(method))
-    throw broken(`innodb_flush_method is ${method}: nothing would be on disk for certain; use O_DIRECT or fsync`);
+    throw broken(`innodb_flush_method is ${method}: commits are not certain to be on disk; use O_DIRECT or fsync`);
 }
 
 async function readSession(db: Database): Promise<Map<string, string>> {

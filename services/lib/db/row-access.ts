@@ -3,8 +3,8 @@ import { resolveValue } from './placeholder.ts';
 import { type ColumnValues, columnValues, insertedValues, tableOf, tablesOf } from './row-conditions.ts';
 
 /**
- * How the works that share a transaction may meet on a row: several may lock it in share mode, several may write it by
- * compare-and-set, and everything else excludes all others.
+ * How participants of a shared transaction may use the same row: several may lock it in share mode, several may write it by
+ * compare-and-set, and every other access is exclusive.
  */
 export type AccessMode = 'share' | 'compare-and-set' | 'exclusive';
 
@@ -12,7 +12,7 @@ export type AccessMode = 'share' | 'compare-and-set' | 'exclusive';
 export interface RowAccess {
   readonly table: string;
   readonly mode: AccessMode;
-  /** An insert that writes over the row with the same key, in whatever unique index it is. */
+  /** An insert that overwrites the row with the same key in any unique index. */
   readonly isUpsert?: boolean;
   readonly rows: readonly ColumnValues[];
 }
@@ -20,15 +20,16 @@ export interface RowAccess {
 const LOCK_MODES: Partial<Record<string, AccessMode>> = { ForUpdate: 'exclusive', ForShare: 'share' };
 const LOCK_WORDS = /\b(for update|for share|lock in share mode)\b/gi;
 
-/** The row lock of a SELECT itself; undefined when it has none. */
+/** The row lock of the SELECT itself; undefined when it has none. */
 export function lockOf(query: OperationNode): AccessMode | undefined {
   const { endModifiers = [] } = query as SelectQueryNode;
   for (const { modifier } of endModifiers) if (LOCK_MODES[modifier ?? '']) return LOCK_MODES[modifier!];
 }
 
 /**
- * What a statement locks or writes, read off its syntax tree. A plain INSERT is not among it: a key that is taken fails on
- * the unique index. Throws for a row lock that is not built with `forUpdate()` or `forShare()`: nothing would know of it.
+ * The rows that a statement locks or writes, derived from its syntax tree. A plain INSERT is not included: a duplicate key
+ * fails on the unique index. Throws for a row lock that is not built with `forUpdate()` or `forShare()`, because it could not
+ * be detected.
  */
 export function rowAccesses(
   { query, sql }: Pick<CompiledQuery, 'query' | 'sql'>,
@@ -36,8 +37,8 @@ export function rowAccesses(
 ): RowAccess[] {
   const locked = lockingSelects(query);
   const words = sql.match(LOCK_WORDS)?.length ?? 0;
-  // SQLite has no row locks: there the text says nothing of them
-  if (words > locked.length) throw new Error(`a row lock is to be built with forUpdate() or forShare(): ${sql}`);
+  // SQLite has no row locks, so the text does not contain them
+  if (words > locked.length) throw new Error(`a row lock must be built with forUpdate() or forShare(): ${sql}`);
   return [
     ...locked.flatMap((select) => tablesOf(select).map((table) => ({ ...table, mode: lockOf(select)! }))),
     ...written(query, sql).map(
@@ -46,7 +47,7 @@ export function rowAccesses(
   ];
 }
 
-/** The same rows with the values that placeholders stand for. */
+/** The same rows, with each placeholder replaced by its value. */
 export function withValues({ rows, ...access }: RowAccess, given: object): RowAccess {
   const filled = (row: ColumnValues) =>
     new Map([...row].map(([column, values]) => [column, values.map((value) => resolveValue(value, given))]));
@@ -83,6 +84,6 @@ function written(query: CompiledQuery['query'], sql: string): Omit<RowAccess, 'm
     }
     default:
       if (/^\s*select\b/i.test(sql)) return [];
-      throw new Error(`a statement that does not say which rows it writes: ${sql}`);
+      throw new Error(`cannot tell which rows the statement writes: ${sql}`);
   }
 }

@@ -15,7 +15,10 @@ import type {
   ValuesNode,
 } from 'kysely';
 
-/** Of each column the values that a row can have there, as far as a statement says. Placeholders stand for values that come later. */
+/**
+ * For each column the values that a row can have there, as far as a statement says. Placeholders stand for values supplied
+ * later.
+ */
 export type ColumnValues = ReadonlyMap<string, readonly unknown[]>;
 
 /** A column equals some values, or another column. */
@@ -26,8 +29,8 @@ interface Condition {
 }
 
 /**
- * Every table that a SELECT reads, with what its conditions say of the columns. The condition of a left join says nothing of the
- * tables before it; other outer joins say nothing at all.
+ * Every table that a SELECT reads, with what its conditions say about the columns. The condition of a left join says nothing
+ * about the tables before it; other outer joins say nothing at all.
  */
 export function tablesOf(select: SelectQueryNode): { table: string; rows: ColumnValues[] }[] {
   const { from, where, joins = [] } = select;
@@ -45,7 +48,7 @@ export function tablesOf(select: SelectQueryNode): { table: string; rows: Column
   ];
 }
 
-/** The part of `known` that is about one table; names without a table are about the only one. */
+/** The part of `known` about one table; names without a table belong to the only one. */
 function tableIn(node: OperationNode, known: ColumnValues, isOnly: boolean): { table: string; rows: ColumnValues[] } {
   const prefix = `${aliasOf(node)}.`;
   const own = [...known].flatMap(([name, values]): [string, readonly unknown[]][] => {
@@ -55,7 +58,7 @@ function tableIn(node: OperationNode, known: ColumnValues, isOnly: boolean): { t
   return { table: tableOf(node), rows: [new Map(own)] };
 }
 
-/** What conditions that all hold say of columns; `table.column` where a condition names the table. */
+/** What conditions that all hold say about columns; `table.column` where a condition names the table. */
 export function columnValues(conditions: readonly (OperationNode | undefined)[]): ColumnValues {
   const found = new Map<string, readonly unknown[]>();
   let equal = conditions.flatMap((node) => (node ? conditionsOf(node) : []));
@@ -85,7 +88,7 @@ export function insertedValues({ columns = [], values }: InsertQueryNode): Colum
 export function tableOf(node: OperationNode): string {
   if (node.kind === 'TableNode') return (node as TableNode).table.identifier.name;
   if (node.kind === 'AliasNode') return tableOf((node as AliasNode).node);
-  throw new Error('a row lock or a write of what is not a table');
+  throw new Error('a row lock or a write whose target is not a table');
 }
 
 function aliasOf(node: OperationNode): string {
@@ -121,7 +124,7 @@ function valuesOf(node: OperationNode): readonly unknown[] | undefined {
   return node.kind === 'ValueNode' ? [(node as ValueNode).value] : undefined;
 }
 
-/** Of every element of a list its value, in a list of its own; undefined for one that is computed. */
+/** The value of each element of a list, each in its own list; undefined for a computed one. */
 function listed(node: OperationNode): readonly (readonly unknown[] | undefined)[] | undefined {
   if (node.kind === 'PrimitiveValueListNode') return (node as PrimitiveValueListNode).values.map((value) => [value]);
   if (node.kind === 'ValueListNode') return (node as ValueListNode).values.map(valuesOf);

@@ -1,6 +1,6 @@
 import { Placeholder } from './placeholder.ts';
 
-/** Longer lists come in too many lengths to remember each. */
+/** Longer lists have too many lengths to compile a statement for each. */
 export const LONGEST_LIST = 16;
 
 /** Whether a value is a row: an object of columns. */
@@ -9,8 +9,8 @@ export function isRow(value: unknown): value is object {
 }
 
 /**
- * What may make a difference to a statement: which values there are (one that is undefined is not there), how long the lists
- * are, and which columns a row has. Throws for rows of one list that have not the same columns.
+ * What can change the statement: which values are present (undefined is not), how long the lists are, and which columns a row
+ * has. Throws when the rows of one list have different columns.
  */
 export function shapeOf(values: object): string {
   let shape = '';
@@ -25,7 +25,7 @@ export function shapeOf(values: object): string {
   return shape;
 }
 
-/** The columns of rows. Throws when they have not all the same. */
+/** The columns of rows. Throws when they differ. */
 export function columnsOf(rows: readonly object[]): string {
   const columns = Object.keys(rows[0]!);
   for (const row of rows)
@@ -55,7 +55,9 @@ function elementPlaceholder(element: unknown, get: (given: object) => unknown): 
   return Object.fromEntries(columns);
 }
 
-/** Long lists of single values get a length that comes again: what is `in` a list is so when its last value stands there twice. */
+/**
+ * Pads long lists of single values to a shared length by repeating the last value, which does not change what is `in` the list.
+ */
 export function padded<V extends object>(values: V): V {
   let result: Record<string, unknown> | undefined;
   for (const [name, value] of Object.entries(values)) {

@@ -14,7 +14,7 @@ export class Reserved extends Error {
   }
 }
 
-/** Who has a row, and how. */
+/** The participants that hold a row, and in which mode. */
 interface Holders {
   mode: AccessMode;
   readonly works: Set<object>;
@@ -51,7 +51,7 @@ export class SharedTransaction {
     return this.#broken;
   }
 
-  /** Whether its commit certainly wrote something; see Connection.wrote. */
+  /** Whether its commit certainly changed something; see Connection.wrote. */
   get wrote(): boolean {
     return this.#wrote;
   }
@@ -61,7 +61,9 @@ export class SharedTransaction {
     this.#broken ??= { error };
   }
 
-  /** Keeps the key to this work, or to all that ask for it in the same mode. Throws Reserved when others have it. */
+  /**
+   * Reserves the key for this participant, or for all that use it in the same mode. Throws Reserved when another one holds it.
+   */
   reserve(work: object, { key, mode }: RowKey): void {
     const held = this.#reserved.get(key);
     if (!held) this.#reserved.set(key, { mode, works: new Set([work]) });
@@ -70,7 +72,7 @@ export class SharedTransaction {
     else throw new Reserved(key);
   }
 
-  /** Gives up all that the work has, so that of two works that wait for each other one goes on. */
+  /** Releases everything that the participant holds, so that one of two that wait for each other can continue. */
   release(work: object): void {
     for (const [key, { works }] of this.#reserved)
       if (works.delete(work) && works.size === 0) this.#reserved.delete(key);
@@ -112,23 +114,23 @@ export class Part implements Connection {
     return this.#hasWritten || this.#writing > 0;
   }
 
-  /** Why the work has no part in the transaction any more; whatever it makes of this error, it is begun anew. */
+  /** Why the participant left the transaction; whatever its code does with this error, it is restarted. */
   get missed(): Reserved | undefined {
     return this.#missed;
   }
 
-  /** Throws Reserved when another work has what the key stands for. */
+  /** Throws Reserved when another participant holds the key. */
   reserve(key: string): void {
     this.#take({ key, mode: 'exclusive' });
   }
 
-  /** Reserves the rows that a statement locks or writes. Throws Reserved when another work has one of them. */
+  /** Reserves the rows that a statement locks or writes. Throws Reserved when another participant holds one of them. */
   reserveRows(query: CompiledQuery, keys: PrimaryKeys): void {
     this.#mustHold();
     try {
       for (const row of keys.rowsOf(query)) this.#take(row);
     } catch (error) {
-      // by itself the work finds the keys read anew
+      // when it runs alone, the keys are read again
       if (error instanceof UnknownTableError) this.#shared.break(error);
       throw error;
     }
@@ -173,7 +175,7 @@ export class Part implements Connection {
   }
 
   get wrote(): never {
-    throw new Error('what a shared transaction wrote is known for all');
+    throw new Error('a shared transaction only knows whether it wrote as a whole');
   }
 
   begin(): never {

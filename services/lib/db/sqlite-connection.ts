@@ -57,7 +57,7 @@ class SqliteConnection implements Connection {
   readonly #database: DatabaseSync;
   readonly #run: <R>(query: CompiledQuery) => QueryResult<R>;
   readonly release: () => void;
-  readonly wrote = true; // nobody asks: see Backend.visibleIsDurable
+  readonly wrote = true; // never read: see Backend.visibleIsDurable
   #begun = false;
 
   constructor(database: DatabaseSync, run: <R>(query: CompiledQuery) => QueryResult<R>, release: () => void) {

@@ -20,9 +20,9 @@ const STUCK_MS = 1_000;
 /** What a group does with its database. */
 export interface GroupHost {
   readonly backend: Backend;
-  /** The keys by which the works' rows get names. */
+  /** The primary keys that identify the rows of the participants. */
   readonly keys: PrimaryKeys;
-  /** Runs the work in a transaction of its own, with all attempts; `before` is told of every statement first. */
+  /** Runs the work in a transaction of its own, with all attempts; calls `before` with every statement first. */
   alone<R>(label: string, work: Work<R>, before: (query: CompiledQuery) => void): Promise<R>;
   translate(error: unknown): unknown;
 }
@@ -30,7 +30,7 @@ export interface GroupHost {
 export type Work<R> = (tx: Executor) => Promise<R>;
 
 interface Member {
-  /** How many had come to the group before. */
+  /** How many had arrived in the group before it. */
   readonly arrival: number;
   readonly label: string;
   /** Empty outside of requests. */
@@ -141,7 +141,7 @@ export class TransactionGroup {
   /** Never throws. */
   async #alone({ label, work, inContext, resolve, reject }: Member): Promise<void> {
     const { keys } = this.#host;
-    // a statement that does not name its rows fails here too: else it would come out only with others at work
+    // a statement that does not name its rows also fails here, else it would fail only under concurrent load
     const before = (query: CompiledQuery) => void keys.rowsOf(query);
     try {
       await this.#knowKeys();
@@ -170,7 +170,7 @@ export class TransactionGroup {
     members.forEach((member, index) => {
       if (!this.#settle(member, ends[index]!, cause)) again.push(member);
     });
-    // behind what has waited longer: in front of everything, each round's losers would overtake those of the rounds before
+    // after those that have waited longer: at the front, the losers of each round would overtake those of earlier rounds
     const missed = members.filter((_, index) => isReserved(ends[index]!));
     this.#waiting = [...missed, ...this.#waiting].sort((a, b) => a.arrival - b.arrival);
     // one after the other would keep the last waiting for all

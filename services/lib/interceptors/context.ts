@@ -40,7 +40,7 @@ export const hop = {
   tenant: 'x-autosession-tenant',
   actor: 'x-autosession-actor',
   requestId: 'x-request-id',
-  /** In answers: what they say may not be on disk yet, and the caller has to see to it before it answers. */
+  /** In answers: their data may not be on disk yet, and the calling service must confirm it before it answers. */
   unconfirmed: 'x-autosession-unconfirmed',
 } as const;
 
@@ -51,7 +51,7 @@ export function requestIdFrom(value: string | null | undefined, ids: Ids): strin
   return value && REQUEST_ID.test(value) ? value : ids.next('req');
 }
 
-/** What identifies callers. */
+/** Identifies callers by their credentials. */
 export interface ContextOptions {
   readonly authenticate: Authenticate;
   readonly hopSecret: string;
@@ -98,12 +98,12 @@ async function contextOf(
   };
 }
 
-/** A call as its headers tell of it. */
+/** A call as the gate sees it, before its body is read. */
 export type Call = Pick<UnaryRequest | StreamRequest, 'service' | 'method' | 'header'>;
 
 /**
- * Who calls: the service of the installation that says for whom, else whom `authenticate` knows. Throws UNAUTHENTICATED, and
- * PERMISSION_DENIED to callers that may not call this RPC.
+ * The caller: if a service of the installation calls, the caller that it names; otherwise the one that `authenticate` finds.
+ * Throws UNAUTHENTICATED, and PERMISSION_DENIED for callers that may not call this RPC.
  */
 export async function identify(
   call: Call,
@@ -122,7 +122,10 @@ export async function identify(
       isFromService: true,
     };
   if (getOption(call.method, internal))
-    throw refuse(ErrorReason.PERMISSION_DENIED, `${call.method.name} is for the services themselves`);
+    throw refuse(
+      ErrorReason.PERMISSION_DENIED,
+      `${call.method.name} may only be called by services of the installation`,
+    );
   if (isOpen(call)) return { ...anonymous(), isFromService: false };
   const identity = await options.authenticate(header);
   requireScope(identity, call.method);

@@ -4,14 +4,14 @@ import type { Database } from '../db/database.ts';
 import { isReadOnly } from '../rpc/idempotency-level.ts';
 import { hop } from './context.ts';
 
-/** Errors that say nothing of what is stored: a repeat finds out. */
+/** Errors that say nothing about stored data: a repeat shows the outcome. */
 const UNDECIDED = [Code.Unavailable, Code.DeadlineExceeded, Code.Canceled, Code.Internal, Code.Unknown];
 
 /**
- * Answers of RPCs that write, refusals included, leave the installation only when everything they were decided on is on disk. A
- * repeat that finds the change of another process, or the recorded answer of an idempotency key, could otherwise acknowledge
- * what vanishes with the database. A service that calls is told instead that something is unconfirmed: its next commit proves
- * it, or it waits before its own answer. RPCs that only read do not wait.
+ * Answers of RPCs that write, including refusals, leave the installation only when everything that they are based on is on
+ * disk. Otherwise a repeat that finds the change of another process, or the recorded answer of an idempotency key, could
+ * acknowledge data that is then lost with the database. A calling service instead receives a marker that something is
+ * unconfirmed: its next commit proves it, or it waits before its own answer. RPCs that only read do not wait.
  */
 export function durableAnswersInterceptor(db: Pick<Database, 'confirmReads'>): Interceptor {
   return (next) => async (request) => {
@@ -24,7 +24,7 @@ export function durableAnswersInterceptor(db: Pick<Database, 'confirmReads'>): I
   };
 }
 
-/** What `write` answers, or refuses, when everything that its flow has read is on disk. */
+/** Returns or throws the outcome of `write` when everything that its flow has read is on disk. */
 export function confirmed<T>(db: Pick<Database, 'confirmReads'>, write: () => Promise<T>): Promise<T> {
   const confirmReads = () => db.confirmReads();
   return answerOf(write, { answered: confirmReads, refused: confirmReads });

@@ -3,12 +3,12 @@ import { arrivalKey } from '../server/receive-rpc.ts';
 import { type ContextOptions, hop, identify, requestIdFrom } from './context.ts';
 import { type Observation, observeRefusal } from './observe.ts';
 
-/** What a request of an RPC has to pass before its body is parsed and the interceptors run. */
+/** What a request of an RPC must pass before its body is parsed and the interceptors run. */
 export type RequestGate = (context: HandlerContext) => Promise<void>;
 
 /**
- * Lets a request in when its caller is known and may call the RPC, then when its body is complete, then when it is its turn:
- * a caller who is not known is not read, and none keeps a place while its body arrives.
+ * Admits a request in three steps: its caller is known and may call the RPC, its body is complete, and a slot is free. So no
+ * body is read for an unknown caller, and no slot is held while a body arrives.
  */
 export function requestGate(options: ContextOptions & Observation): RequestGate {
   return async (context) => {

@@ -7,22 +7,22 @@ import { hop } from './context.ts';
 
 type Request = Pick<UnaryRequest | StreamRequest, 'service' | 'method' | 'header' | 'signal'>;
 
-/** The codes of calls that their callers have to correct, as REST says them. */
+/** The codes of calls that their callers must correct, with the HTTP status that REST uses for them. */
 const refusedStatuses: Readonly<Partial<Record<Code, RefusedStatus>>> = {
   [Code.InvalidArgument]: 400,
   [Code.Unauthenticated]: 401,
   [Code.PermissionDenied]: 403,
 };
 
-/** Where calls are measured and told of. */
+/** Where calls are measured and logged. */
 export interface Observation {
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'rpcSeconds' | 'longPollSeconds'>;
-  /** Shared where the same port tells of refused calls in two places. */
+  /** Shared where one port logs refused calls in two places. */
   readonly refused?: RefusedCalls;
 }
 
-/** Measures, from now, an RPC that is refused before its interceptors run; the result turns what was thrown into an error. */
+/** Measures, from now, an RPC that is refused before its interceptors run; the result converts a thrown value into an error. */
 export function observeRefusal(
   request: Request,
   { logger, metrics, refused = new RefusedCalls(logger) }: Observation,
@@ -64,7 +64,7 @@ export function observeInterceptor({ logger, metrics, refused = new RefusedCalls
   };
 }
 
-/** Measures an RPC from now until it is told of its code; one that waits for something to happen apart from the others. */
+/** Measures an RPC from now until `end` receives its code; long polls are measured separately. */
 function timerOf(
   request: UnaryRequest | StreamRequest,
   { rpcSeconds, longPollSeconds }: Observation['metrics'],
@@ -87,7 +87,7 @@ function toldFailure(thrown: unknown, request: Request, logger: Logger, header?:
   return error;
 }
 
-/** Calls of the installation's own services are told of where their caller's call came in, but for a wrong secret. */
+/** Calls from the installation's own services are logged where the original call arrived, except for a wrong secret. */
 function noteRefused(refused: RefusedCalls, error: ConnectError, { header, service, method }: Request): void {
   const status = refusedStatuses[error.code];
   if (!status || (header.has(hop.secret) && status !== 401)) return;
@@ -96,7 +96,7 @@ function noteRefused(refused: RefusedCalls, error: ConnectError, { header, servi
   refused.note({ protocol: 'rpc', status, reason, rpc: `${service.typeName}/${method.name}`, request_id: id });
 }
 
-/** What is thrown into it comes from the connection that could not take a message: no handler did that. */
+/** An error of a connection that could not take a message: the handler did not throw it. */
 async function* presentStream<T>(messages: AsyncIterable<T>, present: (thrown: unknown) => Error): AsyncIterable<T> {
   const iterator = messages[Symbol.asyncIterator]();
   try {
@@ -118,7 +118,7 @@ export function presentable(thrown: unknown, signal?: AbortSignal): ConnectError
   const error = ConnectError.from(signal?.aborted ? (signal.reason ?? thrown) : thrown);
   if (error.code === Code.DeadlineExceeded)
     return refuse(ErrorReason.DEADLINE_EXCEEDED, 'the deadline passed; a repeat is harmless', {}, thrown);
-  // a connection that breaks ends its calls with whatever the HTTP/2 layer makes of it
+  // a broken connection ends its calls with an arbitrary error of the HTTP/2 layer
   if (signal?.aborted || error.code === Code.Canceled || isAbort(thrown))
     return refuse(ErrorReason.CANCELED, 'the caller went away', {}, thrown);
   if (error.code === Code.Unavailable)

@@ -60,13 +60,13 @@ export function violationError(violations: readonly Violation[]) {
   });
 }
 
-/** The pattern of the protos for what is compared in SQL, where MariaDB ignores blanks at the end. */
+/** The pattern of the protos for texts that SQL compares: MariaDB ignores trailing spaces. */
 const TRIMMED = /^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u;
 
-/** What is wrong with a text that does not keep to it. */
+/** The error text for a value that breaks this rule. */
 export const NOT_TRIMMED = 'must not begin or end with white space, and must not hold control characters';
 
-/** Whether an identifier, a name or a key has no blanks at its edges and no control characters; false for an empty one. */
+/** Whether an identifier, a name or a key has no white space at its ends and no control characters; false for an empty one. */
 export function isTrimmed(text: string): boolean {
   return TRIMMED.test(text);
 }

@@ -17,13 +17,15 @@ import type { OutboxTables } from './outbox.ts';
 export interface RelayTables extends OutboxTables {
   relay_state: {
     name: string;
-    /** The log that `published_at` speaks of. */
+    /** The log that `published_at` refers to. */
     incarnation: string;
-    /** How far it is known to reach. */
+    /** The highest position that is known to be in it. */
     last_position: number;
-    /** How far it may reach: what is being appended may be in it without a mark. 0 where the log is part of the database. */
+    /**
+     * The highest position that may be in it: appended records may not be marked yet. 0 where the log is part of the database.
+     */
     announced: number;
-    /** The generations of the log, the present one last. */
+    /** The generations of the log, the current one last. */
     generations: string | null;
     /** The highest order of the rows that retention has removed. */
     forgotten: number;
@@ -32,11 +34,11 @@ export interface RelayTables extends OutboxTables {
 
 /** The relay's row in relay_state. */
 export const RELAY = 'relay';
-/** In place of an incarnation while rows are being made unpublished: no log has this name, so no relay can mark. */
+/** Replaces the incarnation while rows are reset to unpublished: no log has this name, so no relay can mark rows. */
 const RESETTING = '';
 const RESET_BATCH = 1_000;
 
-/** What the relay remembers of the log. */
+/** The relay's state of the log. */
 export interface RelayState {
   readonly incarnation: string;
   readonly last: bigint;
@@ -45,7 +47,7 @@ export interface RelayState {
   readonly forgotten: bigint;
 }
 
-/** The generations of the log as the relay remembers them, and how it turns to the next one. */
+/** Stores the generations of the log, and moves the relay to a new one. */
 export class LogGenerations {
   readonly #db: Database;
 
@@ -53,13 +55,13 @@ export class LogGenerations {
     this.#db = db;
   }
 
-  /** What the relay last knew of the log; undefined before the first time. */
+  /** The relay's last stored state of the log; undefined before the first time. */
   async state(): Promise<RelayState | undefined> {
     const row = await this.#rows.selectFrom('relay_state').selectAll().where('name', '=', RELAY).executeTakeFirst();
     if (!row) return undefined;
     const { incarnation, last_position, announced, forgotten } = row;
     const known = readGenerations(row.generations);
-    // releases before this one kept no generations
+    // earlier releases stored no generations
     const generations = incarnation === RESETTING ? known : withNewest(known, incarnation);
     return {
       incarnation,
@@ -71,9 +73,9 @@ export class LogGenerations {
   }
 
   /**
-   * Turns to a log that has nothing of what was published: everything retained becomes unpublished, in paced batches, and only
-   * then is the log remembered. Until then no relay can mark, so a crash half-way begins it again. `describe` is called
-   * before that with what came before the log. Returns whether it succeeded; another relay may have turned to a log meanwhile.
+   * Moves to a log that contains nothing of what was published: everything retained becomes unpublished, in paced batches, and
+   * only then is the log stored as the current one. Until then no relay can mark rows, so a crash half-way restarts the move.
+   * `describe` receives the lineage before that. Returns whether it succeeded; another relay may have moved to a log meanwhile.
    */
   async turnTo(
     name: string,
@@ -86,7 +88,7 @@ export class LogGenerations {
     await failpoint('new-log.after-begin');
     await describe(lineage);
     await failpoint('new-log.after-lineage');
-    // published by a release that kept no orders: no later than that
+    // published by a release that stored no orders: at most this
     const latest = orderOf(lineage.number - 1, from?.last ?? 0n);
     for (let row = 0; ; ) {
       const to = await this.#endOfBatch(row);
@@ -106,7 +108,7 @@ export class LogGenerations {
     return numUpdatedRows > 0n;
   }
 
-  /** Remembers how far the log may reach soon. False when the relay has turned to another log. */
+  /** Stores how far the log may reach soon. False when the relay has moved to another log. */
   async announce(incarnation: string, position: bigint): Promise<boolean> {
     const { numUpdatedRows } = await this.#rows
       .updateTable('relay_state')
@@ -117,7 +119,7 @@ export class LogGenerations {
     return numUpdatedRows > 0n;
   }
 
-  /** Remembers where the replayed part of the log ended. */
+  /** Stores where the replayed part of the log ended. */
   async saveReplayed({ name, number, replayed, earlier }: Lineage): Promise<void> {
     await this.#rows
       .updateTable('relay_state')
@@ -127,7 +129,7 @@ export class LogGenerations {
       .execute();
   }
 
-  /** Remembers how far the outbox is about to be removed: what was published before that time, in epoch milliseconds. */
+  /** Stores the highest order that retention is about to remove: rows published before that time, in epoch milliseconds. */
   async forget(before: number): Promise<void> {
     const state = await this.state();
     if (!state) return;
@@ -150,7 +152,7 @@ export class LogGenerations {
     return this.#db.of<RelayTables>();
   }
 
-  /** False when another relay has turned to a log since `from` was read. */
+  /** False when another relay has moved to a log since `from` was read. */
   async #beginReset(from: RelayState | undefined, generations: readonly Generation[]): Promise<boolean> {
     const values = { incarnation: RESETTING, generations: writeGenerations(generations) };
     if (from) {
@@ -196,7 +198,7 @@ export class LogGenerations {
   }
 }
 
-/** The generations, when the newest of them is over. */
+/** The generations, with the newest one closed. */
 function ended({ incarnation, generations, last, announced }: RelayState): readonly Generation[] {
   const newestOne = generations.at(-1);
   if (!newestOne || incarnation === RESETTING) return generations;
@@ -204,7 +206,7 @@ function ended({ incarnation, generations, last, announced }: RelayState): reado
   return [...generations.slice(0, -1), { ...newestOne, reached }];
 }
 
-/** Whether a log is one that another one has replaced: it can only be a copy of it that was restored. */
+/** Whether a later log has replaced this one: then it can only be a restored copy. */
 export function isReplaced(name: string, { generations }: RelayState): boolean {
   return generations.slice(0, -1).some((generation) => generation.name === name);
 }

@@ -5,14 +5,14 @@ import type { Metrics } from '../metrics.ts';
 import { RecentValue } from '../recent-value.ts';
 import type { OutboxTables } from './outbox.ts';
 
-/** How long a measurement is shown. */
+/** How long a measurement is reused. */
 const FRESH_MS = 2_000;
-/** Rows that are counted at most: more is no better to know. */
+/** The most rows that are counted: a larger number would not help an operator. */
 const MAX_COUNT = 100_000;
 
 /**
- * Shows how many rows of the outbox wait and for how long the oldest has. Every process that stores measures it alike, when
- * it is asked, so that it is known even when no process publishes.
+ * Measures how many rows of the outbox wait, and the age of the oldest. Every process with the database measures this when its
+ * metrics are requested, so it is available even when no process publishes.
  */
 export function measureOutbox({
   db,

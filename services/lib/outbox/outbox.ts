@@ -27,7 +27,7 @@ export interface OutboxRow {
   /** Set while the record is parked: the relay tries it, and what is behind it in its session, again after this time. */
   retry_at: string | null;
   last_error: string | null;
-  /** Where the log first had it: see lineage.ts. It stays when a new generation of the log is filled again. */
+  /** The order at the first publication: see lineage.ts. It stays when a new generation of the log is filled again. */
   log_order: number | null;
 }
 

@@ -5,7 +5,7 @@ import { failpoint } from '../failpoints.ts';
 import type { Logger } from '../log.ts';
 import { isReplaced, LogGenerations, type RelayState } from './log-generations.ts';
 
-/** So often the log must be shorter than what is remembered of it before it is thrown away. */
+/** How many times in a row the log must be shorter than the stored position before it is recreated. */
 const LOOKS = 2;
 
 export interface RelayLogOptions {
@@ -25,7 +25,7 @@ export class RelayLog {
   readonly #options: RelayLogOptions;
   readonly #generations: LogGenerations;
   #log: KnownLog | undefined;
-  /** How far which log reached when it was last looked at or appended to. */
+  /** The highest position of a log when it was last read or appended to. */
   #reached = { incarnation: '', last: 0n };
 
   constructor(options: RelayLogOptions) {
@@ -33,20 +33,20 @@ export class RelayLog {
     this.#generations = new LogGenerations(options.db);
   }
 
-  /** Has the log looked for again. */
+  /** Makes the relay look up the log again. */
   forget(): void {
     this.#log = undefined;
   }
 
   /**
-   * Says in the database how far the known log may reach when this many records are appended. A client that has seen more was
-   * told of events that the database does not know: it was restored to an earlier state.
+   * Stores in the database how far the known log may reach once this many records are appended. A client that has seen a higher
+   * position received events that the database does not know: the database was restored to an earlier state.
    */
   async announce(records: number): Promise<void> {
     if (!this.#options.log.apart) return;
     const { incarnation, last } = this.#reached;
     if (!(await this.#generations.announce(incarnation, last + BigInt(records))))
-      throw new LogChanged('another relay has turned to another log');
+      throw new LogChanged('another relay has moved to another log');
   }
 
   /** The known log was appended to up to this position. */
@@ -54,7 +54,7 @@ export class RelayLog {
     if (last > this.#reached.last) this.#reached = { ...this.#reached, last };
   }
 
-  /** Everything that earlier generations had is in the known log. */
+  /** Everything of earlier generations is in the known log. */
   async endReplay(): Promise<void> {
     if (!this.#log) return;
     const { writer, lineage } = this.#log;
@@ -62,7 +62,7 @@ export class RelayLog {
     await this.#describe(writer, { ...lineage, replayed: last });
   }
 
-  /** A log that holds everything that is marked as published; undefined when it has to be looked for again. */
+  /** A log that holds everything that is marked as published; undefined when it must be looked up again. */
   async known(): Promise<KnownLog | undefined> {
     const known = this.#log;
     if (known) {
@@ -78,12 +78,12 @@ export class RelayLog {
     return this.#log;
   }
 
-  /** Takes the log as known if it holds everything that is marked as published, and sees to it that it will if it does not. */
+  /** Accepts the log if it holds everything that is marked as published, and repairs it if it does not. */
   async #compare(writer: LogWriter): Promise<void> {
     const { logger } = this.#options;
     const { incarnation } = writer;
     for (let look = 1; ; look++) {
-      // before the bounds: a log grows, so what another leader has appended and marked meanwhile cannot look like a loss
+      // before the bounds: the log grows, so records that another leader appends and marks meanwhile cannot look like a loss
       const state = await this.#generations.state();
       await failpoint('relay.before-compare');
       const { last, lineage } = await writer.bounds();
@@ -94,18 +94,20 @@ export class RelayLog {
         return;
       }
       if (state?.incarnation !== incarnation && !(state && isReplaced(incarnation, state))) {
-        if (state)
-          logger.warn({ event: 'log_anew' }, 'the event log is a new one: what is retained is published again');
+        if (state) logger.warn({ event: 'log_anew' }, 'the event log is new: all retained events are published again');
         await this.#generations.turnTo(incarnation, state, (before) => writer.describe(before));
         return;
       }
       if (look < LOOKS) continue;
-      logger.warn({ event: 'log_restored', last, known: state?.last }, 'the event log went back: it is made anew');
+      logger.warn(
+        { event: 'log_restored', last, known: state?.last },
+        'the event log lost its newest events: it is recreated',
+      );
       return writer.renew();
     }
   }
 
-  /** How far the log reaches at least: what was marked, and what this process has appended itself. */
+  /** The lowest position that the log must have: the marked one, or what this process has appended itself. */
   #known({ incarnation, last }: RelayState): bigint {
     const own = this.#reached.incarnation === incarnation ? this.#reached.last : 0n;
     return own > last ? own : last;

@@ -7,14 +7,14 @@ import { sqlTime } from '../db/time.ts';
 import { RELAY, type RelayTables } from './log-generations.ts';
 import type { OutboxRow } from './outbox.ts';
 
-/** Rows of one statement that marks: it is compiled once for each number of them. */
+/** Rows per statement that marks rows: it is compiled once for each number of rows. */
 const MARK_BATCH = 16;
 
 /** What became of a batch. */
 export interface Outcome {
   /** The log that it was appended to. */
   readonly incarnation: string;
-  /** The number of that log's generation. */
+  /** The generation number of that log. */
   readonly generation: number;
   /** How far the log reaches now. */
   readonly last: bigint;
@@ -39,7 +39,7 @@ const reach = prepared(
       .where('incarnation', '=', to.incarnation),
 );
 
-/** A row that has an order keeps it. */
+/** Rows that already have an order keep it. */
 const mark = prepared(
   (
     db: Executor<RelayTables>,
@@ -64,7 +64,7 @@ const mark = prepared(
   },
 );
 
-/** Not those that count as new meanwhile: they have to be published as such. */
+/** Not rows that became unpublished meanwhile: they must be published again. */
 const markReplayed = prepared(
   (db: Executor<RelayTables>, { positions, publishedAt }: { positions: readonly number[]; publishedAt: string }) =>
     db
@@ -76,7 +76,7 @@ const markReplayed = prepared(
 
 interface Waiting {
   readonly now: string;
-  /** Nothing is parked for longer. */
+  /** The longest time that a row is parked. */
   readonly longest: string;
   readonly limit: number;
 }
@@ -97,7 +97,7 @@ const waitingRows = (db: Executor<RelayTables>, { now, longest, limit }: Waiting
             .whereRef('parked.position', '<=', 'outbox.position')
             // what is published is never parked any more: to ask for that too leads SQLite along the whole backlog for every row
             .where('parked.retry_at', '>', now)
-            // further ahead it was parked before the wall clock was set back
+            // a later time means that it was parked before the wall clock was set back
             .where('parked.retry_at', '<=', longest),
         ),
       ),
@@ -121,15 +121,15 @@ export class RelayStore {
   }
 
   /**
-   * Rows to publish now, oldest first, without those that are parked, for `longestMs` at most, and those behind a parked one
-   * of their session. It has to be one statement: between two, another relay could park a row, and what is behind it would
-   * overtake it.
+   * Rows to publish now, oldest first, without those that are parked, for `longestMs` at most, and those that follow a parked
+   * row of their session. It must be one statement: between two statements another relay could park a row, and rows that follow
+   * it would overtake it.
    */
   waiting(limit: number, longestMs: number): Promise<OutboxRow[]> {
     return selectWaiting(this.#db.of(), this.#waiting(limit, longestMs)).then(({ rows }) => rows);
   }
 
-  /** The same of rows that an earlier generation of the log had. */
+  /** The same for rows that an earlier generation of the log had. */
   waitingAgain(limit: number, longestMs: number): Promise<OutboxRow[]> {
     return selectReplayed(this.#db.of(), this.#waiting(limit, longestMs)).then(({ rows }) => rows);
   }
@@ -140,8 +140,8 @@ export class RelayStore {
   }
 
   /**
-   * Has what is still to be published again count as new: it waits behind something that the log refuses, and will come behind
-   * what is published from now on.
+   * Makes rows that still have to be published again count as new: they wait for a row that the log refuses, and will follow
+   * rows that are published from now on.
    */
   async endReplay(): Promise<void> {
     await this.#db
@@ -159,7 +159,7 @@ export class RelayStore {
    */
   settle({ incarnation, generation, last, published, refused }: Outcome): Promise<boolean> {
     return this.#db.transaction('relay.mark', async (tx: Executor<RelayTables>) => {
-      // it locks the row too: a relay that turns to another log waits for these marks, and undoes them
+      // this also locks the row: a relay that moves to another log waits for these marks, and resets them
       const { numAffectedRows } = await reach(tx, { name: RELAY, incarnation, last: Number(last) });
       if (!numAffectedRows) return false;
       await this.#mark(tx, generation, published);
@@ -187,7 +187,7 @@ export class RelayStore {
       await mark.later(tx, { rows: rows.slice(from, from + MARK_BATCH), publishedAt });
   }
 
-  /** A refused row comes behind what is published from now on, and so does what follows it in its session. */
+  /** A refused row, and the rows that follow it in its session, come after the rows that are published from now on. */
   async #countAsNew(tx: Executor<RelayTables>, { tenant, session_id, position }: OutboxRow): Promise<void> {
     await tx
       .updateTable('outbox')

@@ -17,7 +17,7 @@ const POLL_MS = 500;
 const LEADS_MS = 3 * POLL_MS;
 /** Between the beginnings of two rounds: under load one mark then covers many events. The first after a silence goes at once. */
 const PACE_MS = 10;
-/** How often a stop looks how far it has come. */
+/** How often a stop checks the progress. */
 const DRAIN_CHECK_MS = 10;
 /** After an outage of the log, and after a refused record. */
 const FIRST_PAUSE_MS = 200;
@@ -42,7 +42,7 @@ export interface Relay extends AsyncDisposable {
   wake(): void;
   /**
    * Waits until everything that is in the outbox now is published, except what the log refuses. Returns early when another
-   * process leads, when the log or the database fails, and at the signal.
+   * process leads, when the log or the database fails, and when the signal aborts.
    */
   drain(signal: AbortSignal): Promise<void>;
 }
@@ -146,7 +146,7 @@ class RelayRound {
       : this.#store.waiting(BATCH, LONGEST_RETRY_MS));
     if (rows.length === 0 && replaying) await this.#endReplay();
     if (rows.length === 0) return replaying;
-    // a commit that is visible may still vanish with the database; one of ours behind it proves that it is on disk
+    // a visible commit can still be lost with the database; a later commit of this process proves that it is on disk
     await Promise.all([this.#options.db.confirmReads(), this.#log.announce(rows.length)]);
     await failpoint('relay.before-publish');
     const results = await log.writer.append(rows.map(recordOf));
@@ -163,7 +163,7 @@ class RelayRound {
     return progress && (replaying || rows.length === BATCH);
   }
 
-  /** Everything that earlier generations had is in the log: from here on comes what is new. */
+  /** Everything of earlier generations is in the log: new rows follow. */
   async #endReplay(): Promise<void> {
     await this.#store.endReplay();
     await failpoint('new-log.after-replay');

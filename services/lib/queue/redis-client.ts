@@ -25,12 +25,12 @@ export function redisClient({ url, retryDelayMs }: RedisConfig): Redis {
   });
 }
 
-/** Errors that waiting does not help: the password, the rights, the number of the database. */
+/** Errors that waiting does not help: wrong password, missing rights, unknown database number. */
 const FINAL = /^(NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR DB index)/;
 
 /**
- * Connects for the first time, and waits for a server that is about to start: as long as for the others, or for `maxRetries`
- * tries. Throws ServerNotReached; from then on the client does not try again.
+ * Connects for the first time, and waits for a server that is still starting: as long as for the other servers, or for
+ * `maxRetries` attempts. Throws ServerNotReached; the client does not retry after that.
  */
 export async function connectFirst(redis: Redis, { url, maxRetries }: RedisConfig, logger: Logger): Promise<void> {
   const server = { name: 'Redis', url, setting: 'REDIS_URL', logger };

@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
 
-/** How often a server that is a replica is left, to find out where its address leads now. */
+/** The time between two reconnections to a server that is a replica, to find out where its address leads now. */
 const LEAVE_MS = 1_000;
 
-/** Why Redis does not take a command: by the word that its error begins with. */
+/** Why Redis does not accept a command, by the code at the start of its error. */
 const faults: Readonly<Record<string, string>> = {
   READONLY: 'read_only',
   OOM: 'full',
@@ -14,15 +14,15 @@ const faults: Readonly<Record<string, string>> = {
   NOPERM: 'refused',
 };
 
-/** Why a command failed: `away` when no answer came. */
+/** Why a command failed: `away` when there was no answer. */
 export function redisFault(error: unknown): string {
   const [word = ''] = (error instanceof Error ? error.message : '').split(' ', 1);
   return faults[word] ?? 'away';
 }
 
 /**
- * Logs the beginning and the end of an outage once: of a server that is away, and of one that takes no writes. A replica is
- * left, since behind a failover the same address leads to another server.
+ * Logs the beginning and the end of an outage once: of a server that does not answer, and of one that accepts no writes. The
+ * connection to a replica is closed, since after a failover the same address leads to another server.
  */
 export class RedisOutage {
   readonly #redis: Redis;
@@ -37,17 +37,17 @@ export class RedisOutage {
     redis.on('error', (error: Error) => {
       this.#last = error;
     });
-    // not `close`: the end that we chose is no outage
+    // not `close`: a connection that this process closes is no outage
     redis.on('reconnecting', () => this.#begin('away', this.#last));
     redis.on('ready', () => this.#reason === 'away' && this.#end());
   }
 
-  /** Why it is out now, as the log has told. */
+  /** The reason of the current outage, as logged. */
   get reason(): string | undefined {
     return this.#reason;
   }
 
-  /** What a command met with; what is away is told by its connection. */
+  /** Receives the error of a command; a lost connection is reported by its own events. */
   failed(error: unknown): void {
     const reason = redisFault(error);
     if (reason === 'away') return;
@@ -57,7 +57,7 @@ export class RedisOutage {
     this.#redis.disconnect(true);
   }
 
-  /** A write was taken. */
+  /** A write succeeded. */
   succeeded(): void {
     if (this.#reason !== undefined) this.#end();
   }
@@ -66,7 +66,7 @@ export class RedisOutage {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     const text = error instanceof Error ? error.message : undefined;
-    const sentence = reason === 'away' ? 'Redis does not answer; reconnecting' : `Redis takes no writes (${reason})`;
+    const sentence = reason === 'away' ? 'Redis does not answer; reconnecting' : `Redis accepts no writes (${reason})`;
     this.#logger.warn({ event: 'redis_lost', reason, error: text }, sentence);
   }
 

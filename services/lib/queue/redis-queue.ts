@@ -19,7 +19,7 @@ interface Scripts {
 const RANK_STEP = 1e13;
 const MAX_RANK = 900;
 const PROMOTE_AT_ONCE = 5_000;
-/** How long the key stays that shows whether Redis takes writes. */
+/** How long the key lives that tests whether Redis accepts writes. */
 const HEALTH_MS = 60_000;
 /** A script may take some thousand arguments; short ones keep the server free for others. */
 const ITEMS_PER_CALL = 500;
@@ -115,7 +115,7 @@ class RedisQueue implements TaskQueue {
     return this.#call(() => this.#redis.hlen(`${this.#base(tenant)}items`));
   }
 
-  /** A write, since a replica answers every ping. */
+  /** A write, because a replica also answers a ping. */
   async fault(): Promise<string | undefined> {
     try {
       await this.#redis.set(`${this.#prefix}health`, '1', 'PX', HEALTH_MS);

@@ -35,6 +35,6 @@ export interface TaskQueue extends AsyncDisposable {
   waitForPush(tenant: string, ms: number, signal?: AbortSignal): Promise<void>;
   /** How many items are held for the tenant. */
   size(tenant: string): Promise<number>;
-  /** Why the queue does not take anything now (`away`, `read_only`, `full`, `refused`); undefined when it does. Never throws. */
+  /** Why the queue accepts nothing now (`away`, `read_only`, `full`, `refused`); undefined when it does. Never throws. */
   fault(): Promise<string | undefined>;
 }

@@ -60,7 +60,7 @@ function isUnavailable(error: unknown): boolean {
   return error instanceof ConnectError && error.code === Code.Unavailable;
 }
 
-/** In the middle of a rolling upgrade the caller's release may be newer than the service's, whose answer is then a bare 404. */
+/** During a rolling upgrade the caller's release may be newer than the service's, whose answer is then a plain 404. */
 function isUnknownCall(error: unknown): boolean {
   return error instanceof ConnectError && error.code === Code.Unimplemented && !errorInfo(error);
 }

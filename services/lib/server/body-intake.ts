@@ -2,17 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 
-/** The time that a body has to arrive whole, counted from its headers. */
+/** The time limit for a body to arrive completely, counted from its headers. */
 export const BODY_TIMEOUT_MS = 10_000;
-/** The most that the process keeps of bodies whose work has not begun. */
+/** The most bytes that the process holds for bodies whose processing has not begun. */
 const MAX_HELD_BYTES = 128 * 1024 * 1024;
-/** The most bodies that arrive at a time. */
+/** The most bodies that may be arriving at a time. */
 const MAX_ARRIVING = 4_096;
 
-/** A body that arrived whole. Its bytes count as held until it is released. */
+/** A body that arrived completely. Its bytes count as held until it is released. */
 export interface Body {
   readonly bytes: Buffer;
-  /** To be called when the work begins, or is refused. May be called more than once. */
+  /** Call it when the processing begins, or the request is refused. May be called more than once. */
   release(): void;
 }
 
@@ -27,13 +27,14 @@ interface IntakeLimits {
 }
 
 /**
- * Reads the bodies of requests, and bounds what callers can make the process wait for and keep: the time of each body, the
- * number of bodies that arrive, and the bytes of those that arrive or wait for their turn. Over a bound the body that has
- * been arriving for longest is refused: bodies of callers that send take milliseconds, so it is one that does not.
+ * Reads the bodies of requests, and bounds what callers can make the process wait for and hold: the time of each body, the
+ * number of bodies that are arriving, and the bytes of those that are arriving or queued. When a bound is exceeded, the body
+ * that has been arriving for longest is refused: the body of an active caller takes milliseconds, so that one is likely
+ * stalled.
  */
 export class BodyIntake {
   readonly #limits: IntakeLimits;
-  /** The one that came first is first. */
+  /** In order of arrival. */
   readonly #arriving = new Set<Arriving>();
   #held = 0;
 
@@ -42,25 +43,25 @@ export class BodyIntake {
     this.#limits = { timeoutMs, maxHeldBytes, maxArriving };
   }
 
-  /** Bodies that arrive now. */
+  /** The number of bodies that are arriving now. */
   get arriving(): number {
     return this.#arriving.size;
   }
 
-  /** Bytes that are held now. */
+  /** The bytes that are held now. */
   get held(): number {
     return this.#held;
   }
 
   /**
-   * The whole body of a request. Throws TOO_LARGE for one of over `maxBytes` and those of its envelope, REQUEST_TIMEOUT,
-   * SERVICE_UNAVAILABLE when it is the one to go, and CANCELED when the caller leaves before its end. What comes after that is
-   * thrown away.
+   * The complete body of a request. Throws TOO_LARGE for one of over `maxBytes` and those of its envelope, REQUEST_TIMEOUT,
+   * SERVICE_UNAVAILABLE when it is the one to be refused, and CANCELED when the caller leaves before its end. The rest of a
+   * refused body is discarded.
    */
   read(request: IncomingMessage | Http2ServerRequest, maxBytes: number, envelopeBytes = 0): Promise<Body> {
     const most = maxBytes + envelopeBytes;
     if (Number(request.headers['content-length']) > most) return Promise.reject(tooLarge(maxBytes));
-    if (request.destroyed) return Promise.reject(callerGone()); // while it was asked who calls
+    if (request.destroyed) return Promise.reject(callerGone()); // while its caller was authenticated
     return new Promise((resolve, reject) => {
       // one buffer, since each chunk would keep the 64 KiB alive into which its connection read it
       let buffer = Buffer.alloc(0);
@@ -107,21 +108,21 @@ export class BodyIntake {
     const { maxArriving, maxHeldBytes } = this.#limits;
     for (const body of this.#arriving) {
       if (this.#arriving.size <= maxArriving && this.#held <= maxHeldBytes) return;
-      body.end(refuse(ErrorReason.SERVICE_UNAVAILABLE, 'more bodies than can be taken in now; a repeat is harmless'));
+      body.end(refuse(ErrorReason.SERVICE_UNAVAILABLE, 'too many request bodies are arriving; a repeat is harmless'));
     }
   }
 }
 
-/** Throws away what is still to come. Over HTTP/2 the stream would stay open until then: it is closed behind the answer. */
+/** Discards the rest of the body. An HTTP/2 stream would stay open until its end, so it is closed after the answer. */
 function dropRest(request: IncomingMessage | Http2ServerRequest): void {
-  request.on('error', () => {}); // of a caller that is told already
+  request.on('error', () => {}); // the caller already has its answer
   request.resume();
   if (!('stream' in request)) return;
   const { stream } = request;
   stream.once('wantTrailers', () => setImmediate(() => stream.close()));
 }
 
-/** A buffer that begins with `size` bytes of `buffer`, and then has the chunk; twice as large when it has to grow. */
+/** A buffer with the first `size` bytes of `buffer`, followed by the chunk; of double size when it must grow. */
 function appended(buffer: Buffer<ArrayBuffer>, size: number, chunk: Buffer): Buffer<ArrayBuffer> {
   const needed = size + chunk.length;
   const target = needed <= buffer.length ? buffer : Buffer.allocUnsafeSlow(Math.max(needed, 2 * buffer.length));

@@ -3,12 +3,12 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Port } from './guard-work.ts';
 
-/** Between two log lines about refused connections. */
+/** The time between two log lines about refused connections. */
 const TELL_MS = 10_000;
 
 /**
- * Bounds the connections that one address may have open, on both ports together; those beyond are closed at once. An IPv6
- * network of 64 bits is one address: its owner has all of them.
+ * Bounds the connections that one address may have open, on both ports together; further ones are closed at once. An IPv6
+ * network of 64 bits counts as one address, because its owner can use all of it.
  */
 export class ConnectionLimit {
   readonly #perAddress: number;
@@ -53,11 +53,14 @@ export class ConnectionLimit {
     if (now - this.#toldAt < TELL_MS) return;
     this.#toldAt = now;
     const line = { event: 'connections_refused', address, open: this.#perAddress };
-    this.#logger.warn(line, 'an address has as many connections as it may (AUTOSESSION_MAX_CONNECTIONS_PER_ADDRESS)');
+    this.#logger.warn(
+      line,
+      'an address has reached its limit of connections (AUTOSESSION_MAX_CONNECTIONS_PER_ADDRESS)',
+    );
   }
 }
 
-/** The address, as IPv4 where it is one; of IPv6 the first 64 bits. */
+/** The address, as IPv4 where it is one; for IPv6 its first 64 bits. */
 export function networkOf(address: string): string {
   const v4 = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (v4 || !address.includes(':')) return v4 ?? address;

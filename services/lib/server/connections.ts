@@ -2,23 +2,23 @@ import type { Server } from 'node:http';
 import type { Http2Server } from 'node:http2';
 import type { Socket } from 'node:net';
 
-/** How often a stop looks for connections without a request. */
+/** How often a stop checks for connections without a request. */
 const CHECK_MS = 50;
-/** For how many checks a connection has to be quiet to be closed. */
+/** For how many checks a connection must be idle to be closed. */
 const QUIET_CHECKS = 1;
-/** The same for an HTTP/2 connection that was used: its last bytes may be on their way, and its client closes it itself. */
+/** The same for an HTTP/2 connection that was used: its last bytes may still be in transit, and its client closes it itself. */
 const USED_HTTP2_QUIET_CHECKS = 20;
 
-/** The open connections of a server, each with the number of its requests under way, so that a stop can close the others. */
+/** The open connections of a server, each with the number of its requests under way, so that a stop can close the idle ones. */
 export interface Connections {
   /**
-   * Has connections end with their requests: closes those without a request under way as soon as nothing comes over them,
-   * and after `graceMs` the rest. Goes on until it is disposed.
+   * Closes connections as their requests end: those without a request under way as soon as they are idle, and the rest after
+   * `graceMs`. Continues until it is disposed.
    */
   closeIdle(graceMs: number): Disposable;
 }
 
-/** Follows the connections of an HTTP/1.1 server from now on. Node counts one that never sent a byte as one with a request. */
+/** Tracks the connections of an HTTP/1.1 server from now on. Node treats one that never sent a byte as having a request. */
 export function httpConnections(server: Server): Connections {
   const open = new OpenConnections(QUIET_CHECKS);
   server.on('connection', (socket: Socket) => open.add(socket));
@@ -26,7 +26,7 @@ export function httpConnections(server: Server): Connections {
   return open;
 }
 
-/** Follows the connections of an HTTP/2 server from now on. */
+/** Tracks the connections of an HTTP/2 server from now on. */
 export function http2Connections(server: Http2Server): Connections {
   const open = new OpenConnections(USED_HTTP2_QUIET_CHECKS);
   let accepted: Socket;
@@ -34,7 +34,7 @@ export function http2Connections(server: Http2Server): Connections {
     accepted = socket;
     open.add(socket);
   });
-  // emitted while the server takes the connection; a session does not give its socket away
+  // emitted while the server accepts the connection; a session does not expose its socket
   server.on('session', (session) => {
     const socket = accepted;
     open.onStop(socket, () => session.close());
@@ -46,7 +46,7 @@ export function http2Connections(server: Http2Server): Connections {
 interface Connection {
   requests: number;
   used: boolean;
-  /** How many bytes had come at the last check, and for how many checks nothing has. */
+  /** The number of bytes received at the last check, and for how many checks it has not changed. */
   bytes: number;
   quiet: number;
   stop(): void;

@@ -4,9 +4,9 @@ import type { Logger } from '../log.ts';
 export type RpcHandler = (request: Http2ServerRequest, response: Http2ServerResponse) => unknown;
 
 /**
- * Keeps what a request brings from ending the process: an error that leaves a listener of the server is an uncaught one.
- * connect-node makes a URL of the authority and the path before its handler runs; where these make none the answer is 400. What a
- * handler throws all the same is a defect, and resets its stream.
+ * Keeps requests from ending the process: an error that a listener of the server throws is uncaught. connect-node builds a URL
+ * from the authority and the path before its handler runs; where they are invalid the answer is 400. An error that a handler
+ * still throws is a defect, and resets its stream.
  */
 export function containErrors(handle: RpcHandler, logger?: Logger): RpcHandler {
   return async (request, response) => {

@@ -1,7 +1,7 @@
 import { cors } from '@connectrpc/connect';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** What a page may send beside what every page may. */
+/** Headers that a page may send besides those that every page may send. */
 const REQUEST_HEADERS = [
   'authorization',
   'x-api-key',
@@ -16,13 +16,13 @@ const RESPONSE_HEADERS = ['x-request-id', 'retry-after', 'allow', 'www-authentic
   ', ',
 );
 const METHODS = 'GET, POST, PUT, PATCH, DELETE';
-/** Browsers ask again after at most two hours, whatever they are told. */
+/** Browsers repeat a preflight after at most two hours, whatever the header says. */
 const PREFLIGHT_SECONDS = '7200';
 
 /**
- * Lets pages of these origins read answers, errors included; the origins are compared as they are. Returns whether the request
- * was a preflight of one of them, which is then answered: it carries no key, and nothing else may refuse it. Keys travel in
- * headers that a page sets itself, so credentials that a browser adds (cookies) are not asked for.
+ * Lets pages of these origins read answers, including errors; origins are compared as strings. Returns whether the request was
+ * a preflight of one of them, which is then answered: it carries no key, so no later check may refuse it. Keys are sent in
+ * headers that a page sets itself, so credentials that a browser adds (cookies) are not allowed.
  */
 export function allowOrigins(
   origins: ReadonlySet<string>,

@@ -3,13 +3,13 @@ import { ErrorReason, refuse } from '../errors/refuse.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Place, WorkLimit } from './work-limit.ts';
 
-/** What keeps the ports from taking more than the process can do. */
+/** The limits that keep the ports from accepting more than the process can handle. */
 export interface WorkGuard {
   readonly limit: WorkLimit;
   readonly metrics: Pick<Metrics, 'refused'>;
 }
 
-/** A port that callers use, as metrics name it. */
+/** A port for callers, as metrics name it. */
 export type Port = 'http' | 'rpc';
 
 const RETRY_AFTER = '1';
@@ -27,7 +27,10 @@ export function assertRoom({ limit, metrics }: WorkGuard, port: Port): void {
   throw busy;
 }
 
-/** The place of a request whose body is complete and whose caller is known; throws SERVICE_UNAVAILABLE when there is none. */
+/**
+ * Waits for a slot for a request whose body is complete and whose caller is known; throws SERVICE_UNAVAILABLE when there is
+ * none.
+ */
 export async function takePlace({ limit, metrics }: WorkGuard, port: Port, waits: boolean): Promise<Place> {
   const place = await limit.enter(waits);
   if (place) return place;

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 
-/** What load balancers ask, often without a Host header. */
+/** Paths that load balancers request, often without a Host header. */
 const HEALTH = /^\/(?:health|api\/health|livez|readyz)?(?:\?|$)/;
 const RPC = /^\/(?:autosession|grpc)\./;
 
 /**
- * Throws INVALID_ARGUMENT for a request that names no host, or none that is one. HTTP/1.0 may leave it out, but RPCs make a URL
- * of it.
+ * Throws INVALID_ARGUMENT for a request that names no host, or an invalid one. HTTP/1.0 allows a request without a host, but
+ * RPCs need one for their URL.
  */
 export function assertHost({ headers: { host }, httpVersion, url = '' }: IncomingMessage): void {
   if (!host) {

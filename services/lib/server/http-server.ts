@@ -19,10 +19,10 @@ import { receiveRest } from './receive-rest.ts';
 import { addRpcs, rpcHandlers } from './rpc-handlers.ts';
 import { type ListeningServer, portError, RPC_BODY_BYTES } from './rpc-server.ts';
 
-/** The time that a connection has for the headers of a request; a body that nobody reads has what is left of both times. */
+/** The time that a connection has for the headers of a request; a body that no handler reads has the rest of both times. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
-/** What a process needs, each with why it is not as it should be; undefined when all is well with it. */
+/** The dependencies of a process, each with the reason why it does not work; undefined when it does. */
 export type Readiness = () => Promise<Readonly<Record<string, string | undefined>>>;
 
 /** REST and SSE as the modules add them, Connect and gRPC-Web for browsers, health and metrics; HTTP/1.1. */
@@ -31,7 +31,7 @@ export async function listenHttp(options: {
   /** The services of the routes. */
   services?: readonly DescService[];
   interceptors: Interceptor[];
-  /** Stands before the interceptors, and before anything of a request is parsed. */
+  /** Runs before the interceptors, and before anything of a request is parsed. */
   gate?: RequestGate;
   intake?: BodyIntake;
   connectionLimit?: ConnectionLimit;
@@ -54,7 +54,7 @@ export async function listenHttp(options: {
   const app: FastifyInstance = fastify({
     clientErrorHandler: (error, socket) => answerParserError(app, error, socket),
     frameworkErrors: (error, request, reply) => {
-      allowOrigins(origins, request, reply); // these requests pass no hook
+      allowOrigins(origins, request, reply); // these requests skip all hooks
       return app.errorHandler(error, request, reply);
     },
     routerOptions: { maxParamLength: 1_000 },
@@ -62,7 +62,7 @@ export async function listenHttp(options: {
     keepAliveTimeout: 72_000,
     requestTimeout: HEADERS_TIMEOUT_MS + BODY_TIMEOUT_MS,
     http: {
-      requireHostHeader: false, // assertHost makes exceptions
+      requireHostHeader: false, // assertHost checks it, with exceptions
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: 1_000,
     },
@@ -84,7 +84,7 @@ export async function listenHttp(options: {
     return options.metrics.registry.metrics();
   });
   await options.addRoutes(app);
-  // behind the modules: RPCs are refused with the error handler that is found
+  // after the modules: refused RPCs use the error handler that is set by then
   const reception = { intake, work, port: 'http' as const, waiting: waitingPaths(services) };
   const handlers = rpcHandlers({ ...options, reception, readMaxBytes: RPC_BODY_BYTES, grpc: false });
   await addRpcs(app, handlers, options.logger);

@@ -1,17 +1,17 @@
 import { constants, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 
 export interface Http2Timeouts {
-  /** A connection has to speak HTTP/2 by then. */
+  /** The time within which a connection must speak HTTP/2. */
   readonly greetingMs: number;
-  /** A connection without an open stream is closed after so long; its client opens another one when it needs it. */
+  /** The time after which a connection without an open stream is closed; its client opens another one when it needs it. */
   readonly idleMs: number;
-  /** A stream whose client takes nothing of what was written to it for so long is reset. */
+  /** The time after which a stream is reset whose client reads nothing of what was written to it. */
   readonly stalledMs: number;
 }
 
 const STANDARD: Http2Timeouts = { greetingMs: 10_000, idleMs: 300_000, stalledMs: 30_000 };
 
-/** Ends the connections and streams of an HTTP/2 server that keep it waiting; node:http2 keeps all of them for ever. */
+/** Closes connections and streams of an HTTP/2 server that exceed these times; node:http2 keeps them open for ever. */
 export function limitHttp2(server: Http2Server, timeouts: Http2Timeouts = STANDARD): void {
   server.on('session', (session) => limitSession(session, timeouts));
 }
@@ -36,7 +36,7 @@ function limitSession(session: ServerHttp2Session, { greetingMs, idleMs, stalled
   });
 }
 
-/** Silence alone is no stall: a stream may have nothing to say for hours. */
+/** An idle stream is not stalled: it may have nothing to send for hours. */
 function limitStream(stream: ServerHttp2Stream, stalledMs: number): void {
   stream.setTimeout(stalledMs, () => {
     if (stream.writableLength > 0 || stream.writableEnded) stream.close(constants.NGHTTP2_CANCEL);

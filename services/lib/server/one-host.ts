@@ -4,7 +4,7 @@ import { ErrorReason, refuse } from '../errors/refuse.ts';
 
 /**
  * Throws INVALID_ARGUMENT for a request that names two hosts: with several Host headers, or over HTTP/2 with one that differs
- * from `:authority`. A proxy in front may have routed it or let it pass by the other one.
+ * from `:authority`. A proxy in front may have routed or allowed it by the other one.
  */
 export function assertOneHost({ rawHeaders, headers }: IncomingMessage | Http2ServerRequest): void {
   let hosts = 0;

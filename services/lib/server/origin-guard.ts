@@ -2,12 +2,12 @@ import { ErrorReason, refuse } from '../errors/refuse.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 
-/** The fetch sites that a request of the port's own pages, or of an address that the user typed, can name. */
+/** The fetch sites of requests from the port's own pages, or from an address that the user typed. */
 const OWN_SITES = ['same-origin', 'none'];
 
-/** What a browser says about where a request comes from. */
+/** What a browser says about the origin of a request. */
 export interface RequestOrigin {
-  /** The host that was asked for: the Host header, or `:authority` over HTTP/2. */
+  /** The requested host: the Host header, or `:authority` over HTTP/2. */
   readonly host?: string;
   readonly origin?: string;
   readonly 'sec-fetch-site'?: string | string[];
@@ -15,9 +15,9 @@ export interface RequestOrigin {
 
 /**
  * Throws PERMISSION_DENIED when a page of another site made a browser on this machine send the request: without API keys a
- * loopback port would be open to every page that its user visits. `Origin` names the page of most requests;
- * `Sec-Fetch-Site` tells of those without one: images, scripts, links and other plain GETs. Other programs send neither.
- * A name that was made to resolve to this machine (DNS rebinding) shows in the host; no browser leaves that out.
+ * loopback port would be open to every page that its user visits. `Origin` names the page of most requests; `Sec-Fetch-Site`
+ * identifies those without one: images, scripts, links and other plain GETs. Other programs send neither. A name that was made
+ * to resolve to this machine (DNS rebinding) appears in the host, which every browser sends.
  */
 export function assertOwnPage({ host = '', origin, 'sec-fetch-site': site }: RequestOrigin): void {
   if (host !== '' && !LOOPBACK.test(host))

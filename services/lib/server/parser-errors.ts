@@ -3,7 +3,7 @@ import type { ConnectError } from '@connectrpc/connect';
 import type { FastifyInstance } from 'fastify';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 
-/** An answer to what is no request: it has a connection, and neither path nor headers. */
+/** An answer to input that is not a valid request: there is a connection, but neither path nor headers. */
 export interface ParserErrorAnswer {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -11,7 +11,7 @@ export interface ParserErrorAnswer {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** How this port writes errors; a port without it answers with the status alone. */
+    /** How this port formats errors; a port without it answers with the status alone. */
     describeParserError?: (refusal: ConnectError) => ParserErrorAnswer;
   }
 }
@@ -28,7 +28,7 @@ const unreadable: Refused = {
   error: refuse(ErrorReason.MALFORMED_BODY, 'the request is not HTTP'),
 };
 
-/** What the parser's errors are for a caller; any other one is a request that is not HTTP. */
+/** The answers to the parser's errors; any other error means that the request is not HTTP. */
 const known: Readonly<Record<string, Refused>> = {
   HPE_INVALID_URL: {
     ...unreadable,
@@ -52,13 +52,13 @@ const tunnel: Refused = {
   error: refuse(ErrorReason.METHOD_NOT_ALLOWED, 'this is no proxy', { allow: '' }),
 };
 
-/** Answers what the parser of HTTP refuses as other errors are answered, and ends the connection. */
+/** Answers requests that the HTTP parser refuses in the format of other errors, and closes the connection. */
 export function answerParserError(app: FastifyInstance, error: Error & { code?: string }, socket: Duplex): void {
   if (error.code === 'ECONNRESET') socket.destroy();
   else end(app, known[error.code ?? ''] ?? unreadable, socket);
 }
 
-/** Gives an answer to what Node would close or refuse by itself: a tunnel, and an expectation that it does not know. */
+/** Answers requests that Node would close or refuse by itself: a tunnel, and an unknown expectation. */
 export function answerOddRequests(app: FastifyInstance): void {
   app.server.on('connect', (_request, socket) => end(app, tunnel, socket));
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
@@ -75,7 +75,7 @@ function end(app: FastifyInstance, { status, phrase, error }: Refused, socket: D
   socket.end(`HTTP/1.1 ${status} ${phrase}\r\n${lines.join('')}\r\n${body}`);
 }
 
-/** An error may come in the middle of a body, when its answer is on the way. Node keeps that response at the socket. */
+/** An error may occur in the middle of a body, when its answer is being sent. Node keeps that response at the socket. */
 function hasBegunToAnswer(socket: Duplex): boolean {
   const { _httpMessage: response } = socket as { _httpMessage?: { headersSent: boolean } | null };
   return response?.headersSent === true;

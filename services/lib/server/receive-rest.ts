@@ -7,18 +7,18 @@ import { isWork, type Place } from './work-limit.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether a request with this query waits for something to happen, and is no work while it does. */
+    /** Whether a request with this query is a long poll, which holds no slot while it waits. */
     waits?: (query: Readonly<Record<string, unknown>>) => boolean;
   }
 }
 
-/** The largest body that REST takes. */
+/** The largest body that REST accepts. */
 export const REST_BODY_BYTES = 1024 * 1024;
 
 /**
- * Lets the handlers of REST routes run when the request's body is complete, which is then `request.body` (a Buffer, undefined
- * without one), and when it is the request's turn. A route's `onRequest` hooks come before, so that a caller who is not known
- * is not read. To be called before the routes are added, whose content type parsers have to leave the body alone.
+ * Runs the handlers of REST routes when the request's body is complete, which is then `request.body` (a Buffer, undefined
+ * without one), and when the request has a slot. A route's `onRequest` hooks run before that, so that no body is read for an
+ * unknown caller. Call it before the routes are added; their content type parsers must leave the body alone.
  */
 export function receiveRest(app: FastifyInstance, intake: BodyIntake, work: WorkGuard | undefined): void {
   app.addHook('onRoute', (route: RouteOptions) => {
@@ -51,7 +51,7 @@ function hasBody({ method, headers }: FastifyRequest): boolean {
   );
 }
 
-/** The place of a request, when it has one; its body is held until then. */
+/** The slot of a request, when it has one; its body is held until then. */
 async function turn(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -71,7 +71,7 @@ async function turn(
   }
 }
 
-/** A stream that answers has begun to wait: the places are for others. */
+/** A stream that has begun its answer now waits for events: its slot is free for other requests. */
 function leaveWithHead(response: ServerResponse, place: Place): void {
   const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => ServerResponse;
   response.writeHead = (...head: unknown[]) => {

@@ -12,10 +12,10 @@ import { isWork, type Place } from './work-limit.ts';
 /** Flags and length before a message in gRPC, gRPC-Web and the streams of Connect. */
 const ENVELOPE_BYTES = 5;
 
-/** The request as Node has it; to be set by the adapter of a port. */
+/** The Node request; the adapter of a port sets it. */
 export const nodeRequestKey = createContextKey<IncomingMessage | Http2ServerRequest | undefined>(undefined);
 
-/** The arrival of the request, for the gate that stands before the handler. */
+/** The arrival of the request, for the gate before the handler. */
 export const arrivalKey = createContextKey<Arrival | undefined>(undefined);
 
 /** How requests of RPCs arrive at a port. */
@@ -24,13 +24,14 @@ export interface Reception {
   /** Absent where only the installation's own services call. */
   readonly work?: WorkGuard;
   readonly port: Port;
-  /** Paths of RPCs that may wait for something to happen. */
+  /** Paths of RPCs that may be long polls. */
   readonly waiting: ReadonlySet<string>;
 }
 
 /**
- * A handler each of whose requests has an arrival, by which the gate takes it in before anything of it is parsed. The request
- * leaves when its handler has its first answer, so that a client that reads slowly, or not at all, keeps no place.
+ * Wraps a handler so that each request has an arrival, through which the gate admits it before anything of it is parsed. The
+ * request releases its slot with the first part of its answer, so that a client that reads slowly, or not at all, holds no
+ * slot.
  */
 export function receiving(handler: UniversalHandler, reception: ReceptionOf): UniversalHandler {
   const receive = async (request: UniversalServerRequest) => {
@@ -62,7 +63,10 @@ export class Arrival {
     this.#reception = reception;
   }
 
-  /** Waits for the body, and then for the request's turn. Throws what refuses it. A second call has the first one's result. */
+  /**
+   * Waits for the body, and then for a slot. Throws the error that refuses the request. A second call returns the first one's
+   * result.
+   */
   enter(): Promise<void> {
     this.#entered ??= this.#enter();
     return this.#entered;
@@ -84,7 +88,7 @@ export class Arrival {
     this.#bytes = body?.bytes;
   }
 
-  /** What a request costs to parse goes by the number of its values. */
+  /** The cost to parse a request depends on the number of its values. */
   async #assertFewValues(bytes: Buffer): Promise<void> {
     const { header } = this.#request;
     const { maxBytes } = this.#reception;
@@ -95,7 +99,7 @@ export class Arrival {
     }
   }
 
-  /** The messages of a client's stream are read as they come, and so is a query. */
+  /** The messages of a client's stream are read as they arrive, and so is a query. */
   async #read() {
     const { intake, maxBytes } = this.#reception;
     const { methodKind } = this.#handler.method;
@@ -105,7 +109,7 @@ export class Arrival {
     return intake.read(request, maxBytes, ENVELOPE_BYTES);
   }
 
-  /** The body for the handler, which asks for it behind the gate. */
+  /** The body for the handler, which reads it after the gate. */
   async *body(): AsyncIterable<Uint8Array> {
     if (this.#bytes) yield this.#bytes;
     else yield* this.#request.body as AsyncIterable<Uint8Array>;

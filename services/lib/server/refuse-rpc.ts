@@ -4,8 +4,8 @@ import { codeToHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol
 import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 
 /**
- * Answers a request of the RPC port with an error before its protocol's own code sees it. gRPC and gRPC-Web read the
- * error in the headers of a 200 without a body; Connect reads the status and the body.
+ * Answers a request of the RPC port with an error before the code of its protocol runs. gRPC and gRPC-Web read the error in the
+ * headers of a 200 without a body; Connect reads the status and the body.
  */
 export function refuseRpc(
   { headers, stream }: Http2ServerRequest,

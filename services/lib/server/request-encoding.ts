@@ -2,10 +2,10 @@ import type { ConnectError } from '@connectrpc/connect';
 import type { UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 
-/** The compressions of requests that RPCs read. */
+/** The compressions of requests that RPCs accept. */
 const KNOWN = ['identity', 'gzip'];
 
-/** How a protocol names the compression of a request, and those that are read. */
+/** The headers in which a protocol names the compression of a request, and the accepted ones. */
 interface EncodingHeaders {
   readonly request: string;
   readonly accept: string;
@@ -21,14 +21,14 @@ function headersOf({ header }: UniversalServerRequest): EncodingHeaders {
   return type.startsWith('application/connect+') ? connectStream : connectUnary;
 }
 
-/** The compression of a request when it is none that is read. */
+/** The compression of a request when it is not accepted. */
 export function unknownEncoding(request: UniversalServerRequest): string | undefined {
   const query = request.method === 'GET' ? new URL(request.url).searchParams.get('compression') : null;
   const encoding = query ?? request.header.get(headersOf(request).request);
   return encoding && !KNOWN.includes(encoding) ? encoding : undefined;
 }
 
-/** UNIMPLEMENTED that names the compressions that are read, as gRPC and Connect want it: the caller may try again with one. */
+/** UNIMPLEMENTED with the accepted compressions, as gRPC and Connect require: the caller may retry with one of them. */
 export async function answerWithUnknownEncoding(
   encoding: string,
   request: UniversalServerRequest,

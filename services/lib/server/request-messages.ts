@@ -6,8 +6,8 @@ const COMPRESSED = 1;
 const PREFIX_BYTES = 5;
 
 /**
- * The messages in the body of an RPC, decompressed: one, where it is one unary message of Connect, else what its envelopes hold.
- * One that cannot be decompressed, or not within `maxBytes`, ends them: whoever reads the body refuses it.
+ * The messages in the body of an RPC, decompressed: one if it is a unary message of Connect, else the content of its envelopes.
+ * A message that cannot be decompressed, or not within `maxBytes`, ends the list: the code that parses the body refuses it.
  */
 export async function* messagesIn(body: Buffer, header: Headers, maxBytes: number): AsyncIterable<Uint8Array> {
   if (/^application\/(json|proto)/.test(header.get('content-type') ?? '')) {

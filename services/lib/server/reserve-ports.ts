@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import { portError } from './rpc-server.ts';
 
-/** The ports of a process to be. */
+/** The ports that a process is about to listen on. */
 interface Ports {
   readonly host: string;
   readonly httpPort: number;
@@ -9,9 +9,9 @@ interface Ports {
 }
 
 /**
- * Takes the ports of a process before it touches anything that it would share with another one on the same ports. Until they
- * are disposed of, right before the servers listen, connections to them are closed. Throws a sentence when one cannot be had;
- * port 0 cannot be taken by others.
+ * Reserves the ports of a process before it touches anything that it would share with another process on the same ports. Until
+ * they are disposed, right before the servers listen, connections to them are closed. Throws an error with a full sentence when
+ * a port is in use; port 0 is not reserved.
  */
 export async function reservePorts({ host, httpPort, rpcPort }: Ports): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack();

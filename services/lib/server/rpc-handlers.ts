@@ -23,26 +23,25 @@ import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
 import { nodeRequestKey, type Reception, receiving } from './receive-rpc.ts';
 import { type NoteRefusal, readingInterceptor, refusingAsItSays, refusingUnreadable } from './unreadable-requests.ts';
 
-/** Answers are not compressed: that would cost more time than the network that callers are on. */
+/** Answers are not compressed: on the callers' networks that would take more time than it saves. */
 const NEVER_COMPRESS = Number.MAX_SAFE_INTEGER;
 
-/** Text that is not UTF-8 is refused, not mended. */
+/** Text that is not UTF-8 is refused, not repaired. */
 const jsonOptions = { ignoreUnknownFields: true, textDecoder: new TextDecoder('utf-8', { fatal: true }) };
 
 export interface RpcHandlerOptions {
   readonly routes: (router: ConnectRouter) => void;
   readonly interceptors: Interceptor[];
-  /** Bounds a request as it is after it was decompressed. */
+  /** The limit for a request after it was decompressed. */
   readonly readMaxBytes: number;
-  /** Whether gRPC is spoken beside gRPC-Web and Connect; its trailers need HTTP/2. */
+  /** Whether gRPC is served besides gRPC-Web and Connect; its trailers need HTTP/2. */
   readonly grpc: boolean;
-  /** Where requests come from outside: what they have to pass, and how they arrive. */
+  /** Set where requests come from outside: how they arrive, and what they must pass. */
   readonly gate?: RequestGate;
   readonly reception?: Reception;
   readonly logger?: Logger;
 }
 
-/** The handlers of RPCs behind the interceptors. */
 export function rpcHandlers(options: RpcHandlerOptions): UniversalHandler[] {
   const { gate, reception, readMaxBytes } = options;
   const router = createConnectRouter({
@@ -74,7 +73,7 @@ function refusalLog(logger: Logger | undefined): NoteRefusal {
 type NodeRequest = IncomingMessage | Http2ServerRequest;
 type NodeResponse = ServerResponse | Http2ServerResponse;
 
-/** Answers a request by its handler. An answer that cannot be written because its caller is gone is nobody's fault. */
+/** Answers a request by its handler. An answer that cannot be written because its caller has left is not an error. */
 export async function answerRpc(
   handler: UniversalHandler,
   request: NodeRequest,
@@ -98,7 +97,7 @@ export async function answerRpc(
 
 const RPC_TYPES = /^application\/(?:proto|json|grpc|grpc-web|(?:connect|grpc|grpc-web)\+(?:proto|json))(?:$|[\s;])/i;
 
-/** Adds the handlers to the HTTP port; their bodies are left to them. */
+/** Adds the handlers to the HTTP port, without body parsing. */
 export async function addRpcs(
   app: FastifyInstance,
   handlers: readonly UniversalHandler[],

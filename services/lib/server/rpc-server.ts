@@ -40,15 +40,15 @@ export async function listenRpc(options: {
   /** The services of the routes. */
   services?: readonly DescService[];
   interceptors: Interceptor[];
-  /** Stands before the interceptors, and before anything of a request is parsed, but for the installation's own services. */
+  /** Runs before the interceptors, and before anything of a request is parsed, except for the installation's own services. */
   gate?: RequestGate;
   intake?: BodyIntake;
   connectionLimit?: ConnectionLimit;
-  /** Streams that one connection may have open. */
+  /** The most streams that one connection may have open. */
   maxStreams?: number;
   /** Absent where only the installation's own services call. */
   work?: WorkGuard;
-  /** Whether to refuse what pages of other sites make a browser send. */
+  /** Whether to refuse requests that pages of other sites make a browser send. */
   ownPagesOnly?: boolean;
   /** What those services prove themselves with; absent where there are none. */
   hopSecret?: string;
@@ -104,12 +104,12 @@ async function closeServer(server: Http2Server, connections: Connections, graceM
   await closed;
 }
 
-/** Says which variable to change when a port cannot be had. */
+/** Names the variable to change when a port cannot be opened. */
 export function portError(error: unknown, variable: string, { host, port }: { host: string; port: number }): Error {
   const { code } = error as { code?: string };
   if (code === 'EADDRINUSE')
     return new Error(`port ${port} of ${host} is taken: set ${variable} to another one, or to 0 for any free one`);
   if (code === 'EACCES')
     return new Error(`port ${port} of ${host} may not be opened: set ${variable} to one above 1023`);
-  return new Error(`nothing can listen on ${host} (AUTOSESSION_HOST), port ${port} (${variable})`, { cause: error });
+  return new Error(`cannot listen on ${host} (AUTOSESSION_HOST), port ${port} (${variable})`, { cause: error });
 }

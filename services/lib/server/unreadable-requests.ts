@@ -21,18 +21,18 @@ import type { RequestGate } from '../interceptors/gate.ts';
 import { presentable } from '../interceptors/observe.ts';
 import { answerWithUnknownEncoding, unknownEncoding } from './request-encoding.ts';
 
-/** Whether the request of a call was read: what fails before that is the request's fault, what fails later is not. */
+/** Whether the request of a call was read: an error before that is the request's fault, a later one is not. */
 const reading = createContextKey({ isDone: true });
 
-/** Far more than an error without details takes. */
+/** Far more than an error without details needs. */
 const MAX_ERROR_BYTES = 64 * 1024;
 /** Flags and length of an envelope. */
 const PREFIX_BYTES = 5;
 
-/** Is told of every refusal, which passes no interceptor, with the path of the RPC. */
+/** Receives every refusal, since these pass no interceptor, with the path of the RPC. */
 export type NoteRefusal = (path: string, error: ConnectError) => void;
 
-/** To be the first interceptor: marks the request as read; the messages of a stream are read behind it. */
+/** Must be the first interceptor: marks the request as read; the messages of a stream are read after it. */
 export const readingInterceptor: Interceptor = (next) => (request) => {
   request.contextValues.get(reading).isDone = true;
   if (!request.stream) return next(request);
@@ -40,7 +40,7 @@ export const readingInterceptor: Interceptor = (next) => (request) => {
   return next({ ...request, message: readable(request.message, takesOne) });
 };
 
-/** A gate whose errors are answered as they are: nothing was read that could be at fault. */
+/** Wraps a gate so that its errors are answered as they are: nothing of the request was read yet. */
 export function refusingAsItSays(gate: RequestGate): RequestGate {
   return async (context) => {
     try {
@@ -52,7 +52,7 @@ export function refusingAsItSays(gate: RequestGate): RequestGate {
   };
 }
 
-/** The messages of a stream's request; throws a refusal for what cannot be read, and when there is not the one that is expected. */
+/** The messages of a stream's request; throws when one cannot be read, and when there is not exactly one. */
 async function* readable<T>(messages: AsyncIterable<T>, takesOne: boolean): AsyncIterable<T> {
   const iterator = messages[Symbol.asyncIterator]();
   let count = 0;
@@ -70,7 +70,7 @@ async function* readable<T>(messages: AsyncIterable<T>, takesOne: boolean): Asyn
 /**
  * A handler that answers a request that cannot be read (no protobuf, a wrong length, an unknown compression, not one message)
  * with INVALID_ARGUMENT, TOO_LARGE or UNSUPPORTED_MEDIA_TYPE and one ErrorInfo, in the protocol of the request. The library
- * calls most of these internal or unimplemented, as if the server were at fault or another one could do better.
+ * answers most of these with internal or unimplemented, as if the server were at fault or another server could help.
  */
 export function refusingUnreadable(handler: UniversalHandler, note: NoteRefusal): UniversalHandler {
   const refuseWith = (request: UniversalServerRequest, error: ConnectError) => {
@@ -90,13 +90,16 @@ export function refusingUnreadable(handler: UniversalHandler, note: NoteRefusal)
   return Object.assign(handle, handler);
 }
 
-/** What could be at fault before the body is. */
+/** Errors that can be found before the body is read. */
 const READING_HEADERS = [
   ...['content-length', 'content-encoding', 'grpc-encoding', 'connect-content-encoding'],
   ...['grpc-timeout', 'connect-timeout-ms'],
 ];
 
-/** The handler's own answer to a body that fails with this error: it knows how its protocol says so. The gate has let it pass. */
+/**
+ * The handler's own answer to a body that fails with this error, in the format of its protocol. The gate has admitted the
+ * request.
+ */
 function refuseBy(handler: UniversalHandler, request: UniversalServerRequest, error: ConnectError) {
   const header = new Headers(request.header);
   for (const name of READING_HEADERS) header.delete(name);
@@ -105,20 +108,20 @@ function refuseBy(handler: UniversalHandler, request: UniversalServerRequest, er
   return handler({ ...request, method: 'POST', header, body });
 }
 
-/** A GET of the Connect protocol says it in its query. */
+/** A GET of the Connect protocol names it in its query. */
 function contentTypeOf({ method, header, url }: UniversalServerRequest): string {
   if (method === 'GET') return `application/${new URL(url).searchParams.get('encoding')}`;
   return header.get('content-type') ?? '';
 }
 
-/** What a request is refused with that could not be read for `thrown`; a body that broke off has a caller who is gone. */
+/** The refusal of a request that could not be read because of `thrown`; if the body broke off, its caller has left. */
 function refusalOf(thrown: unknown): ConnectError {
   if (errorInfo(thrown)) return thrown as ConnectError;
   const error = ConnectError.from(thrown, Code.Canceled);
   switch (error.code) {
     case Code.Internal:
       return refuse(ErrorReason.MALFORMED_BODY, `the request cannot be read: ${error.rawMessage}`, {}, thrown);
-    case Code.Unimplemented: // what is compressed in an unknown way does not get here
+    case Code.Unimplemented: // unknown compressions are refused before
       return notOneMessage();
     case Code.Aborted:
       return refuse(ErrorReason.CANCELED, 'the caller went away', {}, thrown);
@@ -128,7 +131,7 @@ function refusalOf(thrown: unknown): ConnectError {
 }
 
 function notOneMessage(): ConnectError {
-  return refuse(ErrorReason.INVALID_ARGUMENT, 'the request has to be exactly one message');
+  return refuse(ErrorReason.INVALID_ARGUMENT, 'the request must be exactly one message');
 }
 
 /** The error in the answer to a unary call, in any of the three protocols; undefined for an answer without a body. */
@@ -140,7 +143,7 @@ async function errorIn({ body, status, trailer }: UniversalServerResponse): Prom
   return errorFromJsonBytes(bytes, undefined, new ConnectError(`HTTP ${status}`, Code.Internal));
 }
 
-/** An answer that cannot be written is found behind the interceptors, too: gives such a gRPC error its ErrorInfo. */
+/** Adds the ErrorInfo to a gRPC error for an answer that cannot be written, since that is found after the interceptors. */
 function withErrorInfo(response: UniversalServerResponse): UniversalServerResponse {
   const { body, trailer } = response;
   return trailer && body ? { ...response, body: endingWith(body, () => completeTrailer(trailer)) } : response;

@@ -3,17 +3,17 @@ import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 
 /**
- * The most values that a request may hold: what it costs to read one goes by their number, not by its bytes. A full batch has
- * 1,000 messages of six values; this leaves room for what receivers add.
+ * The most values that a request may hold: the cost to read one depends on their number, not on its bytes. A full batch has
+ * 1,000 messages of six values; the rest is reserved for fields that receivers add.
  */
 export const MAX_VALUES = 50_000;
 
-/** None takes fewer: `1,` or a tag with a length of 0. Whatever is shorter need not be counted. */
+/** The least bytes of a value: `1,` or a tag with a length of 0. A shorter request need not be counted. */
 const LEAST_BYTES = 2;
-/** Deeper messages are refused by who reads them. */
+/** Deeper messages are refused by the parser. */
 const MAX_DEPTH = 100;
 
-/** The field of a map's entry that holds the value. */
+/** The number of the field of a map's entry that holds the value. */
 const MAP_VALUE = 2;
 
 const QUOTE = 0x22;
@@ -22,7 +22,10 @@ const COMMA = 0x2c;
 const BRACKET = 0x5b;
 const BRACE = 0x7b;
 
-/** Throws INVALID_ARGUMENT for JSON that holds more than MAX_VALUES values, where an empty object or list counts as two; what is not JSON is left to its reader. */
+/**
+ * Throws INVALID_ARGUMENT for JSON that holds more than MAX_VALUES values, where an empty object or list counts as two; invalid
+ * JSON is left to its parser.
+ */
 export function assertFewJsonValues(bytes: Uint8Array): void {
   if (bytes.length < LEAST_BYTES * MAX_VALUES) return;
   let values = 1;
@@ -43,8 +46,8 @@ function endOfString(bytes: Uint8Array, start: number): number {
 }
 
 /**
- * Throws INVALID_ARGUMENT for a message of over MAX_VALUES fields, with those of the messages in it; what is no protobuf is left
- * to its reader.
+ * Throws INVALID_ARGUMENT for a message of over MAX_VALUES fields, including those of nested messages; invalid protobuf is left
+ * to its parser.
  */
 export function assertFewFields(schema: DescMessage, bytes: Uint8Array): void {
   if (bytes.length < LEAST_BYTES * MAX_VALUES) return;
@@ -52,16 +55,16 @@ export function assertFewFields(schema: DescMessage, bytes: Uint8Array): void {
   try {
     count(shapeOf(schema), new BinaryReader(bytes), bytes.length, counter, 0);
   } catch {
-    // who reads it says what is wrong with it, unless there is too much of it already
+    // the parser reports what is wrong with it, unless the limit is already exceeded
   }
   if (counter.left < 0) throw tooMany();
 }
 
-/** What is in a field: a message or an entry of a map, numbers without tags, or something of no interest. */
+/** What a field contains: a message or an entry of a map, numbers without tags, or something that is not counted. */
 type Content = { readonly shape: () => Shape } | 'packed';
 type Shape = ReadonlyMap<number, Content>;
 
-/** Takes what the fields up to `end` hold from the counter; stops when nothing is left of it. */
+/** Subtracts the fields up to `end` from the counter; stops when it is exhausted. */
 function count(shape: Shape, reader: BinaryReader, end: number, counter: { left: number }, depth: number): void {
   while (reader.pos < end && counter.left >= 0) {
     const [number, wireType] = reader.tag();

@@ -62,7 +62,7 @@ export class WorkLimit {
     return this.#working;
   }
 
-  /** Whether a request would be let into the line now. */
+  /** Whether a request would be admitted to the queue now. */
   get hasRoom(): boolean {
     return this.#hasRoom(performance.now());
   }

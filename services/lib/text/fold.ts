@@ -1,19 +1,19 @@
 import { decodeEntities } from './html-entities.ts';
 
-/** What has no appearance: default-ignorable code points, marks of interlinear annotations, controls but white space. */
+/** Invisible characters: default-ignorable code points, marks of interlinear annotations, controls except white space. */
 const UNSEEN = /[\p{Default_Ignorable_Code_Point}\uFFF9-\uFFFB]|(?!\p{White_Space})\p{Cc}/gu;
 
-/** The braille pattern without dots looks like a blank. */
+/** The braille pattern without dots looks like a space. */
 const WHITE = /[\p{White_Space}\u2800]+/gu;
 
 /**
- * A blank beside a character of a script that is written without blanks, or beside an emoji: line breaks come and go there,
- * and separate no words.
+ * A space next to a character of a script that is written without spaces, or next to an emoji: line breaks add and remove such
+ * spaces, and they separate no words.
  */
 const CLOSED = '[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Bopomofo}\\u3000-\\u303F]';
 const LOOSE = new RegExp(`(?<=${CLOSED}|\\p{Extended_Pictographic}) | (?=${CLOSED}|\\p{Extended_Pictographic})`, 'gu');
 
-/** One sign that character sets of East Asia give two code points, and the hyphen that NFKC makes of U+2011. */
+/** Characters to which character sets of East Asia assign two code points, and the hyphen that NFKC makes of U+2011. */
 const TWINS: Readonly<Record<string, string>> = {
   '\u2010': '-',
   '\u2212': '-',
@@ -25,13 +25,13 @@ const TWINS: Readonly<Record<string, string>> = {
 };
 const TWIN = new RegExp(`[${Object.keys(TWINS).join('')}]`, 'gu');
 
-/** A text that folding leaves as it is; nearly all that is sent. */
+/** A text that folding does not change; most texts are such. */
 const PLAIN = /^[!-%'-~\u4E00-\u9FA5]*$/;
 
 /**
- * The form in which texts are compared that look the same to a reader: NFKC, nothing that is not seen, white space as one
- * blank between words and as nothing elsewhere, HTML entities decoded. Letters keep their case. Folding a folded text changes
- * nothing. A text of which nothing is seen folds to the empty text: its caller decides what that is equal to.
+ * The form in which texts are compared that look the same to a reader: NFKC, without invisible characters, white space as one
+ * space between words and removed elsewhere, HTML entities decoded. Letters keep their case. Folding is idempotent. A text
+ * without a visible character folds to the empty text: its caller decides what that is equal to.
  */
 export function foldText(text: string): string {
   for (let before = text; ; ) {
@@ -42,10 +42,10 @@ export function foldText(text: string): string {
   }
 }
 
-/** As many characters as a name may have. */
+/** The longest name. */
 const LONGEST_NAME = 100;
 
-/** The form that names have in common which look the same to a reader; the name itself when nothing of it is seen. */
+/** The form that names have in common which look the same to a reader; the name itself when it has no visible character. */
 export function foldName(name: string): string {
   const folded = foldText(name);
   return folded === '' || [...folded].length > LONGEST_NAME ? name : folded;

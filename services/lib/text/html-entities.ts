@@ -2,12 +2,12 @@ const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', qu
 
 const ENTITY = /&(?:(amp|lt|gt|quot|apos|nbsp)|#(\d{1,7})|#[xX]([\da-fA-F]{1,6}));$/;
 
-/** No entity is longer. */
+/** The longest entity. */
 const LONGEST = '&#1114111;'.length;
 
 /**
- * Decodes the HTML entities that windows show as text: the five of XML, the fixed blank and numeric ones, however often they
- * were escaped, in one pass. What is no entity stays.
+ * Decodes the HTML entities that chat windows show as text: the five of XML, the non-breaking space and numeric ones, however
+ * often they were escaped, in one pass. Other text stays unchanged.
  */
 export function decodeEntities(text: string): string {
   if (!text.includes('&') || !text.includes(';')) return text;
