@@ -16,6 +16,9 @@ declare module 'fastify' {
   }
 }
 
+/** The time that a client has to read the last answer of its connection. */
+const LINGER_MS = 2_000;
+
 interface Refused {
   readonly status: number;
   readonly phrase: string;
@@ -72,7 +75,18 @@ function end(app: FastifyInstance, { status, phrase, error }: Refused, socket: D
   const { headers, body } = app.describeParserError?.(error) ?? { headers: {}, body: '' };
   const all = { ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${phrase}\r\n${lines.join('')}\r\n${body}`);
+  endSoon(socket, `HTTP/1.1 ${status} ${phrase}\r\n${lines.join('')}\r\n${body}`);
+}
+
+/**
+ * Writes the last bytes of a connection, and closes it also when the client does not close its side. Node removes its own
+ * listeners from the socket of a CONNECT: without one, the error of a client that is gone would end the process.
+ */
+function endSoon(socket: Duplex, text: string): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.on('error', () => {}).once('close', () => clearTimeout(timer));
+  socket.end(text);
+  socket.resume();
 }
 
 /** An error may occur in the middle of a body, when its answer is being sent. Node keeps that response at the socket. */
