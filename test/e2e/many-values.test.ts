@@ -4,6 +4,7 @@ import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } f
 import { describe, expect, it } from 'vitest';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
+import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
 import { MAX_VALUES } from '../../services/lib/server/value-limit.ts';
 import { onEveryBackend } from '../every-backend.ts';
@@ -57,6 +58,16 @@ onEveryBackend('a request of more values than may be', (world) => {
       headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
       body: gzipSync(JSON.stringify({ context: { many } })),
     });
+    expect([answer.status, ((await answer.json()) as { message: string }).message]).toEqual([
+      400,
+      expect.stringContaining(limit),
+    ]);
+  });
+
+  it('is refused when it is compressed in the query of a GET', async () => {
+    const message = gzipSync(JSON.stringify({ many })).toString('base64url');
+    const query = `connect=v1&encoding=json&base64=1&compression=gzip&message=${message}`;
+    const answer = await fetch(`${world().rest.baseUrl}/${TaskService.typeName}/GetTask?${query}`);
     expect([answer.status, ((await answer.json()) as { message: string }).message]).toEqual([
       400,
       expect.stringContaining(limit),

@@ -113,6 +113,11 @@ onEveryBackend('a request that cannot be read', (world) => {
     const answer = await fetch(`${world().rest.baseUrl}${GET_TASK}?${query}`);
     expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ code: 'invalid_argument' })]);
   });
+
+  it.each(['%0A', '%E5%BA%97'])('is refused as a GET of Connect whose encoding is %s', async (encoding) => {
+    const query = `connect=v1&encoding=${encoding}&compression=snappy&message=`;
+    expect((await fetch(`${world().rest.baseUrl}${GET_TASK}?${query}`)).status).toBe(415);
+  });
 });
 
 const KEY = 'key-of-a-caller-0123456789abcdef';

@@ -5,7 +5,7 @@ import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/conne
 import { ErrorReason, refuse } from '../errors/refuse.ts';
 import type { BodyIntake } from './body-intake.ts';
 import { assertRoom, type Port, takePlace, type WorkGuard } from './guard-work.ts';
-import { messagesIn } from './request-messages.ts';
+import { messageIn } from './request-messages.ts';
 import { assertFewFields, assertFewJsonValues } from './value-limit.ts';
 import { isWork, type Place } from './work-limit.ts';
 
@@ -83,20 +83,16 @@ export class Arrival {
     } finally {
       body?.release();
     }
-    if (body) await this.#assertFewValues(body.bytes);
+    await this.#assertFewValues(body?.bytes);
     if (this.#request.signal.aborted) throw refuse(ErrorReason.CANCELED, 'the caller went away');
     this.#bytes = body?.bytes;
   }
 
   /** The cost to parse a request depends on the number of its values. */
-  async #assertFewValues(bytes: Buffer): Promise<void> {
-    const { header } = this.#request;
-    const { maxBytes } = this.#reception;
-    const isJson = /^application\/([a-z-]+\+)?json/.test(header.get('content-type') ?? '');
-    for await (const message of messagesIn(bytes, header, maxBytes)) {
-      if (isJson) assertFewJsonValues(message);
-      else assertFewFields(this.#handler.method.input, message);
-    }
+  async #assertFewValues(body: Buffer | undefined): Promise<void> {
+    const message = await messageIn(this.#request, body, this.#reception.maxBytes);
+    if (message?.isJson) assertFewJsonValues(message.bytes);
+    else if (message) assertFewFields(this.#handler.method.input, message.bytes);
   }
 
   /** The messages of a client's stream are read as they arrive, and so is a query. */

@@ -20,6 +20,7 @@ import { ErrorReason, errorInfo, refuse } from '../errors/refuse.ts';
 import type { RequestGate } from '../interceptors/gate.ts';
 import { presentable } from '../interceptors/observe.ts';
 import { answerWithUnknownEncoding, unknownEncoding } from './request-encoding.ts';
+import { notOneMessage } from './request-messages.ts';
 
 /** Whether the request of a call was read: an error before that is the request's fault, a later one is not. */
 const reading = createContextKey({ isDone: true });
@@ -108,9 +109,12 @@ function refuseBy(handler: UniversalHandler, request: UniversalServerRequest, er
   return handler({ ...request, method: 'POST', header, body });
 }
 
-/** A GET of the Connect protocol names it in its query. */
+/** A GET of the Connect protocol names it in its query, which may hold what no header may. */
 function contentTypeOf({ method, header, url }: UniversalServerRequest): string {
-  if (method === 'GET') return `application/${new URL(url).searchParams.get('encoding')}`;
+  if (method === 'GET') {
+    const encoding = new URL(url).searchParams.get('encoding') ?? '';
+    return `application/${['json', 'proto'].includes(encoding) ? encoding : 'unknown'}`;
+  }
   return header.get('content-type') ?? '';
 }
 
@@ -128,10 +132,6 @@ function refusalOf(thrown: unknown): ConnectError {
     default:
       return presentable(error);
   }
-}
-
-function notOneMessage(): ConnectError {
-  return refuse(ErrorReason.INVALID_ARGUMENT, 'the request must be exactly one message');
 }
 
 /** The error in the answer to a unary call, in any of the three protocols; undefined for an answer without a body. */
