@@ -12,6 +12,8 @@ const WALL_TIME =
   /^(\d{4})(?:[-/.]|年)(\d{1,2})(?:[-/.]|月)(\d{1,2})(?:日\s*|\s*[Tt]\s*|\s+)(\d{1,2})[:时](\d{1,2})(?:(?:[:分](\d{1,2})(?:[.,](\d{1,9}))?秒?)|分)?\s*([Zz]|UTC|GMT|[+-]\d{2}:?\d{2})?$/;
 /** Seconds of 2001 and later, or milliseconds. */
 const UNIX_TIME = /^(?:\d{10}(?:\.\d{1,9})?|\d{13})$/;
+/** The longest time that is parsed, with blanks around it: longer texts would be normalized for nothing. */
+const LONGEST = 200;
 /** A time without seconds is read as the middle of its minute. */
 const MIDDLE = '30';
 /** Earlier times are not message times: they are zero values of some epoch, or other numbers. */
@@ -22,6 +24,7 @@ const FIRST_MS = Date.UTC(2000, 0, 1);
  * digits, and Unix seconds or milliseconds. Undefined for anything else and for times before 2000.
  */
 export function parseLooseTime(text: string, timezone: string): WrittenTime | undefined {
+  if (text.length > LONGEST) return undefined;
   const plain = text.normalize('NFKC').trim();
   if (UNIX_TIME.test(plain)) return looseUnixTime(Number(plain));
   const match = WALL_TIME.exec(plain);

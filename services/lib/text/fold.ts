@@ -1,4 +1,5 @@
 import { decodeEntities } from './html-entities.ts';
+import { nfkc } from './nfkc.ts';
 
 /** Invisible characters: default-ignorable code points, marks of interlinear annotations, controls except white space. */
 const UNSEEN = /[\p{Default_Ignorable_Code_Point}\uFFF9-\uFFFB]|(?!\p{White_Space})\p{Cc}/gu;
@@ -52,11 +53,14 @@ export function foldName(name: string): string {
 }
 
 function foldOnce(text: string): string {
-  return decodeEntities(text.replace(UNSEEN, '').normalize('NFKC'))
-    .replace(UNSEEN, '')
+  const folded = decodeEntities(seenOf(text), seenOf)
     .replace(TWIN, (twin) => TWINS[twin]!)
     .replace(WHITE, ' ')
     .replace(LOOSE, '')
-    .trim()
-    .normalize('NFKC');
+    .trim();
+  return nfkc(folded);
+}
+
+function seenOf(text: string): string {
+  return nfkc(text.replace(UNSEEN, ''));
 }

@@ -7,27 +7,28 @@ const LONGEST = '&#1114111;'.length;
 
 /**
  * Decodes the HTML entities that chat windows show as text: the five of XML, the non-breaking space and numeric ones, however
- * often they were escaped, in one pass. Other text stays unchanged.
+ * often they were escaped, in one pass. `shown` maps an escaped character to its visible form: an invisible one may stand inside
+ * another entity. Other text stays unchanged.
  */
-export function decodeEntities(text: string): string {
+export function decodeEntities(text: string, shown: (character: string) => string): string {
   if (!text.includes('&') || !text.includes(';')) return text;
-  let decoded = '';
-  for (const part of text.split(/(?<=;)/)) {
-    decoded += part;
-    for (;;) {
-      const tail = decoded.slice(-LONGEST);
-      const match = ENTITY.exec(tail);
-      const character = match && characterOf(match);
-      if (typeof character !== 'string') break;
-      decoded = decoded.slice(0, decoded.length - match![0].length) + character;
+  const decoded: string[] = [];
+  for (const character of text) {
+    decoded.push(character);
+    while (decoded.at(-1) === ';') {
+      const match = ENTITY.exec(decoded.slice(-LONGEST).join(''));
+      const escaped = match && characterOf(match);
+      if (typeof escaped !== 'string') break;
+      decoded.length -= match![0].length;
+      decoded.push(...shown(escaped));
     }
   }
-  return decoded;
+  return decoded.join('');
 }
 
 function characterOf([, name, decimal, hex]: RegExpExecArray): string | undefined {
   if (name) return NAMED[name];
   const code = decimal ? Number(decimal) : Number.parseInt(hex!, 16);
   const isCharacter = code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
-  return isCharacter ? String.fromCodePoint(code).normalize('NFKC') : undefined;
+  return isCharacter ? String.fromCodePoint(code) : undefined;
 }

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { foldText } from '../../lib/text/fold.ts';
+import { nfkc } from '../../lib/text/nfkc.ts';
 
 /**
  * The hash of NFKC with white space collapsed. It tells repeats of a command, stands on the receipts of every release, and is
  * what earlier releases look for.
  */
 export function contentHash(content: string): string {
-  return sha256(content.normalize('NFKC').replace(/\s+/gu, ' ').trim());
+  return sha256(nfkc(content).replace(/\s+/gu, ' ').trim());
 }
 
 /**

@@ -120,4 +120,20 @@ describe('a folded text', () => {
   it.each(['', ' ', '\u200B', '\uFE0F\u200D', '\u2800', '\n\0'])('of nothing to see is empty', (some) => {
     expect(foldText(some)).toBe('');
   });
+
+  it.each([
+    ['an entity in an entity', '&', '#8288;', ''],
+    ['what is not seen in an entity', '&\u200B', 'amp;', '&'],
+    ['an escaped end of an entity', '&amp', '&#59;', undefined],
+    ['marks in no order', 'a', '\u0323\u0301', undefined],
+    ['marks of half-width kana', 'a', '\uFF9E\u0327', undefined],
+    ['escaped marks', 'a', '&#x301;&#x323;', undefined],
+    ['ends of entities', '&', ';', undefined],
+  ])('of any length takes time by its length: %s', (_, start, end, folded) => {
+    const length = 100_000;
+    const text = start === 'a' ? start + end.repeat(2 * length) : start.repeat(length) + end.repeat(length);
+    const once = foldText(text);
+    if (folded !== undefined) expect(once).toBe(folded);
+    expect(foldText(once)).toBe(once);
+  });
 });

@@ -48,6 +48,11 @@ describe('a time as windows write it', () => {
     expect(read(text)).toBeUndefined();
   });
 
+  it('of any length is read or refused at once', () => {
+    expect(read('1'.repeat(1_000_000))).toBeUndefined();
+    expect(read(`a${'\u0301\u0323'.repeat(2_000_000)}`)).toBeUndefined();
+  });
+
   it('as a number below those of this century is none', () => {
     expect(looseUnixTime(20_261_130)).toBeUndefined();
     expect(looseUnixTime(-5)).toBeUndefined();
