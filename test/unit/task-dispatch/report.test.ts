@@ -76,13 +76,25 @@ describe('a report of success', () => {
 
   it('names the tasks when it could mean several', async () => {
     await using world = await harness();
-    const { store, sent, complete } = actions(world);
-    const first = await sent();
-    await store({ sessionId: first.sessionId });
-    await store({ sessionId: first.sessionId });
-    expect((await complete(first.sessionId)).taskId).toBe(first.taskId);
-    expect(await reasonOf(complete(first.sessionId))).toBe('AMBIGUOUS_TASK');
+    const { store, complete } = actions(world);
+    const { sessionId } = await store();
+    await store({ sessionId });
+    expect(await reasonOf(complete(sessionId))).toBe('AMBIGUOUS_TASK');
   });
+
+  it.each([true, false])(
+    'that names no task means the same one when it is repeated with success: %s',
+    async (success) => {
+      await using world = await harness();
+      const { store, sent, complete, status } = actions(world);
+      const first = await sent();
+      const next = await store({ sessionId: first.sessionId });
+      const answer = await complete(first.sessionId, { success });
+      expect(answer.taskId).toBe(first.taskId);
+      expect(await complete(first.sessionId, { success })).toEqual(answer);
+      expect(await status(next.taskId)).toBe('pending');
+    },
+  );
 
   it('tells an unknown session from one without a task', async () => {
     await using world = await harness();
