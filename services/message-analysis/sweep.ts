@@ -74,7 +74,8 @@ async function settleConversation(
 
 /**
  * As the messages' own batch would have been judged, unless its names have changed their owner since. Undefined when the shop
- * has joined another one: the conversation has been given to that, and the next round judges it there.
+ * has joined another one: the conversation has been given to that, and the next round judges it there; and when shops were
+ * merged at this moment: the next round looks again.
  */
 async function judgeLate(
   deps: MessageDeps,
@@ -90,8 +91,10 @@ async function judgeLate(
   try {
     return await judge(deps, { parties: conversation, formerShopKeys, pending, claimedSessionId, botPrefix });
   } catch (error) {
-    if (error instanceof PartiesMoved) return asHistory(pending);
-    throw error;
+    if (!(error instanceof PartiesMoved)) throw error;
+    const now = await presentParties(deps, conversation);
+    const merged = now.formerShopKeys.some((key) => !formerShopKeys.includes(key));
+    return merged ? undefined : asHistory(pending);
   }
 }
 

@@ -48,8 +48,9 @@ export async function changeEntry(
   record: (tx: Executor, entry: Entry) => Promise<void>,
 ): Promise<Entry> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const { entry, known, fresh } = await meant(deps, platform, wish);
-    const plan = await planned(deps, planEntry(wish, entry, known, fresh));
+    const present = await byPresentKey(deps, platform, wish);
+    const { entry, known, fresh } = await meant(deps, platform, present);
+    const plan = await planned(deps, planEntry(present, entry, known, fresh));
     try {
       const after = await write(deps, plan, record);
       if (changesAnything(plan)) announce(deps, plan);
@@ -59,6 +60,12 @@ export async function changeEntry(
     }
   }
   throw refuse(ErrorReason.STALE_VERSION, 'the entry is being changed by many writers at once');
+}
+
+/** A former key of a shop means the shop that it has joined. */
+async function byPresentKey(deps: SessionDeps, platform: string, wish: EntryWish): Promise<EntryWish> {
+  const key = wish.side === 'shop' ? await deps.parties.joinedBy(platform, wish.id) : undefined;
+  return key === undefined ? wish : { ...wish, id: key };
 }
 
 /** The plan with all that has to go along with what it moves. */

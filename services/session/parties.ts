@@ -148,6 +148,11 @@ export class Parties {
     return this.#store.ownerOfFormerKey(currentTenant(), platform, shopKey);
   }
 
+  /** The keys of the shops that have joined the one with this key. */
+  formerKeys(shopKey: string): Promise<string[]> {
+    return this.#store.formerKeys(currentTenant(), shopKey);
+  }
+
   /** The names of some accounts and shops, the oldest first, with the bot prefixes of the accounts. */
   aliasesOf(keys: readonly string[]): ReturnType<DirectoryStore['ofEntries']> {
     return this.#store.ofEntries(currentTenant(), keys);

@@ -130,6 +130,43 @@ onEveryBackend('two shops of names that look the same', (world) => {
     expect(typed).toMatchObject({ active_session_id: data.session_id, status: 'manual_live' });
   });
 
+  it('are one for a process that remembers the shop as it was before the other one joined it', async () => {
+    const { n, body, window } = await twoShops(world());
+    const { create, claimAndFetch, upload } = steps(world());
+    const { fold, merge } = foldingIn(world());
+    const own = { ...over, account_id: body.account_id };
+    const asked = new ChatWindow({ ...body, shop_id: '' }, () => world().clock.now());
+    const before = await upload(asked.account('早说的'), own);
+    await world().rest.ok(world().rest.post(`/api/sessions/${before.active_session_id}/close`));
+    await upload(asked, own); // the answer is remembered
+    const { data } = await create({ ...body, shop_name: window.parties.shop_name, shop_id: `other-${n}` });
+    world().clock.advance({ seconds: 1 });
+    const sent = await claimAndFetch(body.account_id);
+    await fold();
+    await merge();
+    const echo = await upload(asked.account(sent.content), own);
+    expect(echo).toMatchObject({ active_session_id: data.session_id, status: 'bot_active', state: 'active' });
+    const typed = await upload(asked.account('我是真人'), own);
+    expect(typed).toMatchObject({ active_session_id: data.session_id, status: 'manual_live' });
+  });
+
+  it('are one to whoever writes to the former key', async () => {
+    const { n, window, key, formerKey, body } = await twoShops(world());
+    const { fold, merge } = foldingIn(world());
+    await fold();
+    await merge();
+    const { rest } = world();
+    for (let repeat = 0; repeat < 2; repeat++) {
+      const wish = JSON.stringify({ name: `大店${n}`, aliases: [{ kind: 'name', value: `大店${n}` }] });
+      const headers = { 'content-type': 'application/json' };
+      const shop = await rest.ok(rest.send('PUT', `/api/shops/${formerKey}`, { body: wish, headers }));
+      expect(shop).toMatchObject({ shop_key: key, name: `大店${n}` });
+      const names = shop.aliases.map(({ value }: { value: string }) => value);
+      expect(names.sort()).toEqual([body.shop_name, window.parties.shop_name, `店(${n})`, `大店${n}`].sort());
+    }
+    expect((await rest.ok(rest.get(`/api/shops/${formerKey}`))).shop_key).toBe(key);
+  });
+
   it('are asked for anew by a batch without news of a process that remembers the former key', async () => {
     const { body, window } = await twoShops(world());
     const { create, upload } = steps(world());

@@ -19,7 +19,7 @@ import {
   applyMessages as decideMessages,
   type Operation,
 } from '../domain/conversation.ts';
-import type { BatchMessage } from '../domain/newer.ts';
+import { type BatchMessage, isTyped } from '../domain/newer.ts';
 import { presentSession } from '../domain/present.ts';
 import { isOpen, type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
 import { isRenamed } from '../store/alias-use.ts';
@@ -54,8 +54,8 @@ export const applyMessages =
 
 /**
  * Reads, decides and commits; again as a whole when another batch opened or changed the session meanwhile. Undefined when a
- * session was to go by a name that means another account or shop by now, and when the shop has joined another one: its sessions
- * are that one's.
+ * session was to go by a name that means another account or shop by now, when the shop has joined another one, whose its
+ * sessions are, and when one has joined it since the batch was explained.
  */
 async function applyOnce(
   deps: SessionDeps,
@@ -66,6 +66,7 @@ async function applyOnce(
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const conversation = await readConversation(deps, { ...batch, formerShopKeys }, claimedSessionId);
     if (isFirst(conversation) && (await deps.parties.joinedBy(batch.platform, batch.shopKey))) return undefined;
+    if (batch.messages.some(isTyped) && (await hasJoinedSince(deps, batch.shopKey, formerShopKeys))) return undefined;
     const applied = decideMessages(conversation, batch, {
       now: deps.clock.now(),
       actor: 'system',
@@ -102,6 +103,14 @@ async function closedFirst(deps: SessionDeps, { changes, opened }: Applied): Pro
   await commit(deps, 'session-apply-messages', { changes: closed });
   await deps.fences.confirm(...closed.map(({ after }) => after));
   return true;
+}
+
+/**
+ * Whether a shop has joined this one that the batch does not know of: what its bot has sent was not looked for, and would be taken
+ * for a human's words. Behind the look at the sessions, which come with it.
+ */
+async function hasJoinedSince(deps: SessionDeps, shopKey: string, known: readonly string[]): Promise<boolean> {
+  return (await deps.parties.formerKeys(shopKey)).some((key) => !known.includes(key));
 }
 
 function isFirst({ own, unknown, last }: Conversation): boolean {

@@ -56,6 +56,17 @@ export class DirectoryStore {
     return row?.entry_key;
   }
 
+  /** The keys of the shops that have joined this one. */
+  async formerKeys(tenant: string, shopKey: string): Promise<string[]> {
+    const rows = await this.#db
+      .of<SessionTables>()
+      .selectFrom('directory_alias')
+      .select('value')
+      .where((eb) => eb.and({ tenant, entry_key: shopKey, side: 'shop', kind: 'key' }))
+      .execute();
+    return rows.map(({ value }) => value);
+  }
+
   /**
    * Adds an alias unless somebody has it, and returns its key: the given one, or that of whoever was first. One row a
    * transaction: of many callers with the same alias all but one fail on it, and none holds a lock that another waits for.

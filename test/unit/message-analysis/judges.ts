@@ -34,6 +34,8 @@ export class Judges {
   stable = true;
   /** The key that a shop's key has become a former one of. */
   readonly joined = new Map<string, string>();
+  /** What the next call of applyMessages finds merged since its parties were resolved. */
+  joinsMeanwhile?: { readonly from: string; readonly into: string };
   botPrefix = '';
   readonly #matches = new Map<string, { taskId: string; sessionId: string }>();
   readonly #verdicts = new Map<string, { sessionId: string; verdict: Verdict }>();
@@ -116,6 +118,11 @@ export class Judges {
   #apply(request: ApplyMessagesRequest) {
     this.#fail('apply');
     this.applied.push(request);
+    if (this.joinsMeanwhile) {
+      this.joined.set(this.joinsMeanwhile.from, this.joinsMeanwhile.into);
+      this.joinsMeanwhile = undefined;
+      return { partiesMoved: true };
+    }
     if (this.moved > 0) {
       this.moved -= 1;
       return { partiesMoved: true };

@@ -52,6 +52,17 @@ describe.each(databases)('a name that has changed its owner, on %s', (database) 
     expect(verdicts(await analysis.upload([words('m1'), words('m2')], account))).toEqual(['duplicate', 'stored']);
   });
 
+  it('is judged by the next round when its shop joins another one while it is judged', async () => {
+    await using analysis = await startAnalysis(database);
+    const key = (name: string) => `shp_${Buffer.from(name).toString('hex')}`;
+    analysis.judges.failures.push('apply');
+    expect(await refusal(analysis.upload([words('m1')], account))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+    analysis.judges.joinsMeanwhile = { from: key('小店'), into: key('大店') };
+    analysis.clock.advance({ seconds: 61 });
+    for (let round = 0; round < 3; round++) await settleLeftBehind(analysis.deps);
+    expect((await analysis.rows()).map(({ settled, verdict }) => [settled, verdict])).toEqual([[1, Verdict.STORED]]);
+  });
+
   it('has one conversation with what was said before its shop joined another one', async () => {
     await using analysis = await startAnalysis(database);
     const former = `shp_${Buffer.from('小店').toString('hex')}`;
