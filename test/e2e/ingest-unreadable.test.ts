@@ -106,7 +106,11 @@ onEveryBackend('a message that cannot be read', (world) => {
     expect((await world().rest.ok(world().rest.get(`/api/tasks/${sent.taskId}`))).task_status).toBe('sent');
   });
 
-  it('keeps a window from proving that the bot’s picture was not sent', async () => {
+  it.each([
+    ['is a picture', { content: '', type: 'image' }],
+    ['was recalled', { content: '', type: 'recall' }],
+    ['was recalled, as the marketplace says', { content: '你撤回了一条消息', type: '系统消息' }],
+  ])('keeps a window from proving that the bot’s message was not sent when it %s', async (_, shown) => {
     const { create, claimAndFetch, settled } = steps(world());
     const { body } = await create();
     const sent = await claimAndFetch(body.account_id);
@@ -116,7 +120,7 @@ onEveryBackend('a message that cannot be read', (world) => {
     await settled(sent.sessionId, { task_status: 'unknown' });
     const messages = [
       { id: unique(), nick: body.shop_name, content: '在吗', time: at(fetchedAt - 120_000) },
-      { id: unique(), nick: body.account_id, content: '', type: 'image', time: at(fetchedAt + 5_000) },
+      { id: unique(), nick: body.account_id, ...shown, time: at(fetchedAt + 5_000) },
       { id: unique(), nick: body.shop_name, content: '好', time: at(now()) },
     ];
     await ingest({ shop_name: body.shop_name, messages });

@@ -25,7 +25,7 @@ export function neighbourTimes(messages: readonly Timed[]): (number | undefined)
 /** A message of a window, for what the window proves. */
 export interface Shown {
   readonly sentAt?: number;
-  /** Whether it may be whatever the bot has sent: it is no text, and not the shop's. */
+  /** Whether it may be whatever the bot has sent: it is no text, or was recalled since, and not the shop's. */
   readonly maybeBot: boolean;
 }
 

@@ -24,6 +24,13 @@ export function isNotice(type: string): boolean {
   return words.length > 0 && words.every((word) => NOTICE_WORDS.has(word));
 }
 
+const RECALL = /recall|revoke|retract|撤回/i;
+
+/** Whether a notice tells of a message that was recalled: the window does not show any more what it said. */
+export function isRecall({ content, type }: { readonly content: string; readonly type: string }): boolean {
+  return isNotice(type) && RECALL.test(`${type} ${content}`);
+}
+
 /** Whether somebody sent what is no text: a picture, a card. */
 export function isTextless({ content, type }: { readonly content: string; readonly type: string }): boolean {
   return content === '' && !isNotice(type);

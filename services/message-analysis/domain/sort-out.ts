@@ -11,6 +11,8 @@ export interface StoredMessage extends KnownContent {
   readonly seq: number;
   readonly role: MessageRole;
   readonly unsure: boolean;
+  /** As it came first. */
+  readonly type: string;
   readonly settled: boolean;
   readonly receivedAt: number;
   /** The session of the receipt that it matched; empty if none. */
@@ -113,7 +115,7 @@ function newMessage(message: BoundMessage, { role, unsure }: Side, place: Place)
 }
 
 function stillPending(message: BoundMessage, stored: StoredMessage, place: Place): Pending {
-  const { messageId, seq, role, unsure, receivedAt } = stored;
+  const { messageId, seq, role, unsure, type, receivedAt } = stored;
   return {
     ...place,
     messageId,
@@ -123,7 +125,7 @@ function stillPending(message: BoundMessage, stored: StoredMessage, place: Place
     receivedAt,
     sender: message.nick,
     content: message.content,
-    type: message.type,
+    type,
   };
 }
 

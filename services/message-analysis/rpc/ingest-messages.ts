@@ -12,7 +12,7 @@ import { offsetAt } from '../../lib/times.ts';
 import type { MessageDeps } from '../deps.ts';
 import { windowOf } from '../domain/batch-times.ts';
 import { type BoundMessage, bindBatch } from '../domain/bind.ts';
-import { isTextless } from '../domain/message-kind.ts';
+import { isRecall, isTextless } from '../domain/message-kind.ts';
 import { type Warning, warningsOf } from '../domain/warnings.ts';
 import { type Judgement, judge, PartiesMoved } from '../judge.ts';
 import { openSessionOf } from '../open-session.ts';
@@ -101,9 +101,8 @@ function judgeBatch(
 ): Promise<Judgement> {
   const { formerShopKeys, botPrefix, sides } = parties;
   const isShops = (nick: string) => sides.get(nick)?.role === MessageRole.SHOP && !sides.get(nick)?.unsure;
-  const window = windowOf(
-    messages.map((message) => ({ ...message, maybeBot: isTextless(message) && !isShops(message.nick) })),
-  );
+  const maybeBot = (message: BoundMessage) => (isTextless(message) || isRecall(message)) && !isShops(message.nick);
+  const window = windowOf(messages.map((message) => ({ ...message, maybeBot: maybeBot(message) })));
   return judge(deps, { parties, formerShopKeys, pending, claimedSessionId, botPrefix, window, maxInactiveMinutes });
 }
 

@@ -28,6 +28,7 @@ const MESSAGE_COLUMNS = [
   'm.content_hash',
   'm.role',
   'm.unsure',
+  'm.type',
   'm.settled',
   'm.received_at',
   'm.receipt_session_id',
@@ -35,7 +36,7 @@ const MESSAGE_COLUMNS = [
 
 type StoredColumns = Pick<
   MessageRow,
-  'message_id' | 'seq' | 'content_hash' | 'role' | 'unsure' | 'settled' | 'received_at' | 'receipt_session_id'
+  'message_id' | 'seq' | 'content_hash' | 'role' | 'unsure' | 'type' | 'settled' | 'received_at' | 'receipt_session_id'
 >;
 type WithMessage = ConversationRow & StoredColumns;
 /** A conversation that holds none of the messages comes as one row without any. */
@@ -119,6 +120,7 @@ function storedMessage(row: StoredColumns): StoredMessage {
     contentHash: row.content_hash,
     role: row.role,
     unsure: row.unsure === 1,
+    type: row.type,
     settled: row.settled === 1,
     receivedAt: msOf(row.received_at),
     receiptSessionId: row.receipt_session_id ?? '',

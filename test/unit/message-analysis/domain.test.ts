@@ -195,6 +195,9 @@ describe('a bot’s prefix', () => {
     ['elsewhere', '[bot]', '您好[bot]'],
     ['without what is not seen of it', '\u200B您', '您好'],
     ['that is not seen itself, where there is none', '\u200B', '您好'],
+    ['without what is escaped and not seen of it', '机器人&#8203;', '机器人坏了'],
+    ['without the blank at its end', '机器人 ', '机器人坏了'],
+    ['without the blank at its end that is a sign', '机器人\u2800', '机器人坏了'],
   ])('is not found %s', (_, prefix, content) => {
     expect(beginsWith(content, prefix)).toBe(false);
   });

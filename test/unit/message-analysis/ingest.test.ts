@@ -250,6 +250,14 @@ describe.each(databases)('on %s', (database) => {
   });
 
   describe('a batch that broke off', () => {
+    it('is judged by the kinds that its messages first had: a picture that was recalled since was sent all the same', async () => {
+      const picture = { ...own('1', 1, ''), type: 'image' };
+      analysis.judges.failures.push('apply');
+      await refusal(analysis.upload([picture]));
+      await analysis.upload([{ ...picture, type: 'recall' }]);
+      expect(analysis.judges.applied.at(-1)?.messages).toMatchObject([{ notice: false, explained: false }]);
+    });
+
     it.each(['resolve', 'explain', 'apply'] as const)('at %s is done by a repeat', async (where) => {
       analysis.judges.failures.push(where);
       expect(await refusal(analysis.upload([own('1', 1), shop('2', 2)]))).toBe(ErrorReason.SERVICE_UNAVAILABLE);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isNotice, shownContent } from '../../../services/message-analysis/domain/message-kind.ts';
+import { isNotice, isRecall, shownContent } from '../../../services/message-analysis/domain/message-kind.ts';
 
 it.each([
   ...['recall', 'RECALL', 'revoke', 'read', 'receipt', 'read_receipt', 'readReceipt', 'message.recall', 'recalled'],
@@ -21,4 +21,14 @@ it('a message without text is shown by its type', () => {
   expect(shownContent({ content: '', type: '图片' })).toBe('[图片]');
   expect(shownContent({ content: '', type: '' })).toBe('[unreadable]');
   expect(shownContent({ content: '好', type: 'text' })).toBe('好');
+});
+
+it.each([
+  ['recall', '', true],
+  ['撤回消息', '', true],
+  ['system', '对方撤回了一条消息', true],
+  ['system', '您有新的订单', false],
+  ['text', '我撤回了', false],
+])('a message of the type %j that says %j tells of a recall: %s', (type, content, tells) => {
+  expect(isRecall({ type, content })).toBe(tells);
 });
