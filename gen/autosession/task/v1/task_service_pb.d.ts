@@ -1308,8 +1308,9 @@ export declare const TaskService: GenService<{
     output: typeof CompleteTaskResponseSchema;
   },
   /**
-   * FailTask reports that a task was not sent, as CompleteSessionTask does. On an unknown task without a token it is an operator's
-   * decision, final, and audited. Not idempotent: without lease_token a repeat can count against a lease given out since.
+   * FailTask reports that a task was not sent, as CompleteSessionTask does. It withdraws nothing: a task that no sender has had is
+   * LEASE_LOST, and CancelTask withdraws it. On an unknown task without a token it is an operator's decision, final, and
+   * audited. Not idempotent: without lease_token a repeat can count against a lease given out since.
    * Errors: TASK_NOT_FOUND, LEASE_LOST, TASK_DONE, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.task.v1.TaskService.FailTask
