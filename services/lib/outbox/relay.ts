@@ -1,6 +1,7 @@
 import { backoff, pause } from '../bell.ts';
 import { type Appended, type EventLog, LogChanged, type LogRecord, NotAppended } from '../bus/event-log.ts';
 import type { Clock } from '../clock.ts';
+import { inContext, systemContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Logger } from '../log.ts';
@@ -146,8 +147,11 @@ class RelayRound {
       : this.#store.waiting(BATCH, LONGEST_RETRY_MS));
     if (rows.length === 0 && replaying) await this.#endReplay();
     if (rows.length === 0) return replaying;
-    // a visible commit can still be lost with the database; a later commit of this process proves that it is on disk
-    await Promise.all([this.#options.db.confirmReads(), this.#log.announce(rows.length)]);
+    await inContext(systemContext('', 'relay'), async () => {
+      await this.#log.announce(rows.length);
+      // a visible commit can still be lost with the database; the announcement is a later commit, and proves that it is on disk
+      await this.#options.db.confirmReads();
+    });
     await failpoint('relay.before-publish');
     const results = await log.writer.append(rows.map(recordOf));
     await failpoint('relay.after-publish');
