@@ -12,6 +12,7 @@ import { allowOrigins } from './cors.ts';
 import { type Address, canHaveDoors, openDoors } from './doors.ts';
 import { type WorkGuard, waitingPaths } from './guard-work.ts';
 import { assertHost } from './host-header.ts';
+import { limitHttp1 } from './http1-timeouts.ts';
 import { assertOneHost } from './one-host.ts';
 import { assertOwnPage } from './origin-guard.ts';
 import { answerOddRequests, answerParserError } from './parser-errors.ts';
@@ -68,6 +69,7 @@ export async function listenHttp(options: {
     },
   });
   const connections = httpConnections(app.server);
+  limitHttp1(app.server);
   options.connectionLimit?.guard(app.server, 'http');
   answerOddRequests(app);
   app.addHook('onRequest', async (request, reply) => {
