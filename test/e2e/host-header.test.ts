@@ -35,12 +35,17 @@ onEveryBackend('a request that names two hosts', (world) => {
     ['another one second', ['GET /api/tasks/stats HTTP/1.1', 'host: HOST', 'host: elsewhere.example']],
     ['one that is empty', ['GET /health HTTP/1.1', 'host: HOST', 'host:']],
     ['over Connect', [`GET ${METHOD}?connect=v1&encoding=json&message=%7B%7D HTTP/1.1`, 'host: HOST', 'host: HOST']],
+    ['another one in the request line', ['GET http://elsewhere.example/api/tasks/stats HTTP/1.1', 'host: HOST']],
     ['on a path without a route', ['GET /nowhere HTTP/1.1', 'host: HOST', 'host: HOST']],
   ])('is refused with the error envelope: %s', async (_, lines) => {
     const answer = await rawAnswer(lines);
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
     const { success, error_code, data } = JSON.parse(answer.slice(answer.indexOf('{')));
     expect([success, error_code, data.field]).toEqual([false, 'INVALID_ARGUMENT', 'host']);
+  });
+
+  it('is served when the request line names the host of the header', async () => {
+    expect(await rawAnswer(['GET http://HOST/api/tasks/stats HTTP/1.1', 'host: HOST'])).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   it('is refused over HTTP/2 with Connect', async () => {
