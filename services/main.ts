@@ -47,7 +47,7 @@ function stopOnSignals(running: RunningProcess): void {
   const stop = async (signal: string) => {
     if (stopping) process.exit(1);
     stopping = true;
-    logger.info({ event: 'stopping', signal }, `${signal}: finishing what is under way`);
+    logger.info({ event: 'stopping', signal }, `${signal}: finishing requests under way`);
     await running[Symbol.asyncDispose]();
     logger.info({ event: 'stopped' }, 'Stopped.');
     process.exit(0);

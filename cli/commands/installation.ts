@@ -33,8 +33,8 @@ export function verifyCommand(): Command {
     .description(
       'Checks what is stored against what users bank on, without changing anything.\n\n' +
         'For a system that has come to rest; the embedded database can be read while no other process has it open. ' +
-        'What is stored and not handled yet counts as behind: the next start catches up. ' +
-        'Exits with 0 when no invariant is broken, with 1 when one is, or when there is nothing to judge.',
+        'Stored changes that are not handled yet count as behind: the next start handles them. ' +
+        'Exits with 0 when no invariant is broken, with 1 when one is, or when there is nothing to check.',
     )
     .action(async (_options, command: Command) => {
       const { judge, reportText } = await import('../../scripts/verify/report.ts');

@@ -6,7 +6,7 @@ import { judge, reportText } from './report.ts';
 const USAGE = `Stop the service, then: npm run verify
 Reads the database and the event log that the environment names and says of each invariant whether it holds.
 What a stop left undone is behind, not broken: the next start catches up with it.
-Exits with 0 when none is broken, with 1 when one is or there is nothing to judge, with 2 when it cannot look.
+Exits with 0 when none is broken, with 1 when one is or there is nothing to check, with 2 when it cannot check.
 `;
 
 if (process.argv.length > 2) {

@@ -46,7 +46,7 @@ export function reportText({ checks: found, counts }: Report): string {
     ...lines,
     '',
     `Checked: ${rows.join(', ')}.`,
-    isEmpty(counts) ? 'There is nothing to judge.' : verdict(found),
+    isEmpty(counts) ? 'There is nothing to check.' : verdict(found),
   ].join('\n');
 }
 

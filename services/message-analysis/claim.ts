@@ -4,7 +4,10 @@ import { claimConversation, conversationIdOf } from './store/claim.ts';
 import type { ConversationParties } from './store/conversation.ts';
 import type { MessageTables } from './store/tables.ts';
 
-/** Gives a conversation to the parties, whose own it joins if they have one. Fails on a unique index when they got one meanwhile. */
+/**
+ * Assigns a conversation to the parties, or merges it into their own if they have one. Fails on a unique index when they got
+ * one meanwhile.
+ */
 export async function claim(deps: MessageDeps, parties: ConversationParties, from: string): Promise<void> {
   const tenant = currentTenant();
   const to = await conversationIdOf(deps.db.of<MessageTables>(), tenant, parties);
@@ -14,6 +17,6 @@ export async function claim(deps: MessageDeps, parties: ConversationParties, fro
   const { shopKey: shop_key } = parties;
   deps.logger.info(
     { event: 'conversation_claimed', conversation_id: to ?? from, shop_key },
-    'a conversation has found its parties',
+    'a conversation was assigned to its parties',
   );
 }

@@ -4,7 +4,7 @@ import type { EventHandler, RunningModule } from '../lib/module.ts';
 import type { MessageDeps } from './deps.ts';
 import { NewsTogether } from './news-together.ts';
 
-/** Keeps on every conversation which session it has: when its account is found, that session follows it. */
+/** Stores for every conversation which session it has: when its account becomes known, that session is updated. */
 export function consumers(deps: MessageDeps): NonNullable<RunningModule['consumes']> {
   const together = new NewsTogether(deps.db);
   const keep = async (session: Session | undefined) => {

@@ -13,7 +13,7 @@ import type { Judged } from './store/settle.ts';
 export interface Case {
   readonly parties: ConversationParties;
   readonly pending: readonly Pending[];
-  /** Keys of shops that have joined the conversation's. */
+  /** Keys of shops that were merged into the conversation's shop. */
   readonly formerShopKeys: readonly string[];
   /** The session that has yet to follow the conversation to its account; empty for none. */
   readonly claimedSessionId: string;

@@ -2,10 +2,10 @@ import type { Session } from '../../gen/autosession/session/v1/session_pb.js';
 import type { MessageDeps } from './deps.ts';
 import type { Parties } from './parties.ts';
 
-/** A batch without news waits this long for its session; then it is answered without one. */
+/** How long a batch without new messages waits for its session; after that it is answered without one. */
 const WAIT_MS = 2_000;
 
-/** What the session service says of a conversation. */
+/** The session service's answer about a conversation. */
 export interface PresentSession {
   /** The open session; undefined when there is none. */
   readonly session?: Session;
@@ -14,8 +14,8 @@ export interface PresentSession {
 }
 
 /**
- * The conversation's open session as it is now: events may be late, so what this service last heard of it may not be true
- * any more. Parties that are outdated are forgotten: the next batch resolves them anew.
+ * The conversation's open session as it is now: events may be late, so the last one that this service received may be outdated.
+ * Outdated parties are dropped from the cache: the next batch resolves them again.
  */
 export async function openSessionOf(deps: MessageDeps, parties: Parties): Promise<PresentSession> {
   const { platform, accountKey, shopKey } = parties;

@@ -12,7 +12,7 @@ const FRESH_MS = 60_000;
 
 /** Who talks in a batch. */
 export interface Parties extends ConversationParties {
-  /** Keys of shops that have joined this one: what was stored under them is this shop's. */
+  /** Keys of shops that were merged into this one: conversations stored under them are this shop's. */
   readonly formerShopKeys: readonly string[];
   /** Empty for none. */
   readonly botPrefix: string;
@@ -26,7 +26,7 @@ export interface Parties extends ConversationParties {
 export class PartiesCache {
   readonly #entries = new Map<string, { parties: Parties; until: number }>();
 
-  /** The remembered answer, while it is fresh. `now` is that of the monotonic clock. */
+  /** The cached answer, while it is fresh. `now` is that of the monotonic clock. */
   get(key: string, now: number): Parties | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
@@ -70,7 +70,7 @@ export async function resolveParties(
   return parties;
 }
 
-/** What the directory says now of the parties of a conversation: the shop that is meant, and the prefix of the account's bot. */
+/** The directory's current parties of a conversation: its shop, and the prefix of the account's bot. */
 export async function presentParties(
   deps: MessageDeps,
   { platform, shopName, accountId, accountKey }: ConversationParties,

@@ -26,9 +26,9 @@ export interface Ingested {
   readonly batch?: StoredBatch;
   /** Undefined when nothing was new. */
   readonly judgement?: Judgement;
-  /** The conversation's open session, as the session service has just said; undefined when nothing could be read. */
+  /** The conversation's open session, as the session service has just answered; undefined when no message could be read. */
   readonly present?: PresentSession;
-  /** What is to be said of the new messages. */
+  /** The warnings for the new messages. */
   readonly warnings: readonly Warning[];
   /** Contents that came under a known id for the first time. */
   readonly conflicts: readonly Differing[];
@@ -53,7 +53,7 @@ export function reply(ingested: Ingested): IngestMessagesResponse {
   });
 }
 
-/** The answer to a repeated idempotency key: its verdicts are the first ones, its session is the present one. */
+/** The answer to a repeated idempotency key: its verdicts are those of the first answer, its session is the current one. */
 export function replayedReply(answer: IngestMessagesResponse, present: PresentSession): IngestMessagesResponse {
   const first = answer.warnings.filter(({ errorCode }) => errorCode !== SESSION_UNKNOWN);
   return Object.assign(answer, sessionFields(present.session), { warnings: [...first, ...warningOf(present)] });
@@ -91,7 +91,7 @@ function errorsOf({ rejected, conflicts }: Ingested): IngestMessagesResponse_Err
   return errors.sort((a, b) => a.index - b.index).map(({ error }) => error);
 }
 
-/** What an answer says of the conversation's open session. */
+/** The part of an answer about the conversation's open session. */
 function sessionFields(session: Session | undefined) {
   return { activeSessionId: session?.sessionId, state: session?.state, status: session?.status };
 }
@@ -100,7 +100,7 @@ const SESSION_UNKNOWN: WarningCode = 'SESSION_UNKNOWN';
 
 function warningOf(present: PresentSession | undefined): IngestMessagesResponse_Warning[] {
   if (!present || present.known) return [];
-  const text = 'the session service cannot be asked: whether there is an open session is not known';
+  const text = 'the session service does not answer: whether there is an open session is unknown';
   return [warning({ id: '', code: SESSION_UNKNOWN, text })];
 }
 

@@ -29,9 +29,9 @@ export interface StoredBatch {
 }
 
 /**
- * Looks the batch up in one statement and stores what is new as unsettled; nothing new means no transaction. What another
- * batch stored meanwhile counts as stored. A conversation without account that holds messages of the batch, and one of a shop
- * that has joined the batch's, becomes the parties' own first.
+ * Looks the batch up in one statement and stores its new messages as unsettled; without new messages there is no transaction.
+ * Messages that another batch stored meanwhile count as stored. A conversation without account that holds messages of the
+ * batch, and one of a shop that was merged into the batch's shop, first becomes the parties' own.
  */
 export async function storeBatch(
   deps: MessageDeps,
@@ -77,7 +77,7 @@ async function storeFresh(
   return { ...batch, pending: placed(sorted, seqs, now) };
 }
 
-/** A known id with other content is rare, so the stored contents are read only then, to see whether they look the same. */
+/** A known id with different content is rare, so only then the stored contents are read, to compare how they look. */
 async function sortByStored(
   deps: MessageDeps,
   { sides }: Parties,

@@ -27,7 +27,7 @@ interface Sought {
   readonly id: string;
 }
 
-/** The account or shop with this id on the platform, or with this key, a former one too. Throws PARTY_NOT_FOUND. */
+/** The account or shop with this id on the platform, or with this key, also a former one. Throws PARTY_NOT_FOUND. */
 export async function mustFindEntry(deps: SessionDeps, { side, platform, id }: Sought): Promise<Entry> {
   const tenant = currentTenant();
   const known = await deps.parties.owners(platform, side, [{ kind: 'id', value: id }]);

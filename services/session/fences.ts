@@ -9,7 +9,9 @@ import { isOpen, type SessionRecord } from './domain/session.ts';
 import { isPaused } from './domain/slot.ts';
 import type { SessionStore } from './store/session-store.ts';
 
-/** Brings a session above an epoch that only its fence has, and returns it; undefined when it has that epoch already. */
+/**
+ * Raises a session above an epoch that only its fence has, and returns it; undefined when the session already has that epoch.
+ */
 export type PassFence = (sessionId: string, fenceEpoch: number) => Promise<SessionRecord | undefined>;
 
 /**
@@ -38,7 +40,7 @@ export class Fences {
   /** Raises the fence in any case, and returns what is already out. */
   async raise(session: SessionRecord): Promise<PossiblySent[]> {
     const answer = await this.#call(session);
-    // either another command has changed the session since it was read, or the database lost what the fence was told of
+    // either another command has changed the session since it was read, or the database lost an epoch that the fence has
     const isBelow = answer.ownerEpoch > session.ownerEpoch;
     const passed = isBelow ? await this.#pass(session.sessionId, answer.ownerEpoch) : undefined;
     if (passed) return this.raise(passed);

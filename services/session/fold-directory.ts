@@ -7,13 +7,13 @@ import type { SessionTables } from './store/schema.ts';
 import { aliasesAfter, directoryTenants, type PlacedAlias } from './store/unfolded.ts';
 
 const EVERY_MS = 60_000;
-/** Aliases of an earlier release that still runs, or that runs again, are found within this time. */
+/** How soon aliases that a process of an earlier release writes are found. */
 const PASS_EVERY_MS = 3_600_000;
-/** By then the other processes of a rolling upgrade have been replaced: earlier releases know nothing of former keys. */
+/** After this the other processes of a rolling upgrade have been replaced: earlier releases do not know former keys. */
 const MERGE_AFTER_MS = 900_000;
 const ENTRIES = 200;
 
-/** Brings the directory up to date, as docs/directory.md says; in one process of the installation. */
+/** Adds folded aliases and merges look-alike shops, as docs/directory.md says; in one process of the installation. */
 export function startFolding(deps: SessionDeps): Loop {
   const startedAt = performance.now();
   const folding = new DirectoryFolding(deps);
@@ -33,22 +33,21 @@ export function startFolding(deps: SessionDeps): Loop {
   });
 }
 
-/** What the folding works with. */
 type FoldingDeps = Pick<SessionDeps, 'db' | 'clock' | 'logger' | 'parties'>;
 
-/** The way of one process along the directory. It may be given up at any point and begun anew by another one. */
+/** One pass of a process through the directory. It may be interrupted at any point; another process can start it again. */
 export class DirectoryFolding {
   readonly #deps: FoldingDeps;
   #tenants: string[] | undefined;
   #after = '';
-  /** Shops of which a name looks the same, by the key of the one that joins the other. */
+  /** Pairs of shops whose names look the same, by the key of the shop that is merged into the other. */
   readonly #lookAlikes = new Map<string, LookAlikes>();
 
   constructor(deps: FoldingDeps) {
     this.#deps = deps;
   }
 
-  /** Goes along some entries and adds what is missing of their folded aliases. True at the end of the directory. */
+  /** Reads some entries and adds missing folded aliases. True at the end of the directory. */
   async foldSome(signal?: AbortSignal): Promise<boolean> {
     const db = this.#deps.db.of<SessionTables>();
     this.#tenants ??= await directoryTenants(db);
@@ -68,7 +67,7 @@ export class DirectoryFolding {
     return false;
   }
 
-  /** Adds the folded form of an alias, and notes the shop that has it already. */
+  /** Adds the folded form of an alias, or records the shop that already has it. */
   async #fold(tenant: string, alias: PlacedAlias, around: readonly PlacedAlias[]): Promise<void> {
     const [, folded] = alias.kind === 'key' ? [] : withFolded(alias.side, alias);
     if (!folded || around.some((other) => isSame(other, folded))) return;
@@ -78,7 +77,7 @@ export class DirectoryFolding {
     this.#lookAlikes.set(JSON.stringify([tenant, from]), { tenant, platform, name, from, into });
   }
 
-  /** Merges the shops that were found to be two, those that can be; the others stay for the next round. */
+  /** Merges the look-alike shops that can be merged; the others stay for the next round. */
   async merge(signal?: AbortSignal): Promise<void> {
     for (const [id, shops] of this.#lookAlikes) {
       if (signal?.aborted) return;
@@ -96,10 +95,10 @@ export class DirectoryFolding {
         mergeShops(tx, shops, clock.now()),
       );
       if (merged)
-        logger.info({ event: 'shops_merged', shop_key: into, former_key: key }, 'two shops of one name are one');
+        logger.info({ event: 'shops_merged', shop_key: into, former_key: key }, 'two shops with one name were merged');
       return true;
     } catch (error) {
-      // both have an open session of one account, or something else is in the way: later
+      // retried later, for example when both have an open session with one account
       if (!db.isDuplicateKey(error))
         logger.warn({ event: 'shops_not_merged', shop_key: into, former_key: key, err: error }, 'a merge failed');
       return false;

@@ -3,12 +3,12 @@ import type { SessionDeps } from './deps.ts';
 import { countByControl } from './store/control-counts.ts';
 import type { SessionTables } from './store/schema.ts';
 
-/** How long a measurement is shown. */
+/** How long a measurement is reused. */
 const FRESH_MS = 15_000;
-/** Every one has a value, so that one which falls to nothing is seen to. */
+/** Every control has a value, so that one that drops to zero is reported as 0. */
 const controls = ['bot_active', 'pending_manual', 'manual_live', 'manual_live_external'];
 
-/** Shows how many open sessions are under whose control; every process of the service alike. */
+/** Measures the open sessions by control; every process of the service reports the same. */
 export function measureSessions({ db, metrics }: Pick<SessionDeps, 'db' | 'metrics'>): void {
   const recent = new RecentValue(FRESH_MS, () => countByControl(db.of<SessionTables>()));
   metrics.sessionsByControl.measureBy(async () => {

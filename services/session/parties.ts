@@ -41,7 +41,7 @@ export class Parties {
     this.#logger = deps.logger;
   }
 
-  /** The aliases that are known of a shop, by its name or one that looks the same, and of the account with this id. */
+  /** The known aliases of a shop, by its name or one that looks the same, and of the account with this id. */
   find(platform: string, shop: ShopNames, accountId: string): Promise<Alias[]> {
     return this.#store.find(currentTenant(), platform, wantedOf(shop, accountId));
   }
@@ -93,14 +93,14 @@ export class Parties {
     if (alias) return alias.key;
     const [id, nick] = accountAliases(accountId, this.#ids.next('acc'));
     const key = await this.#add(platform, id!);
-    // somebody else's nick stays his
+    // a nick of another account stays with that account
     if (nick) await this.addFolded(platform, { ...nick, key });
     return key;
   }
 
   /**
-   * The key of a shop, made on first sight. A name means the same shop for ever, and so do all that look like it; an id that
-   * named another shop is pointed to the name's. A new name that comes with a known id is a further name of that shop.
+   * The key of a shop, created at first sight. A name, and every name that looks like it, always means the same shop; an id of
+   * another shop is moved to the shop of the name. A new name with a known id becomes a further name of that shop.
    */
   async shopKey(platform: string, { shopName, shopId }: ShopNames, known: readonly Alias[]): Promise<string> {
     const names = known.filter(({ side, kind }) => side === 'shop' && kind === 'name');
@@ -114,7 +114,9 @@ export class Parties {
     return key;
   }
 
-  /** Writes a name that nobody has, the folded one first: of two that look the same, one makes the shop. */
+  /**
+   * Writes an unused name, the folded one first: of two transactions with names that look the same, only one creates the shop.
+   */
   async #addShopName(
     platform: string,
     value: string,
@@ -128,7 +130,7 @@ export class Parties {
     return this.#add(platform, { ...name, key });
   }
 
-  /** Those of some aliases of one side that are known, by the very values. */
+  /** The known ones among some aliases of one side, compared exactly. */
   async owners(
     platform: string,
     side: Alias['side'],
@@ -143,7 +145,7 @@ export class Parties {
     return found.filter(({ kind, value }) => names.some((name) => name.kind === kind && name.value === value));
   }
 
-  /** The key of the shop that the shop with this key has joined; undefined when it has joined none. */
+  /** The key of the shop into which the shop with this key was merged; undefined when it was not. */
   joinedBy(platform: string, shopKey: string): Promise<string | undefined> {
     return this.#store.ownerOfFormerKey(currentTenant(), platform, shopKey);
   }
@@ -158,7 +160,7 @@ export class Parties {
     return this.#store.ofEntries(currentTenant(), keys);
   }
 
-  /** Learns nicks as an account's; a nick that somebody has stays his, and so does one that looks like it. */
+  /** Stores nicks as an account's; a nick of another account stays with that account, and so does one that looks like it. */
   async learnNicks(platform: string, accountKey: string, nicks: readonly string[]): Promise<void> {
     const now = this.#clock.monotonic();
     const unsure = [...new Set(nicks)].filter(
@@ -182,7 +184,9 @@ export class Parties {
     return this.#store.add(currentTenant(), platform, alias, this.#clock.now());
   }
 
-  /** Adds the folded form of an alias unless somebody has it, and returns whose it is. The name that it is made of is older. */
+  /**
+   * Adds the folded form of an alias unless it exists, and returns its owner. It is dated after the name that it comes from.
+   */
   addFolded(platform: string, alias: Alias): Promise<string> {
     return this.#store.add(currentTenant(), platform, alias, this.#clock.now() + 1);
   }

@@ -8,8 +8,8 @@ import type { TaskTables } from './store/tables.ts';
 const BATCH = 200;
 
 /**
- * After the wall clock was set back, which the function notices, tasks wait, leases run and unknown tasks stay unknown no
- * longer than if it had not been. See `timesFromNow`.
+ * When the function detects that the wall clock was set back, tasks wait, leases run and unknown tasks stay unknown no longer
+ * than without the change. See `timesFromNow`.
  */
 export function afterSetBack(deps: TaskDeps): () => Promise<void> {
   const wasSet = clockSetDetector(deps.clock);
@@ -38,6 +38,6 @@ async function bringBack({ db, clock, ready, logger }: TaskDeps): Promise<void> 
   if (count > 0)
     logger.warn(
       { event: 'clock_set_back', tasks: count },
-      `the clock was set back: ${count} tasks wait no longer for it`,
+      `the clock was set back: the times of ${count} tasks were corrected`,
     );
 }

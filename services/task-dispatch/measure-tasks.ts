@@ -5,10 +5,13 @@ import { levels } from './domain/rank.ts';
 import { type LevelBacklog, unknownByLevel, waitingByLevel } from './store/backlog.ts';
 import type { TaskTables } from './store/tables.ts';
 
-/** How long a measurement is shown. */
+/** How long a measurement is reused. */
 const FRESH_MS = 15_000;
 
-/** Shows how many tasks wait or are unknown, and how old the oldest is, by level; every process of the service alike. */
+/**
+ * Measures how many tasks are waiting or unknown, and the age of the oldest, by level; every process of the service reports the
+ * same.
+ */
 export function measureTasks({ db, clock, metrics }: Pick<TaskDeps, 'db' | 'clock' | 'metrics'>): void {
   const tables = () => db.of<TaskTables>();
   const waiting = new RecentValue(FRESH_MS, () => waitingByLevel(tables(), clock.now()));
@@ -21,7 +24,7 @@ export function measureTasks({ db, clock, metrics }: Pick<TaskDeps, 'db' | 'cloc
   ]);
 }
 
-/** Every level has a value, so that one which falls to nothing is seen to. */
+/** Every level has a value, so that one that drops to zero is reported as 0. */
 function counts(found: readonly LevelBacklog[]) {
   return levels.map((level) => ({ labels: labelsOf(level), value: backlogAt(found, level)?.count ?? 0 }));
 }

@@ -105,6 +105,6 @@ describe('auto-session verify', () => {
     const env = { AUTOSESSION_DATA_DIR: folder() };
     expect(await cli(['verify'], env)).toMatchObject({ code: 1, err: expect.stringContaining('There is no database') });
     await cli(['migrate'], env);
-    expect(await cli(['verify'], env)).toMatchObject({ code: 1, out: expect.stringContaining('nothing to judge') });
+    expect(await cli(['verify'], env)).toMatchObject({ code: 1, out: expect.stringContaining('nothing to check') });
   });
 });

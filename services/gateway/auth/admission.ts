@@ -15,7 +15,7 @@ export interface Admission {
 
 const recognised = new WeakMap<FastifyRequest, Identity>();
 
-/** Who sent a request, also when it was refused then; undefined before that is known. */
+/** The caller of a request, also of a refused one; undefined before it is known. */
 export function callerOf(request: FastifyRequest): Identity | undefined {
   return recognised.get(request);
 }

@@ -4,13 +4,13 @@ import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 export interface Cursor {
   /** Which log; positions of another one mean nothing. */
   readonly incarnation: string;
-  /** The number of its generation, where that was known when the cursor was made. */
+  /** The number of its generation, if it was known when the cursor was made. */
   readonly generation?: number;
   /** The last event that was passed. */
   readonly position: bigint;
   /**
-   * The order (see lineage.ts) up to which the client knows everything of earlier generations of the log; undefined when it
-   * knows all of it.
+   * The order (see lineage.ts) up to which the client has seen the events of earlier generations of the log; undefined when it
+   * has seen all of them.
    */
   readonly seen?: bigint;
 }

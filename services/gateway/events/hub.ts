@@ -64,7 +64,7 @@ export class EventHub implements AsyncDisposable {
     this.#running ??= this.#outside(() => this.#follow());
   }
 
-  /** Whether a log that is shorter than it was is replaced: it is where it can be restored without the database. */
+  /** Whether a log that became shorter is recreated: true where it can be restored without the database. */
   get replacesLog(): boolean {
     return this.#log.apart;
   }
@@ -93,7 +93,7 @@ export class EventHub implements AsyncDisposable {
     return { events: this.#readable(records, { incarnation: end.incarnation, generation: end.lineage?.number }), upTo };
   }
 
-  /** The cursor behind what its client knows of the replayed part of the log. Throws SERVICE_UNAVAILABLE. */
+  /** The cursor after the events of the replayed part that its client has already seen. Throws SERVICE_UNAVAILABLE. */
   async skipKnown(cursor: Cursor, { before }: LogBounds): Promise<Cursor> {
     const { incarnation, seen } = cursor;
     if (seen === undefined) return cursor;
@@ -132,13 +132,16 @@ export class EventHub implements AsyncDisposable {
         this.#waiters.wake();
         for await (const records of this.#log.tail(tail.ring.head, signal, tail.incarnation)) {
           pause = FIRST_PAUSE_MS;
-          // the relay has said what it is before it appended these
+          // the relay wrote the lineage before it appended these
           tail.generation ??= (await this.#log.bounds()).lineage?.number;
           this.#add(tail, records);
         }
       } catch (error) {
         if (!signal.aborted)
-          this.#logger[failureLevel(error)]({ event: 'event_log_lost', err: error }, 'the event log is followed anew');
+          this.#logger[failureLevel(error)](
+            { event: 'event_log_lost', err: error },
+            'reading the event log failed; starting again',
+          );
       }
       await delay(pause, undefined, { signal }).catch(() => {});
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);

@@ -2,20 +2,20 @@ import type { EventLog, LoggedEvent } from '../../lib/bus/event-log.ts';
 import type { Cursor } from './cursor.ts';
 
 const PAGE = 500;
-/** 16 MiB; streams read what lies behind it by themselves. */
+/** 16 MiB; streams read the records after it themselves. */
 const MAX_RECORDS = 1_000_000;
 
 /**
- * The replayed part of a generation of the log, which a stream from an earlier one skips as far as its client knows it. It is
- * read once for all streams of the process.
+ * The replayed part of a generation of the log: a stream with a cursor of an earlier generation skips the records that its
+ * client has seen. It is read once for all streams of the process.
  */
 export class ReplayedPart {
   readonly incarnation: string;
   readonly #log: EventLog;
-  /** Per record its position, and the highest order up to there. */
+  /** For each record its position, and the highest order so far. */
   readonly #positions: number[] = [];
   readonly #highest: number[] = [];
-  /** Where reading goes on. */
+  /** The position after which to continue reading. */
   #at: bigint;
   #complete = false;
   #reading: Promise<void> | undefined;
@@ -26,7 +26,7 @@ export class ReplayedPart {
     this.#at = before;
   }
 
-  /** Goes past what the client knows, as far as the log reaches now. Throws when the log cannot be reached. */
+  /** Skips the records that the client has seen, as far as the log reaches now. Throws when the log cannot be reached. */
   async skip(cursor: Cursor & { readonly seen: bigint }): Promise<Cursor> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;

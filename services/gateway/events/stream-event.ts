@@ -15,7 +15,7 @@ import { lineOf } from './repeats.ts';
 export interface StreamEvent {
   readonly position: bigint;
   readonly tenant: string;
-  /** Where an earlier generation of the log had it; undefined for what is new in this one. */
+  /** Its order in an earlier generation of the log; undefined for an event that is new in this one. */
   readonly order?: bigint;
   readonly event: Event;
   /** What its number counts in; one string, since every stream keeps it. */
@@ -28,7 +28,7 @@ export interface StreamEvent {
   readonly bytes: number;
 }
 
-/** Which log a record is in. */
+/** Identifies the log that a record is in. */
 export type Log = Pick<Cursor, 'incarnation' | 'generation'>;
 
 /** Reads a record of the log and leaves out what only senders may see. Throws on a payload that is no event. */
@@ -41,7 +41,7 @@ export function streamEvent(record: LoggedEvent, { incarnation, generation }: Lo
   return { position, tenant, order, event, line, types: frameTypes(event), response, bytes: payload.length };
 }
 
-/** The response that all streams share, unless this one's cursor says more. */
+/** The response that all streams share, unless the cursor of this one has further fields. */
 export function responseOf({ response }: StreamEvent, cursor: Cursor): WatchEventsResponse {
   return cursor.seen === undefined ? response : { ...response, cursor: writeCursor(cursor) };
 }

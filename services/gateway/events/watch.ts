@@ -28,7 +28,7 @@ const PACE: StreamPace = { heartbeatMs: 15_000, undecidedMs: 10_000 };
 export interface StreamPace {
   /** After this long without a word, a heartbeat. */
   readonly heartbeatMs: number;
-  /** So long a log that is shorter or older than the cursor may stay before what it lacks counts as lost. */
+  /** How long a log may be shorter or older than the cursor before the missing events count as lost. */
   readonly undecidedMs: number;
 }
 
@@ -93,7 +93,7 @@ export class Watch {
     return (await this.#resumed(bounds)) ? this.#heartbeat() : this.#resync(bounds);
   }
 
-  /** Moves to where the log as it is now goes on, if that is decided. False when what comes next is not known any more. */
+  /** Moves the cursor to where the current log continues, if that is decided. False when events after the cursor are lost. */
   async #resumed(bounds: LogBounds): Promise<boolean> {
     const to = resume(bounds, this.#cursor);
     if (to === 'lost') return false;
@@ -122,11 +122,14 @@ export class Watch {
     const stored = await hub.stored(this.#cursor, PAGE);
     if (stored?.events.length === PAGE && this.#live)
       throw refuse(ErrorReason.RATE_LIMITED, 'the stream was read too slowly; go on from its last cursor');
-    // nothing where the log changed meanwhile, or has yet to be looked at by the relay
+    // empty if the log changed meanwhile, or if the relay has not examined it yet
     return stored ?? { events: [], upTo: this.#cursor.position };
   }
 
-  /** What is yielded is written for this stream alone: whatever its client has room for is pushed, in the bytes that streams share. */
+  /**
+   * Yielded responses are encoded for this stream alone: as long as its client has room, events are pushed instead, in bytes
+   * that streams share.
+   */
   *#shown({ events, upTo }: Page): Generator<WatchEventsResponse> {
     let pushedTo = 0;
     for (const [index, candidate] of events.entries()) {
@@ -205,7 +208,7 @@ export class Watch {
     return create(WatchEventsResponseSchema, { cursor: writeCursor(this.#cursor), kind });
   }
 
-  /** How long there is nothing to do, unless something comes. */
+  /** How long the stream may rest unless an event arrives. */
   #restMs(): number {
     const heartbeat = this.#pace.heartbeatMs - this.#silentMs();
     if (this.#undecidedSince === undefined) return heartbeat;

@@ -27,7 +27,7 @@ export interface Call {
 }
 
 /**
- * Calls the route's RPC, with the time that a REST request has. What a writing RPC answers is on disk: see
+ * Calls the route's RPC, within the time that a REST request has. The answer of a writing RPC is on disk: see
  * durableAnswersInterceptor().
  */
 export function callUnary(call: Call, db: Pick<Database, 'confirmReads'>): Promise<Message> {

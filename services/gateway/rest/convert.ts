@@ -60,7 +60,7 @@ function list(field: DescField & { fieldKind: 'list' }): Convert {
   };
 }
 
-/** The rule of the proto: it holds before the items are converted, since that is what they cost. */
+/** The rule of the proto, checked before the items are converted, because converting them is the cost that it limits. */
 function maxItemsOf(field: DescField): number {
   const { type } = getOption(field, fieldRules);
   return type.case === 'repeated' && type.value.maxItems > 0n ? Number(type.value.maxItems) : Number.POSITIVE_INFINITY;

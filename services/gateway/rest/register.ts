@@ -78,13 +78,13 @@ export async function registerRest(app: FastifyInstance, options: RestOptions): 
     addDocs(scope);
     for (const route of routes) addRoute(scope, route, rest);
     const unrouted = unroutedHandler(paths);
-    // before anything of the body is read
+    // runs before the body is read
     scope.addHook('onRequest', async (request, reply) => (request.is404 ? unrouted(request, reply) : undefined));
     scope.setNotFoundHandler(unrouted);
   });
 }
 
-/** The server reads bodies, and the handlers parse them: they come behind everything that may refuse the request. */
+/** The server reads bodies, and the handlers parse them, after every check that may refuse the request. */
 function leaveBodies(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -160,7 +160,7 @@ function isSafe(route: Route): boolean {
   return isReadOnly(route.rpc);
 }
 
-/** The envelope for what was no request; its language is not known either. */
+/** The envelope for input that is not a valid request; its language is unknown. */
 function unparsedProblem({ config, ids, refused }: RestApp, refusal: ConnectError): ParserErrorAnswer {
   const requestId = requestIdFrom(undefined, ids);
   const { status: code, headers, body } = problemOf(refusal, { requestId, language: languageOf(undefined), ...config });

@@ -86,7 +86,7 @@ function frameText(frame: { readonly type: string }, id?: string): string {
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${frame.type}\ndata: ${oneLine(frame)}\n\n`;
 }
 
-/** JSON in one line even for clients that split text where Unicode does. */
+/** JSON in one line, also for clients that split text at Unicode line separators. */
 function oneLine(frame: object): string {
   return JSON.stringify(frame).replace(/[\u0085\u2028\u2029]/g, (sign) => UNICODE_ESCAPES[sign] ?? sign);
 }

@@ -46,8 +46,9 @@ export function isFrameType(name: string): name is FrameType {
 }
 
 /**
- * What every frame says: what happened, where and when (Unix seconds), and which event it is of: an event that comes again has
- * the same `event_id`, and the same number from the same source. `version` is null when the session did not change.
+ * The fields of every frame: what happened, where and when (Unix seconds), and the identity of its event: an event that is
+ * delivered again has the same `event_id`, and the same number from the same source. `version` is null when the session did not
+ * change.
  */
 export function headOf<T extends FrameType>(event: Event, type: T) {
   return {

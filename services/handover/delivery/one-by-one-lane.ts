@@ -18,7 +18,7 @@ export class OneByOneLane implements Lane {
   readonly #deps: HandoverDeps;
   readonly #channel: ReminderChannel;
   readonly #trials: Trials;
-  /** Until then the receiver asked to be left alone, by the monotonic clock. */
+  /** The receiver asked for no deliveries until then, by the monotonic clock. */
   #quietUntil = Number.NEGATIVE_INFINITY;
 
   constructor(deps: HandoverDeps, channel: ReminderChannel) {

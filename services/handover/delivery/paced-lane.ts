@@ -30,7 +30,10 @@ export class PacedLane implements Lane {
    * A process that does not know it learns it from one refusal more.
    */
   readonly #alone = new Set<string>();
-  /** Before this the place is taken, as far as this process knows: wakes of a burst need not ask. By the monotonic clock. */
+  /**
+   * The channel is blocked until then, as far as this process knows: the wake-ups of a burst need no query. By the monotonic
+   * clock.
+   */
   #freeAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: HandoverDeps, channel: ReminderChannel, pace: Pace) {

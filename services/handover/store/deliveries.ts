@@ -60,7 +60,7 @@ export function gravestDeliveries(db: Database, channel: string, now: number, li
     .execute();
 }
 
-/** Makes the delivery this process's for `ms`; false when another one was faster. */
+/** Reserves the delivery for this process for `ms`; false when another process was faster. */
 export async function claimDelivery(db: Database, delivery: DeliveryRow, now: number, ms: number): Promise<boolean> {
   const result = await mine(db, delivery)
     .set({ attempts: delivery.attempts + 1, next_try_at: sqlTime(now + ms), waits_since: sqlTime(now) })

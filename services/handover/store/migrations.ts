@@ -5,7 +5,7 @@ export const handoverMigrations: Migrations = {
   owner: 'handover',
   tables: {
     handovers: { removed: 'ended ones, after AUTOSESSION_RETENTION_DAYS' },
-    audit_entries: { keptForEver: 'who changed control of what has to be shown years later' },
+    audit_entries: { keptForEver: 'changes of control must be provable years later' },
     reminders: { removed: 'settled ones, after AUTOSESSION_RETENTION_DAYS' },
     reminder_deliveries: { removed: 'with its reminder' },
     reminder_counted_events: { removed: 'with its reminder' },
@@ -133,7 +133,7 @@ export const handoverMigrations: Migrations = {
       ],
     },
     {
-      // tells a wait from a clock that was set back
+      // distinguishes a wait from a clock that was set back
       name: '005_waits_since',
       statements: (c) => [
         `ALTER TABLE reminder_deliveries ADD COLUMN waits_since ${c.time} NULL`,

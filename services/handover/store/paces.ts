@@ -5,7 +5,7 @@ import type { HandoverTables } from './tables.ts';
 
 /**
  * Takes the channel's place of now, after which the next one comes `intervalMs` later, whichever process asks; false when it
- * is not free. It lasts over restarts: a receiver that counts by the minute does not notice them. One that was taken in the
+ * is not free. It survives restarts, because receivers count per minute regardless of them. A place that was taken in the
  * future is free: the wall clock was set back since.
  */
 export async function takePlace(db: Database, channel: string, now: number, intervalMs: number): Promise<boolean> {
@@ -37,7 +37,7 @@ async function takeFirstPlace(db: Database, first: HandoverTables['channel_paces
   }
 }
 
-/** Keeps the channel's place taken for `ms` at least. */
+/** Blocks the channel for `ms` at least. */
 export async function holdPlace(db: Database, channel: string, now: number, ms: number): Promise<void> {
   await db
     .of<HandoverTables>()

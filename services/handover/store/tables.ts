@@ -53,7 +53,7 @@ export interface DeliveryRow {
   /** How many of them the channel refused, rather than failed at. */
   refusals: number;
   next_try_at: string;
-  /** When the wait until then began; NULL when an earlier release stored it. */
+  /** When the delay began; NULL when an earlier release stored it. */
   waits_since: string | null;
   last_error: string;
 }
@@ -62,7 +62,7 @@ export interface DeliveryRow {
 export interface ChannelPaceRow {
   channel: string;
   free_at: string;
-  /** As of a delivery. */
+  /** The same as `waits_since` of a delivery. */
   waits_since: string | null;
 }
 

@@ -7,15 +7,15 @@ interface ProbeTables {
   database_probe: { run: string; id: string; name: string; open: number; at: string };
 }
 
-/** The columns of the rows that only this probe writes; the table is created at every start. */
+/** The `run` value of the rows that only this probe writes; the table is created at every start. */
 const RUN = 'health';
 /** Larger than a page of every supported database. */
 const ROWS = 200;
 const FILLER = 'x'.repeat(180);
 
 /**
- * Writes a row and commits it; `thorough` also writes and removes a row that needs new pages. Releases the connection. Throws
- * the driver's error.
+ * Writes a row and commits it; `thorough` also writes and removes rows that need new pages. Releases the connection. Throws the
+ * driver's error.
  */
 export async function probeWrite({ dialect }: Backend, connection: Connection, thorough: boolean): Promise<void> {
   const statements = new ConnectionExecutor(dialect, connection);

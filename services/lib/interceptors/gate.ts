@@ -7,8 +7,8 @@ import { type Observation, observeRefusal } from './observe.ts';
 export type RequestGate = (context: HandlerContext) => Promise<void>;
 
 /**
- * Admits a request in three steps: its caller is known and may call the RPC, its body is complete, and a slot is free. So no
- * body is read for an unknown caller, and no slot is held while a body arrives.
+ * Admits a request in three steps: its caller is known and may call the RPC, its body is complete, and it has a permit. So no
+ * body is read for an unknown caller, and no permit is held while a body arrives.
  */
 export function requestGate(options: ContextOptions & Observation): RequestGate {
   return async (context) => {

@@ -64,7 +64,7 @@ export function observeInterceptor({ logger, metrics, refused = new RefusedCalls
   };
 }
 
-/** Measures an RPC from now until `end` receives its code; long polls are measured separately. */
+/** Measures an RPC from now until the returned function receives its code; long polls are measured separately. */
 function timerOf(
   request: UnaryRequest | StreamRequest,
   { rpcSeconds, longPollSeconds }: Observation['metrics'],

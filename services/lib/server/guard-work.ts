@@ -28,7 +28,7 @@ export function assertRoom({ limit, metrics }: WorkGuard, port: Port): void {
 }
 
 /**
- * Waits for a slot for a request whose body is complete and whose caller is known; throws SERVICE_UNAVAILABLE when there is
+ * Waits for a permit for a request whose body is complete and whose caller is known; throws SERVICE_UNAVAILABLE when there is
  * none.
  */
 export async function takePlace({ limit, metrics }: WorkGuard, port: Port, waits: boolean): Promise<Place> {

@@ -7,7 +7,7 @@ import { isWork, type Place } from './work-limit.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether a request with this query is a long poll, which holds no slot while it waits. */
+    /** Whether a request with this query is a long poll, which holds no permit while it waits. */
     waits?: (query: Readonly<Record<string, unknown>>) => boolean;
   }
 }
@@ -17,7 +17,7 @@ export const REST_BODY_BYTES = 1024 * 1024;
 
 /**
  * Runs the handlers of REST routes when the request's body is complete, which is then `request.body` (a Buffer, undefined
- * without one), and when the request has a slot. A route's `onRequest` hooks run before that, so that no body is read for an
+ * without one), and when the request has a permit. A route's `onRequest` hooks run before that, so that no body is read for an
  * unknown caller. Call it before the routes are added; their content type parsers must leave the body alone.
  */
 export function receiveRest(app: FastifyInstance, intake: BodyIntake, work: WorkGuard | undefined): void {
@@ -51,7 +51,7 @@ function hasBody({ method, headers }: FastifyRequest): boolean {
   );
 }
 
-/** The slot of a request, when it has one; its body is held until then. */
+/** The permit of a request, when it has one; its body is held until then. */
 async function turn(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -71,7 +71,7 @@ async function turn(
   }
 }
 
-/** A stream that has begun its answer now waits for events: its slot is free for other requests. */
+/** A stream that has begun its answer now waits for events: its permit is free for other requests. */
 function leaveWithHead(response: ServerResponse, place: Place): void {
   const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => ServerResponse;
   response.writeHead = (...head: unknown[]) => {

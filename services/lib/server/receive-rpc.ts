@@ -30,8 +30,8 @@ export interface Reception {
 
 /**
  * Wraps a handler so that each request has an arrival, through which the gate admits it before anything of it is parsed. The
- * request releases its slot with the first part of its answer, so that a client that reads slowly, or not at all, holds no
- * slot.
+ * request releases its permit with the first part of its answer, so that a client that reads slowly, or not at all, holds no
+ * permit.
  */
 export function receiving(handler: UniversalHandler, reception: ReceptionOf): UniversalHandler {
   const receive = async (request: UniversalServerRequest) => {
@@ -64,7 +64,7 @@ export class Arrival {
   }
 
   /**
-   * Waits for the body, and then for a slot. Throws the error that refuses the request. A second call returns the first one's
+   * Waits for the body, and then for a permit. Throws the error that refuses the request. A second call returns the first one's
    * result.
    */
   enter(): Promise<void> {

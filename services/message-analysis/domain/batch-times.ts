@@ -1,13 +1,13 @@
-/** A message's time, as far as it could be read. */
+/** A message's time, if it could be parsed. */
 export interface Timed {
   readonly sentAt?: number;
   readonly timeUnusable: boolean;
 }
 
 /**
- * The times of messages in their order. A missing one is its neighbour's: the previous one's, else the next one's. One that
- * says nothing is the next one's, else unknown: windows show the time of today in another form than that of older
- * messages, whose time would make what was said just now a thing of the past.
+ * The times of messages in their order. A missing time is taken from the previous message, else from the next one. An
+ * unreadable time is taken from the next message, else it is unknown: chat windows show the times of today in another format
+ * than older ones, so the previous message's time could make a message of today look old.
  */
 export function neighbourTimes(messages: readonly Timed[]): (number | undefined)[] {
   const next: (number | undefined)[] = [];
@@ -22,7 +22,7 @@ export function neighbourTimes(messages: readonly Timed[]): (number | undefined)
   });
 }
 
-/** A message of a window, for what the window proves. */
+/** A message shown in a chat window, for deriving the time range that the window covers. */
 export interface Shown {
   readonly sentAt?: number;
   /** Whether it may be whatever the bot has sent: it is no text, or was recalled since, and not the shop's. */
@@ -30,8 +30,8 @@ export interface Shown {
 }
 
 /**
- * From when to when the messages show all that the bot has sent: from the last that may be anything of the bot's, else from the
- * oldest, to the newest. Undefined when none has a time, or one that may be the bot's has none.
+ * The time range in which the messages show everything that the bot has sent: from the last message that may be any of the
+ * bot's, else from the oldest, to the newest. Undefined when no message has a time, or one that may be the bot's has none.
  */
 export function windowOf(messages: readonly Shown[]): { oldest: number; newest: number } | undefined {
   const times = messages.flatMap(({ sentAt }) => sentAt ?? []);

@@ -13,12 +13,15 @@ export interface BoundMessage {
   readonly index: number;
   readonly id: string;
   readonly nick: string;
-  /** Empty when it is no text. */
+  /** Empty when the message has no text. */
   readonly content: string;
   readonly type: string;
-  /** Undefined when it is not known. */
+  /** Undefined when it is unknown. */
   readonly sentAt?: number;
-  /** Whether a time was given that says nothing, in no known form or ahead: it may be said at any time. */
+  /**
+   * Whether the given time is unusable, because its format is unknown or it lies in the future: the message may be from any
+   * time.
+   */
   readonly timeUnusable: boolean;
   /** Whether its time was given without a zone. */
   readonly zoneless: boolean;
@@ -42,7 +45,7 @@ export interface BrokenRule {
   readonly text: string;
 }
 
-/** A time in epoch milliseconds, and whether it was written with a zone or needs none. */
+/** A time in epoch milliseconds, and whether its time zone is known. */
 interface KnownTime {
   readonly ms: number;
   readonly zoned: boolean;
@@ -51,9 +54,9 @@ interface KnownTime {
 /** What binding needs to know from outside. */
 export interface BindRules {
   readonly now: number;
-  /** A time in words; undefined when it is none. */
+  /** Parses a time given as text; undefined when it is invalid. */
   parseTime(text: string): KnownTime | undefined;
-  /** A Unix time; undefined when it is none. */
+  /** Parses a Unix time; undefined when it is invalid. */
   unixTime(value: number): KnownTime | undefined;
   /** The rules that the message breaks. */
   check(message: IngestedMessage): readonly BrokenRule[];
@@ -83,7 +86,7 @@ function bindElement(value: Value, index: number, rules: BindRules): BoundMessag
   const message = create(IngestedMessageSchema);
   try {
     message.id = idOf(fields.id);
-    message.nick = textOf('nick', fields.nick).trim(); // windows show names with blanks around them
+    message.nick = textOf('nick', fields.nick).trim(); // chat windows show names surrounded by spaces
     const type = typeOf(fields.type);
     const content = contentOf(fields.content, type.value);
     const time = timeOf(fields.time, rules);
@@ -126,24 +129,24 @@ function textOf(field: string, value: Value | undefined): string {
   return value.kind.value.toWellFormed();
 }
 
-/** What could be read of a field, and what could not. */
+/** The readable value of a field, and a warning for an unreadable one. */
 interface Read<T> {
   readonly value: T;
   readonly warning?: Omit<Warning, 'id'>;
 }
 
-/** The receiver's word for the kind; a number is one too. */
+/** The receiver's name for the kind; a number is accepted too. */
 function typeOf(value: Value | undefined): Read<string> {
   if (value?.kind.case === 'numberValue') return { value: String(value.kind.value) };
   const text = isAbsent(value) ? '' : value.kind.case === 'stringValue' ? value.kind.value.toWellFormed() : undefined;
   if (text !== undefined && [...text].length <= TYPE_LENGTH) return { value: text };
   return {
     value: '',
-    warning: { code: 'TYPE_UNREADABLE', text: `type: has to be text of at most ${TYPE_LENGTH} characters` },
+    warning: { code: 'TYPE_UNREADABLE', text: `type: must be text of at most ${TYPE_LENGTH} characters` },
   };
 }
 
-/** Whatever is no text is a message all the same: a human may have sent the picture or the card. */
+/** A message without text is stored too: a human may have sent a picture or a card. */
 function contentOf(value: Value | undefined, type: string): Read<string> {
   if (value?.kind.case === 'numberValue') return { value: String(value.kind.value) };
   const text = value?.kind.case === 'stringValue' ? value.kind.value.toWellFormed() : '';
@@ -155,14 +158,14 @@ function contentOf(value: Value | undefined, type: string): Read<string> {
 
 type TimeRead = Read<Pick<BoundMessage, 'sentAt' | 'timeUnusable' | 'zoneless'>>;
 
-/** A time may be absent, empty or 0, which receivers send for "unknown"; anything else that is no time is unknown too. */
+/** A time may be absent, empty or 0, which receivers send for "unknown"; any other invalid time counts as unknown too. */
 function timeOf(value: Value | undefined, rules: BindRules): TimeRead {
   const unknown = { timeUnusable: false, zoneless: false };
   if (isAbsent(value) || value.kind.value === '' || value.kind.value === 0) return { value: unknown };
   const unusable = { timeUnusable: true, zoneless: false };
   const time = readTime(value, rules);
   if (!time) {
-    const text = 'time: in no known form, taken as unknown; send RFC 3339 or 2025-06-11 14:41:58';
+    const text = 'time: unknown format, taken as unknown; send RFC 3339 or 2025-06-11 14:41:58';
     return { value: unusable, warning: { code: 'TIME_UNREADABLE', text } };
   }
   if (time.ms <= rules.now + AHEAD_MS)

@@ -1,7 +1,7 @@
 import { foldText } from '../../lib/text/fold.ts';
 import { decodeEntities } from '../../lib/text/html-entities.ts';
 
-/** Signs that only change how the character before them is drawn. */
+/** Characters that only change how the character before them is drawn. */
 const VARIATION_SELECTORS = /[\uFE00-\uFE0F\u{E0100}-\u{E01EF}]/gu;
 
 /** What folding drops: characters that are not seen, and a blank at the end. */

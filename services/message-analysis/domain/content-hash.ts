@@ -3,21 +3,21 @@ import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
 import { foldText } from '../../lib/text/fold.ts';
 import type { Side } from './side.ts';
 
-/** A content under a message id as it is known: its hash and, once they differ, the content itself. */
+/** What is known of a message's content: its hash and, once a different content arrives, the content itself. */
 export interface KnownContent {
   readonly contentHash: string;
   readonly content?: string;
 }
 
-/** Identifies a content under its message id: the side that said it and the very content, whenever it was said. */
+/** Identifies a content under its message id: its side and the exact text, whatever its time. */
 export function contentHash(role: MessageRole, content: string): string {
   return createHash('sha256').update(`${MessageRole[role]}\n${content}`).digest('hex');
 }
 
 /**
- * Whether a stored message says the same as this element: the same content, or, once the stored content is given, one that
- * looks the same. As long as either was not sure whose side it is on, another side alone makes no difference: a side that was
- * only judged anew is no change of the message.
+ * Whether a stored message has the same content as this element: the exact content, or, if the stored content is given, one
+ * that looks the same. While the side of either is unsure, a different side alone is no difference: re-evaluating the side does
+ * not change the message.
  */
 export function sameContent(stored: KnownContent & { readonly unsure: boolean }, side: Side, content: string): boolean {
   const roles = stored.unsure || side.unsure ? [MessageRole.ACCOUNT, MessageRole.SHOP] : [side.role];

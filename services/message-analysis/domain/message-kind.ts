@@ -1,16 +1,16 @@
-/** What marketplaces and receivers call what no one typed. */
+/** Names that marketplaces and receivers use for notices that no human wrote. */
 const NOTICE_WORDS = new Set(
   'recall recalled revoke revoked retract retracted read receipt receipts system sys notice notification tip tips'.split(
     ' ',
   ),
 );
-/** Words that say nothing of the kind. */
+/** Words that do not identify the kind. */
 const FILLERS = new Set('message messages msg info event text content type'.split(' '));
 const CHINESE_NOTICE = /^(?:系统|撤回|已读|回执|提示|通知|消息|的)*(?:系统|撤回|已读|回执|提示|通知)(?:消息|类|的)*$/;
 
 /**
- * Whether a type, in the receiver's words, names a notice of the marketplace: a recall, a read receipt, a system message.
- * Every word has to say so, since what a human sent must not be taken for one.
+ * Whether a receiver's type names a notice of the marketplace: a recall, a read receipt, a system message. Every word of it
+ * must be such a name, so that no message of a human is taken for a notice.
  */
 export function isNotice(type: string): boolean {
   if (type === '') return false;
@@ -36,7 +36,7 @@ export function isTextless({ content, type }: { readonly content: string; readon
   return content === '' && !isNotice(type);
 }
 
-/** What stands for a message without text where it is shown. It is never stored, so that it cannot be taken for a text. */
+/** What is shown for a message without text. It is never stored, so that it cannot be taken for real text. */
 export function shownContent({ content, type }: { readonly content: string; readonly type: string }): string {
   return content || `[${type || 'unreadable'}]`;
 }

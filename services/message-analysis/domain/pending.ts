@@ -8,9 +8,9 @@ export interface Pending {
   /** Whether a matched receipt may still make it the account's. */
   readonly unsure: boolean;
   readonly sender: string;
-  /** Empty when it is no text. */
+  /** Empty when the message has no text. */
   readonly content: string;
-  /** Its kind, in the receiver's words. */
+  /** The receiver's name for its kind. */
   readonly type: string;
   readonly receivedAt: number;
   /** When it was said, or its neighbour's time; undefined when nobody near it carried one. */

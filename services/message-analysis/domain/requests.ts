@@ -15,8 +15,8 @@ import type { Pending, Receipt } from './pending.ts';
 export type Receipts = ReadonlyMap<string, Receipt>;
 
 /**
- * Those of the pending messages that the bot may have sent, for task-dispatch. What the account says itself is no guess. What
- * is no text is not asked for: nothing of it tells the bot's picture from a human's.
+ * The pending messages that the bot may have sent, for task-dispatch. Messages that the receiver marks as the account's need no
+ * check. Messages without text are not included: nothing distinguishes the bot's picture from a human's.
  */
 export function messagesToExplain(all: readonly Pending[]): MessageToExplain[] {
   const pending = all.filter(({ content, type }) => content !== '' && !isNotice(type));

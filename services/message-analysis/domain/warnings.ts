@@ -1,6 +1,6 @@
 import { AHEAD_MS, type BoundMessage } from './bind.ts';
 
-/** Something about a message that is stored all the same; see IngestMessagesResponse.Warning. */
+/** A warning about a message that is still stored; see IngestMessagesResponse.Warning. */
 export type WarningCode =
   | 'CONTENT_UNREADABLE'
   | 'TYPE_UNREADABLE'
@@ -16,11 +16,11 @@ export interface Warning {
   readonly text: string;
 }
 
-/** Clocks of windows and servers are compared this roughly where a whole zone is looked for. */
+/** The tolerance when clocks of chat windows and servers are compared to detect a wrong time zone. */
 const ROUGHLY_MS = 600_000;
 const SMALLEST_ZONE_MS = 3_600_000;
 
-/** What is to be said of a batch's new messages. `zoneOffset`: how far the clocks of times without zone are ahead of UTC. */
+/** The warnings for a batch's new messages. `zoneOffset`: how far the clocks of times without zone are ahead of UTC. */
 export function warningsOf(fresh: readonly BoundMessage[], now: number, zoneOffset: number): Warning[] {
   const each = fresh.flatMap(({ id, warnings }) => warnings.map((warning) => ({ id, ...warning })));
   return [...each, ...ofWholeBatch(fresh, now, zoneOffset)];
@@ -34,7 +34,7 @@ function ofWholeBatch(fresh: readonly BoundMessage[], now: number, zoneOffset: n
       {
         id: '',
         code: 'TIME_AHEAD',
-        text: `all new messages are over ${minutes} minutes ahead: look at clock and zone`,
+        text: `all new messages are over ${minutes} minutes ahead: check clock and time zone`,
       },
     ];
   }
@@ -46,6 +46,6 @@ function ofWholeBatch(fresh: readonly BoundMessage[], now: number, zoneOffset: n
   const isUtc = newest?.zoneless && zoneOffset >= SMALLEST_ZONE_MS && Math.abs(behind - zoneOffset) <= ROUGHLY_MS;
   if (!isUtc) return [];
   const hours = zoneOffset / 3_600_000;
-  const text = `the newest new message is ${hours} hours old, as if its time were UTC: write the zone, or AUTOSESSION_TIMEZONE`;
+  const text = `the newest new message is ${hours} hours old, as if its time were UTC: send the time zone, or set AUTOSESSION_TIMEZONE`;
   return [{ id: '', code: 'TIME_ZONE', text }];
 }

@@ -30,7 +30,7 @@ const ATTEMPTS = 8;
 
 type Record = RecordAnswer<IngestMessagesResponse>;
 
-/** Bind, find out who talks, store, judge, settle, reply. The answer to a repeated key names the session as it is now. */
+/** Bind, resolve participants, store, judge, settle, reply. The answer to a repeated key contains the session as it is now. */
 export const ingestMessages =
   (deps: MessageDeps): ServiceImpl<typeof MessageService>['ingestMessages'] =>
   async (request) => {
@@ -81,7 +81,7 @@ async function storeAndJudge(
 
 const nicksOf = (messages: readonly BoundMessage[]) => messages.map(({ nick }) => nick);
 
-/** Of what is new: a window is uploaded again and again. */
+/** Only of new messages: the same window is uploaded repeatedly. */
 function warningsAbout(deps: MessageDeps, { pending }: StoredBatch, messages: readonly BoundMessage[]): Warning[] {
   const fresh = new Set(pending.map(({ messageId }) => messageId));
   const now = deps.clock.now();

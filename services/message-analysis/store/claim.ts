@@ -4,10 +4,10 @@ import type { ConversationRow, MessageTables } from './tables.ts';
 
 type Tx = Executor<MessageTables>;
 
-/** The move of a conversation without account to the account that was found for it, or to the shop that its shop has joined. */
+/** The move of a conversation without account to its account, or of a merged shop's conversation to the remaining shop. */
 export interface Claim {
   readonly tenant: string;
-  /** The conversation that is given up. */
+  /** The conversation that ends. */
   readonly from: string;
   /** The parties' conversation; undefined when they have none yet. */
   readonly to?: string;
@@ -15,9 +15,9 @@ export interface Claim {
 }
 
 /**
- * Gives the conversation to the parties: it becomes theirs, or its messages join theirs behind what that one has, in their
- * order; of a message that both hold theirs stays. Its session is noted down as one that has yet to follow. Does nothing when the
- * conversation is gone. Fails on a unique index when the parties got a conversation meanwhile: roll back and look again.
+ * Assigns the conversation to the parties: it becomes theirs, or its messages are appended to theirs in their order; of a
+ * message that both hold, theirs stays. Its session is marked to be moved later. Does nothing when the conversation no longer
+ * exists. Fails on a unique index when the parties got a conversation meanwhile: roll back and look it up again.
  */
 export async function claimConversation(tx: Tx, claim: Claim): Promise<void> {
   const { tenant, from, to, parties } = claim;

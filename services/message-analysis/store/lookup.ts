@@ -16,8 +16,8 @@ export interface Lookup {
   /** The parties' conversation; undefined when they have none yet. */
   readonly own?: Found;
   /**
-   * A conversation that is to become the parties' own: the account's with a shop that has joined this one; or one without account,
-   * when the batch's account is known and it holds some of the messages.
+   * A conversation that is to become the parties' own: that of the account with a shop that was merged into this one; or one
+   * without account, when the batch's account is known and it holds some of the messages.
    */
   readonly unclaimed?: Found;
 }
@@ -45,7 +45,7 @@ type Row = ConversationRow & { [K in keyof StoredColumns]: StoredColumns[K] | nu
 const hasMessage = (row: Row): row is WithMessage => row.message_id !== null;
 
 /**
- * The parties' conversation and those of the ids that are stored in it, or in one that may become theirs: one statement, with a
+ * The parties' conversation and the given ids that are stored in it, or in one that may become theirs: one statement, with a
  * further part for each former key of the shop.
  */
 export async function lookUp(
@@ -67,7 +67,7 @@ export async function lookUp(
 
 interface Wanted {
   readonly tenant: string;
-  /** Nearly always one. */
+  /** Usually one. */
   readonly shopKeys: readonly string[];
   /** One or two. */
   readonly accountKeys: readonly string[];
@@ -127,7 +127,7 @@ function storedMessage(row: StoredColumns): StoredMessage {
   };
 }
 
-/** The stored messages, those of some ids with their contents. */
+/** The stored messages, with their contents for some ids. */
 export async function withContents(
   db: Executor<MessageTables>,
   { tenant, conversationId }: { readonly tenant: string; readonly conversationId: string },

@@ -10,7 +10,7 @@ interface Key {
   readonly conversationId: string;
 }
 
-/** Those of the contents that were never seen under their message id, nor one that looks the same, each once. */
+/** The contents that are new for their message id, including any that looks the same, each once. */
 export async function unseenRevisions(
   db: Executor<MessageTables>,
   key: Key,

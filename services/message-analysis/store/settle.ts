@@ -14,7 +14,7 @@ export interface Judged {
   readonly messageId: string;
   readonly seq: number;
   readonly role: MessageRole;
-  /** A notice of the marketplace: neither side said it. */
+  /** A notice of the marketplace: neither side sent it. */
   readonly notice: boolean;
   readonly verdict: Verdict;
   /** Empty for history from before any session. */

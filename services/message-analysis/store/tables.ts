@@ -70,7 +70,7 @@ export interface MessageTables {
 export const messageMigrations: Migrations = {
   owner: 'message-analysis',
   tables: {
-    conversations: { keptForEver: 'one row per account and shop: their numbers go on' },
+    conversations: { keptForEver: 'one row per account and shop: it continues their numbering' },
     messages: { removed: 'settled ones, after AUTOSESSION_RETENTION_DAYS' },
     message_revisions: { removed: 'with its message' },
   },

@@ -5,19 +5,19 @@ import type { Pending } from '../domain/pending.ts';
 import { type Conversation, conversationOf } from './conversation.ts';
 import type { MessageRow, MessageTables } from './tables.ts';
 
-/** Which messages count as left behind: those that came `afterMs` ago. */
+/** Selects the messages that were left unsettled: those received `afterMs` ago. */
 export interface LeftBehind {
   readonly now: number;
   readonly afterMs: number;
 }
 
-/** What came long ago, or so far in the future that the wall clock must have been set back since. */
+/** Received long ago, or so far in the future that the wall clock must have been set back since. */
 function isLeftBehind({ now, afterMs }: LeftBehind) {
   return (eb: ExpressionBuilder<MessageTables, 'messages'>) =>
     eb.or([eb('received_at', '<', sqlTime(now - afterMs)), eb('received_at', '>', sqlTime(now + afterMs))]);
 }
 
-/** Conversations of all tenants with messages that were left behind unsettled, the oldest first. */
+/** Conversations of all tenants with messages that were left unsettled, the oldest first. */
 export async function unsettledConversations(
   db: Executor<MessageTables>,
   left: LeftBehind,

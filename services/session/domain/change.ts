@@ -15,7 +15,7 @@ export interface CommandInputs {
   attendant_silent: object;
   release: { readonly agentId: string; readonly reason: string };
   identify: { readonly accountKey: string; readonly accountId: string };
-  /** `fenceEpoch`: that of the fence, which is above the session's. */
+  /** `fenceEpoch`: the epoch of the fence, which is above the session's. */
   pass_fence: { readonly fenceEpoch: number };
   complete: { readonly reason: string };
   cancel: { readonly reason: string };

@@ -34,7 +34,7 @@ export interface EntryWish {
   readonly move: boolean;
 }
 
-/** All aliases whose owners decide on the wish: those that it names and those by which what looks like them is found. */
+/** All aliases whose owners decide about the wish: those that it names, and the folded forms by which look-alikes are found. */
 export function namedBy({ side, id, aliases }: EntryWish): AliasName[] {
   return unique([{ kind: 'id' as const, value: id }, ...aliases].flatMap((alias) => withFolded(side, alias)));
 }
@@ -82,7 +82,7 @@ export function planEntry(
   for (const asked of unique(wanted)) {
     for (const { kind, value } of withFolded(side, asked)) {
       const owner = ownerOf({ kind, value });
-      // what it has stays its own, though an earlier release gave another entry a name that looks the same
+      // an entry keeps its aliases even if an earlier release gave another entry one that looks the same
       const isOwn = owner === key || ownerOf(asked) === key;
       if (owner === undefined) add.push({ kind, value });
       else if (isOwn || (kind !== asked.kind && owner !== ownerOf(asked))) continue;
@@ -96,7 +96,7 @@ export function planEntry(
   return { key, side, platform, version: entry?.version ?? 0, ...aliases, ...newValues(wish, entry) };
 }
 
-/** The plan with the names of the losing entries that look like one which moves: they are found by it. */
+/** Adds to the plan the names of the losing entries that look like a moved one: they are found by it. */
 export function withLookAlikes(plan: EntryPlan, losers: readonly Entry[]): EntryPlan {
   const alike = losers.flatMap((loser) =>
     loser.aliases
@@ -138,13 +138,13 @@ function taken({ side }: EntryWish, { kind, value }: AliasName, key: string) {
   return refuse(ErrorReason.ALIAS_TAKEN, `the ${kind} is another ${side}'s`, { kind, value, key });
 }
 
-/** Whether the wish removes an alias: by its name, or by one that looks like it and of which no other is wanted. */
+/** Whether the wish removes an alias: by its name, or by one that looks like it unless the wish sets such a name. */
 function isRemoved({ remove, aliases }: EntryWish, alias: AliasName): boolean {
   if (remove.some((name) => isSame(name, alias))) return true;
   return remove.some((name) => isAlike(name, alias)) && !aliases.some((name) => isAlike(name, alias));
 }
 
-/** Whether two names of one kind look the same, or the second is the nick by which what looks like the first, an id, is found. */
+/** Whether two names of one kind look the same, or the first is an id and the second the nick that is its folded form. */
 function isAlike(name: AliasName, alias: AliasName): boolean {
   if (name.kind !== alias.kind) return withFolded('account', name).some((each) => isSame(each, alias));
   return name.kind === 'id' ? name.value === alias.value : looksLike(name.value, alias.value);

@@ -8,25 +8,25 @@ export function looksLike(a: string, b: string): boolean {
   return a === b || foldName(a) === foldName(b);
 }
 
-/** The names to look for when these are asked for. */
+/** All names to look up for the requested ones. */
 export function spellingsOf(names: readonly string[]): string[] {
   return [...new Set(names.flatMap((name) => [name, foldName(name)]))];
 }
 
-/** The one of some aliases that has this name, else the one that has its folded form. */
+/** The alias with exactly this name, else the one with its folded form. */
 export function aliasNamed<A extends AliasName>(aliases: readonly A[], name: string): A | undefined {
   return withValue(aliases, name) ?? withValue(aliases, foldName(name));
 }
 
-/** An id comes first: another account's nick may look like it. */
+/** An id takes precedence: another account's nick may look like it. */
 function withValue<A extends AliasName>(aliases: readonly A[], value: string): A | undefined {
   const found = aliases.filter((alias) => alias.value === value);
   return found.find(({ kind }) => kind === 'id') ?? found[0];
 }
 
 /**
- * An alias and, when it is another one, that by which names that look like it are found. Ids are compared as they are; that of
- * an account is also what a window shows as its nick.
+ * An alias and, if different, its folded form, by which names that look like it are found. Ids are compared exactly; chat
+ * windows also show an account's id as its nick.
  */
 export function withFolded<A extends AliasName>(side: Alias['side'], alias: A): A[] {
   const { kind, value } = alias;

@@ -9,7 +9,7 @@ export interface BatchMessage {
   readonly sentAt?: number;
   /** Whether the bot is known to have said it. */
   readonly explained: boolean;
-  /** Whether it is a notice of the marketplace, which leads to nothing. */
+  /** Whether it is a notice of the marketplace, which has no effect on the session. */
   readonly notice: boolean;
   /** The session of the newest matched receipt at or before it in the batch; empty if none. */
   readonly afterReceiptOf: string;

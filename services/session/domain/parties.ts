@@ -4,7 +4,7 @@ import { aliasNamed } from './look-alike.ts';
 /** A name under which the directory knows an account or a shop. */
 export interface Alias {
   readonly side: 'account' | 'shop';
-  /** `key`: the key of a shop that has joined this one; not shown, and not to be set. */
+  /** `key`: the key of a shop that was merged into this one; callers neither see nor set it. */
   readonly kind: 'name' | 'id' | 'nick' | 'key';
   readonly value: string;
   readonly key: string;
@@ -34,7 +34,7 @@ export type AccountChoice =
   | { readonly kind: 'named'; readonly accountId: string }
   | { readonly kind: 'unknown' };
 
-/** Whether a nick looks like the shop's name; its agents are named behind a colon. */
+/** Whether a nick looks like the shop's name; the nicks of its agents add a colon and a name. */
 export function isShopNick(nick: string, shopName: string): boolean {
   const [seen, name] = [foldName(nick), foldName(shopName)];
   return seen === name || seen.startsWith(`${name}:`);

@@ -9,12 +9,11 @@ import { controlWord, stateWord } from './words.ts';
  * 200 once the bot sends again.
  */
 
-/** The agent is in control. */
 export function isHeldBy(session: SessionRecord, agentId: string): boolean {
   return session.control === Control.MANUAL_LIVE && !session.attendantExternal && session.agent?.id === agentId;
 }
 
-/** A human is asked for, or is in control already. */
+/** A human is requested, or already in control. */
 export function isEscalated({ control }: SessionRecord): boolean {
   return control === Control.PENDING_MANUAL || control === Control.MANUAL_LIVE;
 }
@@ -37,6 +36,6 @@ export function isClosed(session: SessionRecord): boolean {
 /** SUPERSEDED, with what is so now. */
 export function superseded(session: SessionRecord) {
   const [state, status] = [stateWord(session.state), controlWord(session.control)];
-  const text = `the command was carried out before, and undone since: the session is ${state}, control ${status}`;
+  const text = `the command was carried out and later undone: the session is ${state}, control ${status}`;
   return refuse(ErrorReason.SUPERSEDED, text, { session_id: session.sessionId, state, status });
 }

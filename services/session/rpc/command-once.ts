@@ -12,7 +12,7 @@ import type { SessionRecord } from '../domain/session.ts';
 export interface SessionCommand<O extends DescMessage> {
   readonly sessionId: string;
   decide(session: SessionRecord, by: Asked): Change | undefined;
-  /** Whether what the command brought about is still so; asked when it is repeated under its idempotency key. */
+  /** Whether the effect of the command still holds; called when it is repeated under its idempotency key. */
   holds(session: SessionRecord): boolean;
   /** The answer for the session afterwards; what must be true of every answer anew is added to it later. */
   reply(session: SessionRecord): MessageShape<O>;

@@ -9,8 +9,8 @@ import type { SessionDeps } from '../deps.ts';
 import { presentSession } from '../domain/present.ts';
 
 /**
- * The open session of (account, shop). That of the shop's unknown account is another conversation's. One of a shop that has
- * joined another one is found under that one's key only.
+ * The open session of (account, shop). The shop's unknown account is another conversation. The session of a merged shop is only
+ * found under the key of the remaining shop.
  */
 export const getConversationSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['getConversationSession'] =>

@@ -58,7 +58,7 @@ function keyWhileNamed(side: Alias['side'], names: PartyNames) {
     side === 'account'
       ? { kind: 'id', value: names.accountName, key: names.accountKey }
       : { kind: 'name', value: names.shopName, key: names.shopKey };
-  // biome-ignore lint/suspicious/noExplicitAny: it stands in statements on different tables
+  // biome-ignore lint/suspicious/noExplicitAny: used in statements on different tables
   return (eb: ExpressionBuilder<SessionTables, any>) => {
     const named = eb
       .selectFrom('directory_alias')

@@ -1,12 +1,12 @@
 import type { Executor } from '../../lib/db/database.ts';
 import type { SessionTables } from './schema.ts';
 
-/** Open sessions of all tenants that are counted at most. */
+/** The most open sessions of all tenants that are counted. */
 const MAX_COUNT = 20_000;
 
-/** How many open sessions of all tenants are under whose control. */
+/** The number of open sessions of all tenants by control. */
 export async function countByControl(db: Executor<SessionTables>): Promise<ReadonlyMap<string, number>> {
-  // an open session always has a time at which the sweeper looks at it
+  // an open session always has a time at which the sweeper checks it
   const open = db
     .selectFrom('sessions')
     .select('control')

@@ -45,7 +45,7 @@ export class DirectoryStore {
     return oldestFirst((await selectOfEntries(this.#db.of(), { tenant, keys })).rows);
   }
 
-  /** The key of the shop that has this one as a former key; undefined when none has. */
+  /** The key of the shop that has this one as a former key; undefined when there is none. */
   async ownerOfFormerKey(tenant: string, platform: string, shopKey: string): Promise<string | undefined> {
     const row = await this.#db
       .of<SessionTables>()
@@ -163,9 +163,9 @@ function entryAliases(db: Executor<SessionTables>) {
 }
 
 /**
- * Adds aliases to the transaction. It fails with the database's duplicate-key error, at the commit at the latest, when
- * somebody has one of them. Whoever adds several gives a shop's name, its folded name, its id, the account's id and its folded
- * nick in this order, so that two who add the same ones do not wait for each other.
+ * Adds aliases to the transaction. It fails with the database's duplicate-key error, at the commit at the latest, when one of
+ * them exists. To add several, use this order: a shop's name, its folded name, its id, the account's id and its folded nick, so
+ * that two transactions that add the same ones do not deadlock.
  */
 export async function addAliases(
   tx: Executor<SessionTables>,

@@ -6,11 +6,11 @@ import type { SessionTables } from './schema.ts';
 
 type Tx = Executor<SessionTables>;
 
-/** Two shops of which a name looks the same. */
+/** Two shops with a name that looks the same. */
 export interface LookAlikes {
   readonly tenant: string;
   readonly platform: string;
-  /** A name of the shop that joins the other one. */
+  /** The name of the shop that is merged into the other one. */
   readonly name: string;
   /** Its key. */
   readonly from: string;
@@ -19,9 +19,9 @@ export interface LookAlikes {
 }
 
 /**
- * Lets a shop join another one, as docs/directory.md says: its aliases and its sessions become the other's, and its key a former
- * key of that. Does nothing and returns false when the two are not look-alikes any more. Fails on a unique index when both have
- * an open session of one account. The sessions come last: whoever opens one holds its name until the commit.
+ * Merges a shop into another one, as docs/directory.md says: its aliases and sessions move to the other, and its key becomes a
+ * former key of that. Does nothing and returns false when the two no longer look alike. Fails on a unique index when both have
+ * an open session with one account. The sessions come last: a transaction that opens one locks its name until the commit.
  */
 export async function mergeShops(tx: Tx, shops: LookAlikes, now: number): Promise<boolean> {
   const { tenant, platform, from, into } = shops;
@@ -52,7 +52,7 @@ export async function mergeShops(tx: Tx, shops: LookAlikes, now: number): Promis
   return true;
 }
 
-/** Locks the name and its folded form, in the order of their key as whoever adds both does, and reads them again. */
+/** Locks the name and its folded form, in the key order that transactions that add both use, and reads them again. */
 async function areStill(tx: Tx, { tenant, platform, name, from, into }: LookAlikes): Promise<boolean> {
   const rows = await tx
     .selectFrom('directory_alias')

@@ -86,7 +86,7 @@ async function readEntries(
   }));
 }
 
-/** Aliases that are shown, with what was set for their entries. */
+/** The aliases that callers see, with the values set for their entries. */
 function joined(db: Executor<SessionTables>, tenant: string, side: Alias['side']) {
   return db
     .selectFrom('directory_alias as a')

@@ -30,8 +30,8 @@ export async function addTriggers(
 }
 
 /**
- * Which of the messages already opened a session or proved an intervention, and in which session; also before the account
- * was known, and with a shop that has joined this one since.
+ * Which of the messages already opened a session or proved an intervention, and in which session; also before the account was
+ * known, and with a shop that was merged into this one.
  */
 export async function findTriggers(
   db: Executor<SessionTables>,

@@ -2,16 +2,16 @@ import type { Executor } from '../../lib/db/database.ts';
 import type { Alias } from '../domain/parties.ts';
 import type { SessionTables } from './schema.ts';
 
-/** An alias and where it stands. */
+/** An alias with its platform, side and key. */
 export type PlacedAlias = Alias & { readonly platform: string };
 
-/** The tenants that know accounts or shops. */
+/** The tenants that have accounts or shops. */
 export async function directoryTenants(db: Executor<SessionTables>): Promise<string[]> {
   const rows = await db.selectFrom('directory_alias').select('tenant').distinct().orderBy('tenant').execute();
   return rows.map(({ tenant }) => tenant);
 }
 
-/** All aliases of some entries with keys behind `after`, in the order of the keys; empty at the end. */
+/** All aliases of some entries with keys above `after`, in the order of the keys; empty at the end. */
 export async function aliasesAfter(
   db: Executor<SessionTables>,
   tenant: string,

@@ -12,7 +12,7 @@ import { unknownTasks } from '../store/tasks.ts';
 /** New messages of an account in a shop's window, and the time that the window shows. */
 export interface Batch {
   readonly accountKey: string;
-  /** The shop's key, and those of shops that have joined it. */
+  /** The shop's key, and those of shops that were merged into it. */
   readonly shopKeys: readonly string[];
   readonly messages: readonly Said[];
   readonly window: Window;

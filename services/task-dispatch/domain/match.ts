@@ -6,7 +6,7 @@ export interface Said {
   readonly messageId: string;
   /** Equal for contents that look the same. */
   readonly foldedHash: string;
-  /** Under which receipts of earlier releases keep the content. */
+  /** The hash of the content on receipts of earlier releases. */
   readonly contentHash: string;
   /** When it was said; undefined when nobody knows. */
   readonly sentAt?: number;

@@ -50,8 +50,8 @@ function decideFailure(task: StoredTask, fence: Fence | undefined, report: Repor
 }
 
 /**
- * No sender can have sent a task that never had a lease: a report on its session withdraws it, for good whatever attempts it
- * has. A task that had a lease and waits again is not the caller's to judge.
+ * No sender can have sent a task that never had a lease: a report on its session withdraws it permanently, whatever attempts it
+ * has left. A waiting task that had a lease before cannot be reported.
  */
 function withdrawal(task: StoredTask, report: Report): Ruling {
   if (report.byTask || task.leaseFence > 0) throw leaseLost(task);

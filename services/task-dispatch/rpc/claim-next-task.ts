@@ -19,7 +19,7 @@ export const claimNextTask =
   async ({ workerId, waitSeconds, platform, accountId }) => {
     const filter = { platform: platform || undefined, accountId: accountId || undefined };
     const task = await claimWithin(deps, { workerId, filter }, waitSeconds * 1_000);
-    // that nothing waits is no promise: a sender that polls must not cost a commit each time
+    // an empty answer promises nothing, so that a polling sender does not cost a commit each time
     if (!task) currentReads()?.dismiss();
     // the sender asks for it next
     if (task?.sendUrl === '') deps.sendUrls?.warm(task);

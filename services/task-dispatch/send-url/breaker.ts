@@ -2,7 +2,7 @@
 const MOST_FAILURES = 5;
 const OPEN_MS = 5_000;
 
-/** By the monotonic clock. Keeps everybody from waiting for somebody who does not answer: after failures in a row only one request per 5 s goes out. */
+/** A circuit breaker, by the monotonic clock: after failures in a row only one request per 5 s is sent to the server. */
 export class Breaker {
   #failures = 0;
   #openUntil = 0;

@@ -1,7 +1,7 @@
 /** At most so many; the oldest goes first. */
 const MOST = 10_000;
 
-/** Answers that hold for a while, by the monotonic clock. */
+/** Cached answers with a time limit, by the monotonic clock. */
 export class Remembered {
   readonly #entries = new Map<string, { value: string; until: number }>();
 

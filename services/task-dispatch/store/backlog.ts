@@ -3,18 +3,18 @@ import type { Executor } from '../../lib/db/database.ts';
 import { msOf, sqlTime } from '../../lib/db/time.ts';
 import type { TaskTables } from './tables.ts';
 
-/** Tasks of all tenants that are counted at most, the oldest first. */
+/** The most tasks of all tenants that are counted, the oldest first. */
 const MAX_COUNT = 20_000;
 
 /** Tasks of one level. */
 export interface LevelBacklog {
   readonly level: QueueLevel;
   readonly count: number;
-  /** Since when the oldest of them has been so. */
+  /** Since when the oldest of them has been in this status. */
   readonly oldestAt: number;
 }
 
-/** Tasks of all tenants that could be handed out now, by level. */
+/** Tasks of all tenants that can be handed out now, by level. */
 export async function waitingByLevel(db: Executor<TaskTables>, now: number): Promise<LevelBacklog[]> {
   const ready = db
     .selectFrom('tasks')
@@ -31,7 +31,7 @@ export async function waitingByLevel(db: Executor<TaskTables>, now: number): Pro
   return rows.map(backlogOf);
 }
 
-/** Tasks of all tenants of which nobody knows whether they were sent, by level. */
+/** Tasks of all tenants of which it is unknown whether they were sent, by level. */
 export async function unknownByLevel(db: Executor<TaskTables>): Promise<LevelBacklog[]> {
   const unknown = db
     .selectFrom('tasks')

@@ -5,7 +5,7 @@ import { columnsFor } from './row.ts';
 import type { TaskTables } from './tables.ts';
 import { taskOf } from './tasks.ts';
 
-/** Open tasks of all tenants that were last changed after `now`, as far as their times say. */
+/** Open tasks of all tenants whose last change lies after `now`. */
 export async function futureTasks(db: Executor<TaskTables>, now: number, limit: number): Promise<StoredTask[]> {
   const rows = await db
     .selectFrom('tasks')
@@ -17,7 +17,7 @@ export async function futureTasks(db: Executor<TaskTables>, now: number, limit: 
   return rows.map(taskOf);
 }
 
-/** Gives a task other times, unless it was changed since it was read. */
+/** Changes the times of a task, unless it was changed since it was read. */
 export async function setTimes(
   db: Executor<TaskTables>,
   { tenant, taskId, version }: StoredTask,

@@ -60,7 +60,7 @@ function headOf(words: Record<string, string>, wide: boolean): Record<string, Sc
   };
 }
 
-/** Which event a frame is of, in the words of the contract. */
+/** The identity of the event of a frame, with the comments of the contract. */
 function eventOf(components: Components): Record<string, Schema> {
   const { fields } = messageOf('event.v1.Event', components);
   const commentOf = (name: string) => {

@@ -31,7 +31,10 @@ export function systemPaths(components: Components): Record<string, PathItem> {
     }),
     '/readyz': get('readyz', 'Says whether the process can serve', {
       200: json('It can; `degraded` when something answers badly that the database does not need.', readySchema),
-      503: json('It cannot, as `reasons` says: the database takes no writes, or the process is stopping.', readySchema),
+      503: json(
+        'It cannot serve requests, see `reasons`: the database accepts no writes, or the process is stopping.',
+        readySchema,
+      ),
     }),
     '/metrics': get('metrics', 'Shows the metrics of this process for Prometheus', {
       200: plain('Text exposition format.', 'text/plain'),
@@ -88,12 +91,12 @@ const readySchema: Schema = {
     checks: {
       type: 'object',
       additionalProperties: { type: 'boolean' },
-      description: 'What is well now: the database decides, the rest is told.',
+      description: 'The state of each dependency: only the database decides about readiness.',
     },
     reasons: {
       type: 'object',
       additionalProperties: { type: 'string' },
-      description: 'Why something is not well, by its name; absent when all is.',
+      description: 'Why a dependency does not work, by its name; absent when all work.',
     },
   },
 };
