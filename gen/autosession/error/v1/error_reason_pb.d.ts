@@ -33,7 +33,7 @@ export enum ErrorReason {
   INVALID_ARGUMENT = 1,
 
   /**
-   * The body is not JSON, or not an object; the request of an RPC is no message of its contract. REST 400.
+   * The body is not JSON, or not an object; the request of an RPC is not a message of its contract. REST 400.
    *
    * @generated from enum value: ERROR_REASON_MALFORMED_BODY = 2;
    */
@@ -75,7 +75,7 @@ export enum ErrorReason {
   PERMISSION_DENIED = 7,
 
   /**
-   * The body is not of a media type that the route reads, or is compressed: REST reads no compressed bodies, RPCs read gzip.
+   * The media type of the body is not supported, or the body is compressed: REST accepts no compression, RPCs accept gzip.
    * Metadata of an RPC: `accept_encoding`. REST 415.
    *
    * @generated from enum value: ERROR_REASON_UNSUPPORTED_MEDIA_TYPE = 8;
@@ -83,7 +83,7 @@ export enum ErrorReason {
   UNSUPPORTED_MEDIA_TYPE = 8,
 
   /**
-   * The body did not arrive within the time that it has; a repeat is harmless. Metadata: `limit_seconds`. REST 408.
+   * The body did not arrive in time; a repeat is harmless. Metadata: `limit_seconds`. REST 408.
    *
    * @generated from enum value: ERROR_REASON_REQUEST_TIMEOUT = 9;
    */
@@ -162,8 +162,8 @@ export enum ErrorReason {
   ALIAS_IN_USE = 29,
 
   /**
-   * The command was carried out under its idempotency key before, and has been undone since: to carry it out again, send it
-   * with another key. Metadata: `session_id`, and the present `state` and `status`. REST 409.
+   * The command of this idempotency key was carried out and later undone: to carry it out again, send it
+   * with another key. Metadata: `session_id`, and the current `state` and `status`. REST 409.
    *
    * @generated from enum value: ERROR_REASON_SUPERSEDED = 30;
    */

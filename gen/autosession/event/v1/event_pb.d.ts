@@ -23,7 +23,7 @@ export declare const file_autosession_event_v1_event: GenFile;
  */
 export declare type Event = Message<"autosession.event.v1.Event"> & {
   /**
-   * The event's id. An event that comes again, which is rare, has the same.
+   * The event's id. An event that is delivered again, which is rare, has the same id.
    *
    * @generated from field: string event_id = 1;
    */

@@ -218,9 +218,9 @@ export declare const HeartbeatSchema: GenMessage<Heartbeat>;
 export declare const EventService: GenService<{
   /**
    * WatchEvents streams events from now, or from a cursor that an earlier stream gave out. Nothing is left out between a
-   * cursor and the events that follow, also when the event log was lost and filled again in between. An event that comes
-   * again, which is rare, has the same event_id. The first response is there at once: a resync when the cursor is not known
-   * any more, else a heartbeat. A heartbeat also comes after 15 s of silence. A client that does not read is cut off and may resume.
+   * cursor and the events that follow, also when the event log was lost and refilled in between. An event that is
+   * delivered again, which is rare, has the same event_id. The first response comes at once: a resync when the cursor is no
+   * longer known, else a heartbeat. A heartbeat also comes after 15 s of silence. A client that does not read is cut off and may resume.
    * Errors: INVALID_ARGUMENT, SESSION_NOT_FOUND (a named session does not exist), RATE_LIMITED (read too slowly),
    * SERVICE_UNAVAILABLE (also at the server's stop; resume).
    *

@@ -46,7 +46,7 @@ export declare type Message = Message$1<"autosession.message.v1.Message"> & {
   sender: string;
 
   /**
-   * What was said; of a message without text its type in brackets, such as `[image]`.
+   * The content; for a message without text its type in brackets, such as `[image]`.
    *
    * @generated from field: string content = 5;
    */
@@ -190,7 +190,7 @@ export enum Verdict {
   HISTORY = 2,
 
   /**
-   * Known already, with the same content or one that looks the same to a reader.
+   * Already stored, with the same content or one that looks the same to a reader.
    *
    * @generated from enum value: VERDICT_DUPLICATE = 3;
    */

@@ -89,32 +89,32 @@ export declare type IngestedMessage = Message<"autosession.message.v1.IngestedMe
   id: string;
 
   /**
-   * Who said it, as the window shows it; blanks around it are taken off.
+   * The sender's name, as the chat window shows it; spaces around it are removed.
    *
    * @generated from field: string nick = 2;
    */
   nick: string;
 
   /**
-   * What was said, at most 16 KiB; empty when it is no text (a picture, a card). Such a message is shown as its type in
-   * brackets, `[image]`, and is never taken for something that the bot sent.
+   * The content, at most 16 KiB; empty for a message without text (a picture, a card). It is shown as its type in
+   * brackets, `[image]`, and never recognised as a message of the bot.
    *
    * @generated from field: string content = 3;
    */
   content: string;
 
   /**
-   * When it was said; unset when not known. RFC 3339; or without zone, then in AUTOSESSION_TIMEZONE, with `-`, `/`, `.` or
+   * When it was sent; unset when unknown. RFC 3339; or without time zone, then in AUTOSESSION_TIMEZONE, with `-`, `/`, `.` or
    * 年月日, with or without seconds (without: the middle of the minute); or Unix seconds or milliseconds, as number or text.
-   * Any other form, a time before 2000 and one more than 10 minutes ahead count as not known, with a warning.
+   * Any other format, a time before 2000 and one more than 10 minutes ahead count as unknown, with a warning.
    *
    * @generated from field: google.protobuf.Timestamp time = 4;
    */
   time?: Timestamp | undefined;
 
   /**
-   * Its kind, in the receiver's words. Recalls, read receipts and system notices (recall, revoke, read, receipt, system,
-   * notice, tip, 撤回, 已读, 系统消息, …) are stored and lead to nothing.
+   * The receiver's name for its kind. Recalls, read receipts and system notices (recall, revoke, read, receipt, system,
+   * notice, tip, 撤回, 已读, 系统消息, …) are stored and have no effect.
    *
    * @generated from field: string type = 5;
    */
@@ -149,8 +149,8 @@ export declare type IngestMessagesResponse = Message<"autosession.message.v1.Ing
 
   /**
    * The conversation's open session, as it is when the batch is answered (for a repeated idempotency key too). Unset if it
-   * has none. `state` and `status` are set with it; a batch without news is answered without all three while the session
-   * service cannot be asked.
+   * has none. `state` and `status` are set with it; a batch without new messages is answered without all three while the session
+   * service does not answer.
    *
    * @generated from field: optional string active_session_id = 3;
    */
@@ -192,7 +192,7 @@ export declare type IngestMessagesResponse = Message<"autosession.message.v1.Ing
   status?: Control | undefined;
 
   /**
-   * What was stored all the same, but could be read only in part. Nothing is to be repeated for it.
+   * Elements that were stored, but were only partly readable. They need not be repeated.
    *
    * @generated from field: repeated autosession.message.v1.IngestMessagesResponse.Warning warnings = 9;
    */
@@ -240,7 +240,7 @@ export declare type IngestMessagesResponse_Error = Message<"autosession.message.
 export declare const IngestMessagesResponse_ErrorSchema: GenMessage<IngestMessagesResponse_Error>;
 
 /**
- * Warning is something about an element that was stored all the same, or about the whole batch. Said once, with the batch
+ * Warning is about an element that was still stored, or about the whole batch. It is reported once, with the batch
  * in which the element is new.
  *
  * @generated from message autosession.message.v1.IngestMessagesResponse.Warning
@@ -256,14 +256,14 @@ export declare type IngestMessagesResponse_Warning = Message<"autosession.messag
   /**
    * CONTENT_UNREADABLE (no text), TYPE_UNREADABLE, TIME_UNREADABLE, TIME_AHEAD (more than 10 minutes; of the whole batch:
    * all of its new messages), TIME_ZONE (of the whole batch: its newest time is as far behind as AUTOSESSION_TIMEZONE is
-   * ahead of UTC, so that everything may count as history), SESSION_UNKNOWN (the session service cannot be asked).
+   * ahead of UTC, so that everything may count as history), SESSION_UNKNOWN (the session service does not answer).
    *
    * @generated from field: string error_code = 2;
    */
   errorCode: string;
 
   /**
-   * In words.
+   * The warning as a sentence.
    *
    * @generated from field: string message = 3;
    */
@@ -489,9 +489,9 @@ export declare const MessageService: GenService<{
   /**
    * IngestMessages takes a receiver's view of a chat window, most of which is usually known. New messages are stored, those
    * of the bot are recognised by their receipts, and a human's typing takes the word from the bot before the answer.
-   * Elements are bound and judged one by one: a bad one is an entry in errors and spoils nothing. What can be read of an
-   * element only in part (no text, a time in no known form) is stored and judged all the same, with an entry in warnings: a
-   * human may have written it. A repeat is harmless.
+   * Elements are parsed and judged one by one: an invalid one is an entry in errors and does not affect the others. An
+   * element that is only partly readable (no text, a time in an unknown format) is still stored and judged, with an entry in
+   * warnings: a human may have written it. A repeat is harmless.
    * Errors: INVALID_ARGUMENT (the envelope), TOO_LARGE, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.message.v1.MessageService.IngestMessages

@@ -78,7 +78,7 @@ export declare type CreateSessionRequest = Message<"autosession.session.v1.Creat
   level: QueueLevel;
 
   /**
-   * The page to say it on: an http or https URL without user and password.
+   * The page to send it on: an http or https URL without user and password.
    *
    * @generated from field: string send_url = 9;
    */
@@ -237,7 +237,7 @@ export declare type AddSessionTaskRequest = Message<"autosession.session.v1.AddS
   level: QueueLevel;
 
   /**
-   * The page to say it on: an http or https URL without user and password.
+   * The page to send it on: an http or https URL without user and password.
    *
    * @generated from field: string send_url = 5;
    */
@@ -419,7 +419,7 @@ export declare type GetConversationSessionResponse = Message<"autosession.sessio
   session?: Session | undefined;
 
   /**
-   * Whether the shop has joined another one meanwhile, whose sessions its own are now: resolve the parties anew.
+   * Whether the shop was merged into another one, which now has its sessions: resolve the parties again.
    *
    * @generated from field: bool parties_moved = 2;
    */
@@ -1452,7 +1452,7 @@ export declare type ResolvePartiesResponse = Message<"autosession.session.v1.Res
   botPrefix: string;
 
   /**
-   * Keys of shops that have joined this one: what was stored under them is this shop's.
+   * Keys of shops that were merged into this one: data stored under them is this shop's.
    *
    * @generated from field: repeated string former_shop_keys = 8;
    */
@@ -1536,7 +1536,7 @@ export declare type ConversationMessage = Message<"autosession.session.v1.Conver
   receivedAt?: Timestamp | undefined;
 
   /**
-   * Whether it is a notice of the marketplace (a recall, a read receipt): it leads to nothing. `explained` is set with it.
+   * Whether it is a notice of the marketplace (a recall, a read receipt): it has no effect. `explained` is set with it.
    *
    * @generated from field: bool notice = 10;
    */
@@ -1627,7 +1627,7 @@ export declare type ApplyMessagesRequest = Message<"autosession.session.v1.Apply
   claimedSessionId: string;
 
   /**
-   * Keys of shops that have joined this one: what the messages have done under them counts.
+   * Keys of shops that were merged into this one: effects of the messages under them count.
    *
    * @generated from field: repeated string former_shop_keys = 11;
    */
@@ -1721,9 +1721,9 @@ export declare const ApplyMessagesResponseSchema: GenMessage<ApplyMessagesRespon
  * A successful answer that reports a control leaves only after every service that acts for the bot has confirmed it; when
  * that cannot be confirmed the answer is SERVICE_UNAVAILABLE and a repeat is harmless.
  *
- * A repeat under an idempotency key carries nothing out. It is answered for the session as it is at the repeat, as long as
- * what the command brought about still holds; once it was undone (a takeover after the release) the repeat is SUPERSEDED,
- * with the present state and status.
+ * A repeat under an idempotency key changes nothing. It is answered for the current state of the session, as long as
+ * the effect of the command still holds; once it was undone (a takeover after the release) the repeat is SUPERSEDED,
+ * with the current state and status.
  *
  * @generated from service autosession.session.v1.SessionService
  */
@@ -1734,8 +1734,8 @@ export declare const SessionService: GenService<{
    * Accepts a free slot, or one held by a bot session past its time (that one becomes timeout). A manual type on a bot's
    * session escalates that same session and answers with it. Leaves pending/bot_active, or transferred/pending_manual for
    * a manual type. The same body while that session is open, or completed less than 24 hours ago, gives the first ids
-   * again; under an idempotency key for 24 hours, whatever became of it: the ids are the first ones, state and status the
-   * present ones. Errors: UNAVAILABLE (the slot is held; names the holder), IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE.
+   * again; under an idempotency key for 24 hours, whatever happened to the session: the ids are the first ones, state and status the
+   * current ones. Errors: UNAVAILABLE (the slot is held; names the holder), IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.CreateSession
    */
@@ -1749,7 +1749,7 @@ export declare const SessionService: GenService<{
    *
    * Accepts pending, active, idle (and paused: the task is held) while the bot has the word. The same external_task_id and
    * content again gives the first task while that one is open or was completed less than 24 hours ago.
-   * A repeat under an idempotency key gives the first task as it is at the repeat.
+   * A repeat under an idempotency key returns the first task in its current state.
    * Errors: SESSION_NOT_FOUND, HANDED_OVER, INVALID_STATUS (closed), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.AddSessionTask
@@ -1781,7 +1781,7 @@ export declare const SessionService: GenService<{
   },
   /**
    * GetConversationSession returns the open session of (account, shop) as it is now, by their keys. Called for a batch of
-   * messages without news, which changes no session and still reports its control. Errors: SERVICE_UNAVAILABLE.
+   * known messages, which changes no session and still reports its control. Errors: SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.GetConversationSession
    */
@@ -1827,7 +1827,7 @@ export declare const SessionService: GenService<{
   },
   /**
    * PauseSession holds the bot's tasks. Accepts active, idle, pending (and paused: the same answer, with a new resume_at);
-   * leaves paused. Errors: SESSION_NOT_FOUND, INVALID_STATUS, SUPERSEDED (not paused any more), SERVICE_UNAVAILABLE.
+   * leaves paused. Errors: SESSION_NOT_FOUND, INVALID_STATUS, SUPERSEDED (no longer paused), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.PauseSession
    */
@@ -1839,7 +1839,7 @@ export declare const SessionService: GenService<{
   /**
    * ResumeSession lets a paused session go on. Accepts paused (and active: the same answer); leaves active.
    * Not idempotent: a repeat that comes late could undo a pause that came meanwhile.
-   * Errors: SESSION_NOT_FOUND, INVALID_STATUS, SUPERSEDED (paused again, or not the bot's any more), SERVICE_UNAVAILABLE.
+   * Errors: SESSION_NOT_FOUND, INVALID_STATUS, SUPERSEDED (paused again, or the bot is no longer in control), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.ResumeSession
    */
@@ -1864,7 +1864,7 @@ export declare const SessionService: GenService<{
    *
    * Accepts pending, active, idle, paused; leaves transferred/pending_manual. A repeat while pending_manual gives the same
    * answer. Errors: SESSION_NOT_FOUND, MANUAL_IN_PROGRESS (manual_live), INVALID_STATUS (closed), TOO_LARGE (context),
-   * SUPERSEDED (released or closed since), SERVICE_UNAVAILABLE.
+   * SUPERSEDED (released or closed meanwhile), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.EscalateSession
    */
@@ -1878,8 +1878,8 @@ export declare const SessionService: GenService<{
    *
    * Accepts every open state with control bot_active or pending_manual, and manual_live with an external attendant; leaves
    * transferred/manual_live. A repeat by the same agent gives the same answer, possibly_sent computed anew. Exactly one of
-   * two racing agents wins. Errors: SESSION_NOT_FOUND, ALREADY_TAKEN, INVALID_STATUS (closed), SUPERSEDED (the agent is not
-   * in control any more), SERVICE_UNAVAILABLE.
+   * two racing agents wins. Errors: SESSION_NOT_FOUND, ALREADY_TAKEN, INVALID_STATUS (closed), SUPERSEDED (the agent is no longer
+   * in control), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.TakeOverSession
    */
@@ -1894,8 +1894,8 @@ export declare const SessionService: GenService<{
    * Accepts transferred (from pending_manual it is a withdrawal); leaves active/bot_active. A repeat by the agent who
    * released it last, while nothing else has happened, gives the same answer. Not idempotent: a repeat that comes late could
    * withdraw an escalation that came meanwhile.
-   * Errors: SESSION_NOT_FOUND, INVALID_STATUS (not manual), NOT_YOUR_SESSION (another agent's), SUPERSEDED (the bot is not in
-   * control any more), SERVICE_UNAVAILABLE.
+   * Errors: SESSION_NOT_FOUND, INVALID_STATUS (not manual), NOT_YOUR_SESSION (another agent's), SUPERSEDED (the bot is no longer in
+   * control), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.ReleaseSession
    */

@@ -1147,7 +1147,7 @@ export declare type ExplainMessagesRequest = Message<"autosession.task.v1.Explai
   newestAt?: Timestamp | undefined;
 
   /**
-   * Keys of shops that have joined this one: receipts under them count as the shop's.
+   * Keys of shops that were merged into this one: receipts under them count as the shop's.
    *
    * @generated from field: repeated string former_shop_keys = 6;
    */
@@ -1217,7 +1217,7 @@ export declare const ExplainMessagesResponseSchema: GenMessage<ExplainMessagesRe
 /**
  * TaskService hands sending tasks to RPA senders and keeps the receipts of what they fetched.
  *
- * A repeat under an idempotency key carries nothing out, and is answered for the task as it is at the repeat.
+ * A repeat under an idempotency key changes nothing, and is answered for the current state of the task.
  *
  * @generated from service autosession.task.v1.TaskService
  */
@@ -1272,8 +1272,8 @@ export declare const TaskService: GenService<{
   /**
    * CompleteSessionTask reports what became of a session's task. success=true leaves completed, also late: after the lease,
    * a handover or a cancellation, as long as no later lease has fetched. success=false is the sender's word that it was not
-   * sent: it is tried again while attempts remain, else it has failed. Without a token on a task that waits and never had a
-   * lease it withdraws the task: failed for good whatever attempts it has, and a session that never became active and has no
+   * sent: it is retried while attempts remain, else it has failed. Without a token on a task that waits and never had a
+   * lease it withdraws the task: failed permanently whatever attempts are left, and a session that never became active and has no
    * other open task is cancelled; a claim at the same moment is either before it or finds nothing. A task that waits again
    * after a lease is LEASE_LOST.
    * Not idempotent: without task_id a repeat can mean the session's next task.

@@ -264,7 +264,7 @@ export const ExplainMessagesResponseSchema = /*@__PURE__*/
 /**
  * TaskService hands sending tasks to RPA senders and keeps the receipts of what they fetched.
  *
- * A repeat under an idempotency key carries nothing out, and is answered for the task as it is at the repeat.
+ * A repeat under an idempotency key changes nothing, and is answered for the current state of the task.
  *
  * @generated from service autosession.task.v1.TaskService
  */
