@@ -1,5 +1,5 @@
-// What callers whose bodies do not arrive cost the others: the p99 of session openings beside 64 slow senders, as a ratio to
-// that without them. Rounds are interleaved, so that what else the machine does meets both. `node bench/slow-senders.ts`.
+// The effect of callers whose bodies do not arrive: the p99 of session openings next to 64 slow senders, as a ratio to
+// that without them. Rounds are interleaved, so that other load of the machine affects both. `node bench/slow-senders.ts`.
 import { setTimeout as delay } from 'node:timers/promises';
 import { slowOverHttp1, slowOverHttp2 } from '../test/slow-senders.ts';
 import { closedLoop } from './driver/closed-loop.ts';
@@ -12,7 +12,6 @@ const ROUNDS = 5;
 const SECONDS = 3;
 const IN_FLIGHT = 8;
 const SENDERS = 64;
-/** The target. */
 const MOST = 2;
 
 const RPC = '/autosession.session.v1.SessionService/CreateSession';
@@ -24,14 +23,14 @@ interface Process {
   readonly rpcUrl: string;
 }
 
-/** Whose senders they are, by what they send. */
+/** The headers of each kind of slow sender. */
 const senders: Record<string, Record<string, string>> = {
   'the same key': { 'x-api-key': keys.upstream },
   'a chat key': { 'x-api-key': keys.chat },
   'no key': {},
 };
 
-/** The loads beside which openings are measured. */
+/** The loads during which openings are measured. */
 const loads: [name: string, begin: (process: Process) => AsyncDisposable][] = [
   ['none', () => ({ [Symbol.asyncDispose]: async () => {} })],
   ...Object.entries(senders).flatMap(([who, headers]): typeof loads => [
@@ -48,7 +47,7 @@ function senderOf(baseUrl: string, path: string, headers: Record<string, string>
   return { baseUrl, path, headers, count: SENDERS };
 }
 
-/** Slow senders that are replaced when their time is over, for as long as it is measured. */
+/** Slow senders that are replaced when their time is over, until the measurement ends. */
 function kept(begin: () => Disposable): AsyncDisposable {
   const stop = new AbortController();
   const running = (async () => {

@@ -1,6 +1,6 @@
 import type { Clock } from '../services/lib/clock.ts';
 
-/** The machine's clocks, moved by hand. */
+/** A clock that the test controls. */
 export class TestClock implements Clock {
   #passed = 0;
   #set = 0;
@@ -13,12 +13,11 @@ export class TestClock implements Clock {
     return performance.now() + this.#passed;
   }
 
-  /** Lets time pass. */
   advance(by: Span): void {
     this.#passed += msOf(by);
   }
 
-  /** Sets the wall clock by so much, forward or, with negative numbers, back; no time passes. */
+  /** Sets the wall clock forward or, with a negative number, back; the monotonic clock does not change. */
   set(by: Span): void {
     this.#set += msOf(by);
   }

@@ -27,7 +27,7 @@ export interface Server extends AsyncDisposable {
 export interface Program {
   readonly binary: string;
   args(folder: string, port: number): string[];
-  /** Beside this process's own environment; called before every start. */
+  /** Added to this process's own environment; called before every start. */
   env?(folder: string): Promise<Record<string, string>>;
   /** Makes the data folder `data` before the first start. */
   prepare(folder: string): Promise<void>;
@@ -75,7 +75,7 @@ export class PrivateServer {
     return this.#port;
   }
 
-  /** A program outside the tests may take the port before the server does: the server ends then, and gets another port. */
+  /** A program outside the tests may take the port before the server does: the server then exits, and gets another port. */
   async #findPort(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       this.#port = await reservePort();

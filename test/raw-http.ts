@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** What came back over a connection of its own. */
+/** The answer on a connection of its own. */
 export interface RawHttpAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -9,7 +9,7 @@ export interface RawHttpAnswer {
   readonly body: any;
 }
 
-/** Sends these bytes as they stand and reads until the server closes the connection. `HOST` in them stands for the server. */
+/** Sends exactly these bytes and reads until the server closes the connection. `HOST` in them stands for the server. */
 export async function sendRaw(baseUrl: string, text: string): Promise<RawHttpAnswer> {
   const { port, hostname, host } = new URL(baseUrl);
   const socket = connect(Number(port), hostname);

@@ -9,7 +9,7 @@ import { ErrorReason, errorInfo } from '../services/lib/errors/refuse.ts';
 const TRAILER_FLAG = 0x80;
 const END_STREAM_FLAG = 0x02;
 
-/** What a client without a library of its own sends. */
+/** The request of a client without a library. */
 export interface RawRequest {
   readonly path: string;
   readonly type: string;
@@ -17,7 +17,7 @@ export interface RawRequest {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What came back, whatever the protocol. */
+/** The answer, in any protocol. */
 export interface RawAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -99,7 +99,7 @@ function framesIn(body: Buffer): { flags: number; data: Buffer }[] {
 }
 
 /** `INVALID_ARGUMENT: MALFORMED_BODY`: the code and the reason of an error, for comparison; `OK` without one. */
-export function told({ error }: RawAnswer): string {
+export function codeAndReason({ error }: RawAnswer): string {
   if (!error) return 'OK';
   const code = Code[error.code].replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
   const info = errorInfo(error);

@@ -7,8 +7,8 @@ const COUNT = 11_000;
 const GUARD_OFFSET = COUNT;
 
 /**
- * A loopback port that no other process of the tests is given until this process ends. The kernel decides between
- * processes, and it ends the reservation with the process, also with one that was killed.
+ * A loopback port that no other process of the tests receives until this process ends. The kernel decides between processes,
+ * and it ends the reservation with the process, even if that was killed.
  */
 export async function reservePort(): Promise<number> {
   const start = Math.floor(Math.random() * COUNT);
@@ -17,7 +17,7 @@ export async function reservePort(): Promise<number> {
     const guard = await listenOn(port + GUARD_OFFSET);
     if (!guard) continue;
     guard.unref();
-    const probe = await listenOn(port); // a program that knows nothing of reservations may listen there
+    const probe = await listenOn(port); // a program that does not use reservations may listen there
     if (probe) {
       await new Promise((resolve) => probe.close(resolve));
       return port;

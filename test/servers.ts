@@ -25,7 +25,7 @@ export interface NatsServer extends Server {
 
 const run = promisify(execFile);
 
-/** Where the program is on this machine, if it is. */
+/** The path of the program on this machine, if it is installed. */
 export function find(binary: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
   return folders.map((folder) => join(folder, binary)).find(isExecutable);

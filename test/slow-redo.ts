@@ -5,12 +5,12 @@ import { find } from './servers.ts';
 
 const compiler = find('cc') ?? find('gcc');
 
-/** Whether this machine can make the library that delays MariaDB's redo log: it takes a C compiler. */
+/** Whether this machine can build the library that delays MariaDB's redo log: it needs a C compiler. */
 export const canSlowRedo: boolean = compiler !== undefined;
 
 /**
- * Compiles the library into the folder; the result is the environment for a mariadbd whose every write to the redo log comes
- * `delayMs` late.
+ * Compiles the library into the folder; returns the environment for a mariadbd whose every write to the redo log is delayed by
+ * `delayMs`.
  */
 export async function slowRedo(folder: string, delayMs: number): Promise<Record<string, string>> {
   if (!compiler) throw new Error('there is no C compiler (apt-get install gcc libc6-dev)');

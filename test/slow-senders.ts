@@ -7,9 +7,9 @@ import {
 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 
-/** Requests of which the first byte of the body has come and no other will, until it is disposed. */
+/** Requests that have sent the first byte of the body and send no more, until they are disposed. */
 export interface SlowSenders extends Disposable {
-  /** Waits until the server has begun with all of them. */
+  /** Waits until the server has received the start of all of them. */
   readonly begun: Promise<unknown>;
 }
 
@@ -74,7 +74,7 @@ function slowStream(session: ClientHttp2Session, path: string, headers: Outgoing
   return stream;
 }
 
-/** The server answers a PING behind whatever was sent before it. */
+/** The server answers a PING after everything that was sent before it. */
 async function roundTrip(session: ClientHttp2Session): Promise<void> {
   await once(session, 'connect');
   await new Promise<void>((resolve, reject) => {

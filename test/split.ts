@@ -11,7 +11,7 @@ export interface Addresses {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Ports for so many instances of every service. */
+/** Ports for this many instances of every service. */
 export async function chooseAddresses(instances: number): Promise<Addresses> {
   const env: Record<string, string> = { AUTOSESSION_INTERNAL_SECRET: randomBytes(24).toString('hex') };
   const rpcPorts = {} as Record<ServiceName, number[]>;

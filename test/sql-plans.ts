@@ -2,7 +2,7 @@ import { CompiledQuery } from 'kysely';
 import type { Connection } from '../services/lib/db/connection.ts';
 import type { Backend, Database } from '../services/lib/db/database.ts';
 
-/** Notes every statement that is asked for until it is disposed. */
+/** Records every executed statement until it is disposed. */
 export function record(backend: Backend, statements: Set<string>): Disposable {
   const { connect } = backend;
   backend.connect = async () => {
@@ -26,7 +26,7 @@ export function record(backend: Backend, statements: Set<string>): Disposable {
   };
 }
 
-/** How SQLite goes about a statement. */
+/** SQLite's query plan of a statement. */
 export async function planOf(db: Database, text: string): Promise<string> {
   const places = Array(text.match(/\?/g)?.length ?? 0).fill(null);
   const plan = CompiledQuery.raw(`EXPLAIN QUERY PLAN ${text}`, places);

@@ -1,8 +1,8 @@
 const Machine = globalThis.Date;
 
 /**
- * Sets the wall clock of this process, forward or back: for everything in it, packages included. Timers and performance.now()
- * go on as before, as they do when an operator or NTP sets the clock of a machine. Disposing it sets the clock right again.
+ * Sets the wall clock of this process, forward or back: for all code in it, including packages. Timers and performance.now() do
+ * not change, as when an operator or NTP sets the clock of a machine. Disposing it restores the clock.
  */
 export function setWallClock(by: { hours?: number; minutes?: number }): Disposable {
   const offset = ((by.hours ?? 0) * 60 + (by.minutes ?? 0)) * 60_000;

@@ -94,7 +94,7 @@ export class Conversation {
       });
     const until = performance.now() + WAIT_MS;
     while (this.#window.visible().length <= index) {
-      if (performance.now() > until) throw new Error(`nobody sent line ${index} of session ${sessionId}`);
+      if (performance.now() > until) throw new Error(`no sender sent line ${index} of session ${sessionId}`);
       await delay(5);
     }
     this.#outcome.sent += 1;

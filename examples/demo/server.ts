@@ -9,7 +9,7 @@ const READY_MS = 30_000;
 /** The system in a process of its own, on free ports, with a data folder that goes with it. */
 export interface DemoServer extends AsyncDisposable {
   readonly url: string;
-  /** What it runs on. */
+  /** The backends that it uses. */
   readonly durability: string;
 }
 
@@ -40,7 +40,7 @@ export async function startServer(settings: Readonly<Record<string, string>> = {
   };
 }
 
-/** The line with which the server says that it has started. */
+/** The line in which the server reports that it has started. */
 function startedLine(child: ChildProcess): Promise<{ http: string; durability: string }> {
   return new Promise((resolve, reject) => {
     let text = '';
@@ -51,7 +51,7 @@ function startedLine(child: ChildProcess): Promise<{ http: string; durability: s
       const line = text.split('\n').find((each) => each.includes('"event":"started"') && each.endsWith('}'));
       if (line === undefined) return;
       clearTimeout(timer);
-      child.stdout?.off('data', read).resume(); // the rest has no reader, and must not fill the pipe
+      child.stdout?.off('data', read).resume(); // the rest is not read, and must not fill the pipe
       resolve(JSON.parse(line));
     };
     child.stdout?.setEncoding('utf8').on('data', read);

@@ -9,8 +9,8 @@ const PATIENCE_MS = 40_000;
 export type Json = any;
 
 /**
- * A GET, or a POST when there is a body; repeated until it has an answer that is not "try again". Returns the envelope. Throws
- * where a human has to help first, and nothing is settled: a key that is refused, a defect.
+ * A GET, or a POST when there is a body; repeated until the answer is not "try again". Returns the envelope. Throws where a
+ * human must act first and nothing is settled: a refused key, a defect.
  */
 export async function call(path: string, body?: object, token?: string): Promise<Json> {
   const json = body ? { method: 'POST', body: JSON.stringify(body) } : {};

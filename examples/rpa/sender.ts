@@ -11,7 +11,7 @@ const journal = `${windows}/${worker}.journal`;
 const LEASE_S = 60;
 const TO_PRESS_S = 10;
 
-/** Keeps what a crash would make us forget, until the report on it is accepted or refused for good. */
+/** Keeps what a crash would lose, until the report on it is accepted or permanently refused. */
 function note(stage: 'fetched' | 'pressing' | 'pressed', task: Json): void {
   writeFileSync(`${journal}.new`, JSON.stringify({ stage, task }), { flush: true });
   renameSync(`${journal}.new`, journal);

@@ -1,7 +1,7 @@
 import type { EventLog } from '../../services/lib/bus/event-log.ts';
 import type { Database } from '../../services/lib/db/database.ts';
 
-/** What a checker reads. One object is one look: the log is read once for it. */
+/** The input of a check. One object is one run: the log is read once for it. */
 export interface Stored {
   readonly db: Database;
   readonly log: EventLog;
@@ -14,20 +14,19 @@ export interface Check {
   /** A line per violation, with the ids; empty when it holds. */
   violations(stored: Stored): Promise<string[]>;
   /**
-   * A line per case that events explain which are stored and not handled yet, or that a job will put right: running on makes the
-   * claim true of it.
+   * One line per case that unhandled stored events explain, or that a job will repair: it disappears when the system runs on.
    */
   behind?(stored: Stored): Promise<string[]>;
 }
 
-/** A case in which a claim is not true. */
+/** A case in which an invariant does not hold. */
 export interface Finding {
   readonly text: string;
-  /** Whether events that are stored and not handled yet explain it. */
+  /** Whether stored events that are not handled yet explain it. */
   readonly behind: boolean;
 }
 
-/** A check that tells the violations of its claim from what is only behind. */
+/** A check that separates violations from cases that are only behind. */
 export function checkOf(claim: string, find: (stored: Stored) => Promise<Finding[]>): Check {
   const textsOf = (findings: Finding[], behind: boolean) =>
     findings.filter((finding) => finding.behind === behind).map(({ text }) => text);

@@ -13,7 +13,7 @@ interface Tables {
   sessions: { tenant: string; session_id: string; shop_key: string };
 }
 
-/** Shops that an earlier release made of names that look the same; their merge waits for open sessions. */
+/** Shops that an earlier release created for names that look the same; their merge waits for open sessions. */
 async function lookAlikes({ db }: Stored): Promise<Finding[]> {
   const names = await db
     .of<Tables>()
@@ -29,7 +29,7 @@ async function lookAlikes({ db }: Stored): Promise<Finding[]> {
   });
 }
 
-/** Sessions of shops that have joined another one. */
+/** Sessions of shops that were merged into another one. */
 async function leftBehind({ db }: Stored): Promise<Finding[]> {
   const rows = await db
     .of<Tables>()
@@ -43,7 +43,7 @@ async function leftBehind({ db }: Stored): Promise<Finding[]> {
 
 export const directoryChecks: Check[] = [
   checkOf(
-    'names of shops that look the same mean one shop, and one that has joined another has no session',
+    'names of shops that look the same mean one shop, and a shop that was merged into another has no session',
     async (stored) => [...(await leftBehind(stored)), ...(await lookAlikes(stored))],
   ),
 ];

@@ -28,7 +28,7 @@ function refusal({ retry_at, last_error }: { retry_at: string | null; last_error
   return retry_at ? `: the log refused it (${last_error})` : '';
 }
 
-/** How the error of a call begins that found no instance of a service. */
+/** The start of the error of a call that found no instance of a service. */
 const UNAVAILABLE = '[unavailable]';
 
 export const eventChecks: Check[] = [
@@ -50,7 +50,7 @@ export const eventChecks: Check[] = [
       .filter((row) => !row.published_at || !known.has(row.event_id))
       .map((row) => ({
         text: `${row.event_id} (${row.source} ${row.session_id} ${row.source_seq})${refusal(row)}`,
-        // what the log refuses will be refused again
+        // a refused row will be refused again
         behind: !row.retry_at && (!row.published_at || isAnother),
       }));
   }),
@@ -101,7 +101,7 @@ export const eventChecks: Check[] = [
     const rows = await tables.selectFrom('parked_event').select(['consumer', 'event_id', 'last_error']).execute();
     return rows.map(({ consumer, event_id, last_error }) => ({
       text: `${event_id} at ${consumer}${last_error ? `: ${last_error}` : ''}`,
-      // a service that was not there, and what waits behind it
+      // a service that was down, and the events that wait behind it
       behind: known.has(consumer) && (last_error === null || last_error.startsWith(UNAVAILABLE)),
     }));
   }),

@@ -52,7 +52,7 @@ function fenceText(row: SessionWithFence): string {
   return `${row.fence_epoch} ${row.fence_status} from ${row.fence_from}${row.paused ? ' paused' : ''}`;
 }
 
-/** Whether events that task-dispatch has yet to handle raise the session's fence from where it is to where it has to be. */
+/** Whether events that task-dispatch has yet to handle raise the session's fence from its current epoch to the required one. */
 function willBeRaised(row: SessionWithFence, steps: readonly PendingStep[]): boolean {
   const raises = new Map(steps.filter(({ epochRaised }) => epochRaised).map((step) => [step.epoch, step]));
   const from = row.fence_epoch ?? 1;
@@ -62,7 +62,7 @@ function willBeRaised(row: SessionWithFence, steps: readonly PendingStep[]): boo
   return next?.control === row.fence_status && next.paused === Boolean(row.paused);
 }
 
-/** Whether a task that waits is as the fence of its session says. One of a later epoch than the fence may be held for it. */
+/** Whether a waiting task matches the fence of its session. A task of a later epoch than the fence may be held for it. */
 function followsFence(task: {
   status: string;
   owner_epoch: number;
@@ -85,7 +85,7 @@ export const fenceChecks: Check[] = [
       return (await sessionsWithFences(stored)).flatMap((row) => {
         const decided = `${row.owner_epoch} ${row.control} from ${row.tasks_from_epoch}${isPaused(row) ? ' paused' : ''}`;
         const fence = row.fence_status === null ? 'none' : fenceText(row);
-        // a session that no task was made for and that never changed hands needs no fence
+        // a session without tasks whose control never changed needs no fence
         const needless = row.fence_status === null && row.owner_epoch === 1 && row.first_task_id === '';
         const early = row.fenced_epoch > Math.max(1, row.fence_epoch ?? 0);
         if ((needless || decided === fence) && !early) return [];
@@ -96,7 +96,7 @@ export const fenceChecks: Check[] = [
     },
   ),
   {
-    // what is closed goes by the retention, each table at its own pace
+    // closed sessions are removed by the retention, at different times per table
     claim: 'every open fence has its session and is not above it, and so has every task under it',
     violations: async ({ db }) => {
       const kysely = db.of<Tables>();
@@ -133,7 +133,7 @@ export const fenceChecks: Check[] = [
     },
   },
   checkOf(
-    'a task waits to be sent only where the bot has the word, and is held exactly while the session is paused',
+    'a task waits to be sent only where the bot is in control, and is held exactly while the session is paused',
     async (stored) => {
       const pending = await pendingSteps(stored, 'task-dispatch');
       const sessions = await sessionsWithFences(stored);

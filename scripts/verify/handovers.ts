@@ -7,7 +7,7 @@ interface Tables {
   audit_entries: { tenant: string; session_id: string; owner_epoch: number; action: string };
 }
 
-/** Whether the session jumped over this epoch when it passed its fence: the database had lost the change. */
+/** Whether the session skipped this epoch when it passed its fence: the database had lost the change. */
 function wasLost(epoch: number, entries: readonly Tables['audit_entries'][]): boolean {
   const [next] = entries.filter((row) => row.owner_epoch > epoch).sort((a, b) => a.owner_epoch - b.owner_epoch);
   return next?.action === 'pass_fence';

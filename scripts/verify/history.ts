@@ -33,7 +33,7 @@ function wrongStep(before: Event, event: Event): string | undefined {
   if (!session || !last) return `${command} shows no session`;
   if (previousState !== last.state || previousStatus !== last.status) return `${command} begins where nothing ended`;
   if (session.version !== last.version + 1) return `${command} makes version ${session.version} of ${last.version}`;
-  // one that passes its fence jumps above the epochs that were lost
+  // a change that passes its fence skips the lost epochs
   const jumps = command === 'pass_fence' && session.ownerEpoch > last.ownerEpoch;
   if (session.ownerEpoch !== last.ownerEpoch + Number(epochRaised) && !jumps)
     return `${command} makes epoch ${session.ownerEpoch} of ${last.ownerEpoch}`;

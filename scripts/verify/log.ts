@@ -58,14 +58,14 @@ export function outboxRows({ db }: Stored) {
     .execute();
 }
 
-/** Whether the log is a new one that the relay has yet to fill with all that is kept. */
+/** Whether the log is a new one that the relay has yet to fill with all retained events. */
 export async function isAnotherLog({ db, log }: Stored): Promise<boolean> {
   const { incarnation } = await log.bounds();
   const state = await db.of<Tables>().selectFrom('relay_state').select('incarnation').executeTakeFirst();
   return state?.incarnation !== incarnation;
 }
 
-/** What the relay has yet to bring to the log, in the order in which it will. */
+/** The rows that the relay has yet to publish, in the order in which it will. */
 export async function unpublished(stored: Stored): Promise<LogRecord[]> {
   const all = stored.db.of<Tables>().selectFrom('outbox').selectAll().orderBy('position');
   const rows = await ((await isAnotherLog(stored)) ? all : all.where('published_at', 'is', null)).execute();
@@ -83,7 +83,7 @@ export async function unpublished(stored: Stored): Promise<LogRecord[]> {
     }));
 }
 
-/** The events of a source by tenant and session, in order, each once: those of the log, and those on their way to it. */
+/** The events of a source by tenant and session, in order, each once: those in the log, and those not published yet. */
 export async function eventsOf(stored: Stored, source: string): Promise<Map<string, Event[]>> {
   const bySession = new Map<string, { last: number; events: Event[] }>();
   for (const record of [...(await wholeLog(stored)), ...(await unpublished(stored))]) {

@@ -1,11 +1,11 @@
 // npm run verify: reads the database and the event log that the environment names and proves or refutes what users bank on.
-// For a system that is stopped; it changes nothing. The embedded database can be read while nothing else has it open.
+// For a stopped system; it changes nothing. The embedded database can be read while no other process has it open.
 import { openStored } from './open.ts';
 import { judge, reportText } from './report.ts';
 
 const USAGE = `Stop the service, then: npm run verify
 Reads the database and the event log that the environment names and says of each invariant whether it holds.
-What a stop left undone is behind, not broken: the next start catches up with it.
+Work that a stop left undone is behind, not broken: the next start handles it.
 Exits with 0 when none is broken, with 1 when one is or there is nothing to check, with 2 when it cannot check.
 `;
 

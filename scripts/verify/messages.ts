@@ -17,7 +17,7 @@ interface Tables {
   outbox: { created_at: string };
 }
 
-/** A batch that broke off is judged by a sweep of every few seconds. */
+/** A sweep that runs every few seconds judges an interrupted batch. */
 const JUDGED_WITHIN_MS = 600_000;
 
 export const messageChecks: Check[] = [
@@ -60,7 +60,7 @@ export const messageChecks: Check[] = [
   }),
 ];
 
-/** Whether the system ran long enough behind a message to have judged it, as its newest event shows. */
+/** Whether the system ran long enough after a message to have judged it, according to its newest event. */
 function isOverdue(received: string, newest: string | null | undefined): boolean {
   return newest != null && msOf(newest) - msOf(received) > JUDGED_WITHIN_MS;
 }

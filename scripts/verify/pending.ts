@@ -20,7 +20,7 @@ interface Tables {
   };
 }
 
-/** One step of a session: where an event that a consumer has yet to handle begins and ends. */
+/** One step of a session: the epochs before and after an event that a consumer has yet to handle. */
 export interface PendingStep {
   /** Undefined for the session's opening. */
   readonly from?: { readonly control: string; readonly paused: boolean };
@@ -32,7 +32,7 @@ export interface PendingStep {
 
 /**
  * The steps of sessions, in order and by tenant and session, that a consumer has yet to handle: their events are parked there,
- * in the log behind its position, or on their way to the log.
+ * in the log after its position, or not published yet.
  */
 export async function pendingSteps(stored: Stored, consumer: string): Promise<Map<string, PendingStep[]>> {
   const steps = new Map<string, PendingStep[]>();
@@ -51,7 +51,7 @@ async function pendingRecords(stored: Stored, consumer: string): Promise<LogReco
   const { incarnation } = await stored.log.bounds();
   const tables = stored.db.of<Tables>();
   const at = await tables.selectFrom('consumer_offset').selectAll().where('consumer', '=', consumer).executeTakeFirst();
-  // of another log it will read everything again
+  // it will read another log from the start
   const position = at?.incarnation === incarnation ? BigInt(at.position) : 0n;
   const parked = await tables
     .selectFrom('parked_event')

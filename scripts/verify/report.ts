@@ -7,7 +7,7 @@ const COUNTED = ['sessions', 'tasks', 'receipts', 'messages', 'outbox', 'handove
 interface CheckReport {
   readonly claim: string;
   readonly violations: readonly string[];
-  /** Cases that events explain which are stored and not handled yet: the next start catches up with them. */
+  /** Cases that unhandled stored events explain: the next start handles them. */
   readonly behind: readonly string[];
 }
 
@@ -16,9 +16,9 @@ export interface Report {
   readonly checks: readonly CheckReport[];
   /** How many rows of which table there were to judge. */
   readonly counts: Readonly<Record<string, number>>;
-  /** Whether no claim is broken; of nothing everything is true, and that is no proof. */
+  /** Whether no invariant is broken; false without data, because an empty system proves nothing. */
   readonly holds: boolean;
-  /** Whether the next start has to catch up with something. */
+  /** Whether the next start has work to do. */
   readonly behind: boolean;
 }
 
@@ -34,7 +34,7 @@ export async function judge({ db, log }: Stored): Promise<Report> {
   return { checks: found, counts, holds: !broken && !isEmpty(counts), behind: late };
 }
 
-/** A line per claim with its first cases, and what it comes to. */
+/** A line per invariant with its first cases, and the verdict. */
 export function reportText({ checks: found, counts }: Report): string {
   const lines = found.flatMap(({ claim, violations, behind }) => [
     `${violations.length > 0 ? 'BROKEN' : behind.length > 0 ? 'behind' : 'holds '}  ${claim}`,
@@ -60,7 +60,7 @@ function verdict(found: readonly CheckReport[]): string {
   if (broken > 0) return `${broken} of ${found.length} do not hold.`;
   const late = found.filter(({ behind }) => behind.length > 0).length;
   return late > 0
-    ? `No invariant is broken; ${late} of ${found.length} are behind: the next start catches up.`
+    ? `No invariant is broken; ${late} of ${found.length} are behind: the next start handles them.`
     : 'Every invariant holds.';
 }
 

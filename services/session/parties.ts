@@ -48,7 +48,7 @@ export class Parties {
 
   /**
    * All names of a shop and of the accounts with this id or with one of these nicks, the oldest first, and `known`: those of
-   * them that were asked for, or that look like one that was. One statement.
+   * them that were requested, or that look like a requested one. One statement.
    */
   async entries(platform: string, shop: ShopNames, accountId: string, nicks: readonly string[]) {
     const wanted = { ...wantedOf(shop, accountId), nicks: spellingsOf(nicks) };

@@ -206,7 +206,7 @@ export function consumerConformance(name: string, open: OpenBus): void {
       );
     });
 
-    it('tries a parked event again although the wall clock was set back since', async () => {
+    it('retries a parked event although the wall clock was set back', async () => {
       relay();
       let broken = true;
       consumer(async (event) => {

@@ -116,7 +116,7 @@ describe.runIf(stackAvailable)('with a server', () => {
     });
   });
 
-  describe('the probe on a MariaDB that may lose what it answered', () => {
+  describe('the probe on a MariaDB that may lose answered commits', () => {
     let server: MariadbServer;
     beforeAll(async () => {
       server = await mariadb();

@@ -31,7 +31,7 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
   const read = (id: string) => byId(db.of(), { id });
   const write = (work: (tx: Tx) => Promise<unknown>, group?: string) =>
     db.transaction<Tables, unknown>('write', work, { group });
-  /** Whether a request that reads, and then does `work`, still has something to wait for. */
+  /** Whether a request that reads, and then does `work`, still has unconfirmed reads. */
   const pendingAfter = (work: () => Promise<unknown>) =>
     request(async () => {
       await read('none');

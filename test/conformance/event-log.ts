@@ -53,7 +53,7 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       );
     });
 
-    it('says what came before it, once that was written on it, and where a record was first', async () => {
+    it('returns its lineage once it is written, and the order of each record', async () => {
       const writer = await fixture.log.writer();
       const { incarnation } = writer;
       expect((await fixture.other.bounds()).lineage).toBeUndefined();
@@ -71,7 +71,7 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       await expect(writer.describe(lineage)).rejects.toBeInstanceOf(LogChanged);
     });
 
-    it('has room for the lineage of very many generations', async () => {
+    it('stores the lineage of very many generations', async () => {
       const writer = await fixture.log.writer();
       const earlier = upTo(500).map((number) => ({ name: `AUTOSESSION-01M8PYT62CFQRNTZKPA0MHM${number}`, number }));
       await writer.describe({ name: writer.incarnation, number: 501, earlier, forgotten: 0n });
@@ -198,7 +198,7 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       await expect(first(5n, present)).rejects.toBeInstanceOf(LogChanged);
     });
 
-    it('has no fault while it answers', async () => {
+    it('reports no fault while it answers', async () => {
       expect(await fixture.log.fault()).toBeUndefined();
     });
   });

@@ -43,7 +43,7 @@ export const byIds = prepared(
 export const putName = prepared((db: Tx, { row }: { row: Tables['names'] }, dialect) =>
   orUpdate(db.insertInto('names').values(row), dialect, { key: ['name'], columns: Object.keys(row) }),
 );
-/** It may write a row of another id, which has the slot. */
+/** It may write a row of another id that holds the slot. */
 export const put = prepared((db: Tx, { row }: { row: Row }, dialect) =>
   orUpdate(db.insertInto('grouped').values(row), dialect, { key: ['id'], columns: Object.keys(row) }),
 );

@@ -62,12 +62,12 @@ export function refusing(log: EventLog, refuses: (record: LogRecord) => boolean)
   return { ...withWriter(log, (writer) => ({ append: (records) => append(writer, records) })), accept };
 }
 
-/** A log whose writers see other bounds than it has. */
+/** A log whose writers report other bounds than it has. */
 export function withBounds(log: EventLog, change: (bounds: LogBounds) => LogBounds): EventLog {
   return withWriter(log, (writer) => ({ bounds: async () => change(await writer.bounds()) }));
 }
 
-/** The log with other methods on its writers. */
+/** The log with some methods of its writers replaced. */
 function withWriter(log: EventLog, change: (writer: LogWriter) => Partial<LogWriter>): EventLog {
   return {
     name: log.name,

@@ -203,7 +203,7 @@ describe('a call to another process', () => {
     expect([event, address, lines.length]).toEqual(['peer_has_other_secret', peers.first.address, 1]);
   });
 
-  it('is refused for now when the instances are of a release that does not know it', async () => {
+  it('is unavailable when the instances are of a release that does not know it', async () => {
     await using peers = await twoInstances();
     const sessions = createClient(SessionService, peers.transport);
     const error = await sessions.getSession({ sessionId: 'ses_1' }).catch((thrown) => thrown);

@@ -33,7 +33,7 @@ export function relayConformance(name: string, open: OpenBus): void {
       );
     };
 
-    /** A log that a relay knows, with five events in it. */
+    /** A log that the relay has stored, with five events in it. */
     const knownLog = async (): Promise<string> => {
       await using _first = startRelay(bus.deps);
       await bus.emit('ses_a', 5);
@@ -80,11 +80,11 @@ export function relayConformance(name: string, open: OpenBus): void {
       await eventually(() => expectComplete({ ses_a: 25 }), 20_000);
     });
 
-    /** The orders of what the log holds, by session and number. */
+    /** The orders of the records in the log, by session and number. */
     const ordersIn = async (log: EventLog) =>
       new Map((await everything(log)).map(({ sessionId, sourceSeq, order }) => [`${sessionId} ${sourceSeq}`, order]));
 
-    it('says of what it publishes again where it was first, and publishes what is new behind it', async () => {
+    it('publishes old events again with their first order, and new events after them', async () => {
       const first = await knownLog();
       const places = new Map((await everything(bus.log)).map((event) => [event.sourceSeq, orderOf(1, event.position)]));
       await bus.wipe();
@@ -104,7 +104,7 @@ export function relayConformance(name: string, open: OpenBus): void {
       expect(lineage?.earlier).toMatchObject([{ name: first, number: 1, reached: 5n }]);
     });
 
-    it('keeps the first place of an event over several losses', async () => {
+    it('keeps the first order of an event over several losses', async () => {
       relay();
       await bus.emit('ses_a', 3);
       await allPublished();
@@ -139,7 +139,7 @@ export function relayConformance(name: string, open: OpenBus): void {
       },
     );
 
-    it('publishes as new what the log refuses when it is filled again, and what is behind it in its session', async () => {
+    it('publishes a row that the log refuses during the replay, and later rows of its session, as new ones', async () => {
       await knownLog();
       await bus.wipe();
       const log = refusing(bus.log, ({ sessionId, sourceSeq }) => sessionId === 'ses_a' && sourceSeq === 3);
@@ -159,7 +159,7 @@ export function relayConformance(name: string, open: OpenBus): void {
       ]);
     });
 
-    it('counts what an earlier release had published as known to a client that was at the end', async () => {
+    it('counts events that an earlier release published as seen by a client that was up to date', async () => {
       await knownLog();
       await sql`UPDATE outbox SET log_order = NULL`.execute(bus.db.of());
       await sql`UPDATE relay_state SET generations = NULL`.execute(bus.db.of());
@@ -170,7 +170,7 @@ export function relayConformance(name: string, open: OpenBus): void {
       );
     });
 
-    it('writes the lineage on a log of an earlier release', async () => {
+    it('writes the lineage to a log of an earlier release', async () => {
       const incarnation = await knownLog();
       const writer = await bus.log.writer();
       await writer.describe({ name: 'another', number: 7, earlier: [], forgotten: 0n });
@@ -201,7 +201,7 @@ export function relayConformance(name: string, open: OpenBus): void {
       expect(await everything(bus.log)).toHaveLength((await rows()).length);
     };
 
-    it('keeps the log when another leader publishes between its looks at the log and at what is remembered', async () => {
+    it('keeps the log when another leader publishes between its reads of the stored position and the log', async () => {
       const incarnation = await knownLog();
       using stall = duringOnce('relay.before-compare', async () => {
         await using _other = startRelay(bus.overlapping);
@@ -213,14 +213,14 @@ export function relayConformance(name: string, open: OpenBus): void {
       await expectKept(incarnation);
     });
 
-    it('keeps the log when the commit of the remembered position was lost', async () => {
+    it('keeps the log when the commit of the stored position was lost', async () => {
       const incarnation = await knownLog();
       await sql`UPDATE relay_state SET last_position = 2`.execute(bus.db.of());
       relay();
       await expectKept(incarnation);
     });
 
-    it('keeps the log when one look at its end was out of date', async () => {
+    it('keeps the log when one read of its end was outdated', async () => {
       const incarnation = await knownLog();
       let looks = 0;
       const log = withBounds(bus.log, (bounds) => (looks++ === 0 ? { ...bounds, last: 1n } : bounds));
@@ -262,7 +262,7 @@ export function relayConformance(name: string, open: OpenBus): void {
       await expectComplete({ ses_bad: 4, ses_good: 4 });
     });
 
-    it('tries a refused record again although the wall clock was set back since', async () => {
+    it('retries a refused record although the wall clock was set back', async () => {
       const log = refusing(bus.log, () => true);
       relay({ ...bus.deps, log });
       await bus.emit('ses_a', 2);

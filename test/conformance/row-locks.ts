@@ -43,7 +43,7 @@ const addOne = prepared((db: Tx, { id }: { id: string }) =>
     .where('id', '=', id),
 );
 
-/** Works that share a transaction are kept apart as those are that have one of their own, over either database. */
+/** Participants of a shared transaction are isolated like separate transactions, on either database. */
 export function rowLocksConformance(name: string, open: () => Promise<DatabaseFixture>): void {
   describe(`rows in a shared transaction on ${name}`, () => {
     let fixture: DatabaseFixture;
@@ -122,7 +122,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       expect(seen.sort()).toEqual([1, 2, 3]);
     });
 
-    test('number the events of a session without a gap, whoever emits its first', async () => {
+    test('number the events of a session without a gap, whichever participant emits the first', async () => {
       const outbox = new Outbox(systemClock, ulidIds(systemClock));
       const numbers = await Promise.all(
         Array.from({ length: 6 }, () => share((tx) => outbox.takeSequence(tx, 't', Source.HANDOVER, 'ses_1', 2))),
@@ -172,7 +172,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       expect(shared() - before).toBe(1);
       const [seen] = await Promise.all([share(reading), share((tx) => setCount(tx, { id: row!.id, count: 1 }))]);
       expect(seen.count).toBe(0);
-      expect(shared() - before).toBe(2); // the write has a transaction of its own behind it
+      expect(shared() - before).toBe(2); // the write runs in a transaction of its own after it
     });
 
     test('that works take by compare-and-set go to one of them, in one transaction', async () => {
@@ -195,7 +195,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       expect([await taking, await stored(row!)]).toEqual([0n, 2]);
     });
 
-    test('are missed for good: a work that goes on without them is begun anew all the same', async () => {
+    test('are lost for the participant: it is restarted even if it continues without them', async () => {
       const [counter] = await rows(1);
       await three(async (tx) => {
         const { count } = await locked(tx, counter!).catch(() => ({ count: 100 }));
@@ -244,7 +244,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
         (tx: Tx) => put(tx, { row: { id: 'x', slot: 'taken', count: 1 } }),
       ],
       ['a write by text', (tx: Tx) => sql`DELETE FROM grouped WHERE id = 'x'`.execute(tx)],
-    ])('are named by their key: %s is refused, also where nobody else is at work', async (_, work) => {
+    ])('are named by their key: %s is refused, also without concurrent participants', async (_, work) => {
       await expect(share(work)).rejects.toThrow(/name its rows|does not name|row lock|which rows/);
       const others = share(async () => 'not disturbed');
       await expect(share(work)).rejects.toThrow(/name its rows|does not name|row lock|which rows/);

@@ -121,13 +121,13 @@ onEveryBackend(
       'https://WORKBENCH.example',
       'null',
     ])('is not one of %s', (origin) => {
-      it('which may read nothing, and is told so by caches too', async () => {
+      it('which may read nothing, also through caches', async () => {
         const answer = await from(origin, '/api/tasks/stats');
         expect(readable(answer.headers)).toEqual({ origin: null, varies: true });
         expect(answer.headers.get('access-control-expose-headers')).toBeNull();
       });
 
-      it('which is given no leave beforehand', async () => {
+      it('whose preflight is not allowed', async () => {
         for (const path of ['/api/sessions/create', GET_TASK])
           expect(readable((await preflight(origin, path)).headers).origin).toBeNull();
       });
@@ -147,7 +147,7 @@ onEveryBackend(
       }
     });
 
-    it('is told of at the start', () => {
+    it('is reported at the start', () => {
       expect(world().process.callers).toContain('AUTOSESSION_CORS_ORIGINS');
     });
   },

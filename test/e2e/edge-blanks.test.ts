@@ -8,7 +8,7 @@ import { sendRaw } from '../raw-http.ts';
 import type { RestAnswer } from '../rest-client.ts';
 import { steps } from '../steps.ts';
 
-onEveryBackend('blanks at the edge', (world) => {
+onEveryBackend('spaces at the ends of a text', (world) => {
   const expectRefused = ({ status, body, data }: RestAnswer, field: string) =>
     expect([status, body.error_code, data?.field]).toEqual([400, 'INVALID_ARGUMENT', field]);
 
@@ -21,7 +21,7 @@ onEveryBackend('blanks at the edge', (world) => {
     expect((await sendInfo(lease.task_id, lease.lease_token)).status).toBe(200);
   });
 
-  it('are refused by gRPC as by REST', async () => {
+  it('are refused by gRPC and by REST', async () => {
     const tasks = world().rpc(TaskService);
     const sessions = world().rpc(SessionService);
     for (const call of [
@@ -50,7 +50,7 @@ onEveryBackend('blanks at the edge', (world) => {
     expect([answer.status, answer.body.data]).toEqual([400, expect.objectContaining({ field: 'idempotency_key' })]);
   });
 
-  it('have nothing to do with a key of UTF-8, which is the same in the header and in the body', async () => {
+  it('do not affect a UTF-8 key, which is equal in the header and in the body', async () => {
     const key = `创建-${sessionBody().account_id}`;
     const body = JSON.stringify(sessionBody({ idempotency_key: key }));
     const head = `POST /api/sessions/create HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}`;
@@ -62,7 +62,7 @@ onEveryBackend('blanks at the edge', (world) => {
     expect([answer.status, answer.body.success]).toEqual([200, true]);
   });
 
-  it('spoil one message of a batch when they are at its id, and none when they are at the name of who said it', async () => {
+  it('make one message of a batch invalid at its id, and none at the nick of its sender', async () => {
     const { create, upload } = steps(world());
     const { body } = await create();
     const window = new ChatWindow(body, () => world().clock.now()).shop('在吗').shop('你好');
@@ -76,7 +76,7 @@ onEveryBackend('blanks at the edge', (world) => {
     expect(messages.at(-1)).toMatchObject({ sender: body.shop_name, role: 'shop' });
   });
 
-  it('and what is no page are refused in send_url', async () => {
+  it('and other invalid URLs are refused in send_url', async () => {
     const { rest } = world();
     for (const send_url of [
       'javascript:alert(1)',

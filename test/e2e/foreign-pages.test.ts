@@ -31,7 +31,7 @@ onEveryBackend('without API keys, what a page of another site makes a browser se
     expect(await get(baseUrl() + path, { 'sec-fetch-site': site })).toBe(403);
   });
 
-  it.each(['none', 'same-origin'])('is told from what its user asked for: %s', async (site) => {
+  it.each(['none', 'same-origin'])('is distinguished from what its user requested: %s', async (site) => {
     expect(await get(`${baseUrl()}/api/tasks/stats`, { 'sec-fetch-site': site })).toBe(200);
   });
 
@@ -52,7 +52,7 @@ onEveryBackend('without API keys, what a page of another site makes a browser se
     });
   });
 
-  it('does not reach the RPC port, which speaks no HTTP/1.1', async () => {
+  it('does not reach the RPC port, which does not support HTTP/1.1', async () => {
     const { port, hostname } = new URL(world().rpcUrl);
     const socket = connect(Number(port), hostname);
     socket.write(`GET /autosession.task.v1.TaskService/GetTaskStats HTTP/1.1\r\nhost: ${hostname}:${port}\r\n\r\n`);

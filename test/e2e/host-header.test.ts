@@ -58,7 +58,7 @@ onEveryBackend('a request that names two hosts', (world) => {
     expect([head[':status'], head['grpc-status']]).toEqual([200, '3']);
   });
 
-  it('is served over HTTP/2 when both are the same', async () => {
+  it('is served over HTTP/2 when both are equal', async () => {
     const { host } = new URL(world().rpcUrl);
     expect((await rpcHeaders({ host, 'content-type': 'application/json' }))[':status']).toBe(200);
   });

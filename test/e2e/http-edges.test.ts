@@ -92,7 +92,7 @@ onEveryBackend('the HTTP port', (world) => {
     });
   });
 
-  it('writes no error into a stream that is under way', async () => {
+  it('writes no error into a stream that has started', async () => {
     const { port, hostname, host } = new URL(world().rest.baseUrl);
     const socket = connect(Number(port), hostname);
     socket.write(`GET /api/events/stream HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
@@ -104,24 +104,24 @@ onEveryBackend('the HTTP port', (world) => {
     expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200']);
   });
 
-  it('reads no body that is compressed', async () => {
+  it('refuses a compressed body', async () => {
     const body = gzipSync(JSON.stringify(sessionBody()));
     const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
     const answer = await world().rest.send('POST', '/api/sessions/create', { body, headers });
     expect([answer.status, answer.body.error_code]).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
   });
 
-  it('reads a body whose encoding is none', async () => {
+  it('accepts a body with the encoding identity', async () => {
     const headers = { 'content-encoding': 'identity' };
     expect((await world().rest.post('/api/sessions/create', sessionBody(), headers)).status).toBe(200);
   });
 
-  it('takes queries of UTF-8, with blanks as either sign', async () => {
+  it('accepts UTF-8 queries, with spaces in either encoding', async () => {
     for (const query of ['name=%E5%BA%97', 'name=a+b', 'name=a%20b', 'name=店'])
       expect((await world().rest.get(`/api/accounts?${query}`)).status).toBe(200);
   });
 
-  it('answers a request whose expectation it does not know', async () => {
+  it('answers a request with an unknown expectation', async () => {
     const answer = await raw(`GET /health HTTP/1.1\r\nhost: HOST\r\nexpect: the-best\r\n${CLOSE}`);
     expect(answer.status).toBe(200);
   });

@@ -21,7 +21,7 @@ onEveryBackend('a message that cannot be read', (world) => {
       });
     return { body, sessionId, window, upload, account: { nick: body.account_id }, shop: { nick: body.shop_name } };
   };
-  /** A session in which nothing was sent yet. */
+  /** A session in which no task was fetched yet. */
   const created = async () => {
     const { body } = await steps(world()).create();
     const upload = (...messages: object[]) =>
@@ -66,7 +66,7 @@ onEveryBackend('a message that cannot be read', (world) => {
     expect(typed).toMatchObject({ status: 'manual_live', warnings: [] });
   });
 
-  it('is seen though it stands behind old messages whose times can be read', async () => {
+  it('is detected although it follows old messages with readable times', async () => {
     const { body } = await steps(world()).create();
     const messages = [
       { id: unique(), nick: body.account_id, content: '上周的话', time: shanghai(now() - 168 * HOUR_MS) },
@@ -96,7 +96,7 @@ onEveryBackend('a message that cannot be read', (world) => {
     },
   );
 
-  it('never matches what the bot has sent, whatever the bot’s words look like', async () => {
+  it('never matches a message of the bot, whatever its text looks like', async () => {
     const { create, claimAndFetch } = steps(world());
     const { body, data } = await create({ send_content: '[image]' });
     const sent = await claimAndFetch(body.account_id);
@@ -127,7 +127,7 @@ onEveryBackend('a message that cannot be read', (world) => {
     expect((await world().rest.ok(world().rest.get(`/api/tasks/${sent.taskId}`))).task_status).toBe('unknown');
   });
 
-  it('is the bot’s when it is uploaded with the words that the bot was given', async () => {
+  it('is the bot’s when it is uploaded with the content that the bot received', async () => {
     const { create, claimAndFetch } = steps(world());
     const { body } = await create({ send_content: 'https://example.com/coupon.png' });
     const sent = await claimAndFetch(body.account_id);
@@ -136,7 +136,7 @@ onEveryBackend('a message that cannot be read', (world) => {
     expect(answer).toMatchObject({ status: 'bot_active', warnings: [] });
   });
 
-  it('is judged likewise by the sweep when its batch broke off', async () => {
+  it('is judged in the same way by the sweep when its batch was interrupted', async () => {
     const { sessionId, upload, account } = await known();
     {
       using _ = arm('call:SessionService/ApplyMessages', () => {

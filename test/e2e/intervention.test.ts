@@ -65,7 +65,7 @@ onEveryBackend('noticing a human', (world) => {
     ['another number', '一共10元', '一共100元'],
     ['other letters', 'ok', 'OK'],
     ['another emoji', '收到👍', '收到👍🏻'],
-    ['numbers that a blank keeps apart', '10 00', '1000'],
+    ['numbers separated by a space', '10 00', '1000'],
   ])('takes %s for a human’s words', async (_, send_content, seen) => {
     const { create, claimAndFetch, upload } = steps(world());
     const { body } = await create({ send_content });

@@ -10,7 +10,7 @@ const version = expect.stringMatching(/^\d+\.\d+\.\d+$/);
 
 type Line = Record<string, unknown>;
 
-/** What a process printed on standard output, each line as JSON; throws at a line that is none. */
+/** The standard output of a process, each line parsed as JSON; throws at a line that is not JSON. */
 function linesOf(out: string): Line[] {
   return out
     .split('\n')
@@ -46,7 +46,7 @@ describe('standard output of a process', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('says in one line that the process has started, where it answers, and what it runs on', () => {
+  it('reports in one line that the process has started, its addresses, and its backends', () => {
     const started = lines().filter(({ event }) => event === 'started');
     expect(started).toEqual([
       expect.objectContaining({
@@ -59,7 +59,7 @@ describe('standard output of a process', () => {
     ]);
   });
 
-  it('tells of refused calls at info, by route and status, without what they carried', async () => {
+  it('logs refused calls at info, by route and status, without their content', async () => {
     const secret = 'sk-do-not-log-this';
     await fetch(`${http}/api/tasks/next_id?worker_id=${secret}`, { headers: { 'x-api-key': secret } });
     await fetch(`${http}/api/sessions/${secret}/takeover`, { method: 'POST', headers: { 'x-api-key': KEY } });
@@ -89,7 +89,7 @@ describe('standard output of a process', () => {
     expect(server.output()).not.toContain(KEY);
   });
 
-  it('tells of refused RPCs alike', async () => {
+  it('logs refused RPCs in the same way', async () => {
     const rpc = 'autosession.task.v1.TaskService/GetTask';
     const headers = { 'content-type': 'application/json' };
     const answer = await fetch(`${http}/${rpc}`, { method: 'POST', headers, body: '{"taskId": "tsk_of-somebody"}' });
@@ -99,7 +99,7 @@ describe('standard output of a process', () => {
     expect(server.output()).not.toContain('tsk_of-somebody');
   });
 
-  it('tells of a flood of refused calls in a few lines, with how many it left out', async () => {
+  it('limits a flood of refused calls to a few lines, with the number of those left out', async () => {
     const before = refused(401).length;
     const requests = Array.from({ length: 200 }, () => fetch(`${http}/api/tasks/pending`));
     for (const answer of await Promise.all(requests)) expect(answer.status).toBe(401);
@@ -110,7 +110,7 @@ describe('standard output of a process', () => {
     expect(told().length).toBeLessThan(100);
   });
 
-  it('holds JSON lines alone to the end, each with its service, instance and version', async () => {
+  it('contains only JSON lines to the end, each with its service, instance and version', async () => {
     server.child.kill('SIGTERM');
     const { code, output } = await server.ended;
     expect(code).toBe(0);
@@ -123,7 +123,7 @@ describe('standard output of a process', () => {
   });
 });
 
-it('a start that fails says so in a JSON line, and in a sentence on standard error', async () => {
+it('a start that fails is reported in a JSON line, and in a sentence on standard error', async () => {
   const { code, output } = await runToEnd(process.execPath, ['services/main.ts', '--target=nonsense']).ended;
   expect(code).toBe(1);
   const [line = ''] = output.split('\n').filter((each) => each.startsWith('{'));

@@ -8,7 +8,7 @@ const put = (rest: RestClient, path: string, body: unknown) =>
   rest.send('PUT', path, { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
 const name = (value: string) => ({ kind: 'name', value });
 
-/** Two spellings of one name that a reader does not tell apart. */
+/** Two spellings of one name that look the same to a reader. */
 const spellings = [
   ['brackets', (n: string) => [`小店(旗舰店)${n}`, `小店（旗舰店）${n}`]],
   ['what is not seen', (n: string) => [`小店${n}`, `小\u200B店${n}\uFE0F`]],
@@ -36,7 +36,7 @@ onEveryBackend('names that look the same', (world) => {
     },
   );
 
-  it.each(spellings)('are one shop for whoever asks upstream, whatever the %s', async (_, spell) => {
+  it.each(spellings)('are one shop for upstream, whatever the %s', async (_, spell) => {
     const [first, second] = spell(unique());
     const { create } = steps(world());
     const { body, data } = await create({ shop_name: second });
@@ -48,7 +48,7 @@ onEveryBackend('names that look the same', (world) => {
     expect(open.session_id).toBe(data.session_id);
   });
 
-  it('are one shop when all of them are seen for the first time at once', async () => {
+  it('are one shop when all of them arrive for the first time at once', async () => {
     const n = unique();
     const marks = ['（', '(', '﹙', '\uFE0F(', '(\u200B', '(\u00A0'].map((mark) => `店${n}${mark}旗舰)`);
     const bodies = marks.map((shop_name, i) =>
@@ -58,7 +58,7 @@ onEveryBackend('names that look the same', (world) => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409, 409, 409]);
   });
 
-  it('are one nick: who speaks under it is the account', async () => {
+  it('are one nick: its messages are the account’s', async () => {
     const n = unique();
     const { create, claimAndFetch, upload } = steps(world());
     const { body, data } = await create({ account_id: `t-买家（${n}）` });
@@ -71,7 +71,7 @@ onEveryBackend('names that look the same', (world) => {
     }
   });
 
-  it('do not make one account of two ids', async () => {
+  it('do not merge two account ids', async () => {
     const n = unique();
     const { create } = steps(world());
     const first = await create({ account_id: `t-（${n}）` });

@@ -16,14 +16,14 @@ onEveryBackend('a request of more values than may be', (world) => {
   it.each([
     ['an escalation', '/api/manual/escalate', { session_name: 's', context: { many } }],
     ['a batch', '/api/messages/batch', { shop_name: '店', messages: [{ id: '1', nick: 'n', many }] }],
-    ['a field that nobody reads', '/api/sessions/create', { many }],
+    ['an unknown field', '/api/sessions/create', { many }],
   ])('is a 400 that names the limit over REST: %s', async (_, path, body) => {
     const { status, body: answer } = await world().rest.post(path, body);
     expect([status, answer.error_code, answer.data]).toEqual([400, 'INVALID_ARGUMENT', { limit }]);
     expect(answer.detail).toContain(limit);
   });
 
-  it('is told from one of too many messages, which is refused by their rule', async () => {
+  it('is distinguished from one with too many messages, which its own rule refuses', async () => {
     const messages = Array.from({ length: 1_001 }, () => ({}));
     const { status, data } = await world().rest.post('/api/messages/batch', { shop_name: '店', messages });
     expect([status, data.field, data.rule]).toEqual([400, 'messages', 'repeated.max_items']);

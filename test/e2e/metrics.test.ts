@@ -21,7 +21,7 @@ async function scrape(world: World): Promise<Record<string, number>> {
 const wholeSystems = backendNames.filter((name) => name !== 'split');
 
 describe.each(wholeSystems)('the metrics on %s', (backend) => {
-  it('tell what waits and is unknown by level, who is in control, and what runs', async () => {
+  it('report waiting and unknown tasks by level, sessions by control, and the release', async () => {
     await using world = await startWorld(backend);
     const { create, claimAndFetch, sentSession, takeOver, settled } = steps(world);
     const lost = await create({ level: 'level5' });
@@ -48,7 +48,7 @@ describe.each(wholeSystems)('the metrics on %s', (backend) => {
     expect(seen[builds[0] ?? '']).toBe(1);
   });
 
-  it('tell of the outbox, also where no process publishes', async () => {
+  it('report the outbox, also while no process publishes', async () => {
     await using world = await startWorld(backend);
     await steps(world).sentSession();
     await eventually(async () => {
@@ -56,7 +56,7 @@ describe.each(wholeSystems)('the metrics on %s', (backend) => {
     });
   });
 
-  it('keep long polls apart from the other calls', async () => {
+  it('measure long polls separately from other calls', async () => {
     await using world = await startWorld(backend);
     await world.rest.get('/api/tasks/next_id?worker_id=a');
     await world.rest.get('/api/tasks/next_id?worker_id=a&wait_seconds=1');
@@ -71,7 +71,7 @@ describe.each(wholeSystems)('the metrics on %s', (backend) => {
   });
 });
 
-it('the metrics walk along no table, and ask the database once for many scrapes', async () => {
+it('the metrics scan no table, and query the database once for many scrapes', async () => {
   await using world = await startWorld('embedded');
   await world.rest.post('/api/sessions/create', sessionBody());
   const { db } = world.process.deps;

@@ -62,7 +62,7 @@ describe('the dashboard and the alerts', () => {
   });
   afterAll(() => world[Symbol.asyncDispose]());
 
-  it.each(expressions)('%s asks for metrics and labels that a process has: %s', (_, expr) => {
+  it.each(expressions)('%s uses metrics and labels that a process has: %s', (_, expr) => {
     const selectors = selectorsOf(expr);
     expect(selectors.length).toBeGreaterThan(0);
     for (const { metric, labels } of selectors) {
@@ -73,7 +73,7 @@ describe('the dashboard and the alerts', () => {
     expect(known).toEqual(expect.arrayContaining(groupingsOf(expr)));
   });
 
-  it('says of every alert in one sentence what to do, as docs/operations.md does', () => {
+  it('say for every alert in one sentence what to do, equal to docs/operations.md', () => {
     const told = tableUnder('docs/operations.md', 'Alerts').map(([name = '', what = '']) => [
       name.replaceAll('`', ''),
       what,
@@ -82,7 +82,7 @@ describe('the dashboard and the alerts', () => {
     for (const { annotations } of rules) expect(annotations.runbook).toMatch(/^[A-Z].*\.$/);
   });
 
-  it('draws every panel from what its variables choose', () => {
+  it('use their variables in every panel', () => {
     const names = dashboard.templating.list.map(({ name }) => name);
     expect(names).toEqual(['datasource', 'job']);
     for (const panel of dashboard.panels.filter(({ type }) => type !== 'row')) {

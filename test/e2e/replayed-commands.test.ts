@@ -4,7 +4,7 @@ import { unique } from '../make.ts';
 import type { RestAnswer } from '../rest-client.ts';
 import { steps } from '../steps.ts';
 
-/** A command on a session, by name, and the body that asks for it. */
+/** A command on a session, by name, and the request body for it. */
 type Command = [name: string, body?: object];
 const agent = { agent_id: 'a', agent_name: '王' };
 
@@ -14,7 +14,7 @@ onEveryBackend('a command repeated with its key', (world) => {
     name === 'escalate'
       ? world().rest.post('/api/manual/escalate', { session_id: id, ...body }, headers)
       : world().rest.post(`/api/sessions/${id}/${name}`, body, headers);
-  /** Does the commands in order, each with a key; the result repeats the one at `index`. */
+  /** Runs the commands in order, each with a key; the result repeats the one at `index`. */
   const play = async (commands: Command[]) => {
     const { sessionId } = await steps(world()).sentSession();
     const keys: Record<string, string>[] = [];
@@ -42,7 +42,7 @@ onEveryBackend('a command repeated with its key', (world) => {
     ],
     ['resumption after the next pause', [['pause'], ['resume'], ['pause']], { state: 'paused', status: 'bot_active' }],
   ];
-  it.each(superseded)('is refused when it is undone: %s', async (what, commands, now) => {
+  it.each(superseded)('is refused when the command was undone: %s', async (what, commands, now) => {
     const { sessionId, repeat } = await play(commands);
     const index = ['release after', 'resumption after'].some((start) => what.startsWith(start)) ? 1 : 0;
     const answer = await repeat(index);
@@ -56,14 +56,14 @@ onEveryBackend('a command repeated with its key', (world) => {
     ['close after the archiving', [close, ['archive']], { state: 'archived', status: 'closed' }],
     ['takeover after the same agent’s next', [takeover, release, takeover], { status: 'manual_live' }],
   ];
-  it.each(standing)('says what is true now when it still holds: %s', async (_, commands, now) => {
+  it.each(standing)('reports the current state when the command still holds: %s', async (_, commands, now) => {
     const { repeat } = await play(commands);
     const answer = await repeat(0);
     expect(answer.status).toBe(200);
     expect(answer.data.session ?? answer.data).toMatchObject(now);
   });
 
-  it('gives a repeated creation the same ids and the session’s present state', async () => {
+  it('answers a repeated creation with the same ids and the session’s current state', async () => {
     const { rest } = world();
     const body = { idempotency_key: unique() };
     const { body: sent, data } = await steps(world()).create(body);
@@ -75,7 +75,7 @@ onEveryBackend('a command repeated with its key', (world) => {
     expect(closed).toMatchObject({ task_id: data.task_id, state: 'cancelled', status: 'closed' });
   });
 
-  it('gives a repeated further task its present status', async () => {
+  it('answers a repeated further task with its current status', async () => {
     const { rest } = world();
     const { sessionId } = await steps(world()).sentSession();
     const body = { external_task_id: unique(), send_content: unique() };
@@ -87,7 +87,7 @@ onEveryBackend('a command repeated with its key', (world) => {
     expect(await add()).toMatchObject({ task_id: first.task_id, task_status: 'cancelled' });
   });
 
-  it('gives a repeated report the task’s present status', async () => {
+  it('answers a repeated report with the task’s current status', async () => {
     const { rest } = world();
     const { sentSession, claimAndFetch } = steps(world());
     const { body, sessionId } = await sentSession();
@@ -121,7 +121,7 @@ onEveryBackend('a command repeated with its key', (world) => {
     expect((await repeat()).task_status).toBe('completed');
   });
 
-  it('gives a repeated requeue the task’s present status', async () => {
+  it('answers a repeated requeue with the task’s current status', async () => {
     const { rest } = world();
     const { body, data } = await steps(world()).create();
     const lease = await steps(world()).claim(body.account_id);

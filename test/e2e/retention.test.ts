@@ -16,7 +16,7 @@ const declared = new Map<string, Retention>(
 );
 const removed = [...declared].flatMap(([table, rule]) => ('keptForEver' in rule ? [] : [table]));
 
-/** What is in them leaves them by itself, without anything being old. */
+/** Tables whose rows are removed when they are handled, not because of their age. */
 const EMPTY_AT_REST = ['database_probe', 'parked_event', 'task_queue'];
 
 async function tablesOf({ process }: World): Promise<string[]> {
@@ -25,7 +25,7 @@ async function tablesOf({ process }: World): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** How many rows each of the tables has; those without rows are left out. */
+/** The number of rows in each of the tables; tables without rows are left out. */
 async function filled({ process }: World, tables: readonly string[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const table of tables) {

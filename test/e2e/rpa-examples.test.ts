@@ -21,14 +21,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(windows, { recursive: true }));
 
-/** Starts an example that ends when it has nothing more to do. */
+/** Starts an example that ends when there is no more work. */
 function start(name: 'sender' | 'receiver', args: readonly string[], url: string) {
   const words = [`examples/rpa/${name}.ts`, '--windows', windows, '--once', ...args];
   const env = { ...process.env, AUTOSESSION_URL: url };
   return promisify(execFile)(process.execPath, words, { env, timeout: 20_000 });
 }
 
-/** Runs an example to its end; returns what it printed. */
+/** Runs an example to its end; returns its output. */
 async function run(
   name: 'sender' | 'receiver',
   args: readonly string[] = [],
@@ -39,7 +39,7 @@ async function run(
 
 const windowFiles = () => readdirSync(windows).filter((file) => file.endsWith('.window'));
 
-/** Thrown in front of the system: the request is answered with this status there. */
+/** Thrown by the proxy: the request is answered with this status there. */
 class Answered extends Error {
   readonly status: number;
 
@@ -49,7 +49,9 @@ class Answered extends Error {
   }
 }
 
-/** A place in front of the system, where something happens before a request goes on; what else throws there hangs up. */
+/**
+ * A proxy in front of the system, which calls a function before it forwards a request; any other error closes the connection.
+ */
 async function inFront(before: (path: string) => Promise<unknown> | undefined) {
   const server = createServer(async (request, response) => {
     const { method = 'GET', url = '/' } = request;
@@ -169,7 +171,7 @@ describe('the sender to copy', () => {
     expect([existsSync(join(windows, `${worker}.journal`)), lines.length]).toEqual([false, 1]);
   });
 
-  it('forgets its note when the report is refused for good', async () => {
+  it('deletes its record when the report is refused permanently', async () => {
     const worker = unique();
     const journal = join(windows, `${worker}.journal`);
     const task = { task_id: 'tsk_gone', session_id: 'ses_gone', lease_token: '1.x' };

@@ -13,7 +13,7 @@ import type { World } from '../world.ts';
 
 const platform = '淘天';
 
-/** What the background does, in one process. */
+/** The background work, in one process. */
 function foldingIn({ process: { deps } }: World) {
   const folding = new DirectoryFolding({ ...deps, parties: new Parties(new DirectoryStore(deps.db), deps) });
   const fold = async () => {
@@ -36,7 +36,7 @@ async function nameOfBefore({ process: { deps } }: World, value: string, entry_k
     .execute();
 }
 
-/** A shop as upstream names it, and a window that shows a name of which an earlier release made another shop. */
+/** A shop as upstream names it, and a chat window with a name of which an earlier release made another shop. */
 async function twoShops(world: World) {
   const n = unique();
   const [asked, shown] = [`店（${n}）`, `店﹙${n}﹚`];
@@ -51,7 +51,7 @@ async function twoShops(world: World) {
 const over = { shop_id: undefined };
 
 onEveryBackend('two shops of names that look the same', (world) => {
-  it('become one: the window’s messages, its session and its receipts are those of the other', async () => {
+  it('become one: messages, session and receipts belong to the remaining shop', async () => {
     const { n, body, window, key, formerKey } = await twoShops(world());
     const { create, claimAndFetch, upload, status } = steps(world());
     const { fold, merge, unmerged } = foldingIn(world());
@@ -81,7 +81,7 @@ onEveryBackend('two shops of names that look the same', (world) => {
     expect(messages.map(({ content }) => content)).toEqual([sent.content, '我是真人']);
   });
 
-  it('stay two while both have an open session of one account, and become one when one of them is closed', async () => {
+  it('stay two while both have an open session with one account, and become one when one of them is closed', async () => {
     const { n, body, window } = await twoShops(world());
     const { create, upload } = steps(world());
     const { fold, merge, unmerged } = foldingIn(world());
@@ -98,7 +98,7 @@ onEveryBackend('two shops of names that look the same', (world) => {
     expect(next).toMatchObject({ active_session_id: bots.session_id, status: 'manual_live', processed_messages: 1 });
   });
 
-  it('open no session for what was said in the one that joined', async () => {
+  it('open no session for messages of the merged one', async () => {
     const { body, window } = await twoShops(world());
     const { upload } = steps(world());
     const { fold, merge } = foldingIn(world());
@@ -111,14 +111,14 @@ onEveryBackend('two shops of names that look the same', (world) => {
     expect(again).toMatchObject({ active_session_id: null, processed_messages: 0 });
   });
 
-  it('are one for a process that remembers the former key', async () => {
+  it('are one for a process that caches the former key', async () => {
     const { body, window } = await twoShops(world());
     const { create, claimAndFetch, upload } = steps(world());
     const { fold, merge } = foldingIn(world());
     const own = { ...over, account_id: body.account_id };
     const before = await upload(window.account('早说的'), own);
     await world().rest.ok(world().rest.post(`/api/sessions/${before.active_session_id}/close`));
-    await upload(window, own); // the answer is remembered
+    await upload(window, own); // the answer is cached
     const { data } = await create(body);
     world().clock.advance({ seconds: 1 });
     const sent = await claimAndFetch(body.account_id);
@@ -174,7 +174,7 @@ onEveryBackend('two shops of names that look the same', (world) => {
     const own = { ...over, account_id: body.account_id };
     const before = await upload(window.account('早说的'), own);
     await world().rest.ok(world().rest.post(`/api/sessions/${before.active_session_id}/close`));
-    await upload(window, own); // the answer is remembered
+    await upload(window, own); // the answer is cached
     const { data } = await create(body);
     await fold();
     await merge();
@@ -189,7 +189,7 @@ onEveryBackend('two shops of names that look the same', (world) => {
     expect(last).toEqual(known);
   });
 
-  it('become one in two processes that fold and merge at once, each in any step', async () => {
+  it('become one while two processes fold and merge at once, whatever their steps', async () => {
     const shops = await Promise.all(Array.from({ length: 5 }, () => twoShops(world())));
     const workers = [foldingIn(world()), foldingIn(world()), foldingIn(world())];
     await Promise.all(workers.map(({ fold }) => fold()));

@@ -11,7 +11,7 @@ import { slowOverHttp1, slowOverHttp2 } from '../slow-senders.ts';
 import type { World } from '../world.ts';
 
 const RPC = '/autosession.task.v1.TaskService/GetTaskStats';
-/** More than there are places. */
+/** More than there are permits. */
 const COUNT = 80;
 const key = { upstream: 'key-of-upstream-0123456789abcdef', chat: 'key-of-a-chat-0123456789abcdef' };
 const AUTOSESSION_API_KEYS = JSON.stringify(
@@ -37,7 +37,7 @@ const suite = (slow: Record<string, string>, others: Record<string, string>) => 
   it.each([
     ['REST', '/api/manual/escalate', 'application/json'],
     ['Connect', RPC, 'application/json'],
-  ])('keeps nobody else waiting, over %s on HTTP/1.1', async (_, path, type) => {
+  ])('does not delay other callers, over %s on HTTP/1.1', async (_, path, type) => {
     const { baseUrl } = world().rest;
     using senders = slowOverHttp1({ baseUrl, path, count: COUNT, headers: { ...slow, 'content-type': type } });
     await senders.begun;
@@ -48,14 +48,14 @@ const suite = (slow: Record<string, string>, others: Record<string, string>) => 
     ['gRPC', 'application/grpc'],
     ['gRPC-Web', 'application/grpc-web+proto'],
     ['Connect', 'application/proto'],
-  ])('keeps nobody else waiting, over %s on one HTTP/2 connection', async (_, type) => {
+  ])('does not delay other callers, over %s on one HTTP/2 connection', async (_, type) => {
     const baseUrl = world().rpcUrl;
     using senders = slowOverHttp2({ baseUrl, path: RPC, count: COUNT, headers: { ...slow, 'content-type': type } });
     await senders.begun;
     expect(await answer(world(), others)).toEqual(SERVED);
   });
 
-  it('that reads no answer keeps nobody else waiting either', async () => {
+  it('that reads no answer does not delay other callers', async () => {
     const session = connectHttp2(world().rpcUrl, { settings: { initialWindowSize: 0 } });
     const head = { ':method': 'POST', ':path': RPC, 'content-type': 'application/json', ...slow };
     const streams = Array.from({ length: COUNT }, () => session.request(head).end('{}'));
@@ -81,7 +81,7 @@ onEveryBackend('a caller whose bodies do not arrive and others with the same key
 onEveryBackend(
   'a request that will be refused',
   (world) => {
-    /** What is answered to headers and one byte of a body. */
+    /** The answer to headers and one byte of a body. */
     const firstAnswer = async (path: string, headers: readonly string[] = []): Promise<string> => {
       const { port, hostname, host } = new URL(world().rest.baseUrl);
       const socket = connect(Number(port), hostname);
@@ -101,7 +101,7 @@ onEveryBackend(
       expect(await firstAnswer(path)).toBe(status);
     });
 
-    it('is answered before its body has come: a route, with a key for another', async () => {
+    it('is answered before its body arrives: a route with the key of another', async () => {
       expect(await firstAnswer('/api/sessions/create', [`x-api-key: ${key.chat}`])).toBe('HTTP/1.1 403 Forbidden');
     });
 
@@ -109,13 +109,13 @@ onEveryBackend(
       ['gRPC', 'application/grpc', { 'grpc-status': '16' }, 'trailers'],
       ['Connect', 'application/json', { ':status': 401 }, 'response'],
     ])('over %s on HTTP/2', (_, type, expected, where) => {
-      it('is answered before its body has come', async () => {
+      it('is answered before its body arrives', async () => {
         const session = connectHttp2(world().rpcUrl);
         const stream = session.request({ ':method': 'POST', ':path': RPC, 'content-type': type });
         stream.write(Buffer.of(0));
         const closed = once(stream.resume(), 'close');
         expect((await once(stream, where))[0]).toMatchObject(expected);
-        await closed; // the server waits for nothing more
+        await closed; // the server does not wait for the rest
         session.destroy();
       });
     });

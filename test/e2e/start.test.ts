@@ -17,7 +17,7 @@ afterEach(() => {
   for (const each of folders.splice(0)) rmSync(each, { recursive: true, force: true });
 });
 
-/** Starts a process that is expected to end; what it wrote beside its JSON lines, and these. */
+/** Starts a process that is expected to exit; returns its JSON lines and the rest of its output. */
 async function failedStart(env: Record<string, string>) {
   const ports = { AUTOSESSION_HTTP_PORT: '0', AUTOSESSION_RPC_PORT: '0' };
   const { code, output } = await runToEnd(process.execPath, ['services/main.ts'], { ...ports, ...env }).ended;
@@ -26,7 +26,7 @@ async function failedStart(env: Record<string, string>) {
   return { code, output, events, sentences: lines.filter((line) => !line.startsWith('{')) };
 }
 
-describe('a start on a port that is taken', () => {
+describe('a start on a port that is in use', () => {
   it.each(['AUTOSESSION_HTTP_PORT', 'AUTOSESSION_RPC_PORT'])(
     'ends with a sentence about %s before it touches the database',
     async (name) => {
@@ -103,7 +103,7 @@ describe.runIf(stackAvailable)('a start', () => {
     ['REDIS_URL', async () => Object.assign(await redis(), {})],
     ['NATS_URL', async () => Object.assign(await nats(), {})],
   ] as const)(
-    'goes on when the server of %s comes within that time',
+    'continues when the server of %s becomes available within that time',
     async (setting, make) => {
       await using server = await make();
       const url = 'env' in server ? String(server.env) : server.url;

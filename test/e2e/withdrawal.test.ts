@@ -25,7 +25,7 @@ onEveryBackend('a task that was never leased', (world) => {
     await create({ account_id, shop_id, shop_name });
   });
 
-  it('is not sent after its withdrawal was answered, whatever claims it meanwhile', async () => {
+  it('is not sent after its withdrawal was answered, even if a sender claims at the same time', async () => {
     const { rest } = world();
     const { create, claim, sendInfo, complete, status } = steps(world());
     for (let race = 0; race < RACES; race++) {

@@ -11,7 +11,7 @@ import { Receiver } from '../unit/handover/receiver.ts';
 import { setWallClock } from '../wall-clock.ts';
 import { type BackendName, backendNames, startWorld, type World, type WorldOptions } from '../world.ts';
 
-/** Longer than anything here takes, and much less than the clock is set by. */
+/** Longer than any step here takes, and much less than the change of the clock. */
 const SOON_MS = 20_000;
 const MINUTE_MS = 60_000;
 
@@ -22,14 +22,14 @@ const setClock = (by: Parameters<typeof setWallClock>[0]) => {
 const setRight = () => clock?.[Symbol.dispose]();
 afterEach(setRight);
 
-/** A world that reminds a receiver, and gives leases of two seconds. */
+/** A system that reminds a receiver, with leases of two seconds. */
 async function startReminding(backend: BackendName, receiver: Receiver, options: WorldOptions = {}) {
   const webhooks = JSON.stringify([{ url: receiver.url, secret: 's'.repeat(20) }]);
   const env = { AUTOSESSION_WEBHOOKS: webhooks, AUTOSESSION_LEASE_SECONDS: '2', ...options.env };
   return startWorld(backend, { env });
 }
 
-/** The main flow of one session to a takeover and back, with a stream that tells of it; throws when it takes long. */
+/** The main flow of one session to a takeover and back, observed by a stream; throws when it takes too long. */
 async function everythingGoesOn(world: World, receiver: Receiver) {
   const { rest } = world;
   const { create, claim, sendInfo, complete, upload, takeOver, release } = steps(world);

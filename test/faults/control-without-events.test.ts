@@ -5,8 +5,8 @@ import { unique } from '../make.ts';
 import type { Json } from '../rest-client.ts';
 import { steps } from '../steps.ts';
 
-onEveryBackend('a batch without news', (world) => {
-  /** No event reaches a consumer while it lasts: NATS is stopped where there is one, and the relay publishes nothing. */
+onEveryBackend('a batch without new messages', (world) => {
+  /** While it lasts no event reaches a consumer: NATS is stopped where there is one, and the relay publishes nothing. */
   const eventsAway = async (): Promise<AsyncDisposable> => {
     const publishing = Promise.withResolvers<void>();
     const held = arm('relay.before-publish', () => publishing.promise);
@@ -26,7 +26,7 @@ onEveryBackend('a batch without news', (world) => {
   const reported = ({ active_session_id, state, status }: Json) => ({ active_session_id, state, status });
   const nothing = { active_session_id: null, state: null, status: null };
 
-  it('reports the control that was acknowledged last, while no events arrive', async () => {
+  it('reports the last acknowledged control while no events arrive', async () => {
     const { rest } = world();
     const { sentSession, upload, takeOver, release, create } = steps(world());
     const { body, sessionId, window } = await sentSession();
@@ -50,7 +50,7 @@ onEveryBackend('a batch without news', (world) => {
     });
   }, 60_000);
 
-  it('under the key of a batch that is known reports the control that was acknowledged last', async () => {
+  it('under the key of a known batch reports the last acknowledged control', async () => {
     const { rest } = world();
     const { sentSession, upload, takeOver } = steps(world());
     const { sessionId, window } = await sentSession();
@@ -65,7 +65,7 @@ onEveryBackend('a batch without news', (world) => {
     expect(reported(again)).toEqual({ active_session_id: sessionId, state: 'transferred', status: 'manual_live' });
   }, 60_000);
 
-  it('that differs from what is known reports the control that was acknowledged last', async () => {
+  it('with other content than the stored one reports the last acknowledged control', async () => {
     const { rest } = world();
     const { sentSession, upload, takeOver } = steps(world());
     const { sessionId, window } = await sentSession();
@@ -77,7 +77,7 @@ onEveryBackend('a batch without news', (world) => {
     expect(reported(answer)).toMatchObject({ active_session_id: sessionId, status: 'manual_live' });
   }, 60_000);
 
-  it('is answered without a session while the session service is away', async () => {
+  it('is answered without a session while the session service is down', async () => {
     const { sentSession, upload } = steps(world());
     const { window } = await sentSession();
     using _ = sessionAway();

@@ -10,7 +10,7 @@ import { type ServerProcess, startServerProcess } from './server-process.ts';
 
 type Line = Record<string, unknown> & { event?: string };
 
-/** The system in a process of its own, with an account that may do what it needs on its own database and nothing else. */
+/** The system in a process of its own, with an account that has only the rights that it needs on its own database. */
 describe.runIf(stackAvailable)('a process whose', () => {
   const owned = new AsyncDisposableStack();
   let database: MariadbServer;
@@ -20,7 +20,7 @@ describe.runIf(stackAvailable)('a process whose', () => {
   let rest: RestClient;
   let from = 0;
 
-  /** Statements of the administrator; returns the rows of the last one. */
+  /** Runs statements as administrator; returns the rows of the last one. */
   const administer = async (...statements: string[]): Promise<{ id: number }[]> => {
     const connection = await createConnection({ uri: database.url });
     let rows: unknown;
@@ -53,7 +53,7 @@ describe.runIf(stackAvailable)('a process whose', () => {
       const { status, body } = await rest.get('/readyz');
       expect([status, body.status, body.reasons]).toEqual([200, 'ok', undefined]);
     }, 20_000);
-  /** Asks for sessions until one gets this status; returns all answers. */
+  /** Creates sessions until one gets this status; returns all answers. */
   const createUntil = async (status: number) => {
     const answers: RestAnswer[] = [];
     await eventually(async () => {
@@ -63,7 +63,7 @@ describe.runIf(stackAvailable)('a process whose', () => {
     }, 20_000);
     return answers;
   };
-  /** None of them is a 500, and those that are no success say when to come again. */
+  /** None of them is a 500, and those that are no success say when to retry. */
   const areHarmless = (answers: readonly RestAnswer[]) => {
     for (const { status, body, headers } of answers.filter((answer) => answer.status !== 200)) {
       expect([status, body.error_code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
@@ -93,7 +93,7 @@ describe.runIf(stackAvailable)('a process whose', () => {
     from = server.output.length;
   });
 
-  it('database goes away and comes back logs either once, and no stack', async () => {
+  it('database stops and starts again logs each once, without a stack', async () => {
     await database.kill();
     areHarmless(await createUntil(503));
     await untilNotReady('away');
@@ -142,7 +142,7 @@ describe.runIf(stackAvailable)('a process whose', () => {
     await untilReady();
   }, 60_000);
 
-  it('database takes writes but refuses some statements tells which, and their callers get 503', async () => {
+  it('database accepts writes but refuses some statements logs which, and their callers get 503', async () => {
     const name = (
       await administer("SELECT table_schema AS id FROM information_schema.tables WHERE table_name = 'tasks'")
     )[0]?.id;
@@ -173,7 +173,7 @@ describe.runIf(stackAvailable)('a process whose', () => {
     ]);
   }, 60_000);
 
-  it('database has turned read-only does not keep a connection to it', async () => {
+  it('database has become read-only does not keep a connection to it', async () => {
     await createUntil(200);
     const before = await connections();
     expect(before).not.toEqual([]);
@@ -184,7 +184,7 @@ describe.runIf(stackAvailable)('a process whose', () => {
     await untilReady();
   }, 60_000);
 
-  /** What follows a refusal by the server, and its end. */
+  /** The effects of a refusal by the server, and its end. */
   const refusedUntil = async (allow: string) => {
     areHarmless(await createUntil(503));
     await untilNotReady('refused');

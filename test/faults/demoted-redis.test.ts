@@ -9,7 +9,7 @@ import { steps } from '../steps.ts';
 import { startWorld } from '../world.ts';
 
 describe.runIf(stackAvailable)('a Redis that was made a replica', () => {
-  it('degrades a process that serves on, until it takes writes again', async () => {
+  it('degrades a process, which keeps serving, until it accepts writes again', async () => {
     await using world = await startWorld('servers');
     await using primary = await redis();
     const { port } = new URL(primary.url);

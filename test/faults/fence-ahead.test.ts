@@ -9,7 +9,7 @@ interface Tables {
   session_fence: { session_id: string; owner_epoch: number; status: string; paused: number };
 }
 
-/** As if the database had lost changes of control that the fence was told of, the last of which gave control to the bot. */
+/** As if the database had lost changes of control that the fence has, the last of which gave control to the bot. */
 async function putFenceAhead({ process }: World, sessionId: string): Promise<void> {
   const db: Executor<Tables> = process.deps.db.of<Tables>();
   await db
@@ -26,7 +26,7 @@ onEveryBackend('a fence that is ahead of its session', (world) => {
     ['close', 'close', { outcome: 'cancelled' }],
   ] as const;
 
-  it.each(commands)('follows the session again from the next %s on', async (_name, path, body) => {
+  it.each(commands)('follows the session again after the next %s', async (_name, path, body) => {
     const { rest } = world();
     const { create, claim, sendInfo } = steps(world());
     const { body: session, data } = await create();

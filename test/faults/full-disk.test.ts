@@ -12,7 +12,7 @@ import { steps } from '../steps.ts';
 import { startWorld, type World } from '../world.ts';
 import { everythingHolds } from './at-rest.ts';
 
-/** A file system of so many MiB that can be filled; undefined where this user may not make one. */
+/** A file system of this many MiB that can be filled; undefined where this user may not create one. */
 function smallDisk(mib: number) {
   const folder = mkdtempSync(join(tmpdir(), 'auto-session-disk-'));
   try {
@@ -46,7 +46,7 @@ const ready = async ({ rest }: World) => {
   return [status, body.status, body.reasons?.database];
 };
 
-/** Asks for sessions until one gets this status; those before it must have been served, or told to come again. */
+/** Creates sessions until one gets this status; those before it must have been served, or told when to retry. */
 async function createUntil({ rest }: World, wanted: number): Promise<void> {
   await eventually(
     async () => {
@@ -69,7 +69,7 @@ async function untilReady(world: World): Promise<void> {
 }
 
 describe('a full disk', () => {
-  it('of SQLite answers 503, is no readiness, and everything goes on when there is room again', async () => {
+  it('of SQLite answers 503, is not ready, and recovers when there is space again', async () => {
     await using world = await startWorld('embedded');
     const db = world.process.deps.db.of();
     const { rows } = await sql<{ page_count: number }>`PRAGMA page_count`.execute(db);

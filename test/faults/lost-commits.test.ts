@@ -10,13 +10,13 @@ import { runToEnd, type ServerProcess, startServerProcess } from './server-proce
 import { type Deed, type Silence, silencesBroken } from './silences.ts';
 import { startSplitProcesses } from './split-processes.ts';
 
-/** How often the database is killed; the figures of a release come from many more. */
+/** How often the database is killed; more often in the runs before a release. */
 const CRASHES = Number(process.env.LOST_COMMIT_CRASHES ?? 4);
 const REDO_DELAY_MS = 5;
 const LIVES = 12;
 const SENDERS = 6;
 const ANSWER_MS = 15_000;
-/** How many sessions and deeds there have to be before each crash, and after the last one. */
+/** How many sessions and commands must happen before each crash, and after the last one. */
 const PROGRESS = 20;
 
 if (stackAvailable && !canSlowRedo) {
@@ -32,7 +32,7 @@ interface Answer {
   readonly data: any;
 }
 
-/** A caller over REST whose server may be away. */
+/** A REST client whose server may be down. */
 function callerOf(url: string) {
   return async (method: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<Answer> => {
     try {
@@ -65,7 +65,7 @@ class Load {
   readonly #platform = `lost${unique()}`;
   readonly silences = new Map<string, Silence[]>();
   readonly deeds: Deed[] = [];
-  /** By content, the tasks under which it was handed out. */
+  /** The tasks under which each content was handed out. */
   readonly handedOut = new Map<string, Set<string>>();
   /** Sessions and tasks whose creation was acknowledged. */
   readonly acknowledged: { sessionId: string; taskId: string }[] = [];
@@ -83,7 +83,7 @@ class Load {
     await Promise.all([...lives, ...senders]);
   }
 
-  /** Resolves when so many more sessions were opened and tasks claimed or fetched. */
+  /** Resolves when this many more sessions were opened and tasks claimed or fetched. */
   more(count: number): Promise<void> {
     const progress = () => this.acknowledged.length + this.deeds.length;
     const goal = progress() + count;
@@ -94,7 +94,7 @@ class Load {
     this.#isOver = true;
   }
 
-  /** Opens one session after the other, each with some commands of its agent. */
+  /** Opens one session after another, each with some commands of its agent. */
   async #live(): Promise<void> {
     while (!this.#isOver) {
       const body = sessionBody({ platform: this.#platform });
@@ -106,7 +106,7 @@ class Load {
     }
   }
 
-  /** One command, not repeated when nobody knows whether it was done: the next one may be another. */
+  /** One command, not repeated when its outcome is unknown: the next one may be a different one. */
   async #command(sessionId: string): Promise<void> {
     const { path, body, silences } = commands[Math.floor(this.#chance() * commands.length)]!;
     const own = this.silences.get(sessionId) ?? [];
@@ -127,7 +127,7 @@ class Load {
     for (;;) {
       const answer = await this.#call('POST', path, body, key);
       if (answer.status !== 0 && answer.status < 500) return answer;
-      await delay(20); // the pause of a caller who repeats
+      await delay(20); // the pause of a client between repeats
     }
   }
 
@@ -156,7 +156,7 @@ class Load {
   }
 }
 
-/** The processes of a way to run; the last one is the gateway. */
+/** The processes of a deployment; the last one is the gateway. */
 interface WayToRun {
   readonly name: string;
   readonly crashes: number;
@@ -195,11 +195,11 @@ describe.runIf(stackAvailable && canSlowRedo)(
         const running = load.run();
         for (let crash = 0; crash < crashes; crash++) {
           await load.more(PROGRESS);
-          await delay(chance() * 500); // the fault itself: a moment that nothing announces
+          await delay(chance() * 500); // the fault itself: a random moment
           await database.kill();
           await database.start();
         }
-        await load.more(PROGRESS); // what was begun in the last outage is repeated
+        await load.more(PROGRESS); // requests of the last outage are repeated
         load.end();
         await running;
         await judge(load, servers);

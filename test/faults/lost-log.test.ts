@@ -7,7 +7,7 @@ import { sessionBody } from '../make.ts';
 import type { SseFrame } from '../rest-client.ts';
 import { backendNames, startWorld, type World } from '../world.ts';
 
-/** A stream that is read as it comes. */
+/** A stream, read continuously. */
 class Listener implements Disposable {
   readonly frames: SseFrame[] = [];
   readonly #stop = new AbortController();
@@ -20,7 +20,7 @@ class Listener implements Disposable {
     return listener;
   }
 
-  /** The ids of its events in the order in which they came; an event of two frames once. */
+  /** The ids of its events in order of arrival; an event of two frames once. */
   get events(): string[] {
     const ids = this.frames.map(({ event, data }) => (event === 'resync' ? 'resync' : data.event_id));
     return ids.filter((id, index) => id !== ids[index - 1]);
@@ -57,7 +57,7 @@ async function openSessions(world: World, count: number): Promise<string[]> {
   return ids;
 }
 
-/** Waits until a listener to everything has seen all of these sessions, in order and without gaps. */
+/** Waits until a stream of everything has shown all of these sessions, in order and without gaps. */
 function complete(listener: Listener, sessions: readonly string[]): Promise<void> {
   return eventually(() => {
     for (const id of sessions) {
@@ -71,7 +71,7 @@ function complete(listener: Listener, sessions: readonly string[]): Promise<void
   }, 30_000);
 }
 
-/** Waits until nothing more comes. */
+/** Waits until no more events arrive. */
 async function settled(listener: Listener, others: readonly Listener[]): Promise<void> {
   let seen = -1;
   await eventually(
@@ -93,7 +93,7 @@ function expectOnce(events: readonly string[]): void {
 const onServers = backendNames.filter((name) => name !== 'embedded');
 
 describe.each(onServers)('a lost event log on %s', (backend) => {
-  /** Loses the log under load, while clients are connected and away, and compares what each of them gets. */
+  /** Loses the log under load, with connected and disconnected clients, and compares what each of them receives. */
   async function loseUnderLoad(lose: (world: World, more: () => Promise<void>) => Promise<void>): Promise<void> {
     await using world = await startWorld(backend);
     using all = await Listener.open(world, ALL);
@@ -103,7 +103,7 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
     const [first = ''] = sessions;
     using one = await Listener.open(world, `/api/sessions/${first}/events`);
     const away = await Listener.open(world, ALL);
-    /** Opens more sessions, and waits until their events have come. */
+    /** Opens more sessions, and waits until their events have arrived. */
     const more = async () => {
       sessions.push(...(await openSessions(world, 8)));
       await complete(all, sessions);
@@ -134,7 +134,7 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
     expect(one.frames.map(({ event }) => event)).toEqual(['manual_message', 'status_change']);
   }
 
-  it('that was wiped gives every stream what is new and nothing twice', { timeout: 120_000 }, () =>
+  it('that was wiped gives every stream the new events and nothing twice', { timeout: 120_000 }, () =>
     loseUnderLoad(async (world, more) => {
       const meanwhile = more();
       await world.nats?.wipe();
@@ -142,7 +142,7 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
     }),
   );
 
-  it('that was wiped twice gives every stream what is new and nothing twice', { timeout: 120_000 }, () =>
+  it('that was wiped twice gives every stream the new events and nothing twice', { timeout: 120_000 }, () =>
     loseUnderLoad(async (world, more) => {
       await world.nats?.wipe();
       await more();
@@ -178,14 +178,14 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
       }),
   );
 
-  it('that was deleted shows a stream without a cursor nothing that is older than it, over SSE and gRPC', {
+  it('that was deleted shows a stream without a cursor no older events, over SSE and gRPC', {
     timeout: 120_000,
   }, async () => {
     await using world = await startWorld(backend);
     const old = new Set(await openSessions(world, 40));
     using all = await Listener.open(world, ALL, undefined);
     old.add(await openSession(world));
-    await settled(all, []); // what was not published yet is new to everybody
+    await settled(all, []); // unpublished events are new to every stream
     const connection = await connect({ servers: world.nats?.url.replace('nats://', '') });
     const { streams } = await connection.jetstreamManager();
     for (const name of await streams.names().next()) await streams.delete(name);
@@ -201,7 +201,7 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
         for (let next = await call.next(); !next.done; next = await call.next())
           if (next.value.kind.case === 'event') calls.push(next.value.kind.value);
       })().catch(() => {});
-      await delay(50); // what is varied: the moment between the loss and the end of the replay
+      await delay(50); // varied on purpose: the moment between the loss and the end of the replay
     }
     const fresh = await openSession(world);
     for (const listener of listeners) await complete(listener, [fresh]);

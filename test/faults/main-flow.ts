@@ -2,7 +2,7 @@ import type { Data, Rest } from '../../examples/demo/rest.ts';
 import { eventually } from '../eventually.ts';
 import { unique } from '../make.ts';
 
-/** The main flow of one session, from the create over a takeover and back to its close, by callers that repeat. */
+/** The main flow of one session, from creation through a takeover and back to its close, by clients that repeat. */
 export async function mainFlow(rest: Rest): Promise<void> {
   const id = unique();
   const account = `t-${id}`;
@@ -24,7 +24,7 @@ export async function mainFlow(rest: Rest): Promise<void> {
   await rest.post(`/api/sessions/${session}/close`, { outcome: 'completed' });
 }
 
-/** Asks until there is a task: a crash may have taken the queue's hint along. */
+/** Polls until there is a task: a crash may have lost the queue's hint. */
 async function patiently(ask: () => Promise<Data>): Promise<Data> {
   return eventually(async () => {
     const lease = await ask();

@@ -1,6 +1,6 @@
 import { eventually } from '../eventually.ts';
 
-/** Waits until everything is published and no consumer handles anything any more. */
+/** Waits until everything is published and every consumer is idle. */
 export async function untilAtRest(url: string): Promise<void> {
   let handled = -1;
   await eventually(

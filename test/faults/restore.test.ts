@@ -31,7 +31,7 @@ function backupOf(mysqlUrl: string, file: string) {
   };
 }
 
-/** What a stream shows, as it comes. */
+/** The frames of a stream, in order of arrival. */
 async function framesOf(rest: RestClient, listening: AbortController, cursor?: string): Promise<SseFrame[]> {
   const headers: Record<string, string> = cursor === undefined ? {} : { 'last-event-id': cursor };
   const frames: SseFrame[] = [];

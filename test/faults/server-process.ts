@@ -8,7 +8,7 @@ export interface ServerProcess extends AsyncDisposable {
   readonly url: string;
   /** Ends it as a power cut would. */
   kill(): Promise<void>;
-  /** Ends it as a supervisor does, with SIGTERM; throws when it does not end well. */
+  /** Stops it with SIGTERM, as a supervisor does; throws when it exits with an error. */
   stop(): Promise<void>;
   /** Starts it again, and returns when it is ready. */
   start(): Promise<void>;

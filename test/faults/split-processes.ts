@@ -4,7 +4,7 @@ import { type ServerProcess, startServerProcess } from './server-process.ts';
 /** The processes of an installation, by service. */
 export type SplitProcesses = Readonly<Record<ServiceName, readonly ServerProcess[]>>;
 
-/** So many processes of every service, on the servers that `env` names; they end with the stack. */
+/** This many processes of every service, on the servers that `env` names; they end with the stack. */
 export async function startSplitProcesses(
   stack: AsyncDisposableStack,
   instances: number,
@@ -18,7 +18,7 @@ export async function startSplitProcesses(
       ),
     );
   const processes = {} as Record<ServiceName, ServerProcess[]>;
-  // one service after the other: all at once would only wait for each other
+  // one service after another: started at once they would wait for each other
   for (const name of services) processes[name] = await start(name);
   return processes;
 }

@@ -14,7 +14,7 @@ const STOPS = Number(process.env.STOPS ?? 2);
 const LANES = 4;
 const MINUTE_MS = 60_000;
 
-/** Stops the processes again and again while main flows go on, and has the checker judge what each stop leaves. */
+/** Stops the processes again and again during main flows, and runs the checker after each stop. */
 async function stopUnderLoad(entry: ServerProcess, processes: readonly ServerProcess[], env: Record<string, string>) {
   const rest = new Rest(entry.url);
   let ending = false;

@@ -97,7 +97,7 @@ async function play(world: World) {
   await rest.ok(rest.post(`/api/sessions/${closed.data.session_id}/close`, { outcome: 'cancelled' }));
 }
 
-/** Stops the relay's work and the calls between services half-way through changes of every kind, as a stop may. */
+/** Stops the relay's work and the calls between services half-way through changes of every kind, as a stop may do. */
 async function leaveUndone(world: World) {
   const { create, sentSession, takeOver, claimAndFetch } = steps(world);
   const { rest } = world;
@@ -135,7 +135,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** What is wrong with a copy of a stored system after the statements: the claims that are broken, and those that are behind. */
+/** The invariants that are broken, and those that are behind, in a copy of a stored system after the statements. */
 async function judgeCopy(from: string, name: string, statements: readonly string[]) {
   const dataDir = join(folder, name);
   cpSync(from, dataDir, { recursive: true });
@@ -151,7 +151,7 @@ async function judgeCopy(from: string, name: string, statements: readonly string
 describe.each(['at rest', 'stopped half-way'])('the checker of a system %s', (state) => {
   const base = join(folder, state);
   const isAtRest = state === 'at rest';
-  it('finds nothing broken where nothing is', async () => {
+  it('finds nothing broken in an intact system', async () => {
     const { broken, behind, holds } = await judgeCopy(base, `${state} copy`, []);
     expect([broken, behind.length > 0, holds]).toEqual([[], !isAtRest, true]);
   });
@@ -166,7 +166,7 @@ describe.each(['at rest', 'stopped half-way'])('the checker of a system %s', (st
 });
 
 describe('the checker', () => {
-  it('says of each claim that a stop half-way leaves untrue that it is behind, and the next start makes all of them true', async () => {
+  it('reports each invariant that a stop leaves unfinished as behind, and the next start makes all of them hold', async () => {
     const base = join(folder, 'stopped half-way');
     const { behind } = await judgeCopy(base, 'undone', []);
     expect(behind.map((claim) => claim.split(' ').slice(0, 4).join(' '))).toEqual([

@@ -95,7 +95,7 @@ onEveryBackend('the HTTP port and a browser', (world) => {
       const stream = await fetch(`${baseUrl()}/${EventService.typeName}/WatchEvents`, init);
       expect(stream.status).toBe(200);
       page.abort();
-      await steps(world()).create(); // something to tell the page of
+      await steps(world()).create(); // an event for the page
       await eventually(async () => {
         const metrics = await (await fetch(`${baseUrl()}/metrics`)).text();
         expect(metrics).toMatch(/^autosession_event_streams 0$/m);

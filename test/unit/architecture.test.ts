@@ -64,13 +64,13 @@ describe('the architecture', () => {
     expect(impure).toEqual([]);
   });
 
-  it('reads the wall clock nowhere but in the clock, for log lines, and for the row that probes the database', () => {
+  it('reads the wall clock only in the clock, for log lines, and for the row that probes the database', () => {
     const may = ['services/lib/clock.ts', 'services/lib/db/probe-write.ts', 'services/lib/log.ts'];
     const reading = sources('services').filter((file) => /\bDate\.now\b|new Date\(\)/.test(readFileSync(file, 'utf8')));
     expect(reading.filter((file) => !may.includes(file))).toEqual([]);
   });
 
-  it('leaves no time to the clocks of database and queue', () => {
+  it('does not use the clocks of database and queue', () => {
     const asking = /\bNOW\(\d?\)|CURRENT_TIMESTAMP|UNIX_TIMESTAMP|SYSDATE|'TIME'|datetime\('now'/;
     expect(sources('services').filter((file) => asking.test(readFileSync(file, 'utf8')))).toEqual([]);
   });

@@ -28,14 +28,14 @@ async function reserveInProcess(): Promise<{ ports: string[]; end(): Promise<unk
   return { ports: String(line).trim().split(' '), end };
 }
 
-it('gives no two of several processes the same port, however many they ask for at once', async () => {
+it('never returns the same port to two processes, even under concurrent requests', async () => {
   const holders = await Promise.all(Array.from({ length: PROCESSES }, reserveInProcess));
   const ports = holders.flatMap((holder) => holder.ports);
   await Promise.all(holders.map((holder) => holder.end()));
   expect([ports.length, new Set(ports).size]).toEqual([PROCESSES * PORTS, PROCESSES * PORTS]);
 });
 
-it('gives a port at which a server can listen, stop and listen again', async () => {
+it('returns a port on which a server can listen, stop and listen again', async () => {
   const port = await reservePort();
   for (let start = 0; start < 2; start++) {
     const server = createServer().listen(port, '127.0.0.1');

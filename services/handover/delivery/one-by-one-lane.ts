@@ -18,7 +18,7 @@ export class OneByOneLane implements Lane {
   readonly #deps: HandoverDeps;
   readonly #channel: ReminderChannel;
   readonly #trials: Trials;
-  /** The receiver asked for no deliveries until then, by the monotonic clock. */
+  /** The receiver requested no deliveries until then, by the monotonic clock. */
   #quietUntil = Number.NEGATIVE_INFINITY;
 
   constructor(deps: HandoverDeps, channel: ReminderChannel) {

@@ -163,7 +163,7 @@ describe('the text of a stream', () => {
     expect(text).toMatch(/^id: CUR\nevent: manual_message\ndata: .*\n\n$/);
   });
 
-  it('is one line also for clients that split where Unicode does', () => {
+  it('is one line also for clients that split at Unicode line separators', () => {
     const reason = 'a\u0085b\u2028c\u2029d';
     const text = write({ case: 'event', value: { ...release, payload: changed({ command: 'x', reason }).payload } });
     expect(text).not.toMatch(/[\u0085\u2028\u2029]/);

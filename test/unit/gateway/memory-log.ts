@@ -12,7 +12,7 @@ export class MemoryLog implements EventLog {
   #lineage: Lineage | undefined;
   #before = 0n;
   #records: LoggedEvent[] = [];
-  /** Where each record was new. */
+  /** The first order of each record. */
   readonly #generations = new WeakMap<LoggedEvent, number>();
   #down = false;
   #wakes = new Set<() => void>();
@@ -38,7 +38,7 @@ export class MemoryLog implements EventLog {
     return record;
   }
 
-  /** Publishes again what an earlier generation had. */
+  /** Publishes the records of an earlier generation again. */
   replay(record: LoggedEvent): void {
     const order = record.order ?? orderOf(Number(this.#generations.get(record)), record.position);
     this.#records.push({ ...record, position: this.#last + 1n, order });
@@ -55,12 +55,12 @@ export class MemoryLog implements EventLog {
     this.#down = false;
   }
 
-  /** Begins another, empty log, which the relay has not looked at yet. */
+  /** Starts another, empty log, which the relay has not examined yet. */
   wipe(): void {
     this.become(this.#generation + 1);
   }
 
-  /** Begins an empty log that is the generation of this number. */
+  /** Starts an empty log that is the generation of this number. */
   become(generation: number): void {
     this.#generation = generation;
     this.#lineage = undefined;
@@ -69,7 +69,7 @@ export class MemoryLog implements EventLog {
     this.#wake();
   }
 
-  /** Says what came before the log, as the relay does before it fills a new one. */
+  /** Writes the lineage, as the relay does before it fills a new log. */
   describe({ forgotten = 0n, replayed, reached = 1_000_000n }: Partial<Lineage> = {}): void {
     const generation = (number: number) => ({ name: `log-${number}`, number });
     const earlier = Array.from({ length: this.#generation - 1 }, (_, index) => ({ ...generation(index + 1), reached }));
@@ -77,7 +77,7 @@ export class MemoryLog implements EventLog {
     this.#wake();
   }
 
-  /** Loses what came behind a position, as a copy does that was restored. */
+  /** Drops the records after a position, like a restored copy. */
   goBack(to: bigint): void {
     this.#records = this.#records.filter(({ position }) => position <= to);
     this.#wake();

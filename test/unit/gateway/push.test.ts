@@ -90,7 +90,7 @@ describe('a stream that can be pushed to', () => {
     expect(stream.got.at(-1)?.way).toBe('pushed');
   });
 
-  it('that is behind is pushed what its client has room for, without waiting until it has caught up', async () => {
+  it('that is behind gets pushed what its client has room for, before it has caught up', async () => {
     await using world = watchWorld();
     using first = await open(world);
     const events = Array.from({ length: 200 }, () => world.log.add().eventId);
@@ -129,7 +129,7 @@ describe('a stream that can be pushed to', () => {
     await eventually(() => expect(ids(stream.got)).toEqual(events));
   });
 
-  it('goes on when the log was made anew', async () => {
+  it('continues when the log was recreated', async () => {
     await using world = watchWorld();
     using stream = await open(world);
     world.log.add();

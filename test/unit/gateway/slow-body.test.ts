@@ -24,7 +24,7 @@ const gate = requestGate({
 });
 const PATH = `/${SessionService.typeName}/GetSession`;
 
-/** Everything that is answered on a connection until the server closes it. */
+/** Everything that the server sends on a connection until it closes it. */
 async function answerTo(port: number, path: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   const head = ['POST PATH HTTP/1.1', `host: 127.0.0.1:${port}`, 'content-type: application/json'];

@@ -5,11 +5,11 @@ import { watchWorld } from './watch-fixture.ts';
 
 const id = ({ eventId }: LoggedEvent) => eventId;
 
-/** A world with `count` events in its log. */
+/** A system with `count` events in its log. */
 function worldWith(count: number) {
   const world = watchWorld({ limits: { events: 100, bytes: 1e6 } });
   const events = Array.from({ length: count }, () => world.log.add());
-  /** Loses the log; the relay publishes again what was in it. */
+  /** Loses the log; the relay publishes its records again. */
   const lose = () => {
     world.log.wipe();
     world.log.describe();
@@ -18,8 +18,8 @@ function worldWith(count: number) {
   return { world, events, lose };
 }
 
-describe('when the log is lost and filled again', () => {
-  it('a connected stream that was up to date shows only what is new', async () => {
+describe('when the log is lost and refilled', () => {
+  it('a connected stream that was up to date shows only new events', async () => {
     const { world, lose } = worldWith(20);
     await using _ = world;
     using stream = await world.watch();
@@ -31,7 +31,7 @@ describe('when the log is lost and filled again', () => {
     expect(await stream.take(2)).toEqual(after.map(id));
   });
 
-  it('a client that comes back gets what it had not seen, and then what is new, whatever place its cursor names', async () => {
+  it('a client that reconnects receives the events that it has not seen, and then new ones, from any cursor', async () => {
     const { world, events, lose } = worldWith(30);
     await using _ = world;
     using first = await world.watch({ cursor: writeCursor({ incarnation: 'log-1', position: 0n }) });
@@ -45,7 +45,7 @@ describe('when the log is lost and filled again', () => {
     }
   });
 
-  it('a client may come back in the middle of what is filled in again, from every cursor that it has got there', async () => {
+  it('a client may reconnect during the replay, from every cursor that it received there', async () => {
     const { world, events, lose } = worldWith(30);
     await using _ = world;
     const old = writeCursor({ incarnation: 'log-1', position: 10n });
@@ -61,7 +61,7 @@ describe('when the log is lost and filled again', () => {
     }
   });
 
-  it('it goes on across any number of losses', async () => {
+  it('a stream continues across any number of losses', async () => {
     const { world, events, lose } = worldWith(10);
     await using _ = world;
     using stream = await world.watch({ cursor: writeCursor({ incarnation: 'log-1', position: 5n }) });
@@ -74,14 +74,14 @@ describe('when the log is lost and filled again', () => {
       const got = await stream.next();
       expect(got.what).toBe(next.eventId);
       cursor = got.cursor;
-      if (loss % 2 === 1) lose(); // a loss before anything is new
+      if (loss % 2 === 1) lose(); // a loss before any new event
     }
     using again = await world.watch({ cursor });
     const last = world.log.add();
     expect(await again.take(1)).toEqual([last.eventId]);
   });
 
-  it('a stream waits with its old cursor until the relay has looked at the new log', async () => {
+  it('a stream waits with its old cursor until the relay has examined the new log', async () => {
     const { world, events } = worldWith(3);
     await using _ = world;
     using stream = await world.watch();
@@ -96,7 +96,7 @@ describe('when the log is lost and filled again', () => {
     expect([await stream.take(1), await again.take(1)]).toEqual([[after.eventId], [after.eventId]]);
   });
 
-  it('what was published but not marked comes again to nobody who is connected', async () => {
+  it('no connected stream repeats events that were published but not marked', async () => {
     const { world, lose } = worldWith(3);
     await using _ = world;
     using stream = await world.watch();
@@ -108,7 +108,7 @@ describe('when the log is lost and filled again', () => {
     expect(await stream.take(1)).toEqual([after.eventId]);
   });
 
-  it('filters hold, and do not keep a stream from going on', async () => {
+  it('filters apply, and do not stop a stream from continuing', async () => {
     const { world, lose } = worldWith(5);
     await using _ = world;
     using acme = await world.watch({}, 'acme');
@@ -128,7 +128,7 @@ describe('when the log is lost and filled again', () => {
     ]);
   });
 
-  it('a client that missed more than memory holds gets all of it', async () => {
+  it('a client that missed more than memory holds receives all of it', async () => {
     const { world, events, lose } = worldWith(2_000);
     await using _ = world;
     lose();
@@ -140,9 +140,9 @@ describe('when the log is lost and filled again', () => {
 
 describe('a stream without a cursor', () => {
   it.each([
-    ['before the relay has looked at the new log', 0],
-    ['while the log is filled again', 6],
-    ['when the log has been filled again', 12],
+    ['before the relay has examined the new log', 0],
+    ['while the log is refilled', 6],
+    ['when the log has been refilled', 12],
   ])('that begins %s shows nothing that is older than it', async (_, filled) => {
     const { world, events } = worldWith(12);
     await using _world = world;
@@ -156,7 +156,7 @@ describe('a stream without a cursor', () => {
     expect(await stream.take(1)).toEqual([after.eventId]);
   });
 
-  it('shows nothing old after the log was lost under it', async () => {
+  it('shows no old events after its log was lost', async () => {
     const { world, lose } = worldWith(12);
     await using _ = world;
     using stream = await world.watch();
@@ -166,7 +166,7 @@ describe('a stream without a cursor', () => {
   });
 });
 
-describe('when the log went back to an earlier state', () => {
+describe('when the log was restored to an earlier state', () => {
   it('a stream of a later generation waits until the restored copy is replaced', async () => {
     const { world, events, lose } = worldWith(5);
     await using _ = world;
@@ -181,7 +181,7 @@ describe('when the log went back to an earlier state', () => {
     expect(await stream.take(1)).toEqual([after.eventId]);
   });
 
-  it('a stream beyond its end waits for the log that takes its place', async () => {
+  it('a stream beyond its end waits for the log that replaces it', async () => {
     const { world, events, lose } = worldWith(10);
     await using _ = world;
     using stream = await world.watch({ cursor: writeCursor({ incarnation: 'log-1', position: 8n }) });

@@ -46,7 +46,7 @@ it('streams over the SQL log go on behind every cursor without gap or repeat, wh
   }
 });
 
-it('streams over the SQL log go on when it was made anew, without what they have shown', async () => {
+it('streams over the SQL log continue when it was recreated, without events that they have shown', async () => {
   await using sql = await sqlLog();
   const writer = await sql.log.writer();
   await using world = watchWorld({ log: sql.log });

@@ -86,9 +86,9 @@ describe('a stream with a cursor', () => {
   });
 
   it.each([
-    ['of a log that nobody knows', { incarnation: 'log-9', position: 1n }],
-    ['from before what is still known', { incarnation: 'log-1', position: 4n }],
-    ['beyond what the database knows', { incarnation: 'log-1', position: 9n }],
+    ['of an unknown log', { incarnation: 'log-9', position: 1n }],
+    ['from before the retained events', { incarnation: 'log-1', position: 4n }],
+    ['beyond what the database contains', { incarnation: 'log-1', position: 9n }],
   ])('%s begins with a resync', async (_, cursor) => {
     await using world = watchWorld();
     world.log.wipe();
@@ -101,7 +101,7 @@ describe('a stream with a cursor', () => {
     expect(await stream.take(1)).toEqual([event.eventId]);
   });
 
-  it('beyond the end resyncs when no other log takes the place of this one', async () => {
+  it('beyond the end resyncs when no other log replaces this one', async () => {
     await using world = watchWorld({ undecidedMs: 20 });
     world.log.describe();
     world.log.add();

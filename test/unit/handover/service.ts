@@ -41,7 +41,7 @@ export class HandClock {
     this.#now += ms;
     this.#passed += ms;
   }
-  /** Sets the wall clock by so much; no time passes. */
+  /** Sets the wall clock; the monotonic clock does not change. */
   set(ms: number): void {
     this.#now += ms;
   }

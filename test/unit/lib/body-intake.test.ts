@@ -7,7 +7,7 @@ import { eventually } from '../../eventually.ts';
 
 const MAX_BYTES = 100;
 
-/** A request whose body comes when it is written, and how reading it ends. */
+/** A request whose body the test writes, and the outcome of reading it. */
 function arriving(intake: BodyIntake, headers: Record<string, string> = {}) {
   const request = Object.assign(new PassThrough(), { headers });
   const outcome = intake.read(request as unknown as IncomingMessage, MAX_BYTES).then(
@@ -17,28 +17,28 @@ function arriving(intake: BodyIntake, headers: Record<string, string> = {}) {
   return { request, outcome };
 }
 
-it('gives a body that came in pieces as a whole', async () => {
+it('returns a body that arrived in pieces as a whole', async () => {
   const { request, outcome } = arriving(new BodyIntake());
   for (const piece of ['a', 'bc', '', 'def']) request.write(piece);
   request.end();
   expect((await outcome).text).toBe('abcdef');
 });
 
-it('gives an empty body', async () => {
+it('returns an empty body', async () => {
   const { request, outcome } = arriving(new BodyIntake());
   request.end();
   expect((await outcome).text).toBe('');
 });
 
-it('takes a body of the largest size', async () => {
+it('accepts a body of the largest size', async () => {
   const { request, outcome } = arriving(new BodyIntake());
   request.end('x'.repeat(MAX_BYTES));
   expect((await outcome).text).toHaveLength(MAX_BYTES);
 });
 
-it('refuses a body that is too large when it has come so far, and one that says so at once', async () => {
-  const told = arriving(new BodyIntake(), { 'content-length': String(MAX_BYTES + 1) });
-  expect((await told.outcome).reason).toBe(ErrorReason.TOO_LARGE);
+it('refuses a body when it exceeds the limit, and at once when its declared length does', async () => {
+  const declared = arriving(new BodyIntake(), { 'content-length': String(MAX_BYTES + 1) });
+  expect((await declared.outcome).reason).toBe(ErrorReason.TOO_LARGE);
   const untold = arriving(new BodyIntake());
   untold.request.write('x'.repeat(MAX_BYTES + 1));
   expect((await untold.outcome).reason).toBe(ErrorReason.TOO_LARGE);
@@ -50,7 +50,7 @@ it('refuses a body that does not arrive within its time', async () => {
   expect((await outcome).reason).toBe(ErrorReason.REQUEST_TIMEOUT);
 });
 
-it('ends with the caller', async () => {
+it('ends when the caller disconnects', async () => {
   const intake = new BodyIntake();
   const { request, outcome } = arriving(intake);
   request.write('x');
@@ -59,13 +59,13 @@ it('ends with the caller', async () => {
   expect([intake.arriving, intake.held]).toEqual([0, 0]);
 });
 
-it('waits for nothing of a caller who has left already', async () => {
+it('does not wait for a caller that has already disconnected', async () => {
   const request = Object.assign(new PassThrough(), { headers: {} }).destroy();
   const read = new BodyIntake().read(request as unknown as IncomingMessage, MAX_BYTES);
   await expect(read).rejects.toMatchObject({ rawMessage: 'the caller went away' });
 });
 
-it('refuses the body that has been arriving for longest when more arrive than may', async () => {
+it('refuses the body that has been arriving for longest when too many are arriving', async () => {
   const intake = new BodyIntake({ maxArriving: 2 });
   const [first, second, third] = [arriving(intake), arriving(intake), arriving(intake)];
   expect((await first.outcome).reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
@@ -73,7 +73,7 @@ it('refuses the body that has been arriving for longest when more arrive than ma
   expect([(await second.outcome).text, (await third.outcome).text]).toEqual(['x', 'x']);
 });
 
-it('refuses the body that has been arriving for longest when more bytes are held than may be', async () => {
+it('refuses the body that has been arriving for longest when too many bytes are held', async () => {
   const intake = new BodyIntake({ maxHeldBytes: 100 });
   const slow = arriving(intake);
   slow.request.write('x'.repeat(60));
@@ -84,7 +84,7 @@ it('refuses the body that has been arriving for longest when more bytes are held
   expect((await other.outcome).text).toHaveLength(60);
 });
 
-it('counts a body that waits for its turn as held, until it is released', async () => {
+it('counts a queued body as held, until it is released', async () => {
   const intake = new BodyIntake({ maxHeldBytes: 100 });
   const first = arriving(intake);
   first.request.end('x'.repeat(60));
@@ -97,7 +97,7 @@ it('counts a body that waits for its turn as held, until it is released', async 
   expect(intake.held).toBe(0);
 });
 
-it('keeps no more than twice the bytes of a body that comes byte by byte', async () => {
+it('holds at most twice the bytes of a body that arrives byte by byte', async () => {
   const intake = new BodyIntake();
   const { request, outcome } = arriving(intake);
   for (let n = 0; n < MAX_BYTES; n++) request.write('x');

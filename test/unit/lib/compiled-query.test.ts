@@ -115,7 +115,7 @@ test('a column that is undefined is no NULL: it is refused', async () => {
   ).toEqual(['b']);
 });
 
-test('reads that cannot be one are not asked for jointly', async () => {
+test('reads that cannot be combined are not batched', async () => {
   const joint = { by: 'owners', column: 'owner' } as const;
   const first = prepared(
     (tx: Tx, { owners }: { owners: readonly string[] }) => things(tx).where('owner', 'in', owners).limit(1),

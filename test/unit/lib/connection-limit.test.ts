@@ -33,7 +33,7 @@ async function greeting(server: Server): Promise<{ text: string; socket: Socket 
 
 const limitOf = (perAddress: number) => new ConnectionLimit(perAddress, { logger: createLogger('silent'), metrics });
 
-it('closes the connections of an address beyond its number, on both ports together', async () => {
+it('closes the connections of an address beyond its limit, on both ports together', async () => {
   const limit = limitOf(2);
   const [http, rpc] = [await listen(limit, 'http'), await listen(limit, 'rpc')];
   const texts = [await greeting(http), await greeting(rpc), await greeting(http), await greeting(rpc)];
@@ -41,7 +41,7 @@ it('closes the connections of an address beyond its number, on both ports togeth
   expect(await metrics.registry.metrics()).toMatch(/connections_refused_total\{port="rpc"\} 1/);
 });
 
-it('takes new connections of an address when old ones have ended', async () => {
+it('accepts new connections of an address when old ones have ended', async () => {
   const server = await listen(limitOf(1), 'http');
   (await greeting(server)).socket.destroy();
   await eventually(async () => expect((await greeting(server)).text).toBe('hello'));

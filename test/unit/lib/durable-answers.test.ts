@@ -8,7 +8,7 @@ import { ulidIds } from '../../../services/lib/ids.ts';
 import { anonymous, contextInterceptor, hop } from '../../../services/lib/interceptors/context.ts';
 import { durableAnswersInterceptor } from '../../../services/lib/interceptors/durable-answers.ts';
 
-/** Calls an RPC whose work the test writes; returns how often the answer waited for the disk, and the headers it came with. */
+/** Calls an RPC whose handler the test supplies; returns how often the answer waited for the disk, and its headers. */
 async function call(
   method: 'takeOverSession' | 'getSession',
   { work = () => {}, asService = false }: { work?: () => void; asService?: boolean } = {},
@@ -54,11 +54,11 @@ const outage = () => {
 };
 
 describe('the answer of an RPC that writes', () => {
-  it('waits until what it was decided on is on disk', async () => {
+  it('waits until everything that it is based on is on disk', async () => {
     expect(await call('takeOverSession')).toMatchObject({ waits: 1, unconfirmed: null, ended: 'answered' });
   });
 
-  it('waits when it is a refusal, too', async () => {
+  it('also waits when it is a refusal', async () => {
     expect(await call('takeOverSession', { work: refusal })).toMatchObject({ waits: 1, ended: 'refused' });
   });
 
@@ -66,7 +66,7 @@ describe('the answer of an RPC that writes', () => {
     expect(await call('takeOverSession', { work: outage })).toMatchObject({ waits: 0, ended: 'refused' });
   });
 
-  it('tells a service instead, which has to see to it', async () => {
+  it('is marked as unconfirmed for a calling service instead', async () => {
     expect(await call('takeOverSession', { asService: true })).toMatchObject({ waits: 0, unconfirmed: '1' });
     const refused = await call('takeOverSession', { asService: true, work: refusal });
     expect(refused).toMatchObject({ waits: 0, unconfirmed: '1', ended: 'refused' });

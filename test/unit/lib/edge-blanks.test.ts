@@ -19,14 +19,14 @@ const services: DescService[] = [
   EventService,
 ];
 
-/** Texts that nothing is found by, so that blanks in them do no harm. */
+/** Texts that are never looked up, so that spaces at their ends do no harm. */
 const freeTexts: Readonly<Record<string, string>> = {
   send_content: 'what is said',
   content: 'what was said',
   reason: 'words for people',
   details: 'words for people',
   error_message: 'words for people',
-  send_url: 'has a rule of its own, which takes no blanks at all',
+  send_url: 'has a rule of its own, which allows no spaces at all',
   page_token: 'decoded, never compared',
   cursor: 'decoded, never compared',
   types: 'compared with a closed list by the gateway',
@@ -38,7 +38,7 @@ interface TextField {
   readonly field: DescField;
 }
 
-/** Every text in a message that callers from outside send. */
+/** Every text field in a message that external callers send. */
 function textsIn(message: DescMessage): TextField[] {
   if (message.typeName.startsWith('google.')) return [];
   return message.fields.flatMap((field): TextField[] => {
@@ -52,7 +52,7 @@ const texts = [...requests.map(({ input }) => input), IngestedMessageSchema].fla
 const nameOf = ({ message, field }: TextField) => `${message.name}.${field.name}`;
 const compared = new Map(texts.filter(({ field }) => !(field.name in freeTexts)).map((text) => [nameOf(text), text]));
 
-describe('blanks at the edge of an identifier, a name or a key', () => {
+describe('spaces at the ends of an identifier, a name or a key', () => {
   const check = messageCheck();
   const refused = ({ message, field }: TextField, value: string): string => {
     const given = field.fieldKind === 'list' ? [value] : value;
@@ -74,7 +74,7 @@ describe('blanks at the edge of an identifier, a name or a key', () => {
     expect(refused(text, 'a b')).not.toContain(`${text.field.name}: must not begin`);
   });
 
-  it('do no harm in free texts, all of which there are', () => {
+  it('do no harm in free texts, and every listed one exists', () => {
     const names = new Set(texts.map(({ field }) => field.name));
     expect(Object.keys(freeTexts).filter((name) => !names.has(name))).toEqual([]);
   });

@@ -52,7 +52,7 @@ describe('a folded text', () => {
     );
   });
 
-  it('is the same whatever is put into it that nobody sees', () => {
+  it('is the same with any invisible characters added', () => {
     fc.assert(
       fc.property(text, fc.constantFrom(...unseen, ...more), fc.nat(), (some, sign, at) => {
         const points = [...some];
@@ -70,7 +70,7 @@ describe('a folded text', () => {
     );
   });
 
-  it('is the same for every kind and number of blanks, and for none at the edges', () => {
+  it('is the same for every kind and number of spaces, and without spaces at the ends', () => {
     const blanks = ['\n', '\r\n', '\t', '\u00A0', '\u3000', '\u2028', '\u0085', '\u2800', '  ', ' \u200B '];
     fc.assert(
       fc.property(text, text, fc.constantFrom(...blanks), (a, b, blank) => {
@@ -94,18 +94,18 @@ describe('a folded text', () => {
   });
 
   it.each([
-    ['a line break between characters that stand without blanks', '您好\n在吗', '您好在吗'],
-    ['a blank beside such a character', '订单 123 已发货', '订单123已发货'],
-    ['a blank beside an emoji', 'ok 👍\uFE0F', 'ok👍'],
+    ['a line break between characters that are written without spaces', '您好\n在吗', '您好在吗'],
+    ['a space next to such a character', '订单 123 已发货', '订单123已发货'],
+    ['a space next to an emoji', 'ok 👍\uFE0F', 'ok👍'],
     ['full-width brackets', '小店（旗舰店）', '小店(旗舰店)'],
     ['half-width kana', 'ｶﾞ', 'ガ'],
     ['a price', '￥１００', '¥100'],
     ['an ellipsis', '……', '......'],
     ['a hyphen that does not break', 're\u2011send', 're-send'],
-    ['a dash, a dot and a wave of other character sets', '―・〜', '—·~'],
+    ['a dash, a dot and a wave dash of other character sets', '―・〜', '—·~'],
     ['a family of emoji', '👨\u200D👩\u200D👧', '👨👩👧'],
     ['a hand with a skin tone and a presentation', '☝\uFE0F🏻', '☝🏻'],
-    ['entities, however often escaped', '&amp;amp;lt;a&#x20;b&#62;&nbsp;&#20320;', '<a b>你'],
+    ['entities, escaped any number of times', '&amp;amp;lt;a&#x20;b&#62;&nbsp;&#20320;', '<a b>你'],
   ])('does not tell %s', (_, a, b) => {
     expect(foldText(a)).toBe(foldText(b));
   });
@@ -117,7 +117,7 @@ describe('a folded text', () => {
     },
   );
 
-  it.each(['', ' ', '\u200B', '\uFE0F\u200D', '\u2800', '\n\0'])('of nothing to see is empty', (some) => {
+  it.each(['', ' ', '\u200B', '\uFE0F\u200D', '\u2800', '\n\0'])('without visible characters is empty', (some) => {
     expect(foldText(some)).toBe('');
   });
 

@@ -10,7 +10,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { type Http2Timeouts, limitHttp2 } from '../../../services/lib/server/http2-timeouts.ts';
 
-/** No test takes so long: a limit that is not the one under test ends nothing. */
+/** No test takes this long: a limit that is not under test ends nothing. */
 const NEVER_MS = 600_000;
 const cleanUp: (() => void)[] = [];
 
@@ -35,12 +35,12 @@ function client(port: number, options: ClientSessionOptions = {}) {
   return session;
 }
 
-it('ends a connection that never speaks', async () => {
+it('closes a connection that never sends anything', async () => {
   const socket = connect(await listen({ greetingMs: 1 }), '127.0.0.1').on('error', () => {});
   await once(socket.resume(), 'close');
 });
 
-it('closes a connection that has no stream for long', async () => {
+it('closes a connection without a stream after a time', async () => {
   await once(client(await listen({ idleMs: 1 })), 'close');
 });
 
@@ -56,7 +56,7 @@ it('leaves a connection alone while it has a stream', async () => {
   await once(session, 'close');
 });
 
-it('resets a stream whose client takes nothing', async () => {
+it('resets a stream whose client reads nothing', async () => {
   const port = await listen({ stalledMs: 1 }, (stream) => {
     stream.on('error', () => {}).respond();
     stream.end('more than the window of the client');
@@ -69,7 +69,7 @@ it('resets a stream whose client takes nothing', async () => {
   expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
 });
 
-it('leaves a stream alone that has nothing to say', async () => {
+it('keeps a stream that has nothing to send', async () => {
   const silent = Promise.withResolvers<ServerHttp2Stream>();
   const session = client(await listen({ stalledMs: 1 }, silent.resolve));
   const stream = session.request({ ':path': '/' });

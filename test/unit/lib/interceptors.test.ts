@@ -93,13 +93,13 @@ describe('the error of an RPC', () => {
   });
 });
 
-it('a call that nothing here implements is a defect, and not a call to repeat', () => {
+it('a call that no service here implements is a defect, and must not be repeated', () => {
   const unknown = new ConnectError('unimplemented', Code.Unimplemented);
   expect(errorInfo(presentable(unknown))?.reason).toBe(ErrorReason.INTERNAL);
 });
 
 it.each([
-  ['what the HTTP/2 layer says', new ConnectError('stream closed with INTERNAL_ERROR', Code.Internal), 'CANCELED'],
+  ['the error of the HTTP/2 layer', new ConnectError('stream closed with INTERNAL_ERROR', Code.Internal), 'CANCELED'],
   ['a plain abort', new DOMException('gone', 'AbortError'), 'CANCELED'],
   ['its deadline', new ConnectError('late', Code.DeadlineExceeded), 'DEADLINE_EXCEEDED'],
 ])('a call that ended by %s is no defect', (_, reason, expected) => {

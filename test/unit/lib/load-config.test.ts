@@ -88,7 +88,7 @@ describe('the configuration', () => {
     expect(others).toEqual([]);
   });
 
-  it('takes no variable for a setting that Kubernetes sets for a service of that name, or that clients read', () => {
+  it('ignores variables that Kubernetes sets for a service of that name, or that clients read', () => {
     const links = {
       AUTOSESSION_PORT: 'tcp://10.0.0.1:8000',
       AUTOSESSION_SERVICE_HOST: '10.0.0.1',

@@ -6,7 +6,7 @@ const read = (text: string) => {
   return time && [new Date(time.ms).toISOString(), time.zoned];
 };
 
-describe('a time as windows write it', () => {
+describe('a time as chat windows write it', () => {
   it.each([
     ['2026-11-30 19:40:05', '2026-11-30T11:40:05.000Z', false],
     ['2026-11-30 19:40', '2026-11-30T11:40:30.000Z', false],

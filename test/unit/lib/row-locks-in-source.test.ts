@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
-/** They know row locks by their names: one translates them, the other looks for them. */
+/** Files that may name row locks: one translates them, the other detects them. */
 const KERNEL = ['services/lib/db/executor.ts', 'services/lib/db/row-access.ts'];
 const LOCK_TEXT = /\b(FOR\s+UPDATE|FOR\s+SHARE|LOCK\s+IN\s+SHARE\s+MODE|SKIP\s+LOCKED|LOCK\s+TABLES)\b/i;
 

@@ -24,7 +24,7 @@ describe('the RPC port', () => {
   const lines: { level: string; event?: string }[] = [];
   const logger = createLogger('debug', { write: (line) => void lines.push(JSON.parse(line)) });
   let server: ListeningServer;
-  /** Resolved when a handler works, and when it has ended. */
+  /** Resolved when a handler has started, and when it has ended. */
   let entered = Promise.withResolvers<void>();
   let left = Promise.withResolvers<void>();
 
@@ -96,7 +96,7 @@ describe('the RPC port', () => {
     expect((await client.check({ service: SessionService.typeName })).status).toBe(1);
   });
 
-  it.each(['%%%', '[::1', 'a:b:c'])('answers 400 to the authority %s, and goes on', async (authority) => {
+  it.each(['%%%', '[::1', 'a:b:c'])('answers 400 to the authority %s, and keeps serving', async (authority) => {
     const session = connect(`http://127.0.0.1:${server.port}`);
     const path = `/${SessionService.typeName}/GetSession`;
     const call = session.request({
@@ -112,7 +112,7 @@ describe('the RPC port', () => {
     expect(await errorOf(createClient(SessionService, transport()).getSession({ sessionId: 's' }))).toBeUndefined();
   });
 
-  it('tells the log of a request that cannot be read', async () => {
+  it('logs a request that cannot be read', async () => {
     lines.length = 0;
     const path = `/${SessionService.typeName}/GetSession`;
     const body = Buffer.from('0a7f', 'hex');
@@ -142,7 +142,7 @@ describe('the RPC port', () => {
     ['a stream', `/${EventService.typeName}/WatchEvents`, 'application/connect+proto'],
   ] as const;
 
-  describe.each(calls)('takes the loss of its caller for no defect: %s to %s as %s', (_, path, type) => {
+  describe.each(calls)('reports no defect when its caller disconnects: %s to %s as %s', (_, path, type) => {
     it.each(endings)('%s', async (_, end) => {
       lines.length = 0;
       const complaints = vi.spyOn(console, 'error');

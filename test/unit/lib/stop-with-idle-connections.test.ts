@@ -33,7 +33,7 @@ async function open({ port }: ListeningServer, bytes: string): Promise<Socket> {
   return socket;
 }
 
-/** Resolves when what was sent to the server before has come to it. */
+/** Resolves when the server has received what was sent before. */
 const arrived = ({ port }: ListeningServer) => fetch(`http://127.0.0.1:${port}/livez`).catch(() => {});
 
 describe.each([

@@ -6,7 +6,7 @@ import { EscalateSessionRequestSchema } from '../../../gen/autosession/session/v
 import { ErrorReason, errorInfo } from '../../../services/lib/errors/refuse.ts';
 import { assertFewFields, assertFewJsonValues, MAX_VALUES } from '../../../services/lib/server/value-limit.ts';
 
-/** What is thrown, as a reason; undefined for nothing. */
+/** The reason of the thrown error; undefined if none was thrown. */
 const reasonOf = (check: () => void) => {
   try {
     check();
@@ -70,12 +70,12 @@ it('refuses a message of too many unknown fields', () => {
   expect(reasonOf(() => assertFewFields(ValueSchema, bytes))).toBe(ErrorReason.INVALID_ARGUMENT);
 });
 
-it('leaves a message of much text alone, whatever its bytes look like', () => {
+it('accepts a message with much text, whatever its bytes look like', () => {
   const text = '\n\u0000'.repeat(500_000);
   expect(escalate({ sessionName: text, context: { text } })).toBeUndefined();
 });
 
-it('leaves what is no protobuf to its reader', () => {
+it('leaves invalid protobuf to its parser', () => {
   const bytes = Buffer.alloc(200_000, 0xff);
   expect(reasonOf(() => assertFewFields(StructSchema, bytes))).toBeUndefined();
 });

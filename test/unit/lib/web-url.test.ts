@@ -9,7 +9,7 @@ import { isWebUrl } from '../../../services/lib/text/web-url.ts';
 
 const check = messageCheck();
 
-/** Whether a request says something is wrong with its send_url. */
+/** Whether the validator reports the send_url of a request. */
 function isRefused(
   schema: typeof CreateSessionRequestSchema | typeof AddSessionTaskRequestSchema,
   sendUrl: string,

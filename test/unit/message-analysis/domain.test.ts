@@ -70,8 +70,8 @@ describe('an element', () => {
 
   it.each([
     ['no content', { content: '', type: 'image' }, { content: '', type: 'image' }, 'CONTENT_UNREADABLE'],
-    ['a picture of blanks', { content: ' \n', type: 'image' }, { content: '' }, 'CONTENT_UNREADABLE'],
-    ['blanks for a text', { content: '  ' }, { content: '  ' }, undefined],
+    ['a picture whose content is spaces', { content: ' \n', type: 'image' }, { content: '' }, 'CONTENT_UNREADABLE'],
+    ['spaces as text', { content: '  ' }, { content: '  ' }, undefined],
     ['a card', { content: { title: '券' } }, { content: '' }, 'CONTENT_UNREADABLE'],
     ['a number', { content: 5 }, { content: '5' }, undefined],
     ['a recall without content', { content: '', type: 'recall' }, { content: '', type: 'recall' }, undefined],
@@ -84,7 +84,7 @@ describe('an element', () => {
     ['a time ahead', { time: NOW + 660_000 }, { timeUnusable: true }, 'TIME_AHEAD'],
     ['a time to the minute', { time: '2025-06-11 19:40' }, { sentAt: NOW - 1_170_000, zoneless: true }, undefined],
     ['Unix seconds as text', { time: `${NOW / 1_000}` }, { sentAt: NOW, zoneless: false }, undefined],
-  ])('with %s is a message all the same', (_, over, expected, code) => {
+  ])('with %s is still a message', (_, over, expected, code) => {
     const { messages, rejected } = bind({ ...good, ...over });
     expect(rejected).toEqual([]);
     expect(messages).toMatchObject([expected]);
@@ -148,7 +148,7 @@ describe('times', () => {
     expect(neighbourTimes(timed(undefined, undefined))).toEqual([undefined, undefined]);
   });
 
-  it('that cannot be read are the next one’s, else unknown', () => {
+  it('that are unreadable are taken from the next message, else unknown', () => {
     expect(neighbourTimes(timed(5, '?', undefined, 7, '?', undefined))).toEqual([5, 7, 7, 7, undefined, undefined]);
   });
 
@@ -157,7 +157,7 @@ describe('times', () => {
     expect(windowOf(shown(undefined))).toBeUndefined();
   });
 
-  it('show nothing of the bot before the last picture that may be its', () => {
+  it('cover no time before the last picture that may be the bot’s', () => {
     const picture = (sentAt?: number) => ({ sentAt, maybeBot: true });
     expect(windowOf([...shown(1), picture(4), ...shown(9)])).toEqual({ oldest: 4, newest: 9 });
     expect(windowOf([...shown(1, 9), picture()])).toBeUndefined();

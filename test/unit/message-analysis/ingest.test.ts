@@ -63,7 +63,7 @@ describe.each(databases)('on %s', (database) => {
       });
     });
 
-    it('of known messages asks for its session alone and writes nothing', async () => {
+    it('of known messages only requests its session and writes nothing', async () => {
       const window = [own('1', 1), shop('2', 2)];
       await analysis.upload(window);
       using _ = arm('db.before-commit:settle-messages', () => {
@@ -131,7 +131,7 @@ describe.each(databases)('on %s', (database) => {
       expect((await analysis.rows()).map((row) => row.content)).toEqual(['first']);
     });
 
-    it('is none when a reader sees the same, also beside a kept revision', async () => {
+    it('is none when the contents look the same, also with a stored revision', async () => {
       await analysis.upload([shop('1', 1, '收到👍'), own('2', 2, '您好，在吗')]);
       const seen = [shop('1', 1, '收到👍\uFE0F'), own('2', 2, '您好,在吗\r\n')];
       expect(verdicts(await analysis.upload(seen))).toEqual(['duplicate', 'duplicate']);
@@ -143,7 +143,7 @@ describe.each(databases)('on %s', (database) => {
       expect((await analysis.rows()).map((row) => row.content)).toEqual(['收到👍', '您好，在吗']);
     });
 
-    it('in one batch is none when a reader sees the same', async () => {
+    it('in one batch is none when the contents look the same', async () => {
       const answer = await analysis.upload([
         shop('1', 1, '好！'),
         shop('1', 1, '好!'),
@@ -153,7 +153,7 @@ describe.each(databases)('on %s', (database) => {
       expect(verdicts(answer)).toEqual(['stored', 'duplicate', 'conflict', 'duplicate']);
     });
 
-    it('is one still when the other side said what looks the same', async () => {
+    it('remains one when the other side sent a content that looks the same', async () => {
       await analysis.upload([own('0', 0), shop('1', 1, '好！')]);
       expect(verdicts(await analysis.upload([own('0', 0), own('1', 1, '好!')]))).toEqual(['duplicate', 'conflict']);
     });

@@ -32,7 +32,7 @@ export class Judges {
   /** So many of the next calls of applyMessages find that a name has changed its owner. */
   moved = 0;
   stable = true;
-  /** The key that a shop's key has become a former one of. */
+  /** The key of the shop into which the shop with this key was merged. */
   readonly joined = new Map<string, string>();
   /** What the next call of applyMessages finds merged since its parties were resolved. */
   joinsMeanwhile?: { readonly from: string; readonly into: string };

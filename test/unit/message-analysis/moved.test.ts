@@ -38,7 +38,7 @@ describe.each(databases)('a name that has changed its owner, on %s', (database) 
     expect(await analysis.events()).toEqual([]);
   });
 
-  it('takes what broke off under it along when its shop has joined another one', async () => {
+  it('moves unsettled messages with it when its shop was merged into another one', async () => {
     await using analysis = await startAnalysis(database);
     const former = `shp_${Buffer.from('小店').toString('hex')}`;
     analysis.judges.failures.push('apply');

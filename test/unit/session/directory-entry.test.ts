@@ -67,7 +67,7 @@ describe('the plan of a PUT', () => {
     expect(plan).toMatchObject({ key: 'shp_a', version: 2, add: [id('2')], moves: [], remove: [] });
   });
 
-  it('changes nothing for a name that it has, though another shop has its folded form', () => {
+  it('changes nothing for a name that it has, although another shop has its folded form', () => {
     const known = [...of('shp_a', id('1'), name('店（一）')), ...of('shp_b', name('店(一)'))];
     for (const move of [false, true]) {
       const plan = planEntry(wish({ aliases: [name('店（一）')], move }), entry('shp_a', [id('1')]), known, fresh);

@@ -33,7 +33,7 @@ describe.each(databases)('a directory of an earlier release on %s', (database) =
     return folding;
   };
 
-  /** More entries than one step takes, of two tenants. */
+  /** More entries than one step reads, of two tenants. */
   const many = Array.from({ length: 250 }, (_, i) =>
     row('shop', 'name', `店（${i}）`, `shp_${String(i).padStart(3, '0')}`),
   );
@@ -42,7 +42,7 @@ describe.each(databases)('a directory of an earlier release on %s', (database) =
     `default name 店(${i}) ${entry_key}`,
   ]);
 
-  it('gets the folded forms of names, nicks and account ids, and nothing twice', async () => {
+  it('receives the folded forms of names, nicks and account ids, each once', async () => {
     await write(
       row('shop', 'name', 'Ａ店', 'shp_1'),
       row('shop', 'id', '（1）', 'shp_1'),
@@ -67,7 +67,7 @@ describe.each(databases)('a directory of an earlier release on %s', (database) =
     expect(await all()).toEqual(expected.sort());
   });
 
-  it('is folded after a stop in any step, by whoever begins anew', async () => {
+  it('is folded after a stop in any step, by the next process', async () => {
     await write(...many);
     let steps = 0;
     {
@@ -87,7 +87,7 @@ describe.each(databases)('a directory of an earlier release on %s', (database) =
     expect(await all()).toEqual(folded.toSorted());
   });
 
-  it('is folded in the next round where an earlier release goes on writing', async () => {
+  it('is folded in the next round where an earlier release keeps writing', async () => {
     await fold();
     await write(row('shop', 'name', 'Ａ店', 'shp_1'));
     await fold();
@@ -125,7 +125,7 @@ describe.each(databases)('a directory of an earlier release on %s', (database) =
     },
   );
 
-  it('does not merge what was told apart meanwhile', async () => {
+  it('does not merge shops whose names were changed meanwhile', async () => {
     await write(
       row('shop', 'name', '店(1)', 'shp_1'),
       row('shop', 'name', '店（1）', 'shp_2'),
@@ -141,7 +141,7 @@ describe.each(databases)('a directory of an earlier release on %s', (database) =
     expect(await all()).toContain('default name 别店 shp_2');
   });
 
-  it('keeps the accounts of ids that look the same apart', async () => {
+  it('does not merge accounts whose ids look the same', async () => {
     await write(row('account', 'id', 't-(1)', 'acc_1'), row('account', 'id', 't-（1）', 'acc_2'));
     await (await fold()).merge();
     const shop = await world.sessions.resolveParties({ platform: '淘天', shopName: '店', nicks: ['t-(1)'] });

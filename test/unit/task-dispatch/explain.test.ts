@@ -72,7 +72,7 @@ describe.each(databaseNames)('explaining on %s', (database) => {
 describe.each(databaseNames)('a receipt of an earlier release on %s', (database) => {
   const formerHash = (content: string) =>
     createHash('sha256').update(content.normalize('NFKC').replace(/\s+/gu, ' ').trim()).digest('hex');
-  /** A fetched task whose receipt is as the earlier release wrote it. */
+  /** A fetched task whose receipt has the format of the earlier release. */
   const sentBefore = async (world: Harness, sendContent: string) => {
     const task = await actions(world).sent({ sendContent });
     await world.db
@@ -103,7 +103,7 @@ describe.each(databaseNames)('a receipt of an earlier release on %s', (database)
 });
 
 describe.each(databaseNames)('a receipt on %s', (database) => {
-  it('is found by earlier releases, by the hash that they make', async () => {
+  it('is found by earlier releases, by the hash that they compute', async () => {
     await using world = await harness({ database });
     const sendContent = '您好：\n订单 123❤\uFE0F';
     const task = await actions(world).sent({ sendContent });
@@ -112,7 +112,7 @@ describe.each(databaseNames)('a receipt on %s', (database) => {
     expect(content_hash).toBe(createHash('sha256').update('您好: 订单 123❤\uFE0F').digest('hex'));
   });
 
-  it('of a content without anything to see is matched by that content only', async () => {
+  it('of a content without visible characters is matched by that content only', async () => {
     await using world = await harness({ database });
     const { said, explain } = explaining(world);
     const task = await actions(world).sent({ sendContent: '\u200B' });

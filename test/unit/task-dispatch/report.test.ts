@@ -164,7 +164,7 @@ describe('a report of failure', () => {
 describe('a withdrawal', () => {
   const withdrawal = { success: false, errorMessage: 'not wanted any more' };
 
-  it('of a task that never had a lease fails it for good, and with it its session', async () => {
+  it('of a task that never had a lease fails it permanently, and cancels its session', async () => {
     await using world = await harness();
     const { store, claim, complete, row } = actions(world);
     const { sessionId, taskId, accountId } = await store({ maxAttempts: 5 });
@@ -217,7 +217,7 @@ describe('a withdrawal', () => {
     expect([await status(first.taskId), await status(second.taskId)]).toEqual(['failed', 'pending']);
   });
 
-  it('of a task that a pause holds fails it too', async () => {
+  it('also fails a task that a pause holds', async () => {
     await using world = await harness();
     const { store, pause, complete } = actions(world);
     const { sessionId } = await store();
