@@ -26,7 +26,7 @@ export class ServerNotReached extends Error {
 }
 
 /** Logs that a start waits for a server. */
-export function tellAwaited({ name, url, logger }: AwaitedServer, error: unknown): void {
+export function logAwaitedServer({ name, url, logger }: AwaitedServer, error: unknown): void {
   const line = { event: 'server_awaited', server: name, url: shownUrl(url) };
   const text = error instanceof Error ? error.message : String(error);
   logger.warn({ ...line, error: text }, `waiting for ${name} at ${shownUrl(url)}`);
@@ -48,7 +48,7 @@ export async function awaitServer<T>(
     } catch (error) {
       if (isFinal(error)) throw new ServerNotReached(server, 0, error);
       if (performance.now() - begin > START_WAIT_MS) throw new ServerNotReached(server, START_WAIT_MS, error);
-      if (first) tellAwaited(server, error);
+      if (first) logAwaitedServer(server, error);
     }
     await pause(RETRY_MS, AbortSignal.timeout(START_WAIT_MS));
   }

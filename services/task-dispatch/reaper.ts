@@ -1,7 +1,7 @@
 import { inContext, systemContext } from '../lib/context.ts';
 import { backgroundRequestId, type Loop, startLeaderLoop } from '../lib/loop.ts';
 import { failureLevel } from '../lib/loop-failures.ts';
-import { afterSetBack } from './bring-back.ts';
+import { afterSetBack } from './clock-set-back.ts';
 import { expireLease } from './commands/expire-lease.ts';
 import { settleUnknown } from './commands/settle-unknown.ts';
 import type { TaskDeps } from './deps.ts';

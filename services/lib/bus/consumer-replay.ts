@@ -1,6 +1,6 @@
 import { backoff } from '../bell.ts';
 import type { Clock } from '../clock.ts';
-import { hasCome } from '../db/due.ts';
+import { isTimeDue } from '../db/due.ts';
 import { msOf } from '../db/time.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -40,7 +40,7 @@ async function replaySession(deps: ReplayDeps, tenant: string, sessionId: string
   const rows = await store.parkedOf(tenant, sessionId, EVENTS);
   const [first] = rows;
   // due is what came later; it waits for the first one
-  if (first && !hasCome(msOf(first.retry_at), clock.now(), LONGEST_RETRY_MS))
+  if (first && !isTimeDue(msOf(first.retry_at), clock.now(), LONGEST_RETRY_MS))
     return store.postpone(first, msOf(first.retry_at));
   for (const row of rows) {
     const delivery = await deliverer.deliver(recordOf(row), 1, signal);

@@ -2,7 +2,7 @@ import { type Expression, type SqlBool, sql } from 'kysely';
 import { sqlTime } from './time.ts';
 
 /** Clocks of hosts differ: a time that another process has just stored does not count as future. */
-export const HOSTS_DIFFER_MS = 1_000;
+export const MAX_CLOCK_SKEW_MS = 1_000;
 
 /**
  * Whether a stored time that the system chose itself has come. One that lies further ahead than `longestMs`, the longest delay
@@ -15,7 +15,7 @@ export function isDue(column: string, now: number, longestMs: number): Expressio
 }
 
 /** The same for a time in milliseconds. */
-export function hasCome(time: number, now: number, longestMs: number): boolean {
+export function isTimeDue(time: number, now: number, longestMs: number): boolean {
   return time <= now || time > now + longestMs;
 }
 
@@ -24,6 +24,6 @@ export function hasCome(time: number, now: number, longestMs: number): boolean {
  * back.
  */
 export function isDueSince(column: string, since: string, now: number): Expression<SqlBool> {
-  const isFuture = sql`${sql.ref(since)} > ${sqlTime(now + HOSTS_DIFFER_MS)}`;
+  const isFuture = sql`${sql.ref(since)} > ${sqlTime(now + MAX_CLOCK_SKEW_MS)}`;
   return sql<SqlBool>`(${sql.ref(column)} <= ${sqlTime(now)} or ${isFuture})`;
 }

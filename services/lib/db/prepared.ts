@@ -5,7 +5,7 @@ import { kyselyOver, StatementExecutor } from './executor.ts';
 import { type HotQuery, hotQuery, type JointRead } from './hot-query.ts';
 import { Placeholder } from './placeholder.ts';
 import { withValues } from './row-access.ts';
-import { columnsOf, isRow, LONGEST_LIST, padded, placeholdersFor, shapeOf } from './shape.ts';
+import { columnsOf, isRow, MAX_LIST_LENGTH, padded, placeholdersFor, shapeOf } from './shape.ts';
 
 /** Values of a statement by name: single ones, rows, lists of values, or lists of rows that all have the same columns. */
 export type Values<P> = { readonly [K in keyof P]: P[K] };
@@ -137,7 +137,7 @@ interface LongRows {
 /** A list of many rows. */
 function longRows(values: object): LongRows | undefined {
   for (const [name, value] of Object.entries(values)) {
-    if (!Array.isArray(value) || value.length <= LONGEST_LIST || !isRow(value[0])) continue;
+    if (!Array.isArray(value) || value.length <= MAX_LIST_LENGTH || !isRow(value[0])) continue;
     columnsOf(value);
     return { values, name, rows: value };
   }

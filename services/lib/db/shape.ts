@@ -1,7 +1,7 @@
 import { Placeholder } from './placeholder.ts';
 
 /** Longer lists have too many lengths to compile a statement for each. */
-export const LONGEST_LIST = 16;
+export const MAX_LIST_LENGTH = 16;
 
 /** Whether a value is a row: an object of columns. */
 export function isRow(value: unknown): value is object {
@@ -61,7 +61,7 @@ function elementPlaceholder(element: unknown, get: (given: object) => unknown): 
 export function padded<V extends object>(values: V): V {
   let result: Record<string, unknown> | undefined;
   for (const [name, value] of Object.entries(values)) {
-    if (!Array.isArray(value) || value.length <= LONGEST_LIST || isRow(value[0])) continue;
+    if (!Array.isArray(value) || value.length <= MAX_LIST_LENGTH || isRow(value[0])) continue;
     const length = 2 ** Math.ceil(Math.log2(value.length));
     result ??= { ...values } as Record<string, unknown>;
     result[name] = [...value, ...Array(length - value.length).fill(value.at(-1))];

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { ServerNotReached, START_WAIT_MS, tellAwaited } from '../await-server.ts';
+import { logAwaitedServer, ServerNotReached, START_WAIT_MS } from '../await-server.ts';
 import type { RedisConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
 
@@ -48,7 +48,7 @@ export async function connectFirst(redis: Redis, { url, maxRetries }: RedisConfi
     const error = last ?? new Error('the connection was closed');
     const isOver = maxRetries === undefined ? waitedMs > START_WAIT_MS : failures >= Math.max(1, maxRetries);
     if (isOver) reject(new ServerNotReached(server, waitedMs, error));
-    else if (failures === 1) tellAwaited(server, error);
+    else if (failures === 1) logAwaitedServer(server, error);
   };
   redis.on('error', note);
   redis.on('close', count);

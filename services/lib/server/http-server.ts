@@ -15,7 +15,7 @@ import { assertHost } from './host-header.ts';
 import { limitHttp1 } from './http1-timeouts.ts';
 import { assertOneHost } from './one-host.ts';
 import { assertOwnPage } from './origin-guard.ts';
-import { answerOddRequests, answerParserError } from './parser-errors.ts';
+import { answerParserError, answerUnsupportedRequests } from './parser-errors.ts';
 import { receiveRest } from './receive-rest.ts';
 import { addRpcs, rpcHandlers } from './rpc-handlers.ts';
 import { type ListeningServer, portError, RPC_BODY_BYTES } from './rpc-server.ts';
@@ -71,7 +71,7 @@ export async function listenHttp(options: {
   const connections = httpConnections(app.server);
   limitHttp1(app.server);
   options.connectionLimit?.guard(app.server, 'http');
-  answerOddRequests(app);
+  answerUnsupportedRequests(app);
   app.addHook('onRequest', async (request, reply) => {
     if (allowOrigins(origins, request, reply)) return reply.send();
     const { raw } = request;

@@ -62,7 +62,7 @@ export function answerParserError(app: FastifyInstance, error: Error & { code?: 
 }
 
 /** Answers requests that Node would close or refuse by itself: a tunnel, and an unknown expectation. */
-export function answerOddRequests(app: FastifyInstance): void {
+export function answerUnsupportedRequests(app: FastifyInstance): void {
   app.server.on('connect', (_request, socket) => end(app, tunnel, socket));
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 }

@@ -21,7 +21,7 @@ import type { Logger } from '../log.ts';
 import { RefusedCalls } from '../refused-calls.ts';
 import { LONGEST_TIMER_MS } from '../rpc/call-limits.ts';
 import { nodeRequestKey, type Reception, receiving } from './receive-rpc.ts';
-import { type NoteRefusal, readingInterceptor, refusingAsItSays, refusingUnreadable } from './unreadable-requests.ts';
+import { keepGateErrors, type OnRefusal, readingInterceptor, refuseUnreadable } from './unreadable-requests.ts';
 
 /** Answers are not compressed: on the callers' networks that would take more time than it saves. */
 const NEVER_COMPRESS = Number.MAX_SAFE_INTEGER;
@@ -47,7 +47,7 @@ export function rpcHandlers(options: RpcHandlerOptions): UniversalHandler[] {
   const router = createConnectRouter({
     interceptors: [readingInterceptor, ...options.interceptors],
     readMaxBytes,
-    requestGate: gate && refusingAsItSays(gate),
+    requestGate: gate && keepGateErrors(gate),
     grpc: options.grpc,
     acceptCompression: [compressionGzip],
     compressMinBytes: NEVER_COMPRESS,
@@ -56,11 +56,11 @@ export function rpcHandlers(options: RpcHandlerOptions): UniversalHandler[] {
   });
   options.routes(router);
   const note = refusalLog(options.logger);
-  const handlers = router.handlers.map((handler) => refusingUnreadable(handler, note));
+  const handlers = router.handlers.map((handler) => refuseUnreadable(handler, note));
   return reception ? handlers.map((handler) => receiving(handler, { ...reception, maxBytes: readMaxBytes })) : handlers;
 }
 
-function refusalLog(logger: Logger | undefined): NoteRefusal {
+function refusalLog(logger: Logger | undefined): OnRefusal {
   if (!logger) return () => {};
   const refused = new RefusedCalls(logger);
   return (path, error) => {

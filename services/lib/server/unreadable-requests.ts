@@ -31,7 +31,7 @@ const MAX_ERROR_BYTES = 64 * 1024;
 const PREFIX_BYTES = 5;
 
 /** Receives every refusal, since these pass no interceptor, with the path of the RPC. */
-export type NoteRefusal = (path: string, error: ConnectError) => void;
+export type OnRefusal = (path: string, error: ConnectError) => void;
 
 /** Must be the first interceptor: marks the request as read; the messages of a stream are read after it. */
 export const readingInterceptor: Interceptor = (next) => (request) => {
@@ -42,7 +42,7 @@ export const readingInterceptor: Interceptor = (next) => (request) => {
 };
 
 /** Wraps a gate so that its errors are answered as they are: nothing of the request was read yet. */
-export function refusingAsItSays(gate: RequestGate): RequestGate {
+export function keepGateErrors(gate: RequestGate): RequestGate {
   return async (context) => {
     try {
       await gate(context);
@@ -73,7 +73,7 @@ async function* readable<T>(messages: AsyncIterable<T>, takesOne: boolean): Asyn
  * with INVALID_ARGUMENT, TOO_LARGE or UNSUPPORTED_MEDIA_TYPE and one ErrorInfo, in the protocol of the request. The library
  * answers most of these with internal or unimplemented, as if the server were at fault or another server could help.
  */
-export function refusingUnreadable(handler: UniversalHandler, note: NoteRefusal): UniversalHandler {
+export function refuseUnreadable(handler: UniversalHandler, note: OnRefusal): UniversalHandler {
   const refuseWith = (request: UniversalServerRequest, error: ConnectError) => {
     note(handler.requestPath, error);
     return refuseBy(handler, request, error);

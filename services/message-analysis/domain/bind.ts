@@ -5,7 +5,7 @@ import { isNotice, shownContent } from './message-kind.ts';
 import type { Warning } from './warnings.ts';
 
 /** A receiver's clock may be ahead this far; a time beyond it is worth no more than none. */
-export const AHEAD_MS = 600_000;
+export const MAX_AHEAD_MS = 600_000;
 const TYPE_LENGTH = 50;
 
 /** One element of a batch that could be read. */
@@ -168,7 +168,7 @@ function timeOf(value: Value | undefined, rules: BindRules): TimeRead {
     const text = 'time: unknown format, taken as unknown; send RFC 3339 or 2025-06-11 14:41:58';
     return { value: unusable, warning: { code: 'TIME_UNREADABLE', text } };
   }
-  if (time.ms <= rules.now + AHEAD_MS)
+  if (time.ms <= rules.now + MAX_AHEAD_MS)
     return { value: { sentAt: time.ms, timeUnusable: false, zoneless: !time.zoned } };
   return { value: unusable, warning: { code: 'TIME_AHEAD', text: 'time: ahead of the clock, taken as unknown' } };
 }

@@ -1,4 +1,4 @@
-import { AHEAD_MS, type BoundMessage } from './bind.ts';
+import { type BoundMessage, MAX_AHEAD_MS } from './bind.ts';
 
 /** A warning about a message that is still stored; see IngestMessagesResponse.Warning. */
 export type WarningCode =
@@ -29,7 +29,7 @@ export function warningsOf(fresh: readonly BoundMessage[], now: number, zoneOffs
 function ofWholeBatch(fresh: readonly BoundMessage[], now: number, zoneOffset: number): Warning[] {
   const ahead = fresh.filter(({ warnings }) => warnings.some(({ code }) => code === 'TIME_AHEAD'));
   if (fresh.length > 0 && ahead.length === fresh.length) {
-    const minutes = AHEAD_MS / 60_000;
+    const minutes = MAX_AHEAD_MS / 60_000;
     return [
       {
         id: '',

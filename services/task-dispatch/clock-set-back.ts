@@ -1,7 +1,7 @@
 import { clockSetDetector } from '../lib/clock-set.ts';
-import { HOSTS_DIFFER_MS } from '../lib/db/due.ts';
+import { MAX_CLOCK_SKEW_MS } from '../lib/db/due.ts';
 import type { TaskDeps } from './deps.ts';
-import { timesFromNow } from './domain/set-back.ts';
+import { timesFromNow } from './domain/times-from-now.ts';
 import { futureTasks, setTimes } from './store/future-tasks.ts';
 import type { TaskTables } from './store/tables.ts';
 
@@ -26,7 +26,7 @@ async function bringBack({ db, clock, ready, logger }: TaskDeps): Promise<void> 
   let count = 0;
   for (;;) {
     const now = clock.now();
-    const tasks = await futureTasks(db.of<TaskTables>(), now + HOSTS_DIFFER_MS, BATCH);
+    const tasks = await futureTasks(db.of<TaskTables>(), now + MAX_CLOCK_SKEW_MS, BATCH);
     const times = tasks.map((task) => timesFromNow(task, now));
     for (const [index, task] of tasks.entries()) await setTimes(db.of<TaskTables>(), task, times[index] ?? {});
     await ready.push(
