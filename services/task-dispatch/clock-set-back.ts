@@ -8,8 +8,8 @@ import type { TaskTables } from './store/tables.ts';
 const BATCH = 200;
 
 /**
- * When the function detects that the wall clock was set back, tasks wait, leases run and unknown tasks stay unknown no longer
- * than without the change. See `timesFromNow`.
+ * Call the result regularly: once it detects that the wall clock was set back, it corrects the times of tasks, so that they wait,
+ * stay leased and stay unknown no longer than without the change. See `timesFromNow`.
  */
 export function afterSetBack(deps: TaskDeps): () => Promise<void> {
   const wasSet = clockSetDetector(deps.clock);
@@ -17,12 +17,12 @@ export function afterSetBack(deps: TaskDeps): () => Promise<void> {
   return async () => {
     pending ||= wasSet();
     if (!pending) return;
-    await bringBack(deps);
+    await correctTimes(deps);
     pending = false;
   };
 }
 
-async function bringBack({ db, clock, ready, logger }: TaskDeps): Promise<void> {
+async function correctTimes({ db, clock, ready, logger }: TaskDeps): Promise<void> {
   let count = 0;
   for (;;) {
     const now = clock.now();
