@@ -62,8 +62,8 @@ export interface RunningProcess extends AsyncDisposable {
 }
 
 /**
- * Starts the modules in this process: takes its ports, opens the backends, migrates and probes the database, opens the ports, starts the
- * relay, the consumers and the loops. Throws, with everything closed again, when something cannot be had.
+ * Starts the modules in this process: reserves its ports, opens the backends, migrates and probes the database, opens the ports,
+ * starts the relay, the consumers and the loops. When a step fails it throws, with everything closed again.
  */
 export async function startProcess(
   config: Config,

@@ -9,8 +9,9 @@ const JSON_TYPE = /^(?:application|text)\/(?:[\w.+-]+\+)?json$/i;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * The JSON object in a body; an empty body is `{}`, a missing media type is read as JSON. Throws UNSUPPORTED_MEDIA_TYPE, and
- * INVALID_ARGUMENT for too many values, and MALFORMED_BODY for what is not JSON, no object, nested too deeply, or holds a number that no JSON can carry on.
+ * The JSON object in a body; an empty body is `{}`, a missing media type is read as JSON. Throws UNSUPPORTED_MEDIA_TYPE,
+ * INVALID_ARGUMENT for too many values, and MALFORMED_BODY for a body that is not JSON, not an object, nested too deeply, or that
+ * contains a number out of range.
  */
 export function parseBody(bytes: Uint8Array | undefined, contentType: string | undefined): JsonObject {
   if (!bytes || bytes.length === 0) return {};

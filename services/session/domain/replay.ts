@@ -33,7 +33,7 @@ export function isClosed(session: SessionRecord): boolean {
   return !isOpen(session);
 }
 
-/** SUPERSEDED, with what is so now. */
+/** SUPERSEDED, with the current state and status. */
 export function superseded(session: SessionRecord) {
   const [state, status] = [stateWord(session.state), controlWord(session.control)];
   const text = `the command was carried out and later undone: the session is ${state}, control ${status}`;

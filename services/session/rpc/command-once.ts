@@ -19,8 +19,8 @@ export interface SessionCommand<O extends DescMessage> {
 }
 
 /**
- * Runs a command once per idempotency key. Returns the answer and the session as it is now, whose fences are still to be
- * confirmed. A repeat is answered for the session as it is now; it throws SUPERSEDED when the command has been undone since.
+ * Runs a command once per idempotency key. Returns the answer and the current session, whose fence the caller must confirm. A
+ * repeat is answered for the current session; it throws SUPERSEDED when the command was undone.
  */
 export async function commandOnce<I extends DescMessage, O extends DescMessage>(
   deps: SessionDeps,
