@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { Logger } from '../log.ts';
 
@@ -26,4 +27,12 @@ function hasUrl({ authority, url }: Http2ServerRequest): boolean {
 
 function refuse({ stream }: Http2ServerResponse): void {
   if (!stream.destroyed && !stream.headersSent) stream.respond({ ':status': 400 }, { endStream: true });
+}
+
+/**
+ * Keeps a request of HTTP/1.1 whose connection breaks from ending the process. Node emits its error only if something listens, but
+ * looks a tick earlier than it emits it: a reader that lets go of the request in between would leave nothing that listens.
+ */
+export function containBrokenRequests(server: Server): void {
+  server.on('request', (request) => request.on('error', () => {}));
 }

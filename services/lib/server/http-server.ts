@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics.ts';
 import { BODY_TIMEOUT_MS, BodyIntake } from './body-intake.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
 import { type Connections, httpConnections } from './connections.ts';
+import { containBrokenRequests } from './contain-errors.ts';
 import { allowOrigins } from './cors.ts';
 import { type Address, canHaveDoors, openDoors } from './doors.ts';
 import { type WorkGuard, waitingPaths } from './guard-work.ts';
@@ -70,6 +71,7 @@ export async function listenHttp(options: {
   });
   const connections = httpConnections(app.server);
   limitHttp1(app.server);
+  containBrokenRequests(app.server);
   options.connectionLimit?.guard(app.server, 'http');
   answerUnsupportedRequests(app);
   app.addHook('onRequest', async (request, reply) => {
