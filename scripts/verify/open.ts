@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Backends, openBackends } from '../../services/lib/backends.ts';
 import { systemClock } from '../../services/lib/clock.ts';
-import { loadConfig, NOTHING, readEnvironment } from '../../services/lib/load-config.ts';
+import { loadConfig, NOTHING } from '../../services/lib/load-config.ts';
 import { createLogger } from '../../services/lib/log.ts';
+import { readEnvironment } from '../../services/lib/read-environment.ts';
 
 /** What the environment names. Nothing is made: a folder without a database is an error. */
 export async function openStored(): Promise<Backends> {

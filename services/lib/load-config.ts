@@ -1,5 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
 import { parseApiKeys } from './auth/load-api-keys.ts';
 import type { Config, RedisConfig } from './config.ts';
 import { parseCorsOrigins } from './load-cors-origins.ts';
@@ -21,25 +19,6 @@ export class ConfigError extends Error {
   constructor(problems: readonly string[]) {
     super(problems.join('\n'));
     this.problems = problems;
-  }
-}
-
-/** The process's environment over what `.env` in the working directory says. */
-export function readEnvironment(directory = process.cwd()): Env {
-  const file = `${directory}/.env`;
-  const fromFile = existsSync(file) ? parseEnv(readText(file)) : {};
-  return { ...fromFile, ...process.env };
-}
-
-/** Reads a UTF-8 file, without its byte-order mark. Throws ConfigError for any other encoding. */
-function readText(file: string): string {
-  const bytes = readFileSync(file);
-  // UTF-16 encodes every ASCII character with a NUL byte
-  if (bytes.includes(0)) throw new ConfigError([`${file} is in UTF-16: save it in UTF-8.`]);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new ConfigError([`${file} is not in UTF-8: save it in UTF-8.`]);
   }
 }
 

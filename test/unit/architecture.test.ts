@@ -8,7 +8,7 @@ const SERVICES = ['session', 'task-dispatch', 'message-analysis', 'handover', 'g
 const rules: { files: RegExp; may: RegExp }[] = [
   {
     files: /^services\/main\.ts$/,
-    may: /^services\/(lib\/(announce|load-config|log|placement|process)|[\w-]+\/module)\.ts$/,
+    may: /^services\/(lib\/(announce|load-config|log|placement|process|read-environment)|[\w-]+\/module)\.ts$/,
   },
   { files: /^services\/lib\//, may: /^(services\/lib|gen)\// },
   ...SERVICES.filter((name) => name !== 'gateway').flatMap((name) => [

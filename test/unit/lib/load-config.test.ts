@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, loadConfig, readEnvironment } from '../../../services/lib/load-config.ts';
+import { ConfigError, loadConfig } from '../../../services/lib/load-config.ts';
+import { readEnvironment } from '../../../services/lib/read-environment.ts';
 
 function problemsOf(env: Record<string, string>, placed?: Parameters<typeof loadConfig>[1]): readonly string[] {
   try {
@@ -124,6 +125,36 @@ describe('the configuration', () => {
     ])('is refused with a sentence in another encoding: %s', (text, bytes) => {
       expect(() => from(bytes)).toThrow(ConfigError);
       expect(() => from(bytes)).toThrow(text);
+    });
+
+    it.each([
+      ['AUTOSESSION_STRICT_LEASE true'],
+      ['AUTOSESSION_STRICT_LEASE: true'],
+      ['AUTOSESSION_STRICT_LEASE＝true'],
+      ['export AUTOSESSION_STRICT_LEASE true'],
+    ])('is refused with a line that sets nothing: %s', (text) => {
+      expect(() => from(`${line}${text}\n`)).toThrow('write AUTOSESSION_STRICT_LEASE=VALUE.');
+      expect(() => from(`${line}${text}\n`)).toThrow(ConfigError);
+    });
+
+    it.each([
+      ['a comment', '# LOG_LEVEL is info'],
+      ['a name alone, which is empty', 'LOG_LEVEL'],
+      ['a name alone before a comment', 'LOG_LEVEL # the default'],
+      ['a value of several lines', "NOTE_TEXT='one\nLOG_LEVEL is info'"],
+    ])('may have %s', (_, text) => {
+      expect(from(`${text}\n${line}`)).toBe('机器人');
+    });
+
+    it('is named when it is there and cannot be read', () => {
+      const folder = mkdtempSync(join(tmpdir(), 'auto-session-env-'));
+      try {
+        mkdirSync(join(folder, '.env'));
+        expect(() => readEnvironment(folder)).toThrow(ConfigError);
+        expect(() => readEnvironment(folder)).toThrow(`${folder}/.env cannot be read`);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     });
   });
 
