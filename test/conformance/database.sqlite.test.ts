@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
@@ -93,5 +93,30 @@ describe('a data folder', () => {
     expect(() => sqliteBackend(folder.path)).toThrow(/in use by another process/);
     await holder.kill();
     await sqliteBackend(folder.path).close();
+  });
+
+  test('says which file is damaged, and what to do', async () => {
+    await using folder = await newFolder();
+    await writeFile(join(folder.path, 'auto-session.db'), 'no database '.repeat(1_000));
+    expect(() => sqliteBackend(folder.path)).toThrow(/auto-session\.db cannot be used: it is damaged; put a backup/);
+    await rm(join(folder.path, 'auto-session.db'));
+    await sqliteBackend(folder.path).close();
+  });
+
+  test('says which file it may not open', async () => {
+    await using folder = await newFolder();
+    await mkdir(join(folder.path, 'auto-session.db'));
+    expect(() => sqliteBackend(folder.path)).toThrow(
+      /auto-session\.db cannot be used: let this user read and write it/,
+    );
+  });
+
+  test.each([
+    ['damaged', (file: string) => writeFile(file, 'no database '.repeat(1_000))],
+    ['no file', (file: string) => mkdir(file)],
+  ])('is not said to be in use when its lock is %s', async (_, spoil) => {
+    await using folder = await newFolder();
+    await spoil(join(folder.path, 'lock.db'));
+    expect(() => sqliteBackend(folder.path)).toThrow(/lock\.db cannot be used: let this user read and write it/);
   });
 });

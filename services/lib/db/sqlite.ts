@@ -19,6 +19,14 @@ const faults: Readonly<Record<number, DatabaseFault>> = {
   26: 'damaged',
 };
 
+/** What helps when the file cannot be opened. */
+const REMEDIES: Partial<Readonly<Record<DatabaseFault, string>>> = {
+  away: 'another program holds it; end that program',
+  full: 'its disk is full; make room',
+  damaged: 'it is damaged; put a backup in its place, and remove the other files of the folder',
+};
+const MAY_NOT = 'let this user read and write it and its folder';
+
 /**
  * SQLite in a file under `dataDir`, or in memory for `:memory:`. One connection, one transaction at a time. A second
  * process on the same folder is refused: two would wait for each other's writes and miss each other's wake-ups.
@@ -27,9 +35,7 @@ export function sqliteBackend(dataDir: string): Backend {
   const inMemory = dataDir === ':memory:';
   if (!inMemory) makeFolder(dataDir);
   const folderLock = inMemory ? undefined : lockFolder(dataDir);
-  const database = new DatabaseSync(inMemory ? ':memory:' : join(dataDir, 'auto-session.db'));
-  // FULL: a commit that was answered survives a power cut, not only the end of the process.
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
+  const database = openDatabase(inMemory ? ':memory:' : join(dataDir, 'auto-session.db'), folderLock);
   const counts = new SqlCounts();
   const connections = new SqliteConnections(database, counts);
   const locks = new Set<string>();
@@ -42,7 +48,7 @@ export function sqliteBackend(dataDir: string): Backend {
     isDuplicateKey: (error) => DUPLICATE.includes(errorCode(error)),
     isRetryable: () => false,
     isUnavailable: () => false,
-    faultOf: (error) => faults[errorCode(error) & 0xff],
+    faultOf,
     close: async () => {
       await connections.close();
       folderLock?.close();
@@ -61,13 +67,39 @@ function makeFolder(dataDir: string): void {
 
 /** Holds an exclusive lock on a file of its own for as long as the process lives; the system frees it after a kill. */
 function lockFolder(dataDir: string): DatabaseSync {
-  const lock = new DatabaseSync(join(dataDir, 'lock.db'));
+  const file = join(dataDir, 'lock.db');
   try {
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;');
-    return lock;
+    return open(file, 'PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;');
   } catch (error) {
-    lock.close();
-    throw new Error(`the data folder ${dataDir} is in use by another process (AUTOSESSION_DATA_DIR)`, { cause: error });
+    const sentence =
+      faultOf(error) === 'away'
+        ? `the data folder ${dataDir} is in use by another process (AUTOSESSION_DATA_DIR)`
+        : `${file} cannot be used: let this user read and write it, or remove it: it holds no data`;
+    throw new Error(sentence, { cause: error });
+  }
+}
+
+function openDatabase(file: string, folderLock: DatabaseSync | undefined): DatabaseSync {
+  try {
+    // FULL: a commit that was answered survives a power cut, not only the end of the process.
+    return open(file, 'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
+  } catch (error) {
+    folderLock?.close();
+    throw new Error(`the database ${file} cannot be used: ${REMEDIES[faultOf(error) ?? 'failing'] ?? MAY_NOT}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Opens a file and runs a statement on it; closed again when that fails. */
+function open(file: string, statements: string): DatabaseSync {
+  const database = new DatabaseSync(file);
+  try {
+    database.exec(statements);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
   }
 }
 
@@ -78,6 +110,10 @@ function takeLock(locks: Set<string>, name: string): NamedLock | undefined {
     held: async () => locks.has(name),
     [Symbol.asyncDispose]: async () => void locks.delete(name),
   };
+}
+
+function faultOf(error: unknown): DatabaseFault | undefined {
+  return faults[errorCode(error) & 0xff];
 }
 
 function errorCode(error: unknown): number {
