@@ -137,6 +137,13 @@ describe('a guide', () => {
     expect(loadsFromElsewhere(shown.replace('rpa.md', '/rpa'))).toEqual([]);
   });
 
+  it('lets names go on in the next line behind their marks, not within a word', () => {
+    const shown = markdown('`AUTOSESSION_HTTP_PORT` `redis://host:6379/0` `127.0.0.1` `a && b_`', () => undefined).text;
+    expect(shown).toContain('<code>AUTOSESSION_<wbr>HTTP_<wbr>PORT</code>');
+    expect(shown).toContain('<code>redis://<wbr>host:6379/<wbr>0</code> <code>127.0.0.1</code>');
+    expect(shown).toContain('<code>a &amp;&amp;<wbr> b_</code>');
+  });
+
   it('is every lower-case file of the folder, under its first heading', () => {
     const folder = mkdtempSync(join(tmpdir(), 'auto-session-guides-'));
     try {

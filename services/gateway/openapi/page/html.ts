@@ -37,3 +37,11 @@ const entities: Readonly<Record<string, string>> = {
 export function escaped(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => entities[character] ?? character);
 }
+
+/** The same of a name, an address or a command, which may go on in the next line behind its marks. */
+export function breakable(text: string): string {
+  return text
+    .split(/(?<=[_/,=&?])(?=[^_/,=&?])/)
+    .map(escaped)
+    .join('<wbr>');
+}

@@ -1,5 +1,5 @@
 import { Marked, type Tokens } from 'marked';
-import { escaped, Html } from './html.ts';
+import { breakable, escaped, Html } from './html.ts';
 
 /** Where a link of a page leads here; undefined when it leads nowhere. */
 export type LinkTo = (href: string) => string | undefined;
@@ -21,6 +21,7 @@ export function markdown(text: string, linkTo: LinkTo): Html {
         if (target !== undefined) return `<a href="${escaped(target)}">${shown}</a>`;
         return label === href ? shown : `${shown} (<code>${escaped(href)}</code>)`;
       },
+      codespan: ({ text: code }: Tokens.Codespan) => `<code>${breakable(code)}</code>`,
       image: ({ text: description }: Tokens.Image) => escaped(description),
       html: ({ text: source }: Tokens.HTML | Tokens.Tag) => (source.startsWith('<!--') ? '' : escaped(source)),
       code: ({ text: code, lang }: Tokens.Code) => codeBlock(code, lang ?? ''),
