@@ -103,6 +103,11 @@ export function createMetrics(defaults = true): Metrics {
   };
 }
 
+/** Shows zero for what has not happened yet: a counter that begins with 1 has no increase in Prometheus, and rings no alert. */
+export function showZero<L extends string>(counter: Counter<L>, series: readonly Partial<Record<L, string>>[]): void {
+  for (const labels of series) counter.inc(labels, 0);
+}
+
 /**
  * Shows what was asked of the database: `sql_statements_total`, `sql_round_trips_total`, and `sql_commits_total` by the
  * transaction's label. They are read when somebody asks, so the statements themselves pay nothing for it.

@@ -48,7 +48,7 @@ export function consumerConformance(name: string, open: OpenBus): void {
       owned(startConsumer({ ...deps, name: of, handlers: { sessionChanged } }));
     const count = async (outcome: string) => {
       const { values } = await bus.deps.metrics.consumed.get();
-      return values.find(({ labels }) => labels.outcome === outcome)?.value ?? 0;
+      return values.reduce((sum, { labels, value }) => sum + (labels.outcome === outcome ? value : 0), 0);
     };
     const settled = async () => {
       const [row] = (await sql<{ position: number }>`SELECT position FROM consumer_offset`.execute(bus.db.of())).rows;

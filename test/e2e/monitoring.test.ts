@@ -62,6 +62,15 @@ describe('the dashboard and the alerts', () => {
   });
   afterAll(() => world[Symbol.asyncDispose]());
 
+  it.each([
+    ['autosession_messages_total', 'verdict="conflict"'],
+    ['autosession_events_consumed_total', 'consumer="session",outcome="gap"'],
+    ['autosession_reminders_total', 'channel="log",outcome="failed"'],
+  ])('show zero of %s for what has not happened yet, so that its first time is an increase', async (metric, labels) => {
+    const text = String((await world.rest.get('/metrics')).body);
+    expect(text.split('\n')).toContain(`${metric}{${labels}} 0`);
+  });
+
   it.each(expressions)('%s uses metrics and labels that a process has: %s', (_, expr) => {
     const selectors = selectorsOf(expr);
     expect(selectors.length).toBeGreaterThan(0);

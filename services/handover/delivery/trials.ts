@@ -2,6 +2,7 @@ import { inContext, systemContext } from '../../lib/context.ts';
 import { failpoint } from '../../lib/failpoints.ts';
 import { logChange } from '../../lib/log.ts';
 import { backgroundRequestId } from '../../lib/loop.ts';
+import { showZero } from '../../lib/metrics.ts';
 import type { DeliveryError } from '../channels/channel.ts';
 import type { HandoverDeps } from '../deps.ts';
 import { retryIn } from '../domain/retry.ts';
@@ -27,6 +28,10 @@ export class Trials {
   constructor(deps: HandoverDeps, channel: string) {
     this.#deps = deps;
     this.#channel = channel;
+    showZero(
+      deps.metrics.reminders,
+      ['delivered', 'retried', 'failed'].map((outcome) => ({ channel, outcome })),
+    );
   }
 
   /** The receiver has these, of the tenant of the context. */

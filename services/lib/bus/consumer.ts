@@ -4,7 +4,7 @@ import type { Database } from '../db/database.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Logger } from '../log.ts';
 import { startLeaderLoop } from '../loop.ts';
-import type { Metrics } from '../metrics.ts';
+import { type Metrics, showZero } from '../metrics.ts';
 import { handleBatch } from './consumer-batch.ts';
 import { parkedUntil, replayDue } from './consumer-replay.ts';
 import { ConsumerStore, type Offset } from './consumer-store.ts';
@@ -48,12 +48,17 @@ const DRAIN_CHECK_MS = 10;
 const PACE_MS = 50;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
+const OUTCOMES = ['done', 'skipped', 'repeated', 'parked', 'retried', 'gap'];
 
 /**
  * Runs the handlers on the log's events: every event at least once, one session's in order, in one process of the
  * installation at a time. What has been handled is saved per batch, so a crash repeats at most a batch.
  */
 export function startConsumer(options: ConsumerOptions): Consumer {
+  showZero(
+    options.metrics.consumed,
+    OUTCOMES.map((outcome) => ({ consumer: options.name, outcome })),
+  );
   const rounds = new ConsumerRounds(options);
   const loop = startLeaderLoop(options.db, `consumer:${options.name}`, {
     name: `consumer ${options.name}`,
