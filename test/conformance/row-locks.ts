@@ -245,9 +245,9 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       ],
       ['a write by text', (tx: Tx) => sql`DELETE FROM grouped WHERE id = 'x'`.execute(tx)],
     ])('are named by their key: %s is refused, also without concurrent participants', async (_, work) => {
-      await expect(share(work)).rejects.toThrow(/name its rows|does not name|row lock|which rows/);
+      await expect(share(work)).rejects.toThrow(/name its rows|does not identify|row lock|which rows/);
       const others = share(async () => 'not disturbed');
-      await expect(share(work)).rejects.toThrow(/name its rows|does not name|row lock|which rows/);
+      await expect(share(work)).rejects.toThrow(/name its rows|does not identify|row lock|which rows/);
       expect(await others).toBe('not disturbed');
     });
 
