@@ -2,6 +2,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import type { Clock } from '../../lib/clock.ts';
 import { currentTenant } from '../../lib/context.ts';
+import type { Database } from '../../lib/db/database.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { Directory } from '../../lib/module.ts';
 import { outletKey } from '../../lib/outlet.ts';
@@ -12,6 +13,7 @@ import { type StreamPace, Watch } from './watch.ts';
 
 export interface WatchDeps {
   readonly hub: EventHub;
+  readonly db: Pick<Database, 'confirmReads'>;
   readonly directory: Directory;
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, 'streams'>;

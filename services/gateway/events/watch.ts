@@ -8,6 +8,7 @@ import {
 } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import type { LogBounds } from '../../lib/bus/event-log.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { Database } from '../../lib/db/database.ts';
 import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
 import type { Directory } from '../../lib/module.ts';
 import type { Outlet } from '../../lib/outlet.ts';
@@ -34,6 +35,7 @@ export interface StreamPace {
 
 export interface WatchOptions {
   readonly hub: EventHub;
+  readonly db: Pick<Database, 'confirmReads'>;
   readonly directory: Directory;
   readonly clock: Clock;
   readonly filter: EventFilter;
@@ -188,12 +190,14 @@ export class Watch {
    * is still to come, and what it does reflect is known by its number.
    */
   async #resync(bounds: LogBounds): Promise<WatchEventsResponse> {
-    const { directory, sessionId } = this.#options;
+    const { db, directory, sessionId } = this.#options;
     this.#cursor = endOf(bounds);
     this.#live = false;
     this.#undecidedSince = undefined;
     if (sessionId === undefined) return this.#response({ case: 'resync', value: create(ResyncSchema) });
     const snapshot = await sessionSnapshot(directory, sessionId);
+    // a number that vanishes with the database comes again, with another event, which would be left out
+    await db.confirmReads();
     for (const { source, sourceSeq } of snapshot.heads) this.#repeats.skip(lineOf({ source, sessionId }), sourceSeq);
     return this.#response({ case: 'resync', value: snapshot });
   }

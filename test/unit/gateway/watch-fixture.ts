@@ -43,6 +43,8 @@ export interface WatchWorldOptions {
   readonly undecidedMs?: number;
   readonly limits?: RingLimits;
   readonly known?: KnownSession;
+  /** Waits until what was read is on disk. */
+  readonly confirmReads?: () => Promise<void>;
   /** In place of the log in memory. */
   readonly log?: EventLog;
 }
@@ -53,6 +55,7 @@ export function watchWorld(options: WatchWorldOptions = {}) {
   const hub = new EventHub({ log: options.log ?? log, logger, limits: options.limits });
   const stopping = new AbortController();
   const metrics = createMetrics(false);
+  const db = { confirmReads: options.confirmReads ?? (async () => {}) };
   const known = options.known ?? { sourceSeq: 0 };
   const snapshot = snapshotStubs(known);
   const ids = ulidIds(systemClock);
@@ -68,7 +71,7 @@ export function watchWorld(options: WatchWorldOptions = {}) {
   const routes: Parameters<typeof createRouterTransport>[0] = (router) => {
     snapshot(router);
     const pace = { heartbeatMs: options.heartbeatMs ?? 60_000, undecidedMs: options.undecidedMs ?? 60_000 };
-    const watch = watchEvents({ hub, directory, clock: systemClock, metrics, stopping: stopping.signal, pace });
+    const watch = watchEvents({ hub, db, directory, clock: systemClock, metrics, stopping: stopping.signal, pace });
     router.service(EventService, { watchEvents: watch });
   };
   const directory = createDirectory({ routes, interceptors, hopSecret: 'secret' });

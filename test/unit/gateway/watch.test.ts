@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Source, TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
 import { writeCursor } from '../../../services/gateway/events/cursor.ts';
 import { orderOf } from '../../../services/lib/bus/lineage.ts';
-import { ErrorReason, errorInfo } from '../../../services/lib/errors/refuse.ts';
+import { ErrorReason, errorInfo, refuse } from '../../../services/lib/errors/refuse.ts';
 import { eventually } from '../../eventually.ts';
 import { watchWorld } from './watch-fixture.ts';
 
@@ -139,6 +139,18 @@ describe('a resync of one session', () => {
     add(Source.TASK_DISPATCH, 2);
     const task = add(Source.TASK_DISPATCH, 3);
     expect(await stream.take(2)).toEqual([next.eventId, task.eventId]);
+  });
+});
+
+describe('what a resync shows of a session', () => {
+  const cursor = writeCursor({ incarnation: 'log-9', position: 1n });
+
+  it('is on disk: a number that the database loses comes again, with another event', async () => {
+    const away = () => Promise.reject(refuse(ErrorReason.SERVICE_UNAVAILABLE, 'away'));
+    await using world = watchWorld({ known: { sourceSeq: 5 }, confirmReads: away });
+    world.log.describe();
+    const watched = world.watch({ session: 'ses_known', cursor });
+    await expect(watched).rejects.toSatisfy((error) => reasonOf(error) === ErrorReason.SERVICE_UNAVAILABLE);
   });
 });
 
