@@ -1,5 +1,5 @@
 import { TaskChange } from '../../gen/autosession/event/v1/event_pb.js';
-import { currentContext } from '../lib/context.ts';
+import { currentContext, currentReads } from '../lib/context.ts';
 import type { Executor } from '../lib/db/database.ts';
 import { ErrorReason, refuse } from '../lib/errors/refuse.ts';
 import { logChange } from '../lib/log.ts';
@@ -64,11 +64,10 @@ async function sessionOf(deps: TaskDeps, taskId: string): Promise<string | undef
   const known = deps.recent.sessions.get(recentKey(tenant, taskId));
   if (known) return known;
   const task = await findTask(deps.db.of(), tenant, taskId);
-  if (task) noteSession(deps, task);
   return task?.sessionId;
 }
 
-/** Remembers the session of a task that is stored. */
+/** Remembers the session of a task that is stored, and on disk. */
 export function noteSession({ recent }: TaskDeps, { tenant, taskId, sessionId }: StoredTask): void {
   recent.sessions.set(recentKey(tenant, taskId), sessionId);
 }
@@ -114,9 +113,9 @@ async function changeTasks<R>(
 }
 
 async function announce(deps: TaskDeps, unit: SessionUnit): Promise<void> {
-  for (const fence of unit.fences()) deps.recent.epochs.set(recentKey(unit.tenant, fence.sessionId), fence.ownerEpoch);
+  // what was only read may still vanish with the database, and its event has to find it missing then
+  if (currentReads()?.pending === false) remember(deps, unit);
   for (const { task, change, reason } of unit.news) {
-    if (change === TaskChange.CREATED) noteSession(deps, task);
     const name = TaskChange[change].toLowerCase();
     deps.metrics.tasks.inc({ change: name });
     logTask(deps, `task_${name}`, task, reason, unit.fence(task.sessionId)?.sessionName);
@@ -125,6 +124,11 @@ async function announce(deps: TaskDeps, unit: SessionUnit): Promise<void> {
     logTask(deps, `task_${command}`, task, reason, unit.fence(task.sessionId)?.sessionName);
   await deps.ready.push([...unit.ready.values()]);
   await deps.ready.remove(unit.tenant, [...unit.withdrawn]);
+}
+
+function remember(deps: TaskDeps, unit: SessionUnit): void {
+  for (const fence of unit.fences()) deps.recent.epochs.set(recentKey(unit.tenant, fence.sessionId), fence.ownerEpoch);
+  for (const { task } of [...unit.news, ...unit.quiet]) noteSession(deps, task);
 }
 
 /** Logs what happened to a task. A sender's own words stay out: they may quote what it was to say. */
