@@ -15,7 +15,10 @@ export interface TaskDeps extends Deps {
   readonly sendUrls?: SendUrlLookup;
 }
 
-/** What needs no look into the database, by `recentKey`: only what is on disk, or the event that makes up for a loss would be dropped. */
+/**
+ * What needs no look into the database, by `recentKey`. Only what is on disk: else the event that makes up for what the database
+ * lost would be dropped.
+ */
 export interface Recent {
   /** Epochs that the fences of sessions reached. */
   readonly epochs: Recently<number>;

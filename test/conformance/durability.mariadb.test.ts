@@ -107,6 +107,23 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
     expect(await pendingAfter(() => setCount(db.of(), { id: row.id, count: 0 }))).toBe(true);
   });
 
+  test('a row that is replaced by the same row confirms nothing', async () => {
+    const row = await stored();
+    const replace = (tx: Tx) => tx.replaceInto('grouped').values(row).execute();
+    expect(await pendingAfter(() => replace(db.of()))).toBe(true);
+    expect(await pendingAfter(() => write(replace))).toBe(true);
+  });
+
+  test('a statement that a unique index refuses has read the row that is there', async () => {
+    const row = await stored();
+    const pending = await request(async () => {
+      const refused = await insert(db.of(), { row }).catch((error) => error);
+      expect(db.isDuplicateKey(refused)).toBe(true);
+      return currentReads()?.pending;
+    });
+    expect(pending).toBe(true);
+  });
+
   test('a transaction that was rolled back confirms nothing', async () => {
     const work = () =>
       write(async (tx) => {

@@ -198,12 +198,12 @@ class MysqlConnection implements Connection {
 
 /**
  * Whether the statement certainly changed a row. For an update the server counts matched rows, changed or not. An insert that
- * may update instead returns the same for a new row and for an unchanged one, so it counts as no change.
+ * may update, or a replace, returns the same for a new row and for an unchanged one, so it counts as no change.
  */
 function changedSomething(request: Request, answer: unknown): boolean {
   const { affectedRows = 0, changedRows = 0, info = '' } = (answer ?? {}) as Partial<ResultSetHeader>;
   if (affectedRows === 0 || info.startsWith('Rows matched')) return changedRows > 0;
-  return !request.sql.includes(' on duplicate key ');
+  return !request.sql.includes(' on duplicate key ') && !request.sql.startsWith('replace ');
 }
 
 function resultOf<R>(result: unknown): QueryResult<R> {

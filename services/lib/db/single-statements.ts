@@ -68,6 +68,9 @@ export class SingleStatements extends StatementExecutor {
       else reads?.read();
       if (result.numAffectedRows) this.#owner.backend.counts.committed('single');
       return result;
+    } catch (error) {
+      reads?.read(); // a unique index, too, tells of what is stored
+      throw error;
     } finally {
       connection.release();
     }
