@@ -1,5 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { type Event, EventSchema } from '../../gen/autosession/event/v1/event_pb.js';
+import { recordOf } from '../../services/lib/bus/consumer-store.ts';
 import type { LoggedEvent, LogRecord } from '../../services/lib/bus/event-log.ts';
 import { sqlTime } from '../../services/lib/db/time.ts';
 import type { Stored } from './check.ts';
@@ -70,17 +71,7 @@ export async function unpublished(stored: Stored): Promise<LogRecord[]> {
   const all = stored.db.of<Tables>().selectFrom('outbox').selectAll().orderBy('position');
   const rows = await ((await isAnotherLog(stored)) ? all : all.where('published_at', 'is', null)).execute();
   const known = new Set((await wholeLog(stored)).map(({ eventId }) => eventId));
-  return rows
-    .filter((row) => !known.has(row.event_id))
-    .map((row) => ({
-      eventId: row.event_id,
-      tenant: row.tenant,
-      source: row.source,
-      sessionId: row.session_id,
-      sourceSeq: row.source_seq,
-      type: row.type,
-      payload: row.payload,
-    }));
+  return rows.filter((row) => !known.has(row.event_id)).map(recordOf);
 }
 
 /** The events of a source by tenant and session, in order, each once: those in the log, and those not published yet. */

@@ -1,23 +1,15 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { Control, SessionState } from '../../gen/autosession/control/v1/control_pb.js';
 import { EventSchema } from '../../gen/autosession/event/v1/event_pb.js';
+import type { EventColumns } from '../../services/lib/bus/consumer-statements.ts';
+import { recordOf } from '../../services/lib/bus/consumer-store.ts';
 import type { LogRecord } from '../../services/lib/bus/event-log.ts';
 import type { Stored } from './check.ts';
 import { unpublished, wholeLog } from './log.ts';
 
 interface Tables {
   consumer_offset: { consumer: string; incarnation: string; position: number };
-  parked_event: {
-    parked_id: number;
-    consumer: string;
-    tenant: string;
-    session_id: string;
-    source: string;
-    source_seq: number;
-    event_id: string;
-    type: string;
-    payload: Uint8Array;
-  };
+  parked_event: EventColumns & { parked_id: number; consumer: string };
 }
 
 /** One step of a session: the epochs before and after an event that a consumer has yet to handle. */
@@ -60,15 +52,7 @@ async function pendingRecords(stored: Stored, consumer: string): Promise<LogReco
     .orderBy('parked_id')
     .execute();
   return [
-    ...parked.map((row) => ({
-      eventId: row.event_id,
-      tenant: row.tenant,
-      source: row.source,
-      sessionId: row.session_id,
-      sourceSeq: row.source_seq,
-      type: row.type,
-      payload: row.payload,
-    })),
+    ...parked.map(recordOf),
     ...(await wholeLog(stored)).filter((event) => event.position > position),
     ...(await unpublished(stored)),
   ];

@@ -1,9 +1,8 @@
 import type { Executor } from '../db/database.ts';
 import { prepared } from '../db/prepared.ts';
 
-export interface ParkedRow {
-  parked_id: number;
-  consumer: string;
+/** The columns of an event, in every table that stores events. */
+export interface EventColumns {
   tenant: string;
   session_id: string;
   source: string;
@@ -11,6 +10,11 @@ export interface ParkedRow {
   event_id: string;
   type: string;
   payload: Uint8Array;
+}
+
+export interface ParkedRow extends EventColumns {
+  parked_id: number;
+  consumer: string;
   attempts: number;
   retry_at: string;
   last_error: string | null;

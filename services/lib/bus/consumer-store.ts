@@ -4,6 +4,7 @@ import { isDue } from '../db/due.ts';
 import { sqlTime } from '../db/time.ts';
 import {
   type ConsumerTables,
+  type EventColumns,
   moveOffset,
   type ParkedRow,
   type ProgressRow,
@@ -201,8 +202,8 @@ export class ConsumerStore {
   }
 }
 
-/** The event of a parked row. */
-export function recordOf(row: ParkedRow): LogRecord {
+/** The event of a row that stores one, such as a parked one. */
+export function recordOf(row: EventColumns): LogRecord {
   return {
     eventId: row.event_id,
     tenant: row.tenant,
