@@ -25,6 +25,8 @@ export interface Parties extends ConversationParties {
 /** Answers of the directory that hold for every batch of the same parties, the least used forgotten first. */
 export class PartiesCache {
   readonly #entries = new Map<string, { parties: Parties; until: number }>();
+  /** Answers whose rows may still be lost with the database. */
+  readonly #unconfirmed = new WeakMap<Parties, { readonly key: string; readonly until: number }>();
 
   /** The cached answer, while it is fresh. `now` is that of the monotonic clock. */
   get(key: string, now: number): Parties | undefined {
@@ -36,10 +38,24 @@ export class PartiesCache {
     return entry.parties;
   }
 
-  /** Remembers an answer. */
-  set(key: string, parties: Parties, now: number): void {
+  /** Holds an answer back until `confirm`: a cached key whose row the database has lost would stay in use. */
+  note(key: string, parties: Parties, now: number): void {
+    this.#unconfirmed.set(parties, { key, until: now + FRESH_MS });
+  }
+
+  /** Whether the answer waits for `confirm`. */
+  isUnconfirmed(parties: Parties): boolean {
+    return this.#unconfirmed.has(parties);
+  }
+
+  /** Caches an answer that was noted: the rows that it was read from are on disk. */
+  confirm(parties: Parties): void {
+    const noted = this.#unconfirmed.get(parties);
+    if (!noted) return;
+    const { key, until } = noted;
+    this.#unconfirmed.delete(parties);
     this.#entries.delete(key);
-    this.#entries.set(key, { parties, until: now + FRESH_MS });
+    this.#entries.set(key, { parties, until });
     if (this.#entries.size <= REMEMBERED) return;
     const [oldest] = this.#entries.keys();
     if (oldest !== undefined) this.#entries.delete(oldest);
@@ -66,8 +82,15 @@ export async function resolveParties(
   if (known) return known;
   const answer = await answerOf(deps.sessions.resolveParties({ platform, shopName, shopId, accountId, nicks }));
   const parties = partiesOf(answer, request, platform, nicks);
-  if (isLasting(answer, parties)) deps.parties.set(key, parties, now);
+  if (isLasting(answer, parties)) deps.parties.note(key, parties, now);
   return parties;
+}
+
+/** Caches the parties for later batches. To be called after the batch's commits, which usually confirm the read already. */
+export async function rememberParties(deps: MessageDeps, parties: Parties): Promise<void> {
+  if (!deps.parties.isUnconfirmed(parties)) return;
+  await deps.db.confirmReads();
+  deps.parties.confirm(parties);
 }
 
 /** The directory's current parties of a conversation: its shop, and the prefix of the account's bot. */

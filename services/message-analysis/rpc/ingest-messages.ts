@@ -16,7 +16,7 @@ import { isRecall, isTextless } from '../domain/message-kind.ts';
 import { type Warning, warningsOf } from '../domain/warnings.ts';
 import { type Judgement, judge, PartiesMoved } from '../judge.ts';
 import { openSessionOf } from '../open-session.ts';
-import { type Parties, resolveParties } from '../parties.ts';
+import { type Parties, rememberParties, resolveParties } from '../parties.ts';
 import { type Ingested, replayedReply, reply } from '../reply.ts';
 import { settle } from '../settle.ts';
 import { ConversationGone } from '../store/add-messages.ts';
@@ -55,7 +55,9 @@ async function ingest(
   const present = judgement ? { session: judgement.session, known: true } : await openSessionOf(deps, parties);
   const warnings = warningsAbout(deps, batch, messages);
   const ingested = { messages, rejected, batch, judgement, present, warnings, conflicts: [], unresolved };
-  return finish(deps, batch, ingested, record);
+  const answer = await finish(deps, batch, ingested, record);
+  await rememberParties(deps, parties);
+  return answer;
 }
 
 /** A name that has changed its owner since it was resolved is resolved anew, once: the directory is read afresh then. */

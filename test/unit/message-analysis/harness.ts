@@ -13,6 +13,7 @@ import { SessionService } from '../../../gen/autosession/session/v1/session_serv
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { inContext, type RequestContext } from '../../../services/lib/context.ts';
 import { Database, type Executor } from '../../../services/lib/db/database.ts';
+import { barrierMigrations } from '../../../services/lib/db/durability-barrier.ts';
 import { migrate } from '../../../services/lib/db/migrate.ts';
 import { mysqlBackend } from '../../../services/lib/db/mysql.ts';
 import { sqliteBackend } from '../../../services/lib/db/sqlite.ts';
@@ -67,7 +68,11 @@ export async function startAnalysis(database: (typeof databases)[number] = 'SQLi
   const clock = new TestClock();
   const ids = ulidIds(clock);
   const db = new Database(database === 'SQLite' ? sqliteBackend(':memory:') : mysqlBackend(await createDatabase()));
-  await migrate(db, [outboxMigrations, idempotencyMigrations, messageAnalysisModule.migrations!], clock.now());
+  await migrate(
+    db,
+    [barrierMigrations, outboxMigrations, idempotencyMigrations, messageAnalysisModule.migrations!],
+    clock.now(),
+  );
   const logger = createLogger('silent');
   const metrics = createMetrics(false);
   const config = loadConfig({ AUTOSESSION_DATA_DIR: ':memory:' });

@@ -1,10 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import { EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
 import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
-import { ErrorReason } from '../../../services/lib/errors/refuse.ts';
+import { ErrorReason, refuse } from '../../../services/lib/errors/refuse.ts';
 import { arm } from '../../../services/lib/failpoints.ts';
 import type { MessageTables } from '../../../services/message-analysis/store/tables.ts';
 import { settleLeftBehind } from '../../../services/message-analysis/sweep.ts';
@@ -382,6 +382,17 @@ describe.each(databases)('on %s', (database) => {
       analysis.clock.advance({ minutes: 2 });
       await analysis.upload([own('3', 3)]);
       expect(analysis.judges.resolved).toHaveLength(2);
+    });
+
+    it('is remembered only when what it was read from is on disk', async () => {
+      const away = refuse(ErrorReason.SERVICE_UNAVAILABLE, 'away');
+      using disk = vi.spyOn(analysis.deps.db, 'confirmReads').mockRejectedValueOnce(away);
+      expect(await refusal(analysis.upload([own('1', 1)]))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+      await analysis.upload([own('2', 2)]);
+      expect(analysis.judges.resolved).toHaveLength(2);
+      await analysis.upload([own('3', 3)]);
+      expect(analysis.judges.resolved).toHaveLength(2);
+      expect(disk).toHaveBeenCalledTimes(2);
     });
 
     it.each([
