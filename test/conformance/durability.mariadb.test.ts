@@ -1,9 +1,15 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { busMigrations } from '../../services/lib/bus/consumer.ts';
+import { ConsumerStore } from '../../services/lib/bus/consumer-store.ts';
+import { systemClock } from '../../services/lib/clock.ts';
 import { currentReads, inContext, inRequest, systemContext } from '../../services/lib/context.ts';
 import { Database } from '../../services/lib/db/database.ts';
 import { barrierMigrations } from '../../services/lib/db/durability-barrier.ts';
 import { migrate } from '../../services/lib/db/migrate.ts';
 import { mysqlBackend } from '../../services/lib/db/mysql.ts';
+import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
+import { eventually } from '../eventually.ts';
+import { type MariadbServer, mariadb } from '../servers.ts';
 import { createDatabase, stackAvailable } from '../stack.ts';
 import { byId, insert, put, setCount, type Tables, type Tx, table } from './grouped-table.ts';
 
@@ -151,5 +157,79 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
     );
     expect(await Promise.all(works)).toEqual(Array(6).fill(false));
     expect(db.backend.counts.commits.get('group.test')).toBeGreaterThan(0);
+  });
+
+  describe('when the server was started anew since something was read', () => {
+    let server: MariadbServer;
+    beforeAll(async () => {
+      server = await mariadb();
+      return () => server[Symbol.asyncDispose]();
+    });
+    const opened = async () => {
+      const own = new Database(mysqlBackend(await server.createDatabase()));
+      await migrate(own, [barrierMigrations, busMigrations, { owner: 'group', tables: {}, steps: [table] }], 0);
+      return Object.assign(own, { [Symbol.asyncDispose]: () => own.close() });
+    };
+    /** Lives are told apart by the second in which they began. */
+    const restart = async () => {
+      const second = () => Math.floor(Date.now() / 1_000);
+      const last = second();
+      await eventually(() => expect(second()).toBeGreaterThan(last));
+      await server.kill();
+      await server.start();
+    };
+    const reasonOf = (error: unknown) => errorInfo(error)?.reason ?? error;
+    const answers = (own: Database) => eventually(() => byId(own.of(), { id: 'none' }));
+
+    test('no small commit confirms it', async () => {
+      await using own = await opened();
+      const confirmed = request(async () => {
+        await byId(own.of(), { id: 'none' });
+        await restart();
+        await answers(own);
+        await own.confirmReads();
+      });
+      expect(await confirmed.catch(reasonOf)).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+      await request(async () => {
+        await byId(own.of(), { id: 'none' });
+        await own.confirmReads();
+      });
+    });
+
+    test('no commit of the flow confirms it', async () => {
+      await using own = await opened();
+      const confirmed = request(async () => {
+        await byId(own.of(), { id: 'none' });
+        await restart();
+        await answers(own);
+        await own.transaction<Tables, unknown>('write', (tx) => insert(tx, { row: fresh() }));
+        await own.confirmReads();
+      });
+      expect(await confirmed.catch(reasonOf)).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+    });
+
+    test('nothing is published that a relay has read by then', async () => {
+      await using own = await opened();
+      const begunAt = performance.now();
+      await byId(own.of(), { id: 'none' });
+      await restart();
+      await answers(own);
+      expect(await own.confirmReads(begunAt).catch(reasonOf)).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+      await own.confirmReads();
+    });
+
+    test('a consumer counts nothing as handled that it found done by then', async () => {
+      await using own = await opened();
+      const store = new ConsumerStore(own, systemClock, 'counting');
+      const from = { incarnation: 'log', position: 0n };
+      await store.moveTo(from);
+      const save = (begunAt: number) => store.save({ begunAt, from, to: 1n, handled: new Map(), parked: [] });
+      const begunAt = performance.now();
+      await restart();
+      await answers(own);
+      expect(await save(begunAt).catch(reasonOf)).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+      expect(await store.offset()).toEqual(from);
+      expect(await save(performance.now())).toBe(true);
+    });
   });
 });

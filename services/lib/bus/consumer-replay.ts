@@ -43,6 +43,7 @@ async function replaySession(deps: ReplayDeps, tenant: string, sessionId: string
   if (first && !isTimeDue(msOf(first.retry_at), clock.now(), LONGEST_RETRY_MS))
     return store.postpone(first, msOf(first.retry_at));
   for (const row of rows) {
+    const begunAt = performance.now();
     const delivery = await deliverer.deliver(recordOf(row), 1, signal);
     if (delivery.outcome === 'failed') {
       metrics.consumed.inc({ consumer: name, outcome: 'retried' });
@@ -50,7 +51,7 @@ async function replaySession(deps: ReplayDeps, tenant: string, sessionId: string
       const error = errorText(delivery.error);
       return store.postpone(row, parkedUntil(clock, attempts), { attempts, error });
     }
-    if (!(await store.unpark(row))) return;
+    if (!(await store.unpark(row, begunAt))) return;
     metrics.consumed.inc({ consumer: name, outcome: 'done' });
     logger.info({ event: 'event_unparked', consumer: name, event_id: row.event_id }, `${name} handled a parked event`);
     if (signal.aborted) return;

@@ -40,6 +40,8 @@ export interface Known {
 
 /** What a batch changed. */
 export interface BatchResult {
+  /** When handling it began, by performance.now(). */
+  readonly begunAt: number;
   readonly from: Offset;
   readonly to: bigint;
   /** The last handled record by `sourceKey`. */
@@ -85,13 +87,17 @@ export class ConsumerStore {
     return { at: offsetOf(offsets.rows[0]), seen: bySource(progress.rows), parked: bySource(parked.rows) };
   }
 
-  /** Saves a batch in one transaction. False, with nothing saved, when the consumer is not at `from` any more. */
-  save({ from, to, handled, parked }: BatchResult): Promise<boolean> {
+  /**
+   * Saves a batch in one transaction. False, with nothing saved, when the consumer is not at `from` any more. Throws when the
+   * database was started anew since the batch began: what a handler found done may be undone.
+   */
+  save({ begunAt, from, to, handled, parked }: BatchResult): Promise<boolean> {
     return this.#db.transaction(`consumer.${this.#consumer}`, async (tx: Executor<ConsumerTables>) => {
       const { incarnation, position } = from;
       const move = { consumer: this.#consumer, incarnation, from: Number(position), to: Number(to) };
       const { numAffectedRows } = await moveOffset(tx, move);
       if (!numAffectedRows) return false;
+      this.#db.assertServedSince(begunAt);
       const rows = [...handled.values()].map((record) => this.#progressOf(record));
       if (rows.length > 0) await replaceProgress.later(tx, { rows });
       if (parked.length > 0)
@@ -140,14 +146,15 @@ export class ConsumerStore {
       .execute();
   }
 
-  /** Takes a handled event out and counts it as seen. False when somebody else did. */
-  unpark(row: ParkedRow): Promise<boolean> {
+  /** Takes an event out whose handling began at `begunAt`, and counts it as seen. False when somebody else did. Throws as `save` does. */
+  unpark(row: ParkedRow, begunAt: number): Promise<boolean> {
     return this.#db.transaction(`consumer.${this.#consumer}.unpark`, async (tx: Executor<ConsumerTables>) => {
       const { numDeletedRows } = await tx
         .deleteFrom('parked_event')
         .where('parked_id', '=', row.parked_id)
         .executeTakeFirst();
       if (numDeletedRows === 0n) return false;
+      this.#db.assertServedSince(begunAt);
       await tx
         .replaceInto('consumer_progress')
         .values(this.#progressOf(recordOf(row)))

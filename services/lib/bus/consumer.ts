@@ -158,6 +158,7 @@ class ConsumerRounds {
 
   async #handle(at: Offset, batch: readonly LoggedEvent[], signal: AbortSignal): Promise<void> {
     const { name, clock, stopping } = this.#options;
+    const begunAt = performance.now();
     const known = await this.#store.known(batch);
     // a batch that waited while another process led is not handled any more
     if (known.at?.incarnation !== at.incarnation || known.at.position !== at.position) throw this.#elsewhere();
@@ -167,7 +168,7 @@ class ConsumerRounds {
     const { handled, parked, complete } = await handleBatch(deps, batch, known, signals);
     const to = complete ? (batch.at(-1)?.position ?? at.position) : at.position;
     await failpoint(`consumer.before-ack:${name}`);
-    if (!(await this.#store.save({ from: at, to, handled, parked }))) throw this.#elsewhere();
+    if (!(await this.#store.save({ begunAt, from: at, to, handled, parked }))) throw this.#elsewhere();
     if (!complete && !signal.aborted) throw new Error(`${name} leaves a failed event for the next start`);
     if (this.#reading) this.#reading.at = { ...at, position: to };
   }

@@ -35,6 +35,11 @@ export interface Backend {
    * shows it before.
    */
   readonly visibleIsDurable: boolean;
+  /**
+   * Since when all reads have come from the server as it runs now, by performance.now(): a commit proves nothing of what the
+   * server showed before it was restarted.
+   */
+  readonly servedSince: number;
   /** Lends a connection; waits for one when all are lent. */
   connect(): Promise<Connection>;
   /** Takes the lock, or returns undefined when somebody else holds it. Does not wait. */
@@ -115,10 +120,12 @@ export class Database {
   /**
    * Resolves when everything that the current flow has read is on disk, so that it may be answered, published or acted on: at
    * once when a commit of the flow has proved that, else after a small commit that many flows share. Outside of a flow
-   * everything counts as read. SERVICE_UNAVAILABLE when durability cannot be confirmed.
+   * everything counts as read. SERVICE_UNAVAILABLE when durability cannot be confirmed, also because
+   * the server was restarted since the flow began.
    */
   async confirmReads(): Promise<void> {
     const reads = currentReads();
+    const begunAt = reads?.begunAt ?? performance.now();
     if (this.backend.visibleIsDurable || (reads && !reads.pending)) return;
     assertNoTransaction('waiting for the durability of what was read');
     const mark = reads?.mark ?? 0;
@@ -127,7 +134,17 @@ export class Database {
     } catch (error) {
       throw this.translate(error);
     }
-    reads?.confirm(mark);
+    this.assertServedSince(begunAt);
+    reads?.confirm(mark, this.backend.servedSince);
+  }
+
+  /**
+   * Throws SERVICE_UNAVAILABLE when the server was restarted after `begunAt`, so that what was read before may be gone. Call it
+   * after a statement was answered: the restart is known by then.
+   */
+  assertServedSince(begunAt: number): void {
+    if (begunAt < this.backend.servedSince)
+      throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the database was restarted meanwhile; repeat the request');
   }
 
   #group(name: string): TransactionGroup {
@@ -185,7 +202,7 @@ export class Database {
       reads?.read();
       const mark = reads?.mark ?? 0;
       await connection.commit();
-      if (connection.wrote) reads?.confirm(mark);
+      if (connection.wrote) reads?.confirm(mark, this.backend.servedSince);
       this.backend.counts.committed(label);
       return result;
     } catch (error) {

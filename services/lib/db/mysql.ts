@@ -5,6 +5,7 @@ import { lendMysql } from './mysql-connection.ts';
 import { errno, isConnectionLost, mysqlFault } from './mysql-faults.ts';
 import { MysqlLocks } from './mysql-locks.ts';
 import { MysqlPool } from './mysql-pool.ts';
+import { ServerLife, STARTED_AT } from './server-life.ts';
 
 const DUPLICATE = 1062;
 /** 1020: the row changed under the snapshot (MariaDB), 1205: lock wait, 1213: deadlock. */
@@ -31,6 +32,7 @@ export function mysqlBackend(url: string, poolSize = 20): Backend {
     connectTimeout: 5_000,
     keepAliveInitialDelay: 10_000,
   };
+  const life = new ServerLife();
   const pool = new MysqlPool(
     {
       ...options,
@@ -46,6 +48,9 @@ export function mysqlBackend(url: string, poolSize = 20): Backend {
         connection.query(statement, (error) => {
           if (error) connection.destroy();
         });
+      connection.query(STARTED_AT, (error, rows) => {
+        if (!error) life.found(String((rows as { started: unknown }[])[0]?.started));
+      });
     },
   );
   const locks = new MysqlLocks(options);
@@ -55,6 +60,9 @@ export function mysqlBackend(url: string, poolSize = 20): Backend {
     dialect: 'mysql',
     counts,
     visibleIsDurable: false,
+    get servedSince() {
+      return life.since;
+    },
     connect: () => lendMysql(pool, counts, () => locks.close()),
     tryLock: (name) => locks.take(`${database}:${name}`),
     isDuplicateKey: (error) => errno(error) === DUPLICATE,

@@ -64,7 +64,7 @@ export class SingleStatements extends StatementExecutor {
     const mark = reads?.mark ?? 0;
     try {
       const result = await connection.execute<R>(query);
-      if (connection.wrote) reads?.confirm(mark);
+      if (connection.wrote) reads?.confirm(mark, this.#owner.backend.servedSince);
       else reads?.read();
       if (result.numAffectedRows) this.#owner.backend.counts.committed('single');
       return result;

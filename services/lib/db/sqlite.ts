@@ -43,6 +43,7 @@ export function sqliteBackend(dataDir: string): Backend {
     dialect: 'sqlite',
     counts,
     visibleIsDurable: true,
+    servedSince: Number.NEGATIVE_INFINITY,
     connect: () => connections.lend(),
     tryLock: async (name) => takeLock(locks, name),
     isDuplicateKey: (error) => DUPLICATE.includes(errorCode(error)),

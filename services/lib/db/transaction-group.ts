@@ -164,7 +164,9 @@ export class TransactionGroup {
     const reads = members.map((member) => member.inContext(currentReads));
     const marks = reads.map((one) => one?.mark ?? 0);
     const cause = await shared.end(ends.some((end) => 'result' in end));
-    if (cause === undefined && shared.wrote) reads.forEach((one, index) => void one?.confirm(marks[index]!));
+    const { servedSince } = this.#host.backend;
+    if (cause === undefined && shared.wrote)
+      reads.forEach((one, index) => void one?.confirm(marks[index]!, servedSince));
     if (cause === undefined) this.#host.backend.counts.committed(`group.${this.#name}`);
     const again: Member[] = [];
     members.forEach((member, index) => {

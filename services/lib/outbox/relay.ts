@@ -127,7 +127,7 @@ class RelayRound {
     await pause(this.#ranAt + PACE_MS - performance.now(), signal);
     this.#ranAt = performance.now();
     try {
-      const more = await this.#publish();
+      const more = await inContext(systemContext('', 'relay'), () => this.#publish());
       this.#failures = 0;
       return more;
     } catch (error) {
@@ -147,11 +147,9 @@ class RelayRound {
       : this.#store.waiting(BATCH, LONGEST_RETRY_MS));
     if (rows.length === 0 && replaying) await this.#endReplay();
     if (rows.length === 0) return replaying;
-    await inContext(systemContext('', 'relay'), async () => {
-      await this.#log.announce(rows.length);
-      // a visible commit can still be lost with the database; the announcement is a later commit, and proves that it is on disk
-      await this.#options.db.confirmReads();
-    });
+    await this.#log.announce(rows.length);
+    // a visible commit can still be lost with the database; the announcement is a later commit, and proves that it is on disk
+    await this.#options.db.confirmReads();
     await failpoint('relay.before-publish');
     const results = await log.writer.append(rows.map(recordOf));
     await failpoint('relay.after-publish');

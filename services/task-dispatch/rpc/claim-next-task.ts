@@ -19,8 +19,6 @@ export const claimNextTask =
   async ({ workerId, waitSeconds, platform, accountId }) => {
     const filter = { platform: platform || undefined, accountId: accountId || undefined };
     const task = await claimWithin(deps, { workerId, filter }, waitSeconds * 1_000);
-    // an empty answer promises nothing, so that a polling sender does not cost a commit each time
-    if (!task) currentReads()?.dismiss();
     // the sender asks for it next
     if (task?.sendUrl === '') deps.sendUrls?.warm(task);
     return answer(task, deps.clock.now());
@@ -32,20 +30,27 @@ async function claimWithin(deps: TaskDeps, claimant: Claimant, waitMs: number): 
   const until = performance.now() + waitMs;
   for (;;) {
     const left = until - performance.now();
-    if (left <= 0) return claimNext(deps, claimant);
-    const look = new AbortController();
-    const ends = AbortSignal.any([look.signal, deps.stopping, ...(signal ? [signal] : [])]);
+    if (left <= 0) return look(deps, claimant);
+    const waiting = new AbortController();
+    const ends = AbortSignal.any([waiting.signal, deps.stopping, ...(signal ? [signal] : [])]);
     // waiting begins before the look, so that no push falls between the two
     const pushed = deps.ready.waitForPush(tenant, Math.min(left, LOOK_AGAIN_MS), ends);
     try {
-      const task = await claimNext(deps, claimant);
+      const task = await look(deps, claimant);
       if (task || deps.stopping.aborted) return task;
       await pushed;
       signal?.throwIfAborted();
     } finally {
-      look.abort();
+      waiting.abort();
     }
   }
+}
+
+/** An empty answer promises nothing, so that a polling sender does not cost a commit each time. */
+async function look(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
+  const task = await claimNext(deps, claimant);
+  if (!task) currentReads()?.dismiss();
+  return task;
 }
 
 function answer(task: StoredTask | undefined, now: number): ClaimNextTaskResponse {
