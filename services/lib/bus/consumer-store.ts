@@ -146,7 +146,10 @@ export class ConsumerStore {
       .execute();
   }
 
-  /** Takes an event out whose handling began at `begunAt`, and counts it as seen. False when somebody else did. Throws as `save` does. */
+  /**
+   * Takes an event out whose handling began at `begunAt`, and counts it as seen. False when another process did. Throws as
+   * `save` does.
+   */
   unpark(row: ParkedRow, begunAt: number): Promise<boolean> {
     return this.#db.transaction(`consumer.${this.#consumer}.unpark`, async (tx: Executor<ConsumerTables>) => {
       const { numDeletedRows } = await tx
