@@ -8,6 +8,7 @@ import { barrierMigrations } from '../../services/lib/db/durability-barrier.ts';
 import { migrate } from '../../services/lib/db/migrate.ts';
 import { mysqlBackend } from '../../services/lib/db/mysql.ts';
 import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
+import { outboxMigrations } from '../../services/lib/outbox/outbox.ts';
 import { eventually } from '../eventually.ts';
 import { type MariadbServer, mariadb } from '../servers.ts';
 import { createDatabase, stackAvailable } from '../stack.ts';
@@ -167,7 +168,11 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
     });
     const opened = async () => {
       const own = new Database(mysqlBackend(await server.createDatabase()));
-      await migrate(own, [barrierMigrations, busMigrations, { owner: 'group', tables: {}, steps: [table] }], 0);
+      await migrate(
+        own,
+        [barrierMigrations, outboxMigrations, busMigrations, { owner: 'group', tables: {}, steps: [table] }],
+        0,
+      );
       return Object.assign(own, { [Symbol.asyncDispose]: () => own.close() });
     };
     /** Lives are told apart by the second in which they began. */
