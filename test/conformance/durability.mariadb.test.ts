@@ -213,16 +213,6 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
       expect(await confirmed.catch(reasonOf)).toBe(ErrorReason.SERVICE_UNAVAILABLE);
     });
 
-    test('nothing is published that a relay has read by then', async () => {
-      await using own = await opened();
-      const begunAt = performance.now();
-      await byId(own.of(), { id: 'none' });
-      await restart();
-      await answers(own);
-      expect(await own.confirmReads(begunAt).catch(reasonOf)).toBe(ErrorReason.SERVICE_UNAVAILABLE);
-      await own.confirmReads();
-    });
-
     test('a consumer counts nothing as handled that it found done by then', async () => {
       await using own = await opened();
       const store = new ConsumerStore(own, systemClock, 'counting');

@@ -177,15 +177,25 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
 
   it('writes each event once when two consumers overlap', async () => {
     await using service = await startHandover(database);
-    const story = new Story('ses_1', START).open('pending').messages(1);
-    for (const event of story.events) await Promise.all([1, 2, 3].map(() => service.handle([event])));
-    expect(await service.rows('audit_entries')).toHaveLength(1);
-    expect(await service.rows('handovers')).toHaveLength(1);
-    expect((await service.rows('reminders')).map(({ kind, count }) => [kind, count]).sort()).toEqual([
-      ['handover_waiting', 1],
-      ['new_messages', 1],
-    ]);
-    expect((await service.emitted()).map(({ sourceSeq }) => sourceSeq)).toEqual([1, 2, 3]);
+    const sessions = Array.from({ length: 20 }, (_, index) => `ses_${index + 1}`);
+    for (const id of sessions) {
+      const story = new Story(id, START).open('pending').messages(1);
+      for (const event of story.events) await Promise.all([1, 2, 3].map(() => service.handle([event])));
+    }
+    expect(await service.rows('audit_entries')).toHaveLength(sessions.length);
+    expect(await service.rows('handovers')).toHaveLength(sessions.length);
+    const reminders = (await service.rows('reminders')).map(({ session_id, kind, count }) => [session_id, kind, count]);
+    expect(reminders.sort()).toEqual(
+      sessions
+        .flatMap((id) => [
+          [id, 'handover_waiting', 1],
+          [id, 'new_messages', 1],
+        ])
+        .sort(),
+    );
+    const emitted = await service.emitted();
+    for (const id of sessions)
+      expect(emitted.filter(({ sessionId }) => sessionId === id).map(({ sourceSeq }) => sourceSeq)).toEqual([1, 2, 3]);
   });
 
   it('shows a tenant nothing of another', async () => {

@@ -63,6 +63,15 @@ describe.runIf(stackAvailable)('a process whose', () => {
     }, 20_000);
     return answers;
   };
+  /** Runs the statements, then `work`, and undoes them also when that fails, so that the tests that follow stand by themselves. */
+  const during = async (statements: readonly string[], undo: string, work: () => Promise<void>) => {
+    try {
+      await administer(...statements);
+      await work();
+    } finally {
+      await administer(undo);
+    }
+  };
   /** None of them is a 500, and those that are no success say when to retry. */
   const areHarmless = (answers: readonly RestAnswer[]) => {
     for (const { status, body, headers } of answers.filter((answer) => answer.status !== 200)) {
@@ -149,22 +158,25 @@ describe.runIf(stackAvailable)('a process whose', () => {
     const others = await administer(
       `SELECT table_name AS id FROM information_schema.tables WHERE table_schema = '${name}' AND table_name <> 'tasks'`,
     );
-    await administer(
+    const refuse = [
       `REVOKE ALL ON ${name}.* FROM app@'%'`,
       ...others.map(({ id }) => `GRANT ALL ON ${name}.${id} TO app@'%'`),
-    );
-    areHarmless(await createUntil(503));
-    await eventually(() => expect(events('database_fault')).toMatchObject([{ level: 'warn', reason: 'refused' }]));
-    await untilReady();
-    await administer(`GRANT ALL ON ${name}.* TO app@'%'`);
+    ];
+    await during(refuse, `GRANT ALL ON ${name}.* TO app@'%'`, async () => {
+      // a connection keeps the rights on a database that it had when it chose the database
+      await cut(await connections());
+      areHarmless(await createUntil(503));
+      await eventually(() => expect(events('database_fault')).toMatchObject([{ level: 'warn', reason: 'refused' }]));
+      await untilReady();
+    });
     areHarmless(await createUntil(200));
   }, 60_000);
 
   it('database is read-only answers 503, is not ready, and recovers by itself', async () => {
-    await administer('SET GLOBAL read_only = 1');
-    areHarmless(await createUntil(503));
-    await untilNotReady('read_only');
-    await administer('SET GLOBAL read_only = 0');
+    await during(['SET GLOBAL read_only = 1'], 'SET GLOBAL read_only = 0', async () => {
+      areHarmless(await createUntil(503));
+      await untilNotReady('read_only');
+    });
     await untilReady();
     areHarmless(await createUntil(200));
     expect(events('database_lost', 'database_back')).toMatchObject([
@@ -177,18 +189,21 @@ describe.runIf(stackAvailable)('a process whose', () => {
     await createUntil(200);
     const before = await connections();
     expect(before).not.toEqual([]);
-    await administer('SET GLOBAL read_only = 1');
-    await createUntil(503);
-    await eventually(async () => expect((await connections()).filter((id) => before.includes(id))).toEqual([]), 20_000);
-    await administer('SET GLOBAL read_only = 0');
+    await during(['SET GLOBAL read_only = 1'], 'SET GLOBAL read_only = 0', async () => {
+      await createUntil(503);
+      const left = async () => (await connections()).filter((id) => before.includes(id));
+      await eventually(async () => expect(await left()).toEqual([]), 20_000);
+    });
     await untilReady();
   }, 60_000);
 
-  /** The effects of a refusal by the server, and its end. */
-  const refusedUntil = async (allow: string) => {
-    areHarmless(await createUntil(503));
-    await untilNotReady('refused');
-    await administer(allow);
+  /** The effects of a refusal by the server, which begins with `refuse` and ends with `allow`. */
+  const isRefused = async (refuse: string, allow: string, takeEffect: () => Promise<unknown>) => {
+    await during([refuse], allow, async () => {
+      await takeEffect();
+      areHarmless(await createUntil(503));
+      await untilNotReady('refused');
+    });
     await untilReady();
     areHarmless(await createUntil(200));
     expect(events('database_lost', 'database_back')).toMatchObject([
@@ -207,21 +222,21 @@ describe.runIf(stackAvailable)('a process whose', () => {
   ])(
     '%s answers 503 and is not ready until that is undone',
     async (_, refuse, allow) => {
-      await administer(refuse);
-      await cut(await connections());
-      await refusedUntil(allow);
+      await isRefused(refuse, allow, async () => cut(await connections()));
     },
     60_000,
   );
 
   it('database gives its account too few connections answers 503 and is not ready until that is undone', async () => {
-    await administer("ALTER USER app@'%' WITH MAX_USER_CONNECTIONS 1");
-    // another client gets the one connection
-    const other = await eventually(async () => {
-      await cut(await connections());
-      return createConnection({ uri: database.url, user: 'app', password: 'p' });
-    });
-    await refusedUntil("ALTER USER app@'%' WITH MAX_USER_CONNECTIONS 0");
-    other.destroy();
+    await using owned = new AsyncDisposableStack();
+    const limit = (connections: number) => `ALTER USER app@'%' WITH MAX_USER_CONNECTIONS ${connections}`;
+    await isRefused(limit(1), limit(0), () =>
+      // another client gets the one connection
+      eventually(async () => {
+        await cut(await connections());
+        const other = await createConnection({ uri: database.url, user: 'app', password: 'p' });
+        owned.defer(() => other.destroy());
+      }),
+    );
   }, 60_000);
 });

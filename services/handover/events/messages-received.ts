@@ -37,7 +37,8 @@ async function countIn(
     const place = placeMessages(at, await messageReminders(tx, session.sessionId, minuteOf(at)));
     if (!place.grow) {
       const reminder = await raise(deps, tx, session, reminderOfMessages(epoch, place.minute, count, at));
-      if (!reminder) throw new Error('two reminders of one minute in one transaction');
+      // another consumer has added this minute's reminder since it was read: the next reading finds it
+      if (!reminder) continue;
       await announce(deps, tx, session, { reminder });
       return reminder.reminderId;
     }
