@@ -9,6 +9,7 @@ RUN npm ci --omit=dev --omit=optional
 FROM node:24-slim
 LABEL org.opencontainers.image.title="auto-session" \
       org.opencontainers.image.description="The system of record for who may speak in a shop conversation, shared by bots and human agents" \
+      org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="0.1.0"
 ENV NODE_ENV=production \
     AUTOSESSION_HOST=0.0.0.0 \

@@ -11,7 +11,8 @@ import { restApp, stubRoutes } from '../gateway/rest-fixture.ts';
 const guides = readdirSync('docs')
   .filter((file) => /^[a-z].*\.md$/.test(file))
   .map((file) => `docs/${file}`);
-const pages = [...guides, 'docs/DECISIONS.md', 'README.md', 'README.zh-CN.md'];
+const notices = readdirSync('.').filter((file) => file.endsWith('.md'));
+const pages = [...notices, ...guides, 'docs/DECISIONS.md', 'bench/README.md'];
 const textOf = (file: string) => readFileSync(file, 'utf8');
 
 describe('what pages say of the code', () => {
