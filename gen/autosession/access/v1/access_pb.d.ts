@@ -2,7 +2,7 @@
 // @generated from file autosession/access/v1/access.proto (package autosession.access.v1, syntax proto3)
 /* eslint-disable */
 
-// Who may call an RPC.
+// Which callers may call an RPC.
 
 import type { GenEnum, GenExtension, GenFile } from "@bufbuild/protobuf/codegenv2";
 import type { MethodOptions } from "@bufbuild/protobuf/wkt";
@@ -13,34 +13,34 @@ import type { MethodOptions } from "@bufbuild/protobuf/wkt";
 export declare const file_autosession_access_v1_access: GenFile;
 
 /**
- * Scope is what an API key is for. A key has one or more.
+ * Scope is a permission of an API key. A key has one or more.
  *
  * @generated from enum autosession.access.v1.Scope
  */
 export enum Scope {
   /**
-   * Never given.
+   * Not set; no key has it.
    *
    * @generated from enum value: SCOPE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Task systems: open sessions, give them tasks, follow and end them.
+   * Task systems: open sessions, add tasks, watch and close sessions.
    *
    * @generated from enum value: SCOPE_UPSTREAM = 1;
    */
   UPSTREAM = 1,
 
   /**
-   * RPA senders and receivers: take tasks, report on them, upload what a chat window shows.
+   * RPA senders and receivers: claim tasks, report their outcome, upload the messages of chat windows.
    *
    * @generated from enum value: SCOPE_RPA = 2;
    */
   RPA = 2,
 
   /**
-   * Workbenches of human agents: hand over, take over, give back, decide about tasks in doubt.
+   * Workbenches of human agents: escalate, take over, release, settle unknown tasks.
    *
    * @generated from enum value: SCOPE_AGENT = 3;
    */
@@ -54,7 +54,7 @@ export enum Scope {
   CHAT = 4,
 
   /**
-   * Everything that the other scopes may, and the audit.
+   * Everything that the other scopes allow, and the audit.
    *
    * @generated from enum value: SCOPE_ADMIN = 5;
    */
@@ -67,14 +67,14 @@ export enum Scope {
 export declare const ScopeSchema: GenEnum<Scope>;
 
 /**
- * Only the services of the installation itself may call it; anybody else gets PERMISSION_DENIED.
+ * Only the services of the installation may call it; all other callers get PERMISSION_DENIED.
  *
  * @generated from extension: bool internal = 50601;
  */
 export declare const internal: GenExtension<MethodOptions, boolean>;
 
 /**
- * An API key needs one of these, or the scope admin; without any only admin may call it.
+ * An API key needs one of these, or the scope admin; an RPC without scopes is for admin only.
  *
  * @generated from extension: repeated autosession.access.v1.Scope scopes = 50602;
  */

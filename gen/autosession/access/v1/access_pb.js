@@ -2,7 +2,7 @@
 // @generated from file autosession/access/v1/access.proto (package autosession.access.v1, syntax proto3)
 /* eslint-disable */
 
-// Who may call an RPC.
+// Which callers may call an RPC.
 
 import { enumDesc, extDesc, fileDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
@@ -20,7 +20,7 @@ export const ScopeSchema = /*@__PURE__*/
   enumDesc(file_autosession_access_v1_access, 0);
 
 /**
- * Scope is what an API key is for. A key has one or more.
+ * Scope is a permission of an API key. A key has one or more.
  *
  * @generated from enum autosession.access.v1.Scope
  */
@@ -28,7 +28,7 @@ export const Scope = /*@__PURE__*/
   tsEnum(ScopeSchema);
 
 /**
- * Only the services of the installation itself may call it; anybody else gets PERMISSION_DENIED.
+ * Only the services of the installation may call it; all other callers get PERMISSION_DENIED.
  *
  * @generated from extension: bool internal = 50601;
  */
@@ -36,7 +36,7 @@ export const internal = /*@__PURE__*/
   extDesc(file_autosession_access_v1_access, 0);
 
 /**
- * An API key needs one of these, or the scope admin; without any only admin may call it.
+ * An API key needs one of these, or the scope admin; an RPC without scopes is for admin only.
  *
  * @generated from extension: repeated autosession.access.v1.Scope scopes = 50602;
  */

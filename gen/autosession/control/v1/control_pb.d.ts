@@ -2,7 +2,7 @@
 // @generated from file autosession/control/v1/control.proto (package autosession.control.v1, syntax proto3)
 /* eslint-disable */
 
-// The words that every service shares: where a session is, who may speak in it, and why that changed.
+// The enums that every service shares: the state of a session, its control, and why control changed.
 
 import type { GenEnum, GenFile } from "@bufbuild/protobuf/codegenv2";
 
@@ -12,7 +12,7 @@ import type { GenEnum, GenFile } from "@bufbuild/protobuf/codegenv2";
 export declare const file_autosession_control_v1_control: GenFile;
 
 /**
- * SessionState is where a session is in its life. Only the session service changes it, by its transition table.
+ * SessionState is the state of a session's life cycle. Only the session service changes it, by its transition table.
  *
  * @generated from enum autosession.control.v1.SessionState
  */
@@ -25,7 +25,7 @@ export enum SessionState {
   UNSPECIFIED = 0,
 
   /**
-   * Open, nothing was sent yet.
+   * Open; nothing was sent yet.
    *
    * @generated from enum value: SESSION_STATE_PENDING = 1;
    */
@@ -39,21 +39,21 @@ export enum SessionState {
   ACTIVE = 2,
 
   /**
-   * Open, without activity for the idle time.
+   * Open; without activity for the idle time.
    *
    * @generated from enum value: SESSION_STATE_IDLE = 3;
    */
   IDLE = 3,
 
   /**
-   * Open, the bot's tasks are held.
+   * Open; the bot's tasks are held.
    *
    * @generated from enum value: SESSION_STATE_PAUSED = 4;
    */
   PAUSED = 4,
 
   /**
-   * Open and held by a human, or waiting for one.
+   * Open; a human is in control, or it waits for one.
    *
    * @generated from enum value: SESSION_STATE_TRANSFERRED = 5;
    */
@@ -67,7 +67,7 @@ export enum SessionState {
   COMPLETED = 6,
 
   /**
-   * Closed: nobody said anything for too long.
+   * Closed: there was no activity for too long.
    *
    * @generated from enum value: SESSION_STATE_TIMEOUT = 7;
    */
@@ -81,14 +81,14 @@ export enum SessionState {
   CANCELLED = 8,
 
   /**
-   * Closed: its time to live is over.
+   * Closed: its time to live has ended.
    *
    * @generated from enum value: SESSION_STATE_EXPIRED = 9;
    */
   EXPIRED = 9,
 
   /**
-   * Closed and put away.
+   * Closed and archived.
    *
    * @generated from enum value: SESSION_STATE_ARCHIVED = 10;
    */
@@ -101,7 +101,7 @@ export enum SessionState {
 export declare const SessionStateSchema: GenEnum<SessionState>;
 
 /**
- * Control says who may speak. REST calls it `status`.
+ * Control says who controls the conversation. REST calls it `status`.
  *
  * @generated from enum autosession.control.v1.Control
  */
@@ -114,21 +114,21 @@ export enum Control {
   UNSPECIFIED = 0,
 
   /**
-   * The bot may speak.
+   * The bot is in control: its tasks are sent.
    *
    * @generated from enum value: CONTROL_BOT_ACTIVE = 1;
    */
   BOT_ACTIVE = 1,
 
   /**
-   * Nobody may speak until a human takes the session over.
+   * A human is requested and has not taken over yet; the bot sends nothing.
    *
    * @generated from enum value: CONTROL_PENDING_MANUAL = 2;
    */
   PENDING_MANUAL = 2,
 
   /**
-   * A human speaks.
+   * A human is in control.
    *
    * @generated from enum value: CONTROL_MANUAL_LIVE = 3;
    */
@@ -148,7 +148,7 @@ export enum Control {
 export declare const ControlSchema: GenEnum<Control>;
 
 /**
- * HandoverReason is why a session went from the bot to a human.
+ * HandoverReason is why control moved from the bot to a human.
  *
  * @generated from enum autosession.control.v1.HandoverReason
  */
@@ -182,7 +182,7 @@ export enum HandoverReason {
   FAIL_LOOP = 3,
 
   /**
-   * The user's mood.
+   * The user's sentiment was negative.
    *
    * @generated from enum value: HANDOVER_REASON_SENTIMENT = 4;
    */
@@ -203,14 +203,14 @@ export enum HandoverReason {
   HUMAN_INTERVENTION = 6,
 
   /**
-   * A regulator or a complaint with legal weight.
+   * A regulator, or a complaint with legal consequences.
    *
    * @generated from enum value: HANDOVER_REASON_REGULATOR = 7;
    */
   REGULATOR = 7,
 
   /**
-   * Somebody decided it: an upstream manual task, an operator, an agent's own takeover.
+   * A decision: an upstream manual task, an operator, an agent's own takeover.
    *
    * @generated from enum value: HANDOVER_REASON_MANUAL = 8;
    */
@@ -230,7 +230,7 @@ export enum HandoverReason {
 export declare const HandoverReasonSchema: GenEnum<HandoverReason>;
 
 /**
- * Severity of a handover.
+ * Severity is the severity of a handover.
  *
  * @generated from enum autosession.control.v1.Severity
  */

@@ -2,7 +2,7 @@
 // @generated from file autosession/control/v1/control.proto (package autosession.control.v1, syntax proto3)
 /* eslint-disable */
 
-// The words that every service shares: where a session is, who may speak in it, and why that changed.
+// The enums that every service shares: the state of a session, its control, and why control changed.
 
 import { enumDesc, fileDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 
@@ -19,7 +19,7 @@ export const SessionStateSchema = /*@__PURE__*/
   enumDesc(file_autosession_control_v1_control, 0);
 
 /**
- * SessionState is where a session is in its life. Only the session service changes it, by its transition table.
+ * SessionState is the state of a session's life cycle. Only the session service changes it, by its transition table.
  *
  * @generated from enum autosession.control.v1.SessionState
  */
@@ -33,7 +33,7 @@ export const ControlSchema = /*@__PURE__*/
   enumDesc(file_autosession_control_v1_control, 1);
 
 /**
- * Control says who may speak. REST calls it `status`.
+ * Control says who controls the conversation. REST calls it `status`.
  *
  * @generated from enum autosession.control.v1.Control
  */
@@ -47,7 +47,7 @@ export const HandoverReasonSchema = /*@__PURE__*/
   enumDesc(file_autosession_control_v1_control, 2);
 
 /**
- * HandoverReason is why a session went from the bot to a human.
+ * HandoverReason is why control moved from the bot to a human.
  *
  * @generated from enum autosession.control.v1.HandoverReason
  */
@@ -61,7 +61,7 @@ export const SeveritySchema = /*@__PURE__*/
   enumDesc(file_autosession_control_v1_control, 3);
 
 /**
- * Severity of a handover.
+ * Severity is the severity of a handover.
  *
  * @generated from enum autosession.control.v1.Severity
  */

@@ -61,14 +61,14 @@ export enum ErrorReason {
   METHOD_NOT_ALLOWED = 5,
 
   /**
-   * The caller is not known. REST 401.
+   * The caller is not authenticated. REST 401.
    *
    * @generated from enum value: ERROR_REASON_UNAUTHENTICATED = 6;
    */
   UNAUTHENTICATED = 6,
 
   /**
-   * The caller may not do this. Metadata: `scopes` (one of them would do). REST 403.
+   * The caller may not do this. Metadata: `scopes` (any one of them is enough). REST 403.
    *
    * @generated from enum value: ERROR_REASON_PERMISSION_DENIED = 7;
    */
@@ -119,14 +119,14 @@ export enum ErrorReason {
   STALE_VERSION = 23,
 
   /**
-   * Another agent has the session. Metadata: `agent_id`, `agent_name`. REST 409.
+   * Another agent is in control of the session. Metadata: `agent_id`, `agent_name`. REST 409.
    *
    * @generated from enum value: ERROR_REASON_ALREADY_TAKEN = 24;
    */
   ALREADY_TAKEN = 24,
 
   /**
-   * A human already speaks in the session. Metadata: `agent_id`, `agent_name`. REST 409.
+   * A human is already in control of the session. Metadata: `agent_id`, `agent_name`. REST 409.
    *
    * @generated from enum value: ERROR_REASON_MANUAL_IN_PROGRESS = 25;
    */
@@ -147,15 +147,15 @@ export enum ErrorReason {
   PARTY_NOT_FOUND = 27,
 
   /**
-   * The alias is another account's or shop's. Metadata: `kind`, `value`, `key` (whose it is). REST 409.
+   * The alias belongs to another account or shop. Metadata: `kind`, `value`, `key` (its owner). REST 409.
    *
    * @generated from enum value: ERROR_REASON_ALIAS_TAKEN = 28;
    */
   ALIAS_TAKEN = 28,
 
   /**
-   * An open session goes by the alias, which cannot change its owner until that session is closed. Metadata: `kind`,
-   * `value`, `session_id`, `conflict_session_id` (the open session with which it would share a slot, if any). REST 409.
+   * An open session uses the alias, which cannot change its owner until that session is closed. Metadata: `kind`,
+   * `value`, `session_id`, `conflict_session_id` (the open session that would have the same slot, if any). REST 409.
    *
    * @generated from enum value: ERROR_REASON_ALIAS_IN_USE = 29;
    */
@@ -177,7 +177,7 @@ export enum ErrorReason {
   TASK_NOT_FOUND = 40,
 
   /**
-   * The bot has not the word in this session. Metadata: `session_id`, `status`. REST 409.
+   * The bot is not in control of this session. Metadata: `session_id`, `status`. REST 409.
    *
    * @generated from enum value: ERROR_REASON_HANDED_OVER = 41;
    */
@@ -191,7 +191,7 @@ export enum ErrorReason {
   PAUSED = 42,
 
   /**
-   * The lease is no longer, or never was, the caller's. Metadata: `task_id`, `task_status`. REST 409.
+   * The caller does not have the lease, or no longer has it. Metadata: `task_id`, `task_status`. REST 409.
    *
    * @generated from enum value: ERROR_REASON_LEASE_LOST = 43;
    */
@@ -205,7 +205,7 @@ export enum ErrorReason {
   TASK_DONE = 44,
 
   /**
-   * The session has several tasks that the call could mean; name one. Metadata: `task_ids`. REST 409.
+   * The session has several tasks to which the call could apply; name one. Metadata: `task_ids`. REST 409.
    *
    * @generated from enum value: ERROR_REASON_AMBIGUOUS_TASK = 45;
    */
@@ -226,7 +226,7 @@ export enum ErrorReason {
   IDEMPOTENCY_KEY_REUSED = 60,
 
   /**
-   * More than the caller's share; see `Retry-After`. REST 429.
+   * The caller exceeded its rate limit; see `Retry-After`. REST 429.
    *
    * @generated from enum value: ERROR_REASON_RATE_LIMITED = 61;
    */
@@ -254,7 +254,7 @@ export enum ErrorReason {
   INTERNAL = 64,
 
   /**
-   * The caller went away before the answer. REST 499.
+   * The caller disconnected before the answer. REST 499.
    *
    * @generated from enum value: ERROR_REASON_CANCELED = 65;
    */

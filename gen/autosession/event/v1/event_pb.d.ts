@@ -16,8 +16,8 @@ import type { Handover, Reminder } from "../../handover/v1/handover_pb.js";
 export declare const file_autosession_event_v1_event: GenFile;
 
 /**
- * Event is something that happened. Per (source, session) events are numbered without gaps and arrive in order; across
- * services they arrive after what caused them.
+ * Event is a change that was committed. Per (source, session) events are numbered without gaps and arrive in order; across
+ * services an event arrives after the events that caused it.
  *
  * @generated from message autosession.event.v1.Event
  */
@@ -30,7 +30,7 @@ export declare type Event = Message<"autosession.event.v1.Event"> & {
   eventId: string;
 
   /**
-   * Who emitted it.
+   * The service that emitted it.
    *
    * @generated from field: autosession.event.v1.Source source = 2;
    */
@@ -86,7 +86,7 @@ export declare type Event = Message<"autosession.event.v1.Event"> & {
   shopId: string;
 
   /**
-   * What happened.
+   * The change.
    *
    * @generated from oneof autosession.event.v1.Event.payload
    */
@@ -108,7 +108,7 @@ export declare type Event = Message<"autosession.event.v1.Event"> & {
     case: "sessionChanged";
   } | {
     /**
-     * A task was made or changed.
+     * A task was created or changed.
      *
      * @generated from field: autosession.event.v1.TaskChanged task_changed = 22;
      */
@@ -116,7 +116,7 @@ export declare type Event = Message<"autosession.event.v1.Event"> & {
     case: "taskChanged";
   } | {
     /**
-     * A batch brought new messages.
+     * A batch contained new messages.
      *
      * @generated from field: autosession.event.v1.MessagesReceived messages_received = 23;
      */
@@ -132,7 +132,7 @@ export declare type Event = Message<"autosession.event.v1.Event"> & {
     case: "handoverQueued";
   } | {
     /**
-     * A reminder arose.
+     * A reminder was created.
      *
      * @generated from field: autosession.event.v1.ReminderRaised reminder_raised = 25;
      */
@@ -148,7 +148,7 @@ export declare type Event = Message<"autosession.event.v1.Event"> & {
 export declare const EventSchema: GenMessage<Event>;
 
 /**
- * SessionCreated says that a session was opened.
+ * SessionCreated is emitted when a session was opened.
  *
  * @generated from message autosession.event.v1.SessionCreated
  */
@@ -168,14 +168,14 @@ export declare type SessionCreated = Message<"autosession.event.v1.SessionCreate
   task?: TaskSpec | undefined;
 
   /**
-   * Who opened it.
+   * The actor that opened it.
    *
    * @generated from field: string actor = 3;
    */
   actor: string;
 
   /**
-   * Whether a message that no session explains opened it.
+   * Whether it was opened by a message that belongs to no session.
    *
    * @generated from field: bool unattended_message = 4;
    */
@@ -189,13 +189,13 @@ export declare type SessionCreated = Message<"autosession.event.v1.SessionCreate
 export declare const SessionCreatedSchema: GenMessage<SessionCreated>;
 
 /**
- * SessionChanged says that a session's state or control changed.
+ * SessionChanged is emitted when a session's state or control changed.
  *
  * @generated from message autosession.event.v1.SessionChanged
  */
 export declare type SessionChanged = Message<"autosession.event.v1.SessionChanged"> & {
   /**
-   * The session afterwards.
+   * The session after the change.
    *
    * @generated from field: autosession.session.v1.Session session = 1;
    */
@@ -209,49 +209,49 @@ export declare type SessionChanged = Message<"autosession.event.v1.SessionChange
   command: string;
 
   /**
-   * Why.
+   * The reason.
    *
    * @generated from field: string reason = 3;
    */
   reason: string;
 
   /**
-   * Who.
+   * The actor.
    *
    * @generated from field: string actor = 4;
    */
   actor: string;
 
   /**
-   * The state before.
+   * The state before the change.
    *
    * @generated from field: autosession.control.v1.SessionState previous_state = 5;
    */
   previousState: SessionState;
 
   /**
-   * The control before.
+   * The control before the change.
    *
    * @generated from field: autosession.control.v1.Control previous_status = 6;
    */
   previousStatus: Control;
 
   /**
-   * The first epoch whose tasks may act afterwards.
+   * The first epoch whose tasks may act after the change.
    *
    * @generated from field: uint32 tasks_from_epoch = 7;
    */
   tasksFromEpoch: number;
 
   /**
-   * What a human typed in the shop's own window, for attend_externally; empty otherwise.
+   * The messages that a human typed in the shop's own window, for attend_externally; empty otherwise.
    *
    * @generated from field: repeated string evidence_message_ids = 8;
    */
   evidenceMessageIds: string[];
 
   /**
-   * Whether owner_epoch rose with it.
+   * Whether the change raised owner_epoch.
    *
    * @generated from field: bool epoch_raised = 9;
    */
@@ -265,41 +265,41 @@ export declare type SessionChanged = Message<"autosession.event.v1.SessionChange
 export declare const SessionChangedSchema: GenMessage<SessionChanged>;
 
 /**
- * TaskChanged says that a task was made or changed.
+ * TaskChanged is emitted when a task was created or changed.
  *
  * @generated from message autosession.event.v1.TaskChanged
  */
 export declare type TaskChanged = Message<"autosession.event.v1.TaskChanged"> & {
   /**
-   * The task afterwards, without its content.
+   * The task after the change, without its content.
    *
    * @generated from field: autosession.task.v1.Task task = 1;
    */
   task?: Task | undefined;
 
   /**
-   * What happened.
+   * The change.
    *
    * @generated from field: autosession.event.v1.TaskChange change = 2;
    */
   change: TaskChange;
 
   /**
-   * The state before; unset for a new task.
+   * The state before the change; unset for a new task.
    *
    * @generated from field: autosession.task.v1.TaskStatus previous_status = 3;
    */
   previousStatus: TaskStatus;
 
   /**
-   * Why.
+   * The reason.
    *
    * @generated from field: string reason = 4;
    */
   reason: string;
 
   /**
-   * Who: a sender's name, `operator`, `system`, or `evidence`.
+   * The actor: a sender's name, `operator`, `system`, or `evidence`.
    *
    * @generated from field: string actor = 5;
    */
@@ -320,7 +320,7 @@ export declare type TaskChanged = Message<"autosession.event.v1.TaskChanged"> & 
 export declare const TaskChangedSchema: GenMessage<TaskChanged>;
 
 /**
- * MessagesReceived says that a batch brought new messages.
+ * MessagesReceived is emitted when a batch contained new messages.
  *
  * @generated from message autosession.event.v1.MessagesReceived
  */
@@ -347,28 +347,28 @@ export declare type MessagesReceived = Message<"autosession.event.v1.MessagesRec
   accountCount: number;
 
   /**
-   * The conversation's number of the newest.
+   * The number of the newest one in its conversation.
    *
    * @generated from field: uint32 last_seq = 4;
    */
   lastSeq: number;
 
   /**
-   * The new messages' ids, at most 100.
+   * The ids of the new messages, at most 100.
    *
    * @generated from field: repeated string message_ids = 5;
    */
   messageIds: string[];
 
   /**
-   * Who may speak in the session.
+   * The session's control.
    *
    * @generated from field: autosession.control.v1.Control status = 6;
    */
   status: Control;
 
   /**
-   * Where the session is.
+   * The session's state.
    *
    * @generated from field: autosession.control.v1.SessionState state = 7;
    */
@@ -403,7 +403,7 @@ export declare type MessagesReceived = Message<"autosession.event.v1.MessagesRec
 export declare const MessagesReceivedSchema: GenMessage<MessagesReceived>;
 
 /**
- * HandoverQueued says that a handover waits for a human.
+ * HandoverQueued is emitted when a handover waits for a human.
  *
  * @generated from message autosession.event.v1.HandoverQueued
  */
@@ -423,7 +423,7 @@ export declare type HandoverQueued = Message<"autosession.event.v1.HandoverQueue
 export declare const HandoverQueuedSchema: GenMessage<HandoverQueued>;
 
 /**
- * ReminderRaised says that a reminder arose.
+ * ReminderRaised is emitted when a reminder was created.
  *
  * @generated from message autosession.event.v1.ReminderRaised
  */
@@ -490,7 +490,7 @@ export enum Source {
 export declare const SourceSchema: GenEnum<Source>;
 
 /**
- * TaskChange is what happened to a task.
+ * TaskChange is a change of a task.
  *
  * @generated from enum autosession.event.v1.TaskChange
  */
@@ -503,7 +503,7 @@ export enum TaskChange {
   UNSPECIFIED = 0,
 
   /**
-   * It was made.
+   * It was created.
    *
    * @generated from enum value: TASK_CHANGE_CREATED = 1;
    */
@@ -517,7 +517,7 @@ export enum TaskChange {
   SENT = 2,
 
   /**
-   * It was sent, by the sender's word or by evidence.
+   * It was sent, according to the sender's report or to evidence.
    *
    * @generated from enum value: TASK_CHANGE_COMPLETED = 3;
    */
@@ -538,28 +538,28 @@ export enum TaskChange {
   CANCELLED = 5,
 
   /**
-   * Nobody knows whether it was sent.
+   * It is unknown whether it was sent.
    *
    * @generated from enum value: TASK_CHANGE_UNKNOWN = 6;
    */
   UNKNOWN = 6,
 
   /**
-   * It is to be handed out again.
+   * It will be handed out again.
    *
    * @generated from enum value: TASK_CHANGE_REQUEUED = 7;
    */
   REQUEUED = 7,
 
   /**
-   * It is poison.
+   * It is dead: its leases were lost too many times without a fetch.
    *
    * @generated from enum value: TASK_CHANGE_DEAD = 8;
    */
   DEAD = 8,
 
   /**
-   * Nobody has learnt for too long whether it was sent: somebody must look.
+   * It has been unknown for too long whether it was sent: an operator has to decide.
    *
    * @generated from enum value: TASK_CHANGE_UNSETTLED = 9;
    */

@@ -85,7 +85,7 @@ export const TaskChangeSchema = /*@__PURE__*/
   enumDesc(file_autosession_event_v1_event, 1);
 
 /**
- * TaskChange is what happened to a task.
+ * TaskChange is a change of a task.
  *
  * @generated from enum autosession.event.v1.TaskChange
  */

@@ -16,13 +16,13 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_autosession_event_v1_event_service: GenFile;
 
 /**
- * WatchEventsRequest filters what is streamed.
+ * WatchEventsRequest filters the events of a stream.
  *
  * @generated from message autosession.event.v1.WatchEventsRequest
  */
 export declare type WatchEventsRequest = Message<"autosession.event.v1.WatchEventsRequest"> & {
   /**
-   * Only these types, by their names in SSE (status_change, task_sent, …), also separated by commas; empty means all.
+   * Only these types, by their names in SSE (status_change, task_sent, …), also as a comma-separated list; empty means all.
    *
    * @generated from field: repeated string types = 1;
    */
@@ -50,7 +50,7 @@ export declare type WatchEventsRequest = Message<"autosession.event.v1.WatchEven
   shopId: string;
 
   /**
-   * Go on after this cursor; also the header Last-Event-ID and the query's last_event_id.
+   * Resume after this cursor; also the header Last-Event-ID and the query parameter last_event_id.
    *
    * @generated from field: string cursor = 5;
    */
@@ -64,26 +64,26 @@ export declare type WatchEventsRequest = Message<"autosession.event.v1.WatchEven
 export declare const WatchEventsRequestSchema: GenMessage<WatchEventsRequest>;
 
 /**
- * WatchEventsResponse is one thing in a stream.
+ * WatchEventsResponse is one item of a stream.
  *
  * @generated from message autosession.event.v1.WatchEventsResponse
  */
 export declare type WatchEventsResponse = Message<"autosession.event.v1.WatchEventsResponse"> & {
   /**
-   * Where to go on after this.
+   * The cursor from which a stream resumes after this item.
    *
    * @generated from field: string cursor = 1;
    */
   cursor: string;
 
   /**
-   * What it is.
+   * The item.
    *
    * @generated from oneof autosession.event.v1.WatchEventsResponse.kind
    */
   kind: {
     /**
-     * Something happened.
+     * An event.
      *
      * @generated from field: autosession.event.v1.Event event = 2;
      */
@@ -91,7 +91,7 @@ export declare type WatchEventsResponse = Message<"autosession.event.v1.WatchEve
     case: "event";
   } | {
     /**
-     * The cursor is not known any more.
+     * The cursor is no longer known.
      *
      * @generated from field: autosession.event.v1.Resync resync = 3;
      */
@@ -99,7 +99,7 @@ export declare type WatchEventsResponse = Message<"autosession.event.v1.WatchEve
     case: "resync";
   } | {
     /**
-     * Nothing happened for 15 s.
+     * There was no event for 15 s.
      *
      * @generated from field: autosession.event.v1.Heartbeat heartbeat = 4;
      */
@@ -115,8 +115,8 @@ export declare type WatchEventsResponse = Message<"autosession.event.v1.WatchEve
 export declare const WatchEventsResponseSchema: GenMessage<WatchEventsResponse>;
 
 /**
- * Resync says that what came after the cursor is not known any more. For one session it carries how things stand; the
- * events that led there are left out of what follows. For wider streams: list, then go on.
+ * Resync says that the events after the cursor are no longer known. For a stream of one session it carries the current state, and
+ * the events that led to it are left out of the rest of the stream. In wider streams: list the sessions, then read on.
  *
  * @generated from message autosession.event.v1.Resync
  */
@@ -129,14 +129,14 @@ export declare type Resync = Message<"autosession.event.v1.Resync"> & {
   session?: Session | undefined;
 
   /**
-   * Its tasks, newest first, without their content.
+   * Its tasks, newest first, without content.
    *
    * @generated from field: repeated autosession.task.v1.Task tasks = 2;
    */
   tasks: Task[];
 
   /**
-   * How many messages it has.
+   * The number of its messages.
    *
    * @generated from field: uint32 message_count = 3;
    */
@@ -150,7 +150,7 @@ export declare type Resync = Message<"autosession.event.v1.Resync"> & {
   handover?: Handover | undefined;
 
   /**
-   * How far every source had come.
+   * The last event of every source that the snapshot reflects.
    *
    * @generated from field: repeated autosession.event.v1.Resync.SourceHead heads = 5;
    */
@@ -164,7 +164,7 @@ export declare type Resync = Message<"autosession.event.v1.Resync"> & {
 export declare const ResyncSchema: GenMessage<Resync>;
 
 /**
- * SourceHead is how far a source had come.
+ * SourceHead is the last event of a source that a snapshot reflects.
  *
  * @generated from message autosession.event.v1.Resync.SourceHead
  */
@@ -191,13 +191,13 @@ export declare type Resync_SourceHead = Message<"autosession.event.v1.Resync.Sou
 export declare const Resync_SourceHeadSchema: GenMessage<Resync_SourceHead>;
 
 /**
- * Heartbeat says that the stream lives.
+ * Heartbeat shows that the stream is alive.
  *
  * @generated from message autosession.event.v1.Heartbeat
  */
 export declare type Heartbeat = Message<"autosession.event.v1.Heartbeat"> & {
   /**
-   * When.
+   * When it was sent.
    *
    * @generated from field: google.protobuf.Timestamp time = 1;
    */
@@ -211,17 +211,17 @@ export declare type Heartbeat = Message<"autosession.event.v1.Heartbeat"> & {
 export declare const HeartbeatSchema: GenMessage<Heartbeat>;
 
 /**
- * EventService streams what happens.
+ * EventService streams events.
  *
  * @generated from service autosession.event.v1.EventService
  */
 export declare const EventService: GenService<{
   /**
-   * WatchEvents streams events from now, or from a cursor that an earlier stream gave out. Nothing is left out between a
-   * cursor and the events that follow, also when the event log was lost and refilled in between. An event that is
-   * delivered again, which is rare, has the same event_id. The first response comes at once: a resync when the cursor is no
-   * longer known, else a heartbeat. A heartbeat also comes after 15 s of silence. A client that does not read is cut off and may resume.
-   * Errors: INVALID_ARGUMENT, SESSION_NOT_FOUND (a named session does not exist), RATE_LIMITED (read too slowly),
+   * WatchEvents streams events from now, or from a cursor of an earlier stream. No event after a cursor is left out, also
+   * when the event log was lost and refilled in between. An event that is delivered again, which is rare, has the same
+   * event_id. The first response is sent at once: a resync when the cursor is no longer known, else a heartbeat. A heartbeat is
+   * also sent after 15 s without events. A client that does not read is disconnected and may resume.
+   * Errors: INVALID_ARGUMENT, SESSION_NOT_FOUND (a named session does not exist), RATE_LIMITED (the client reads too slowly),
    * SERVICE_UNAVAILABLE (also at the server's stop; resume).
    *
    * @generated from rpc autosession.event.v1.EventService.WatchEvents

@@ -54,7 +54,7 @@ export const HeartbeatSchema = /*@__PURE__*/
   messageDesc(file_autosession_event_v1_event_service, 3);
 
 /**
- * EventService streams what happens.
+ * EventService streams events.
  *
  * @generated from service autosession.event.v1.EventService
  */

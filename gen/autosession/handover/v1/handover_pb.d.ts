@@ -14,7 +14,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_autosession_handover_v1_handover: GenFile;
 
 /**
- * Handover is one stretch in which the word was not the bot's.
+ * Handover is one interval in which the bot was not in control.
  *
  * @generated from message autosession.handover.v1.Handover
  */
@@ -41,7 +41,7 @@ export declare type Handover = Message<"autosession.handover.v1.Handover"> & {
   ownerEpoch: number;
 
   /**
-   * Where it is.
+   * Its state.
    *
    * @generated from field: autosession.handover.v1.HandoverState state = 4;
    */
@@ -55,21 +55,21 @@ export declare type Handover = Message<"autosession.handover.v1.Handover"> & {
   reason: HandoverReason;
 
   /**
-   * How grave.
+   * Its severity.
    *
    * @generated from field: autosession.control.v1.Severity severity = 6;
    */
   severity: Severity;
 
   /**
-   * In the words of whoever asked for it.
+   * A description by the caller that requested it.
    *
    * @generated from field: string details = 7;
    */
   details: string;
 
   /**
-   * The human who has, or last had, the word; unset if none, or if he types in the shop's own window.
+   * The human who is, or last was, in control; unset if none, or if the human types in the shop's own window.
    *
    * @generated from field: autosession.session.v1.AgentRef assigned_agent = 8;
    */
@@ -90,7 +90,7 @@ export declare type Handover = Message<"autosession.handover.v1.Handover"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * When a human took the word; unset if none did.
+   * When a human took control; unset if none did.
    *
    * @generated from field: google.protobuf.Timestamp taken_at = 11;
    */
@@ -125,7 +125,7 @@ export declare type Handover = Message<"autosession.handover.v1.Handover"> & {
 export declare const HandoverSchema: GenMessage<Handover>;
 
 /**
- * Reminder tells people that something needs them. At most one exists per (session, kind, epoch), new_messages: per minute.
+ * Reminder notifies people of work for them. At most one exists per (session, kind, epoch); of new_messages one per minute.
  *
  * @generated from message autosession.handover.v1.Reminder
  */
@@ -145,7 +145,7 @@ export declare type Reminder = Message<"autosession.handover.v1.Reminder"> & {
   sessionId: string;
 
   /**
-   * What it is about.
+   * Its subject.
    *
    * @generated from field: autosession.handover.v1.ReminderKind kind = 3;
    */
@@ -159,42 +159,42 @@ export declare type Reminder = Message<"autosession.handover.v1.Reminder"> & {
   ownerEpoch: number;
 
   /**
-   * Where it is.
+   * Its state.
    *
    * @generated from field: autosession.handover.v1.ReminderState state = 5;
    */
   state: ReminderState;
 
   /**
-   * In words.
+   * The text of the notification.
    *
    * @generated from field: string text = 6;
    */
   text: string;
 
   /**
-   * How many things it counts (new_messages); 1 otherwise.
+   * The number of messages (new_messages); 1 otherwise.
    *
    * @generated from field: uint32 count = 7;
    */
   count: number;
 
   /**
-   * When it arose.
+   * When it was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 8;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * When every channel had it; unset before.
+   * When every channel had accepted it; unset before.
    *
    * @generated from field: google.protobuf.Timestamp delivered_at = 9;
    */
   deliveredAt?: Timestamp | undefined;
 
   /**
-   * How often delivery was tried.
+   * The number of delivery attempts.
    *
    * @generated from field: uint32 attempts = 10;
    */
@@ -208,7 +208,7 @@ export declare type Reminder = Message<"autosession.handover.v1.Reminder"> & {
   lastError: string;
 
   /**
-   * How grave.
+   * Its severity.
    *
    * @generated from field: autosession.control.v1.Severity severity = 12;
    */
@@ -263,21 +263,21 @@ export declare type AuditEntry = Message<"autosession.handover.v1.AuditEntry"> &
   sessionId: string;
 
   /**
-   * Who: an agent's id, `system`, or the service that decided.
+   * The actor: an agent's id, `system`, or the service that decided.
    *
    * @generated from field: string actor = 3;
    */
   actor: string;
 
   /**
-   * What: the command.
+   * The command.
    *
    * @generated from field: string action = 4;
    */
   action: string;
 
   /**
-   * Why.
+   * The reason.
    *
    * @generated from field: string reason = 5;
    */
@@ -305,14 +305,14 @@ export declare type AuditEntry = Message<"autosession.handover.v1.AuditEntry"> &
   ownerEpoch: number;
 
   /**
-   * When.
+   * When it happened.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 9;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * The task that it was about; empty for a session's change.
+   * The task that was changed; empty for a change of the session.
    *
    * @generated from field: string task_id = 10;
    */
@@ -326,7 +326,7 @@ export declare type AuditEntry = Message<"autosession.handover.v1.AuditEntry"> &
 export declare const AuditEntrySchema: GenMessage<AuditEntry>;
 
 /**
- * HandoverState is where a handover is.
+ * HandoverState is the state of a handover.
  *
  * @generated from enum autosession.handover.v1.HandoverState
  */
@@ -346,21 +346,21 @@ export enum HandoverState {
   WAITING = 1,
 
   /**
-   * A human speaks.
+   * A human is in control.
    *
    * @generated from enum value: HANDOVER_STATE_LIVE = 2;
    */
   LIVE = 2,
 
   /**
-   * The word went back to the bot.
+   * Control returned to the bot.
    *
    * @generated from enum value: HANDOVER_STATE_RETURNED = 3;
    */
   RETURNED = 3,
 
   /**
-   * The session was closed while a human held it or was waited for.
+   * The session was closed while a human was in control or requested.
    *
    * @generated from enum value: HANDOVER_STATE_CLOSED = 4;
    */
@@ -373,7 +373,7 @@ export enum HandoverState {
 export declare const HandoverStateSchema: GenEnum<HandoverState>;
 
 /**
- * ReminderKind is what a reminder is about.
+ * ReminderKind is the subject of a reminder.
  *
  * @generated from enum autosession.handover.v1.ReminderKind
  */
@@ -393,14 +393,14 @@ export enum ReminderKind {
   HANDOVER_WAITING = 1,
 
   /**
-   * A human types in the shop's own window: somebody should know.
+   * A human types in the shop's own window: the agents should know.
    *
    * @generated from enum value: REMINDER_KIND_HUMAN_INTERVENTION = 2;
    */
   HUMAN_INTERVENTION = 2,
 
   /**
-   * The shop wrote in a session that a human holds or that is paused.
+   * The shop wrote in a session in which a human is in control, or that is paused.
    *
    * @generated from enum value: REMINDER_KIND_NEW_MESSAGES = 3;
    */
@@ -414,14 +414,14 @@ export enum ReminderKind {
   NO_ANSWER = 4,
 
   /**
-   * Nobody knows whether a task was sent.
+   * It is unknown whether a task was sent.
    *
    * @generated from enum value: REMINDER_KIND_TASK_UNKNOWN = 5;
    */
   TASK_UNKNOWN = 5,
 
   /**
-   * A human session was opened by a message that no session explains.
+   * A human session was opened by a message that belongs to no session.
    *
    * @generated from enum value: REMINDER_KIND_UNATTENDED_MESSAGE = 6;
    */
@@ -434,7 +434,7 @@ export enum ReminderKind {
 export declare const ReminderKindSchema: GenEnum<ReminderKind>;
 
 /**
- * ReminderState is where a reminder is.
+ * ReminderState is the state of a reminder.
  *
  * @generated from enum autosession.handover.v1.ReminderState
  */
@@ -454,14 +454,14 @@ export enum ReminderState {
   PENDING = 1,
 
   /**
-   * Every channel has it.
+   * Every channel has accepted it.
    *
    * @generated from enum value: REMINDER_STATE_DELIVERED = 2;
    */
   DELIVERED = 2,
 
   /**
-   * A channel refused it for good.
+   * A channel refused it permanently.
    *
    * @generated from enum value: REMINDER_STATE_FAILED = 3;
    */

@@ -41,7 +41,7 @@ export const HandoverStateSchema = /*@__PURE__*/
   enumDesc(file_autosession_handover_v1_handover, 0);
 
 /**
- * HandoverState is where a handover is.
+ * HandoverState is the state of a handover.
  *
  * @generated from enum autosession.handover.v1.HandoverState
  */
@@ -55,7 +55,7 @@ export const ReminderKindSchema = /*@__PURE__*/
   enumDesc(file_autosession_handover_v1_handover, 1);
 
 /**
- * ReminderKind is what a reminder is about.
+ * ReminderKind is the subject of a reminder.
  *
  * @generated from enum autosession.handover.v1.ReminderKind
  */
@@ -69,7 +69,7 @@ export const ReminderStateSchema = /*@__PURE__*/
   enumDesc(file_autosession_handover_v1_handover, 2);
 
 /**
- * ReminderState is where a reminder is.
+ * ReminderState is the state of a reminder.
  *
  * @generated from enum autosession.handover.v1.ReminderState
  */

@@ -32,14 +32,14 @@ export declare type ListHandoversRequest = Message<"autosession.handover.v1.List
   state: HandoverState;
 
   /**
-   * How many, 1 to 200; default 20.
+   * The size of a page, 1 to 200; default 20.
    *
    * @generated from field: uint32 page_size = 3;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before.
+   * next_page_token of the previous page.
    *
    * @generated from field: string page_token = 4;
    */
@@ -66,7 +66,7 @@ export declare type ListHandoversResponse = Message<"autosession.handover.v1.Lis
   handovers: Handover[];
 
   /**
-   * For the next page; empty on the last.
+   * The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -100,14 +100,14 @@ export declare type ListRemindersRequest = Message<"autosession.handover.v1.List
   state: ReminderState;
 
   /**
-   * How many, 1 to 200; default 20.
+   * The size of a page, 1 to 200; default 20.
    *
    * @generated from field: uint32 page_size = 3;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before.
+   * next_page_token of the previous page.
    *
    * @generated from field: string page_token = 4;
    */
@@ -134,7 +134,7 @@ export declare type ListRemindersResponse = Message<"autosession.handover.v1.Lis
   reminders: Reminder[];
 
   /**
-   * For the next page; empty on the last.
+   * The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -161,14 +161,14 @@ export declare type ListAuditEntriesRequest = Message<"autosession.handover.v1.L
   sessionId: string;
 
   /**
-   * How many, 1 to 200; default 20.
+   * The size of a page, 1 to 200; default 20.
    *
    * @generated from field: uint32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before.
+   * next_page_token of the previous page.
    *
    * @generated from field: string page_token = 3;
    */
@@ -195,7 +195,7 @@ export declare type ListAuditEntriesResponse = Message<"autosession.handover.v1.
   entries: AuditEntry[];
 
   /**
-   * For the next page; empty on the last.
+   * The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -229,7 +229,7 @@ export declare type GetSessionHandoverRequest = Message<"autosession.handover.v1
 export declare const GetSessionHandoverRequestSchema: GenMessage<GetSessionHandoverRequest>;
 
 /**
- * GetSessionHandoverResponse is where the session's handover is.
+ * GetSessionHandoverResponse is the newest handover of a session.
  *
  * @generated from message autosession.handover.v1.GetSessionHandoverResponse
  */
@@ -256,7 +256,7 @@ export declare type GetSessionHandoverResponse = Message<"autosession.handover.v
 export declare const GetSessionHandoverResponseSchema: GenMessage<GetSessionHandoverResponse>;
 
 /**
- * HandoverService keeps who had the word when and why, reminds people, and keeps the audit.
+ * HandoverService records who was in control when and why, sends reminders to people, and keeps the audit.
  *
  * @generated from service autosession.handover.v1.HandoverService
  */

@@ -70,7 +70,7 @@ export const GetSessionHandoverResponseSchema = /*@__PURE__*/
   messageDesc(file_autosession_handover_v1_handover_service, 7);
 
 /**
- * HandoverService keeps who had the word when and why, reminds people, and keeps the audit.
+ * HandoverService records who was in control when and why, sends reminders to people, and keeps the audit.
  *
  * @generated from service autosession.handover.v1.HandoverService
  */

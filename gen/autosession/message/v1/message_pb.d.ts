@@ -12,34 +12,34 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_autosession_message_v1_message: GenFile;
 
 /**
- * Message is one thing that was said in a conversation.
+ * Message is one message of a conversation.
  *
  * @generated from message autosession.message.v1.Message
  */
 export declare type Message = Message$1<"autosession.message.v1.Message"> & {
   /**
-   * The receiver's id of it, unique in its conversation.
+   * The receiver's id of the message, unique in its conversation.
    *
    * @generated from field: string message_id = 1;
    */
   messageId: string;
 
   /**
-   * The conversation's number of it, a cursor; display order is sent_at, then seq.
+   * Its number in the conversation, a cursor; display order is sent_at, then seq.
    *
    * @generated from field: uint32 seq = 2;
    */
   seq: number;
 
   /**
-   * Who said it.
+   * The role of its sender.
    *
    * @generated from field: autosession.message.v1.MessageRole role = 3;
    */
   role: MessageRole;
 
   /**
-   * The nick that said it.
+   * The nick of its sender.
    *
    * @generated from field: string sender = 4;
    */
@@ -53,7 +53,7 @@ export declare type Message = Message$1<"autosession.message.v1.Message"> & {
   content: string;
 
   /**
-   * When it was said; unset when the receiver did not know.
+   * When it was sent; unset when the receiver did not know.
    *
    * @generated from field: google.protobuf.Timestamp sent_at = 6;
    */
@@ -67,28 +67,28 @@ export declare type Message = Message$1<"autosession.message.v1.Message"> & {
   receivedAt?: Timestamp | undefined;
 
   /**
-   * What became of it.
+   * Its verdict.
    *
    * @generated from field: autosession.message.v1.Verdict verdict = 8;
    */
   verdict: Verdict;
 
   /**
-   * Its session; empty for history from before one.
+   * Its session; empty for history from before any session.
    *
    * @generated from field: string session_id = 9;
    */
   sessionId: string;
 
   /**
-   * The receiver's word for its kind (text, image, …); empty if none.
+   * The receiver's name for its kind (text, image, …); empty if none.
    *
    * @generated from field: string type = 10;
    */
   type: string;
 
   /**
-   * The task that it was proved to be; empty if none.
+   * The task that sent it, as proved by a receipt; empty if none.
    *
    * @generated from field: string task_id = 11;
    */
@@ -102,7 +102,7 @@ export declare type Message = Message$1<"autosession.message.v1.Message"> & {
 export declare const MessageSchema: GenMessage<Message>;
 
 /**
- * MessageRole is who said a message.
+ * MessageRole is the role of a message's sender.
  *
  * @generated from enum autosession.message.v1.MessageRole
  */
@@ -163,13 +163,13 @@ export enum MessageRole {
 export declare const MessageRoleSchema: GenEnum<MessageRole>;
 
 /**
- * Verdict is what became of a message of a batch.
+ * Verdict is the result for one message of a batch.
  *
  * @generated from enum autosession.message.v1.Verdict
  */
 export enum Verdict {
   /**
-   * Not judged yet.
+   * Not evaluated yet.
    *
    * @generated from enum value: VERDICT_UNSPECIFIED = 0;
    */
@@ -183,7 +183,7 @@ export enum Verdict {
   STORED = 1,
 
   /**
-   * Stored, but from before the session or its last return to the bot; it led to nothing.
+   * Stored, but sent before the session or its last return to the bot; it has no effect.
    *
    * @generated from enum value: VERDICT_HISTORY = 2;
    */
@@ -197,7 +197,7 @@ export enum Verdict {
   DUPLICATE = 3,
 
   /**
-   * Known already, with other content; kept as a revision. Said once per content.
+   * Already stored with other content; the new content is stored as a revision. Reported once per content.
    *
    * @generated from enum value: VERDICT_CONFLICT = 4;
    */

@@ -25,7 +25,7 @@ export const MessageRoleSchema = /*@__PURE__*/
   enumDesc(file_autosession_message_v1_message, 0);
 
 /**
- * MessageRole is who said a message.
+ * MessageRole is the role of a message's sender.
  *
  * @generated from enum autosession.message.v1.MessageRole
  */
@@ -39,7 +39,7 @@ export const VerdictSchema = /*@__PURE__*/
   enumDesc(file_autosession_message_v1_message, 1);
 
 /**
- * Verdict is what became of a message of a batch.
+ * Verdict is the result for one message of a batch.
  *
  * @generated from enum autosession.message.v1.Verdict
  */

@@ -48,21 +48,21 @@ export declare type IngestMessagesRequest = Message<"autosession.message.v1.Inge
   platform: string;
 
   /**
-   * After how many minutes without activity a session counts as over; default: the session's own limit.
+   * After how many minutes without activity a session has timed out; default: the session's own limit.
    *
    * @generated from field: optional uint32 max_inactive_minutes = 5;
    */
   maxInactiveMinutes?: number | undefined;
 
   /**
-   * The messages, oldest first, 1 to 1000. Each is bound by itself, as an IngestedMessage.
+   * The messages, oldest first, 1 to 1000. Each is parsed separately, as an IngestedMessage.
    *
    * @generated from field: repeated google.protobuf.Value messages = 6;
    */
   messages: Value[];
 
   /**
-   * Accepted for uniformity: a batch is repeatable by its messages' ids. Also the header Idempotency-Key.
+   * Accepted for uniformity: the ids of its messages make a batch repeatable. Also the header Idempotency-Key.
    *
    * @generated from field: string idempotency_key = 7;
    */
@@ -128,20 +128,20 @@ export declare type IngestedMessage = Message<"autosession.message.v1.IngestedMe
 export declare const IngestedMessageSchema: GenMessage<IngestedMessage>;
 
 /**
- * IngestMessagesResponse is what became of a batch.
+ * IngestMessagesResponse is the result of a batch.
  *
  * @generated from message autosession.message.v1.IngestMessagesResponse
  */
 export declare type IngestMessagesResponse = Message<"autosession.message.v1.IngestMessagesResponse"> & {
   /**
-   * How many were stored.
+   * The number of elements that were stored.
    *
    * @generated from field: uint32 processed_messages = 1;
    */
   processedMessages: number;
 
   /**
-   * How many were known already or not valid.
+   * The number of elements that were known or invalid.
    *
    * @generated from field: uint32 skipped_messages = 2;
    */
@@ -157,7 +157,7 @@ export declare type IngestMessagesResponse = Message<"autosession.message.v1.Ing
   activeSessionId?: string | undefined;
 
   /**
-   * Where that session is.
+   * The state of that session.
    *
    * @generated from field: optional autosession.control.v1.SessionState state = 4;
    */
@@ -171,7 +171,7 @@ export declare type IngestMessagesResponse = Message<"autosession.message.v1.Ing
   sessionOperations: string[];
 
   /**
-   * The elements that were not taken, or that differ from what is known.
+   * The elements that were not stored, or that differ from the stored message.
    *
    * @generated from field: repeated autosession.message.v1.IngestMessagesResponse.Error errors = 6;
    */
@@ -185,7 +185,7 @@ export declare type IngestMessagesResponse = Message<"autosession.message.v1.Ing
   messages: IngestMessagesResponse_Result[];
 
   /**
-   * Who may speak in that session.
+   * The control of that session.
    *
    * @generated from field: optional autosession.control.v1.Control status = 8;
    */
@@ -206,7 +206,7 @@ export declare type IngestMessagesResponse = Message<"autosession.message.v1.Ing
 export declare const IngestMessagesResponseSchema: GenMessage<IngestMessagesResponse>;
 
 /**
- * Error is one element that was not taken, or that differs from what is known.
+ * Error is about an element that was not stored, or that differs from the stored message.
  *
  * @generated from message autosession.message.v1.IngestMessagesResponse.Error
  */
@@ -226,7 +226,7 @@ export declare type IngestMessagesResponse_Error = Message<"autosession.message.
   errorCode: string;
 
   /**
-   * In words.
+   * The error as a sentence.
    *
    * @generated from field: string message = 3;
    */
@@ -297,7 +297,7 @@ export declare type IngestMessagesResponse_Result = Message<"autosession.message
   verdict: Verdict;
 
   /**
-   * The conversation's number of it; 0 when it was not stored.
+   * Its number in the conversation; 0 when it was not stored.
    *
    * @generated from field: uint32 seq = 3;
    */
@@ -324,14 +324,14 @@ export declare type ListMessagesRequest = Message<"autosession.message.v1.ListMe
   session: string;
 
   /**
-   * How many, 1 to 200; default 20. REST also takes `limit`.
+   * The size of a page, 1 to 200; default 20. REST also takes `limit`.
    *
    * @generated from field: uint32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before.
+   * next_page_token of the previous page.
    *
    * @generated from field: string page_token = 3;
    */
@@ -358,7 +358,7 @@ export declare type ListMessagesResponse = Message<"autosession.message.v1.ListM
   messages: Message$1[];
 
   /**
-   * For the page of older messages; empty on the oldest.
+   * The token of the page with older messages; empty on the oldest.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -385,7 +385,7 @@ export declare type GetSessionMessagesRequest = Message<"autosession.message.v1.
   sessionId: string;
 
   /**
-   * How many of its last messages to return, 0 to 200.
+   * The number of its last messages to return, 0 to 200.
    *
    * @generated from field: uint32 limit = 2;
    */
@@ -399,13 +399,13 @@ export declare type GetSessionMessagesRequest = Message<"autosession.message.v1.
 export declare const GetSessionMessagesRequestSchema: GenMessage<GetSessionMessagesRequest>;
 
 /**
- * GetSessionMessagesResponse is what a session has.
+ * GetSessionMessagesResponse is the messages of a session.
  *
  * @generated from message autosession.message.v1.GetSessionMessagesResponse
  */
 export declare type GetSessionMessagesResponse = Message<"autosession.message.v1.GetSessionMessagesResponse"> & {
   /**
-   * How many messages belong to it.
+   * The number of messages that belong to it.
    *
    * @generated from field: uint32 message_count = 1;
    */
@@ -433,7 +433,7 @@ export declare type GetSessionMessagesResponse = Message<"autosession.message.v1
 export declare const GetSessionMessagesResponseSchema: GenMessage<GetSessionMessagesResponse>;
 
 /**
- * Conversation is what messages belong to: one account's talk with one shop, over all sessions.
+ * Conversation is all messages between one account and one shop, over all sessions.
  *
  * @generated from message autosession.message.v1.Conversation
  */
@@ -481,16 +481,16 @@ export declare type Conversation = Message<"autosession.message.v1.Conversation"
 export declare const ConversationSchema: GenMessage<Conversation>;
 
 /**
- * MessageService keeps what was said in every conversation.
+ * MessageService stores the messages of every conversation.
  *
  * @generated from service autosession.message.v1.MessageService
  */
 export declare const MessageService: GenService<{
   /**
-   * IngestMessages takes a receiver's view of a chat window, most of which is usually known. New messages are stored, those
-   * of the bot are recognised by their receipts, and a human's typing takes the word from the bot before the answer.
-   * Elements are parsed and judged one by one: an invalid one is an entry in errors and does not affect the others. An
-   * element that is only partly readable (no text, a time in an unknown format) is still stored and judged, with an entry in
+   * IngestMessages takes the messages that a chat window shows, most of which are usually known. New messages are stored, those
+   * of the bot are recognised by their receipts, and a message that a human typed takes control away from the bot before the
+   * answer. Elements are parsed and evaluated one by one: an invalid one is an entry in errors and does not affect the others. An
+   * element that is only partly readable (no text, a time in an unknown format) is still stored and evaluated, with an entry in
    * warnings: a human may have written it. A repeat is harmless.
    * Errors: INVALID_ARGUMENT (the envelope), TOO_LARGE, SERVICE_UNAVAILABLE.
    *
@@ -502,7 +502,7 @@ export declare const MessageService: GenService<{
     output: typeof IngestMessagesResponseSchema;
   },
   /**
-   * ListMessages returns the last messages of a session, in order; next_page_token leads to older ones.
+   * ListMessages returns the last messages of a session, in order; next_page_token is for older ones.
    * Errors: SESSION_NOT_FOUND.
    *
    * @generated from rpc autosession.message.v1.MessageService.ListMessages
@@ -514,7 +514,7 @@ export declare const MessageService: GenService<{
   },
   /**
    * GetSessionMessages returns how many messages a session has, its last ones in order, and the number of the last event
-   * that message-analysis emitted for it. A session without messages has none; it is not asked whether it exists.
+   * that message-analysis emitted for it. For a session without messages, or one that does not exist, the list is empty.
    *
    * @generated from rpc autosession.message.v1.MessageService.GetSessionMessages
    */

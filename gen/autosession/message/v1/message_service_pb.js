@@ -94,7 +94,7 @@ export const ConversationSchema = /*@__PURE__*/
   messageDesc(file_autosession_message_v1_message_service, 7);
 
 /**
- * MessageService keeps what was said in every conversation.
+ * MessageService stores the messages of every conversation.
  *
  * @generated from service autosession.message.v1.MessageService
  */

@@ -12,13 +12,13 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_autosession_session_v1_directory: GenFile;
 
 /**
- * Alias is a name by which an account or a shop is found. On one platform it means one account or shop.
+ * Alias is a name by which an account or a shop is found. On one platform it belongs to one account or shop.
  *
  * @generated from message autosession.session.v1.Alias
  */
 export declare type Alias = Message<"autosession.session.v1.Alias"> & {
   /**
-   * What sort of name it is.
+   * The kind of the name.
    *
    * @generated from field: autosession.session.v1.AliasKind kind = 1;
    */
@@ -32,7 +32,7 @@ export declare type Alias = Message<"autosession.session.v1.Alias"> & {
   value: string;
 
   /**
-   * Since when it is known. Not read in requests.
+   * When it was learnt. Ignored in requests.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 3;
    */
@@ -46,7 +46,7 @@ export declare type Alias = Message<"autosession.session.v1.Alias"> & {
 export declare const AliasSchema: GenMessage<Alias>;
 
 /**
- * Account is what the directory knows of an account.
+ * Account is an account of the directory.
  *
  * @generated from message autosession.session.v1.Account
  */
@@ -59,7 +59,7 @@ export declare type Account = Message<"autosession.session.v1.Account"> & {
   accountId: string;
 
   /**
-   * Its key, which never changes. Stands for the account in paths too.
+   * Its key, which never changes. Paths accept it in place of an id.
    *
    * @generated from field: string account_key = 2;
    */
@@ -80,14 +80,14 @@ export declare type Account = Message<"autosession.session.v1.Account"> & {
   name: string;
 
   /**
-   * A message of the account that begins with it was sent by the bot; empty: AUTOSESSION_BOT_PREFIX holds.
+   * A message of the account that begins with it was sent by the bot; empty: AUTOSESSION_BOT_PREFIX applies.
    *
    * @generated from field: string bot_prefix = 5;
    */
   botPrefix: string;
 
   /**
-   * By which it is found, the oldest first: ids and nicks.
+   * The names by which it is found, oldest first: ids and nicks.
    *
    * @generated from field: repeated autosession.session.v1.Alias aliases = 6;
    */
@@ -101,7 +101,7 @@ export declare type Account = Message<"autosession.session.v1.Account"> & {
 export declare const AccountSchema: GenMessage<Account>;
 
 /**
- * Shop is what the directory knows of a shop.
+ * Shop is a shop of the directory.
  *
  * @generated from message autosession.session.v1.Shop
  */
@@ -114,7 +114,7 @@ export declare type Shop = Message<"autosession.session.v1.Shop"> & {
   shopId: string;
 
   /**
-   * Its key, which never changes. Stands for the shop in paths too.
+   * Its key, which never changes. Paths accept it in place of an id.
    *
    * @generated from field: string shop_key = 2;
    */
@@ -135,7 +135,7 @@ export declare type Shop = Message<"autosession.session.v1.Shop"> & {
   name: string;
 
   /**
-   * By which it is found, the oldest first: names and ids.
+   * The names by which it is found, oldest first: names and ids.
    *
    * @generated from field: repeated autosession.session.v1.Alias aliases = 5;
    */
@@ -149,7 +149,7 @@ export declare type Shop = Message<"autosession.session.v1.Shop"> & {
 export declare const ShopSchema: GenMessage<Shop>;
 
 /**
- * AliasKind is what sort of name an alias is.
+ * AliasKind is the kind of an alias.
  *
  * @generated from enum autosession.session.v1.AliasKind
  */
@@ -176,7 +176,7 @@ export enum AliasKind {
   NAME = 2,
 
   /**
-   * A nick under which an account speaks; of accounts only.
+   * A nick under which an account writes; of accounts only.
    *
    * @generated from enum value: ALIAS_KIND_NICK = 3;
    */

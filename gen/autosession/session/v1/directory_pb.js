@@ -40,7 +40,7 @@ export const AliasKindSchema = /*@__PURE__*/
   enumDesc(file_autosession_session_v1_directory, 0);
 
 /**
- * AliasKind is what sort of name an alias is.
+ * AliasKind is the kind of an alias.
  *
  * @generated from enum autosession.session.v1.AliasKind
  */

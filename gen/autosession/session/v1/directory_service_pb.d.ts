@@ -12,7 +12,7 @@ import type { Account, Alias, Shop } from "./directory_pb.js";
 export declare const file_autosession_session_v1_directory_service: GenFile;
 
 /**
- * ListAccountsRequest says which accounts.
+ * ListAccountsRequest filters accounts.
  *
  * @generated from message autosession.session.v1.ListAccountsRequest
  */
@@ -32,14 +32,14 @@ export declare type ListAccountsRequest = Message<"autosession.session.v1.ListAc
   name: string;
 
   /**
-   * At most so many; default 20.
+   * The size of a page; default 20.
    *
    * @generated from field: uint32 page_size = 3;
    */
   pageSize: number;
 
   /**
-   * Where the page before ended.
+   * next_page_token of the previous page.
    *
    * @generated from field: string page_token = 4;
    */
@@ -66,7 +66,7 @@ export declare type ListAccountsResponse = Message<"autosession.session.v1.ListA
   accounts: Account[];
 
   /**
-   * Leads to the next page; empty at the end.
+   * The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -127,7 +127,7 @@ export declare type GetAccountResponse = Message<"autosession.session.v1.GetAcco
 export declare const GetAccountResponseSchema: GenMessage<GetAccountResponse>;
 
 /**
- * PutAccountRequest is what is to be true of an account.
+ * PutAccountRequest sets fields of an account.
  *
  * @generated from message autosession.session.v1.PutAccountRequest
  */
@@ -154,28 +154,28 @@ export declare type PutAccountRequest = Message<"autosession.session.v1.PutAccou
   name?: string | undefined;
 
   /**
-   * Ids and nicks that it is to have.
+   * Ids and nicks to add.
    *
    * @generated from field: repeated autosession.session.v1.Alias aliases = 4;
    */
   aliases: Alias[];
 
   /**
-   * Ids and nicks that it is not to have. One id stays.
+   * Ids and nicks to remove. The last id cannot be removed.
    *
    * @generated from field: repeated autosession.session.v1.Alias remove_aliases = 5;
    */
   removeAliases: Alias[];
 
   /**
-   * A message of the account that begins with it was sent by the bot; empty: AUTOSESSION_BOT_PREFIX holds.
+   * A message of the account that begins with it was sent by the bot; empty: AUTOSESSION_BOT_PREFIX applies.
    *
    * @generated from field: optional string bot_prefix = 6;
    */
   botPrefix?: string | undefined;
 
   /**
-   * Whether aliases that are another account's become this one's.
+   * Whether aliases of another account move to this one.
    *
    * @generated from field: bool move = 7;
    */
@@ -216,7 +216,7 @@ export declare type PutAccountResponse = Message<"autosession.session.v1.PutAcco
 export declare const PutAccountResponseSchema: GenMessage<PutAccountResponse>;
 
 /**
- * ListShopsRequest says which shops.
+ * ListShopsRequest filters shops.
  *
  * @generated from message autosession.session.v1.ListShopsRequest
  */
@@ -236,14 +236,14 @@ export declare type ListShopsRequest = Message<"autosession.session.v1.ListShops
   name: string;
 
   /**
-   * At most so many; default 20.
+   * The size of a page; default 20.
    *
    * @generated from field: uint32 page_size = 3;
    */
   pageSize: number;
 
   /**
-   * Where the page before ended.
+   * next_page_token of the previous page.
    *
    * @generated from field: string page_token = 4;
    */
@@ -270,7 +270,7 @@ export declare type ListShopsResponse = Message<"autosession.session.v1.ListShop
   shops: Shop[];
 
   /**
-   * Leads to the next page; empty at the end.
+   * The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -331,7 +331,7 @@ export declare type GetShopResponse = Message<"autosession.session.v1.GetShopRes
 export declare const GetShopResponseSchema: GenMessage<GetShopResponse>;
 
 /**
- * PutShopRequest is what is to be true of a shop.
+ * PutShopRequest sets fields of a shop.
  *
  * @generated from message autosession.session.v1.PutShopRequest
  */
@@ -351,28 +351,28 @@ export declare type PutShopRequest = Message<"autosession.session.v1.PutShopRequ
   platform: string;
 
   /**
-   * The name to show; empty: its oldest name. It finds nothing: a name that chat windows show belongs into `aliases`.
+   * The name to show; empty: its oldest name. Lookups do not use it: put a name that chat windows show into `aliases`.
    *
    * @generated from field: optional string name = 3;
    */
   name?: string | undefined;
 
   /**
-   * Names and ids that it is to have.
+   * Names and ids to add.
    *
    * @generated from field: repeated autosession.session.v1.Alias aliases = 4;
    */
   aliases: Alias[];
 
   /**
-   * Names and ids that it is not to have. One of them all stays.
+   * Names and ids to remove. The last alias cannot be removed.
    *
    * @generated from field: repeated autosession.session.v1.Alias remove_aliases = 5;
    */
   removeAliases: Alias[];
 
   /**
-   * Whether aliases that are another shop's become this one's.
+   * Whether aliases of another shop move to this one.
    *
    * @generated from field: bool move = 6;
    */
@@ -413,16 +413,16 @@ export declare type PutShopResponse = Message<"autosession.session.v1.PutShopRes
 export declare const PutShopResponseSchema: GenMessage<PutShopResponse>;
 
 /**
- * DirectoryService keeps by which names accounts and shops are found. Sessions and messages add to it what they see; here
- * it is read and put right.
+ * DirectoryService stores the names by which accounts and shops are found. Sessions and messages add the names that they contain;
+ * these RPCs read and correct the entries.
  *
- * Where an RPC takes an account_id or a shop_id, the entry's key will do as well.
+ * Where an RPC takes an account_id or a shop_id, it also accepts the entry's key.
  *
  * @generated from service autosession.session.v1.DirectoryService
  */
 export declare const DirectoryService: GenService<{
   /**
-   * ListAccounts returns the accounts that the directory knows, the oldest first.
+   * ListAccounts returns the accounts that the directory knows, oldest first.
    *
    * @generated from rpc autosession.session.v1.DirectoryService.ListAccounts
    */
@@ -442,11 +442,11 @@ export declare const DirectoryService: GenService<{
     output: typeof GetAccountResponseSchema;
   },
   /**
-   * PutAccount sets an account's name, bot prefix and aliases, making the account when it is new.
+   * PutAccount sets an account's name, bot prefix and aliases, creating the account when it is new.
    *
-   * What the request does not name stays. A new id beside a known one in `aliases` becomes a further id of that account. A
-   * bot prefix is in force everywhere 60 seconds later. When an account's last id moves, its nicks move along. A repeat
-   * gives the same answer. Errors: ALIAS_TAKEN (without `move`), ALIAS_IN_USE (a moved or removed id).
+   * Fields that the request does not name stay unchanged. A new id beside a known one in `aliases` becomes a further id of that
+   * account. A bot prefix is in effect everywhere 60 seconds later. When an account's last id moves, its nicks move with it. A
+   * repeat gives the same answer. Errors: ALIAS_TAKEN (without `move`), ALIAS_IN_USE (a moved or removed id).
    *
    * @generated from rpc autosession.session.v1.DirectoryService.PutAccount
    */
@@ -456,7 +456,7 @@ export declare const DirectoryService: GenService<{
     output: typeof PutAccountResponseSchema;
   },
   /**
-   * ListShops returns the shops that the directory knows, the oldest first.
+   * ListShops returns the shops that the directory knows, oldest first.
    *
    * @generated from rpc autosession.session.v1.DirectoryService.ListShops
    */
@@ -476,11 +476,11 @@ export declare const DirectoryService: GenService<{
     output: typeof GetShopResponseSchema;
   },
   /**
-   * PutShop sets a shop's name and aliases, making the shop when it is new.
+   * PutShop sets a shop's name and aliases, creating the shop when it is new.
    *
-   * What the request does not name stays. A new id beside a known name or id in `aliases` becomes a further id of that
-   * shop. Sessions and messages name a shop by its name, and its ids follow: whoever wants to say that two are the same
-   * moves the name. A repeat gives the same answer. Errors: ALIAS_TAKEN (without `move`), ALIAS_IN_USE (a moved or removed
+   * Fields that the request does not name stay unchanged. A new id beside a known name or id in `aliases` becomes a further id of
+   * that shop. Sessions and messages name a shop by its name, and its ids follow: to declare two shops the same,
+   * move the name. A repeat gives the same answer. Errors: ALIAS_TAKEN (without `move`), ALIAS_IN_USE (a moved or removed
    * name).
    *
    * @generated from rpc autosession.session.v1.DirectoryService.PutShop

@@ -41,41 +41,41 @@ export declare type AgentRef = Message<"autosession.session.v1.AgentRef"> & {
 export declare const AgentRefSchema: GenMessage<AgentRef>;
 
 /**
- * Escalation is the last reason for which a session left the bot.
+ * Escalation is the last reason for which the bot lost control.
  *
  * @generated from message autosession.session.v1.Escalation
  */
 export declare type Escalation = Message<"autosession.session.v1.Escalation"> & {
   /**
-   * Why.
+   * The reason.
    *
    * @generated from field: autosession.control.v1.HandoverReason reason = 1;
    */
   reason: HandoverReason;
 
   /**
-   * In the words of whoever asked for it.
+   * A description by the caller that requested it.
    *
    * @generated from field: string details = 2;
    */
   details: string;
 
   /**
-   * How grave.
+   * The severity.
    *
    * @generated from field: autosession.control.v1.Severity severity = 3;
    */
   severity: Severity;
 
   /**
-   * When.
+   * When it happened.
    *
    * @generated from field: google.protobuf.Timestamp trigger_at = 4;
    */
   triggerAt?: Timestamp | undefined;
 
   /**
-   * Whatever the caller wanted the agent to know.
+   * Free data of the caller for the agent.
    *
    * @generated from field: google.protobuf.Struct context = 5;
    */
@@ -96,7 +96,7 @@ export declare type Escalation = Message<"autosession.session.v1.Escalation"> & 
 export declare const EscalationSchema: GenMessage<Escalation>;
 
 /**
- * Session is one conversation between an account of ours and a shop. The session service is the only writer of `state`,
+ * Session is one conversation between one of our accounts and a shop. The session service is the only writer of `state`,
  * `status` and `owner_epoch`.
  *
  * @generated from message autosession.session.v1.Session
@@ -117,14 +117,14 @@ export declare type Session = Message<"autosession.session.v1.Session"> & {
   sessionName: string;
 
   /**
-   * Where it is in its life.
+   * The state of its life cycle.
    *
    * @generated from field: autosession.control.v1.SessionState state = 3;
    */
   state: SessionState;
 
   /**
-   * Who may speak.
+   * Who controls the conversation.
    *
    * @generated from field: autosession.control.v1.Control status = 4;
    */
@@ -138,7 +138,7 @@ export declare type Session = Message<"autosession.session.v1.Session"> & {
   ownerEpoch: number;
 
   /**
-   * Raised by every change but a touch; starts at 1.
+   * Raised by every change except a touch; starts at 1.
    *
    * @generated from field: uint32 version = 6;
    */
@@ -194,7 +194,7 @@ export declare type Session = Message<"autosession.session.v1.Session"> & {
   platform: string;
 
   /**
-   * The human who speaks; unset if none, or if the human types in the shop's own window.
+   * The human who is in control; unset if none, or if the human types in the shop's own window.
    *
    * @generated from field: autosession.session.v1.AgentRef assigned_agent = 14;
    */
@@ -208,7 +208,7 @@ export declare type Session = Message<"autosession.session.v1.Session"> & {
   attendantExternal: boolean;
 
   /**
-   * Why it last left the bot; unset if it never did.
+   * Why the bot last lost control; unset if it never did.
    *
    * @generated from field: autosession.session.v1.Escalation escalation = 16;
    */
@@ -250,14 +250,14 @@ export declare type Session = Message<"autosession.session.v1.Session"> & {
   updatedAt?: Timestamp | undefined;
 
   /**
-   * When something last happened in it, to 10 s.
+   * The time of its last activity, accurate to 10 s.
    *
    * @generated from field: google.protobuf.Timestamp last_activity = 22;
    */
   lastActivity?: Timestamp | undefined;
 
   /**
-   * When it was closed (for a timeout: when it ran out, not when that was noticed); unset while open.
+   * When it was closed (for a timeout: when the time ran out, not when the sweep found it); unset while open.
    *
    * @generated from field: google.protobuf.Timestamp finished_at = 23;
    */
@@ -271,7 +271,7 @@ export declare type Session = Message<"autosession.session.v1.Session"> & {
   resumeAt?: Timestamp | undefined;
 
   /**
-   * When a human last gave it back; unset if none did.
+   * When a human last released it; unset if none did.
    *
    * @generated from field: google.protobuf.Timestamp last_manual_end_at = 25;
    */
@@ -320,7 +320,7 @@ export declare type Session = Message<"autosession.session.v1.Session"> & {
   botId: string;
 
   /**
-   * Seconds that a session without account and shop lives after its last activity, -1 for ever; unset otherwise.
+   * Seconds after the last activity until a session without account and shop expires, -1 for never; unset otherwise.
    *
    * @generated from field: optional int32 ttl_seconds = 42;
    */
@@ -334,7 +334,7 @@ export declare type Session = Message<"autosession.session.v1.Session"> & {
   metadata?: JsonObject | undefined;
 
   /**
-   * The template that it was made from; empty if none.
+   * The template that it was created from; empty if none.
    *
    * @generated from field: string template = 44;
    */
@@ -368,7 +368,7 @@ export enum Creator {
   ROBOT = 1,
 
   /**
-   * A human: a manual task, or a conversation that somebody began in the shop's own window.
+   * A human: a manual task, or a conversation that a human started in the shop's own window.
    *
    * @generated from enum value: CREATOR_HUMAN = 2;
    */

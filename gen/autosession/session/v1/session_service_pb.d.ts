@@ -16,7 +16,7 @@ import type { Message as Message$1, MessageRole, Verdict } from "../../message/v
 export declare const file_autosession_session_v1_session_service: GenFile;
 
 /**
- * CreateSessionRequest asks for a session.
+ * CreateSessionRequest opens a session.
  *
  * @generated from message autosession.session.v1.CreateSessionRequest
  */
@@ -43,7 +43,7 @@ export declare type CreateSessionRequest = Message<"autosession.session.v1.Creat
   shopName: string;
 
   /**
-   * What the session is for. A manual_* type opens a human session.
+   * The purpose of the session. A manual_* type opens a human session.
    *
    * @generated from field: autosession.task.v1.TaskType task_type = 4;
    */
@@ -57,7 +57,7 @@ export declare type CreateSessionRequest = Message<"autosession.session.v1.Creat
   externalTaskId: string;
 
   /**
-   * What is to be said, at most 16 KiB. Required but for manual_* types.
+   * The content to send, at most 16 KiB. Required except for manual_* types.
    *
    * @generated from field: string send_content = 6;
    */
@@ -78,7 +78,7 @@ export declare type CreateSessionRequest = Message<"autosession.session.v1.Creat
   level: QueueLevel;
 
   /**
-   * The page to send it on: an http or https URL without user and password.
+   * The page on which to type it: an http or https URL without user and password.
    *
    * @generated from field: string send_url = 9;
    */
@@ -92,14 +92,14 @@ export declare type CreateSessionRequest = Message<"autosession.session.v1.Creat
   maxInactiveMinutes?: number | undefined;
 
   /**
-   * Not to be handed out before this time, of the years 1970 to 9999; unset means at once.
+   * Not handed out before this time, between the years 1970 and 9999; unset means at once.
    *
    * @generated from field: google.protobuf.Timestamp not_before_at = 11;
    */
   notBeforeAt?: Timestamp | undefined;
 
   /**
-   * How often it may be tried in all; default 1.
+   * The maximum number of attempts; default 1.
    *
    * @generated from field: optional uint32 max_attempts = 12;
    */
@@ -154,14 +154,14 @@ export declare type CreateSessionResponse = Message<"autosession.session.v1.Crea
   externalTaskId: string;
 
   /**
-   * What the session is for.
+   * The purpose of the session.
    *
    * @generated from field: autosession.task.v1.TaskType task_type = 4;
    */
   taskType: TaskType;
 
   /**
-   * Where the session is.
+   * The state of the session.
    *
    * @generated from field: autosession.control.v1.SessionState state = 5;
    */
@@ -175,21 +175,21 @@ export declare type CreateSessionResponse = Message<"autosession.session.v1.Crea
   createdAt?: Timestamp | undefined;
 
   /**
-   * Who may speak.
+   * Who controls the conversation.
    *
    * @generated from field: autosession.control.v1.Control status = 7;
    */
   status: Control;
 
   /**
-   * Whether this was a bot's session until now.
+   * Whether the bot was in control of this session until now.
    *
    * @generated from field: bool taken_from_bot = 8;
    */
   takenFromBot: boolean;
 
   /**
-   * What was already out when it was taken from the bot.
+   * The tasks that were already fetched when the bot lost control.
    *
    * @generated from field: repeated autosession.task.v1.PossiblySent possibly_sent = 9;
    */
@@ -203,7 +203,7 @@ export declare type CreateSessionResponse = Message<"autosession.session.v1.Crea
 export declare const CreateSessionResponseSchema: GenMessage<CreateSessionResponse>;
 
 /**
- * AddSessionTaskRequest asks for a further task.
+ * AddSessionTaskRequest adds a task.
  *
  * @generated from message autosession.session.v1.AddSessionTaskRequest
  */
@@ -223,7 +223,7 @@ export declare type AddSessionTaskRequest = Message<"autosession.session.v1.AddS
   externalTaskId: string;
 
   /**
-   * What is to be said, at most 16 KiB.
+   * The content to send, at most 16 KiB.
    *
    * @generated from field: string send_content = 3;
    */
@@ -237,21 +237,21 @@ export declare type AddSessionTaskRequest = Message<"autosession.session.v1.AddS
   level: QueueLevel;
 
   /**
-   * The page to send it on: an http or https URL without user and password.
+   * The page on which to type it: an http or https URL without user and password.
    *
    * @generated from field: string send_url = 5;
    */
   sendUrl: string;
 
   /**
-   * Not to be handed out before this time, of the years 1970 to 9999; unset means at once.
+   * Not handed out before this time, between the years 1970 and 9999; unset means at once.
    *
    * @generated from field: google.protobuf.Timestamp not_before_at = 6;
    */
   notBeforeAt?: Timestamp | undefined;
 
   /**
-   * How often it may be tried in all; default 1.
+   * The maximum number of attempts; default 1.
    *
    * @generated from field: optional uint32 max_attempts = 7;
    */
@@ -352,7 +352,7 @@ export declare type BatchGetSessionsRequest = Message<"autosession.session.v1.Ba
 export declare const BatchGetSessionsRequestSchema: GenMessage<BatchGetSessionsRequest>;
 
 /**
- * BatchGetSessionsResponse is those that exist.
+ * BatchGetSessionsResponse is the sessions that exist.
  *
  * @generated from message autosession.session.v1.BatchGetSessionsResponse
  */
@@ -473,35 +473,35 @@ export declare type GetSessionStatusResponse = Message<"autosession.session.v1.G
   externalTaskId: string;
 
   /**
-   * What it is for.
+   * Its purpose.
    *
    * @generated from field: autosession.task.v1.TaskType task_type = 3;
    */
   taskType: TaskType;
 
   /**
-   * Where its newest task is; unset when it has none.
+   * The state of its newest task; unset when it has none.
    *
    * @generated from field: optional autosession.task.v1.TaskStatus task_status = 4;
    */
   taskStatus?: TaskStatus | undefined;
 
   /**
-   * The old code of the same: 0 open, 1 done, 2 failed or withdrawn.
+   * That state as the old code: 0 open, 1 done, 2 failed or withdrawn.
    *
    * @generated from field: uint32 task_status_code = 5;
    */
   taskStatusCode: number;
 
   /**
-   * Where the session is.
+   * The state of the session.
    *
    * @generated from field: autosession.control.v1.SessionState session_state = 6;
    */
   sessionState: SessionState;
 
   /**
-   * Who may speak.
+   * Who controls the conversation.
    *
    * @generated from field: autosession.control.v1.Control status = 7;
    */
@@ -536,14 +536,14 @@ export declare type GetSessionStatusResponse = Message<"autosession.session.v1.G
   priority: number;
 
   /**
-   * How many messages belong to it.
+   * The number of messages that belong to it.
    *
    * @generated from field: uint32 message_count = 12;
    */
   messageCount: number;
 
   /**
-   * What its newest task says; empty when it has none.
+   * The content of its newest task; empty when it has none.
    *
    * @generated from field: string send_content = 13;
    */
@@ -564,7 +564,7 @@ export declare type GetSessionStatusResponse = Message<"autosession.session.v1.G
   finishedAt?: Timestamp | undefined;
 
   /**
-   * When something last happened in it.
+   * The time of its last activity.
    *
    * @generated from field: google.protobuf.Timestamp last_activity = 16;
    */
@@ -585,7 +585,7 @@ export declare type GetSessionStatusResponse = Message<"autosession.session.v1.G
   sessionName: string;
 
   /**
-   * The human who speaks; unset if none.
+   * The human who is in control; unset if none.
    *
    * @generated from field: autosession.session.v1.AgentRef assigned_agent = 19;
    */
@@ -660,14 +660,14 @@ export declare type GetOpenSessionResponse = Message<"autosession.session.v1.Get
   sessionId?: string | undefined;
 
   /**
-   * Where it is.
+   * Its state.
    *
    * @generated from field: optional autosession.control.v1.SessionState state = 3;
    */
   state?: SessionState | undefined;
 
   /**
-   * Who may speak.
+   * Who controls the conversation.
    *
    * @generated from field: optional autosession.control.v1.Control status = 4;
    */
@@ -681,21 +681,21 @@ export declare type GetOpenSessionResponse = Message<"autosession.session.v1.Get
   createdBy?: Creator | undefined;
 
   /**
-   * What it is for.
+   * Its purpose.
    *
    * @generated from field: optional autosession.task.v1.TaskType task_type = 6;
    */
   taskType?: TaskType | undefined;
 
   /**
-   * How many messages belong to it.
+   * The number of messages that belong to it.
    *
    * @generated from field: optional uint32 message_count = 7;
    */
   messageCount?: number | undefined;
 
   /**
-   * When something last happened in it.
+   * The time of its last activity.
    *
    * @generated from field: google.protobuf.Timestamp last_activity = 8;
    */
@@ -709,7 +709,7 @@ export declare type GetOpenSessionResponse = Message<"autosession.session.v1.Get
 export declare const GetOpenSessionResponseSchema: GenMessage<GetOpenSessionResponse>;
 
 /**
- * CloseSessionRequest asks for the end of a session.
+ * CloseSessionRequest closes a session.
  *
  * @generated from message autosession.session.v1.CloseSessionRequest
  */
@@ -729,7 +729,7 @@ export declare type CloseSessionRequest = Message<"autosession.session.v1.CloseS
   outcome: CloseSessionRequest_Outcome;
 
   /**
-   * Why.
+   * The reason.
    *
    * @generated from field: string reason = 3;
    */
@@ -796,7 +796,7 @@ export declare type CloseSessionResponse = Message<"autosession.session.v1.Close
   session?: Session | undefined;
 
   /**
-   * What was already out when it was closed.
+   * The tasks that were already fetched when it was closed.
    *
    * @generated from field: repeated autosession.task.v1.PossiblySent possibly_sent = 2;
    */
@@ -810,7 +810,7 @@ export declare type CloseSessionResponse = Message<"autosession.session.v1.Close
 export declare const CloseSessionResponseSchema: GenMessage<CloseSessionResponse>;
 
 /**
- * PauseSessionRequest asks for a pause.
+ * PauseSessionRequest pauses a session.
  *
  * @generated from message autosession.session.v1.PauseSessionRequest
  */
@@ -823,14 +823,14 @@ export declare type PauseSessionRequest = Message<"autosession.session.v1.PauseS
   sessionId: string;
 
   /**
-   * Why.
+   * The reason.
    *
    * @generated from field: string reason = 2;
    */
   reason: string;
 
   /**
-   * When it ends by itself, a time to come, before the year 10000; unset means not by itself.
+   * When the pause ends without a resume, in the future and before the year 10000; unset means never.
    *
    * @generated from field: google.protobuf.Timestamp resume_at = 3;
    */
@@ -864,7 +864,7 @@ export declare type PauseSessionResponse = Message<"autosession.session.v1.Pause
   session?: Session | undefined;
 
   /**
-   * What was already out when it was paused.
+   * The tasks that were already fetched when it was paused.
    *
    * @generated from field: repeated autosession.task.v1.PossiblySent possibly_sent = 2;
    */
@@ -878,7 +878,7 @@ export declare type PauseSessionResponse = Message<"autosession.session.v1.Pause
 export declare const PauseSessionResponseSchema: GenMessage<PauseSessionResponse>;
 
 /**
- * ResumeSessionRequest asks a paused session to go on.
+ * ResumeSessionRequest continues a paused session.
  *
  * @generated from message autosession.session.v1.ResumeSessionRequest
  */
@@ -891,7 +891,7 @@ export declare type ResumeSessionRequest = Message<"autosession.session.v1.Resum
   sessionId: string;
 
   /**
-   * Why.
+   * The reason.
    *
    * @generated from field: string reason = 2;
    */
@@ -932,7 +932,7 @@ export declare type ResumeSessionResponse = Message<"autosession.session.v1.Resu
 export declare const ResumeSessionResponseSchema: GenMessage<ResumeSessionResponse>;
 
 /**
- * ArchiveSessionRequest asks for a closed session to be put away.
+ * ArchiveSessionRequest archives a closed session.
  *
  * @generated from message autosession.session.v1.ArchiveSessionRequest
  */
@@ -945,7 +945,7 @@ export declare type ArchiveSessionRequest = Message<"autosession.session.v1.Arch
   sessionId: string;
 
   /**
-   * Why.
+   * The reason.
    *
    * @generated from field: string reason = 2;
    */
@@ -986,7 +986,7 @@ export declare type ArchiveSessionResponse = Message<"autosession.session.v1.Arc
 export declare const ArchiveSessionResponseSchema: GenMessage<ArchiveSessionResponse>;
 
 /**
- * EscalateSessionRequest asks for a human. One of session_name and session_id is required.
+ * EscalateSessionRequest requests a human. One of session_name and session_id is required.
  *
  * @generated from message autosession.session.v1.EscalateSessionRequest
  */
@@ -1006,28 +1006,28 @@ export declare type EscalateSessionRequest = Message<"autosession.session.v1.Esc
   sessionId: string;
 
   /**
-   * Why; default user_request.
+   * The reason; default user_request.
    *
    * @generated from field: autosession.control.v1.HandoverReason reason = 3;
    */
   reason: HandoverReason;
 
   /**
-   * How grave; default by reason.
+   * The severity; default by reason.
    *
    * @generated from field: autosession.control.v1.Severity severity = 4;
    */
   severity: Severity;
 
   /**
-   * In the caller's words.
+   * A description for the agent.
    *
    * @generated from field: string details = 5;
    */
   details: string;
 
   /**
-   * Whatever the agent should know, at most 64 KiB.
+   * Free data for the agent, at most 64 KiB.
    *
    * @generated from field: google.protobuf.Struct context = 6;
    */
@@ -1048,7 +1048,7 @@ export declare type EscalateSessionRequest = Message<"autosession.session.v1.Esc
 export declare const EscalateSessionRequestSchema: GenMessage<EscalateSessionRequest>;
 
 /**
- * EscalateSessionResponse is the session as the agent will find it.
+ * EscalateSessionResponse is the session as the agent takes it over.
  *
  * @generated from message autosession.session.v1.EscalateSessionResponse
  */
@@ -1068,21 +1068,21 @@ export declare type EscalateSessionResponse = Message<"autosession.session.v1.Es
   sessionId: string;
 
   /**
-   * Who may speak: pending_manual.
+   * The control: pending_manual.
    *
    * @generated from field: autosession.control.v1.Control status = 3;
    */
   status: Control;
 
   /**
-   * Where it is: transferred.
+   * The state: transferred.
    *
    * @generated from field: autosession.control.v1.SessionState state = 4;
    */
   state: SessionState;
 
   /**
-   * Why.
+   * The reason.
    *
    * @generated from field: autosession.session.v1.Escalation escalation = 5;
    */
@@ -1096,7 +1096,7 @@ export declare type EscalateSessionResponse = Message<"autosession.session.v1.Es
   history: Message$1[];
 
   /**
-   * What was already out when the bot lost the word.
+   * The tasks that were already fetched when the bot lost control.
    *
    * @generated from field: repeated autosession.task.v1.PossiblySent possibly_sent = 7;
    */
@@ -1110,7 +1110,7 @@ export declare type EscalateSessionResponse = Message<"autosession.session.v1.Es
 export declare const EscalateSessionResponseSchema: GenMessage<EscalateSessionResponse>;
 
 /**
- * TakeOverSessionRequest asks for the word.
+ * TakeOverSessionRequest takes control for an agent.
  *
  * @generated from message autosession.session.v1.TakeOverSessionRequest
  */
@@ -1151,7 +1151,7 @@ export declare type TakeOverSessionRequest = Message<"autosession.session.v1.Tak
 export declare const TakeOverSessionRequestSchema: GenMessage<TakeOverSessionRequest>;
 
 /**
- * TakeOverSessionResponse is the session, now the agent's.
+ * TakeOverSessionResponse is the session, now controlled by the agent.
  *
  * @generated from message autosession.session.v1.TakeOverSessionResponse
  */
@@ -1164,7 +1164,7 @@ export declare type TakeOverSessionResponse = Message<"autosession.session.v1.Ta
   session?: Session | undefined;
 
   /**
-   * What was already out when the bot lost the word.
+   * The tasks that were already fetched when the bot lost control.
    *
    * @generated from field: repeated autosession.task.v1.PossiblySent possibly_sent = 2;
    */
@@ -1185,7 +1185,7 @@ export declare type TakeOverSessionResponse = Message<"autosession.session.v1.Ta
 export declare const TakeOverSessionResponseSchema: GenMessage<TakeOverSessionResponse>;
 
 /**
- * ReleaseSessionRequest gives the word back.
+ * ReleaseSessionRequest returns control to the bot.
  *
  * @generated from message autosession.session.v1.ReleaseSessionRequest
  */
@@ -1205,7 +1205,7 @@ export declare type ReleaseSessionRequest = Message<"autosession.session.v1.Rele
   agentId: string;
 
   /**
-   * Why; default resolved.
+   * The reason; default resolved.
    *
    * @generated from field: string reason = 3;
    */
@@ -1226,7 +1226,7 @@ export declare type ReleaseSessionRequest = Message<"autosession.session.v1.Rele
 export declare const ReleaseSessionRequestSchema: GenMessage<ReleaseSessionRequest>;
 
 /**
- * ReleaseSessionResponse is the session, the bot's again.
+ * ReleaseSessionResponse is the session, now controlled by the bot.
  *
  * @generated from message autosession.session.v1.ReleaseSessionResponse
  */
@@ -1246,21 +1246,21 @@ export declare type ReleaseSessionResponse = Message<"autosession.session.v1.Rel
   sessionId: string;
 
   /**
-   * Who may speak: bot_active.
+   * The control: bot_active.
    *
    * @generated from field: autosession.control.v1.Control status = 3;
    */
   status: Control;
 
   /**
-   * Where it is: active.
+   * The state: active.
    *
    * @generated from field: autosession.control.v1.SessionState state = 4;
    */
   state: SessionState;
 
   /**
-   * When the human gave it back.
+   * When the human released it.
    *
    * @generated from field: google.protobuf.Timestamp last_manual_end_at = 5;
    */
@@ -1281,7 +1281,7 @@ export declare type ReleaseSessionResponse = Message<"autosession.session.v1.Rel
 export declare const ReleaseSessionResponseSchema: GenMessage<ReleaseSessionResponse>;
 
 /**
- * RecordTaskOutcomeRequest is what became of a task.
+ * RecordTaskOutcomeRequest is the outcome of a task.
  *
  * @generated from message autosession.session.v1.RecordTaskOutcomeRequest
  */
@@ -1308,7 +1308,7 @@ export declare type RecordTaskOutcomeRequest = Message<"autosession.session.v1.R
   success: boolean;
 
   /**
-   * Whether another task of the session is open; asked only for a failure.
+   * Whether another task of the session is open; set only for a failure.
    *
    * @generated from field: bool others_open = 4;
    */
@@ -1329,7 +1329,7 @@ export declare type RecordTaskOutcomeRequest = Message<"autosession.session.v1.R
 export declare const RecordTaskOutcomeRequestSchema: GenMessage<RecordTaskOutcomeRequest>;
 
 /**
- * RecordTaskOutcomeResponse is the session afterwards.
+ * RecordTaskOutcomeResponse is the session after the change.
  *
  * @generated from message autosession.session.v1.RecordTaskOutcomeResponse
  */
@@ -1383,7 +1383,7 @@ export declare type ResolvePartiesRequest = Message<"autosession.session.v1.Reso
   accountId: string;
 
   /**
-   * Who speaks in the batch.
+   * The senders of the batch.
    *
    * @generated from field: repeated string nicks = 5;
    */
@@ -1397,7 +1397,7 @@ export declare type ResolvePartiesRequest = Message<"autosession.session.v1.Reso
 export declare const ResolvePartiesRequestSchema: GenMessage<ResolvePartiesRequest>;
 
 /**
- * ResolvePartiesResponse is what the directory knows of them.
+ * ResolvePartiesResponse is the directory's entries of the two sides.
  *
  * @generated from message autosession.session.v1.ResolvePartiesResponse
  */
@@ -1410,7 +1410,7 @@ export declare type ResolvePartiesResponse = Message<"autosession.session.v1.Res
   accountKey: string;
 
   /**
-   * The account, as it is to be shown.
+   * The account, as it is displayed.
    *
    * @generated from field: string account_id = 2;
    */
@@ -1424,21 +1424,21 @@ export declare type ResolvePartiesResponse = Message<"autosession.session.v1.Res
   shopKey: string;
 
   /**
-   * Names and nicks that are the account's.
+   * Names and nicks of the account.
    *
    * @generated from field: repeated string account_nicks = 4;
    */
   accountNicks: string[];
 
   /**
-   * Names that are the shop's.
+   * Names of the shop.
    *
    * @generated from field: repeated string shop_nicks = 5;
    */
   shopNicks: string[];
 
   /**
-   * Whether the same request will give the same answer for ever (it rested on no open session).
+   * Whether the same request always gives the same answer (it does not depend on an open session).
    *
    * @generated from field: bool stable = 6;
    */
@@ -1479,21 +1479,21 @@ export declare type ConversationMessage = Message<"autosession.session.v1.Conver
   messageId: string;
 
   /**
-   * The conversation's number of it.
+   * Its number in the conversation.
    *
    * @generated from field: uint32 seq = 2;
    */
   seq: number;
 
   /**
-   * Who said it.
+   * The role of its sender.
    *
    * @generated from field: autosession.message.v1.MessageRole role = 3;
    */
   role: MessageRole;
 
   /**
-   * When it was said, or its neighbour's time if it carried none.
+   * When it was sent, or the time of its neighbour if it carried none.
    *
    * @generated from field: google.protobuf.Timestamp sent_at = 4;
    */
@@ -1515,7 +1515,7 @@ export declare type ConversationMessage = Message<"autosession.session.v1.Conver
 
   /**
    * Whether a message that was stored earlier follows it in the batch, or, in the first view of a conversation, one that the
-   * bot has sent: it is older than that one.
+   * bot has sent: it is older than that message.
    *
    * @generated from field: bool before_known = 7;
    */
@@ -1529,7 +1529,7 @@ export declare type ConversationMessage = Message<"autosession.session.v1.Conver
   knownReceivedAt?: Timestamp | undefined;
 
   /**
-   * When it was stored itself: it was said before. Unset means now.
+   * When it was stored itself: it was sent before that. Unset means now.
    *
    * @generated from field: google.protobuf.Timestamp received_at = 9;
    */
@@ -1577,7 +1577,7 @@ export declare type ApplyMessagesRequest = Message<"autosession.session.v1.Apply
   shopKey: string;
 
   /**
-   * The account, as it is to be shown.
+   * The account, as it is displayed.
    *
    * @generated from field: string account_id = 4;
    */
@@ -1598,7 +1598,7 @@ export declare type ApplyMessagesRequest = Message<"autosession.session.v1.Apply
   shopName: string;
 
   /**
-   * After how many minutes without activity the session is past its time; unset: the session's own limit.
+   * After how many minutes without activity the session has timed out; unset: the session's own limit.
    *
    * @generated from field: optional uint32 max_inactive_minutes = 7;
    */
@@ -1612,7 +1612,7 @@ export declare type ApplyMessagesRequest = Message<"autosession.session.v1.Apply
   messages: ConversationMessage[];
 
   /**
-   * Nicks whose messages matched a receipt of the account: learnt as the account's.
+   * Nicks whose messages matched a receipt of the account: they are learnt as the account's.
    *
    * @generated from field: repeated string matched_nicks = 9;
    */
@@ -1641,7 +1641,7 @@ export declare type ApplyMessagesRequest = Message<"autosession.session.v1.Apply
 export declare const ApplyMessagesRequestSchema: GenMessage<ApplyMessagesRequest>;
 
 /**
- * AppliedMessage is where a message ended.
+ * AppliedMessage is the result for one message.
  *
  * @generated from message autosession.session.v1.AppliedMessage
  */
@@ -1675,7 +1675,7 @@ export declare type AppliedMessage = Message<"autosession.session.v1.AppliedMess
 export declare const AppliedMessageSchema: GenMessage<AppliedMessage>;
 
 /**
- * ApplyMessagesResponse is what the messages did.
+ * ApplyMessagesResponse is the effects of the messages.
  *
  * @generated from message autosession.session.v1.ApplyMessagesResponse
  */
@@ -1688,21 +1688,21 @@ export declare type ApplyMessagesResponse = Message<"autosession.session.v1.Appl
   session?: Session | undefined;
 
   /**
-   * What happened, in order: created, updated, transferred, timed_out, history.
+   * The effects, in order: created, updated, transferred, timed_out, history.
    *
    * @generated from field: repeated string operations = 2;
    */
   operations: string[];
 
   /**
-   * Where every message ended.
+   * The result for every message.
    *
    * @generated from field: repeated autosession.session.v1.AppliedMessage messages = 3;
    */
   messages: AppliedMessage[];
 
   /**
-   * Whether a name of the batch means another account or shop by now, so that nothing was done: resolve the parties anew.
+   * Whether a name of the batch now belongs to another account or shop, so that nothing was done: resolve the parties again.
    *
    * @generated from field: bool parties_moved = 4;
    */
@@ -1716,10 +1716,10 @@ export declare type ApplyMessagesResponse = Message<"autosession.session.v1.Appl
 export declare const ApplyMessagesResponseSchema: GenMessage<ApplyMessagesResponse>;
 
 /**
- * SessionService keeps the sessions and decides who may speak in them.
+ * SessionService stores the sessions and decides their control.
  *
- * A successful answer that reports a control leaves only after every service that acts for the bot has confirmed it; when
- * that cannot be confirmed the answer is SERVICE_UNAVAILABLE and a repeat is harmless.
+ * A successful answer that reports control is sent only after every service that acts for the bot has confirmed it; without the
+ * confirmation the answer is SERVICE_UNAVAILABLE, and a repeat is harmless.
  *
  * A repeat under an idempotency key changes nothing. It is answered for the current state of the session, as long as
  * the effect of the command still holds; once it was undone (a takeover after the release) the repeat is SUPERSEDED,
@@ -1731,8 +1731,8 @@ export declare const SessionService: GenService<{
   /**
    * CreateSession opens a session for (account, shop) and, for a bot's task type, its first task.
    *
-   * Accepts a free slot, or one held by a bot session past its time (that one becomes timeout). A manual type on a bot's
-   * session escalates that same session and answers with it. Leaves pending/bot_active, or transferred/pending_manual for
+   * Accepts a free slot, or one held by a bot session that has timed out (that one becomes timeout). A manual type on a bot's
+   * session escalates that same session and returns it. Leaves pending/bot_active, or transferred/pending_manual for
    * a manual type. The same body while that session is open, or completed less than 24 hours ago, gives the first ids
    * again; under an idempotency key for 24 hours, whatever happened to the session: the ids are the first ones, state and status the
    * current ones. Errors: UNAVAILABLE (the slot is held; names the holder), IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE.
@@ -1745,10 +1745,10 @@ export declare const SessionService: GenService<{
     output: typeof CreateSessionResponseSchema;
   },
   /**
-   * AddSessionTask gives an open session a further task.
+   * AddSessionTask adds a task to an open session.
    *
-   * Accepts pending, active, idle (and paused: the task is held) while the bot has the word. The same external_task_id and
-   * content again gives the first task while that one is open or was completed less than 24 hours ago.
+   * Accepts pending, active, idle (and paused: the task is held) while the bot is in control. The same external_task_id and
+   * content again returns the first task while that one is open or was completed less than 24 hours ago.
    * A repeat under an idempotency key returns the first task in its current state.
    * Errors: SESSION_NOT_FOUND, HANDED_OVER, INVALID_STATUS (closed), SERVICE_UNAVAILABLE.
    *
@@ -1801,7 +1801,7 @@ export declare const SessionService: GenService<{
     output: typeof GetSessionStatusResponseSchema;
   },
   /**
-   * GetOpenSession says whether an (account, shop) has an open session, and which. A shop that nobody has named yet has
+   * GetOpenSession returns whether an (account, shop) has an open session, and which. A shop that is not in the directory has
    * none.
    *
    * @generated from rpc autosession.session.v1.SessionService.GetOpenSession
@@ -1815,7 +1815,7 @@ export declare const SessionService: GenService<{
    * CloseSession ends a session.
    *
    * Accepts pending, active, idle, paused, transferred; leaves completed or cancelled and control closed. Unsent tasks are
-   * cancelled and the slot is free. A repeat with the same outcome gives the same answer.
+   * cancelled and the slot becomes free. A repeat with the same outcome gives the same answer.
    * Errors: SESSION_NOT_FOUND, INVALID_STATUS, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.CloseSession
@@ -1837,8 +1837,8 @@ export declare const SessionService: GenService<{
     output: typeof PauseSessionResponseSchema;
   },
   /**
-   * ResumeSession lets a paused session go on. Accepts paused (and active: the same answer); leaves active.
-   * Not idempotent: a repeat that comes late could undo a pause that came meanwhile.
+   * ResumeSession continues a paused session. Accepts paused (and active: the same answer); leaves active.
+   * Not idempotent: a late repeat could undo a pause that was made meanwhile.
    * Errors: SESSION_NOT_FOUND, INVALID_STATUS, SUPERSEDED (paused again, or the bot is no longer in control), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.ResumeSession
@@ -1849,7 +1849,7 @@ export declare const SessionService: GenService<{
     output: typeof ResumeSessionResponseSchema;
   },
   /**
-   * ArchiveSession puts a closed session away. Accepts completed, timeout, cancelled, expired (and archived: the same
+   * ArchiveSession archives a closed session. Accepts completed, timeout, cancelled, expired (and archived: the same
    * answer); leaves archived. Errors: SESSION_NOT_FOUND, INVALID_STATUS.
    *
    * @generated from rpc autosession.session.v1.SessionService.ArchiveSession
@@ -1860,7 +1860,7 @@ export declare const SessionService: GenService<{
     output: typeof ArchiveSessionResponseSchema;
   },
   /**
-   * EscalateSession takes the word from the bot and asks for a human.
+   * EscalateSession takes control away from the bot and requests a human.
    *
    * Accepts pending, active, idle, paused; leaves transferred/pending_manual. A repeat while pending_manual gives the same
    * answer. Errors: SESSION_NOT_FOUND, MANUAL_IN_PROGRESS (manual_live), INVALID_STATUS (closed), TOO_LARGE (context),
@@ -1874,11 +1874,11 @@ export declare const SessionService: GenService<{
     output: typeof EscalateSessionResponseSchema;
   },
   /**
-   * TakeOverSession gives the word to a human agent.
+   * TakeOverSession gives control to a human agent.
    *
    * Accepts every open state with control bot_active or pending_manual, and manual_live with an external attendant; leaves
-   * transferred/manual_live. A repeat by the same agent gives the same answer, possibly_sent computed anew. Exactly one of
-   * two racing agents wins. Errors: SESSION_NOT_FOUND, ALREADY_TAKEN, INVALID_STATUS (closed), SUPERSEDED (the agent is no longer
+   * transferred/manual_live. A repeat by the same agent gives the same answer, with the current possibly_sent. Exactly one of
+   * two concurrent agents succeeds. Errors: SESSION_NOT_FOUND, ALREADY_TAKEN, INVALID_STATUS (closed), SUPERSEDED (the agent is no longer
    * in control), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.TakeOverSession
@@ -1889,11 +1889,11 @@ export declare const SessionService: GenService<{
     output: typeof TakeOverSessionResponseSchema;
   },
   /**
-   * ReleaseSession gives the word back to the bot.
+   * ReleaseSession returns control to the bot.
    *
    * Accepts transferred (from pending_manual it is a withdrawal); leaves active/bot_active. A repeat by the agent who
-   * released it last, while nothing else has happened, gives the same answer. Not idempotent: a repeat that comes late could
-   * withdraw an escalation that came meanwhile.
+   * released it last, while nothing else has happened, gives the same answer. Not idempotent: a late repeat could
+   * withdraw an escalation that was made meanwhile.
    * Errors: SESSION_NOT_FOUND, INVALID_STATUS (not manual), NOT_YOUR_SESSION (another agent's), SUPERSEDED (the bot is no longer in
    * control), SERVICE_UNAVAILABLE.
    *
@@ -1905,8 +1905,8 @@ export declare const SessionService: GenService<{
     output: typeof ReleaseSessionResponseSchema;
   },
   /**
-   * RecordTaskOutcome tells the session service what became of a session's task. Called by task-dispatch after its commit;
-   * the task's event brings the same. completed: pending becomes active, anything else stays. failed: a session that never
+   * RecordTaskOutcome reports the outcome of a session's task to the session service. Called by task-dispatch after its commit;
+   * the task's event reports the same. completed: pending becomes active, other states stay unchanged. failed: a session that never
    * became active is cancelled when no other of its tasks is open. Errors: SESSION_NOT_FOUND, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.RecordTaskOutcome
@@ -1917,8 +1917,8 @@ export declare const SessionService: GenService<{
     output: typeof RecordTaskOutcomeResponseSchema;
   },
   /**
-   * ResolveParties finds the account and the shop of a batch of messages, and their keys, making those that are new.
-   * The account is the first that applies of: the request's · an account with an open session of that shop whose id or
+   * ResolveParties finds the account and the shop of a batch of messages, and their keys, creating entries that are new.
+   * The account is the first that applies of: the account of the request · an account with an open session of that shop whose id or
    * nick is in the batch · a nick known as an alias · the platform's nick rule · the account of the shop's only open
    * session · `unknown`.
    *
@@ -1930,8 +1930,8 @@ export declare const SessionService: GenService<{
     output: typeof ResolvePartiesResponseSchema;
   },
   /**
-   * ApplyMessages lets a conversation's new messages act on its session: find or open one, touch it, notice that a human
-   * types. Idempotent by message: a message that opened a session or proved an intervention does so once.
+   * ApplyMessages applies a conversation's new messages to its session: finds or opens one, touches it, detects that a human
+   * types. Idempotent by message: a message opens a session or proves an intervention at most once.
    * Errors: SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.ApplyMessages

@@ -12,27 +12,27 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_autosession_task_v1_task: GenFile;
 
 /**
- * TaskSpec is what a task is made of. It travels from the session service to task-dispatch and is never shown in streams.
+ * TaskSpec is the input of a task. The session service sends it to task-dispatch; streams never show it.
  *
  * @generated from message autosession.task.v1.TaskSpec
  */
 export declare type TaskSpec = Message<"autosession.task.v1.TaskSpec"> & {
   /**
-   * Chosen by the session service.
+   * The task's id, chosen by the session service.
    *
    * @generated from field: string task_id = 1;
    */
   taskId: string;
 
   /**
-   * The session that the content is said in.
+   * The session in which the content is sent.
    *
    * @generated from field: string session_id = 2;
    */
   sessionId: string;
 
   /**
-   * The session's owner_epoch when the task was made; a task below the fence's tasks_from_epoch never acts.
+   * The session's owner_epoch when the task was created; a task below the fence's tasks_from_epoch never acts.
    *
    * @generated from field: uint32 owner_epoch = 3;
    */
@@ -60,21 +60,21 @@ export declare type TaskSpec = Message<"autosession.task.v1.TaskSpec"> & {
   level: QueueLevel;
 
   /**
-   * What is to be said.
+   * The content to send.
    *
    * @generated from field: string send_content = 7;
    */
   sendContent: string;
 
   /**
-   * The page to say it on; empty when upstream gave none.
+   * The page on which to type it; empty when upstream gave none.
    *
    * @generated from field: string send_url = 8;
    */
   sendUrl: string;
 
   /**
-   * The account that the sender logs in with, as upstream names it.
+   * The account with which the sender logs in, as upstream names it.
    *
    * @generated from field: string account_id = 9;
    */
@@ -123,7 +123,7 @@ export declare type TaskSpec = Message<"autosession.task.v1.TaskSpec"> & {
   notBeforeAt?: Timestamp | undefined;
 
   /**
-   * How often it may be tried in all; at least 1.
+   * The maximum number of attempts; at least 1.
    *
    * @generated from field: uint32 max_attempts = 16;
    */
@@ -137,7 +137,7 @@ export declare type TaskSpec = Message<"autosession.task.v1.TaskSpec"> & {
   vip: boolean;
 
   /**
-   * When the session service made it.
+   * When the session service created it.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 18;
    */
@@ -164,7 +164,7 @@ export declare type Task = Message<"autosession.task.v1.Task"> & {
   taskId: string;
 
   /**
-   * The session that the content is said in.
+   * The session in which the content is sent.
    *
    * @generated from field: string session_id = 2;
    */
@@ -185,28 +185,28 @@ export declare type Task = Message<"autosession.task.v1.Task"> & {
   taskType: TaskType;
 
   /**
-   * Where the task is.
+   * The state of the task.
    *
    * @generated from field: autosession.task.v1.TaskStatus task_status = 5;
    */
   taskStatus: TaskStatus;
 
   /**
-   * The old code of the same: 0 open, 1 done, 2 failed or withdrawn.
+   * The state as the old code: 0 open, 1 done, 2 failed or withdrawn.
    *
    * @generated from field: uint32 task_status_code = 6;
    */
   taskStatusCode: number;
 
   /**
-   * What is to be said; empty in events.
+   * The content to send; empty in events.
    *
    * @generated from field: string send_content = 7;
    */
   sendContent: string;
 
   /**
-   * The page to say it on; empty when none is known.
+   * The page on which to type it; empty when none is known.
    *
    * @generated from field: string send_url = 8;
    */
@@ -227,7 +227,7 @@ export declare type Task = Message<"autosession.task.v1.Task"> & {
   priority: number;
 
   /**
-   * The account that the sender logs in with.
+   * The account with which the sender logs in.
    *
    * @generated from field: string account_id = 11;
    */
@@ -255,28 +255,28 @@ export declare type Task = Message<"autosession.task.v1.Task"> & {
   platform: string;
 
   /**
-   * The session's owner_epoch when the task was made.
+   * The session's owner_epoch when the task was created.
    *
    * @generated from field: uint32 owner_epoch = 15;
    */
   ownerEpoch: number;
 
   /**
-   * How often the content was handed to a sender.
+   * The number of times that the content was handed to a sender.
    *
    * @generated from field: uint32 attempt = 16;
    */
   attempt: number;
 
   /**
-   * How often it may be handed out in all.
+   * The maximum number of times that the content is handed out.
    *
    * @generated from field: uint32 max_attempts = 17;
    */
   maxAttempts: number;
 
   /**
-   * Who has, or last had, the lease; empty when the caller gave no name.
+   * The sender that has, or last had, the lease; empty when it gave no name.
    *
    * @generated from field: string worker_id = 18;
    */
@@ -318,7 +318,7 @@ export declare type Task = Message<"autosession.task.v1.Task"> & {
   errorMessage: string;
 
   /**
-   * When it was made.
+   * When it was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 24;
    */
@@ -339,7 +339,7 @@ export declare type Task = Message<"autosession.task.v1.Task"> & {
   vip: boolean;
 
   /**
-   * The message that proved it sent; empty if none did.
+   * The message that proves that it was sent; empty if none does.
    *
    * @generated from field: string matched_message_id = 27;
    */
@@ -360,7 +360,7 @@ export declare type Task = Message<"autosession.task.v1.Task"> & {
 export declare const TaskSchema: GenMessage<Task>;
 
 /**
- * PossiblySent is a task whose content was already with a sender when the bot lost the word.
+ * PossiblySent is a task whose content a sender had already fetched when the bot lost control.
  *
  * @generated from message autosession.task.v1.PossiblySent
  */
@@ -373,14 +373,14 @@ export declare type PossiblySent = Message<"autosession.task.v1.PossiblySent"> &
   taskId: string;
 
   /**
-   * Where the task is: sent, unknown, or cancelled after the fetch.
+   * The state of the task: sent, unknown, or cancelled after the fetch.
    *
    * @generated from field: autosession.task.v1.TaskStatus task_status = 2;
    */
   taskStatus: TaskStatus;
 
   /**
-   * What may have been, or may yet be, said.
+   * The content that may have been, or may still be, sent.
    *
    * @generated from field: string send_content = 3;
    */
@@ -394,7 +394,7 @@ export declare type PossiblySent = Message<"autosession.task.v1.PossiblySent"> &
   sentAt?: Timestamp | undefined;
 
   /**
-   * To whom; empty when the sender gave no name.
+   * The sender that fetched it; empty when it gave no name.
    *
    * @generated from field: string worker_id = 5;
    */
@@ -415,7 +415,7 @@ export declare type PossiblySent = Message<"autosession.task.v1.PossiblySent"> &
 export declare const PossiblySentSchema: GenMessage<PossiblySent>;
 
 /**
- * TaskType is what a session was created for. Its priority decides who is served first within a queue level.
+ * TaskType is the purpose of a session. Its priority orders the tasks of a queue level.
  *
  * @generated from enum autosession.task.v1.TaskType
  */
@@ -435,7 +435,7 @@ export enum TaskType {
   AUTO_BARGAIN = 1,
 
   /**
-   * The bot follows an order up. Priority 4.
+   * The bot follows up an order. Priority 4.
    *
    * @generated from enum value: TASK_TYPE_AUTO_FOLLOW_UP = 2;
    */
@@ -523,7 +523,7 @@ export enum QueueLevel {
 export declare const QueueLevelSchema: GenEnum<QueueLevel>;
 
 /**
- * TaskStatus is where a task is between its creation and the proof that it was sent. Only task-dispatch changes it, by
+ * TaskStatus is the state of a task, from its creation to the proof that it was sent. Only task-dispatch changes it, by
  * its transition table.
  *
  * @generated from enum autosession.task.v1.TaskStatus
@@ -544,7 +544,7 @@ export enum TaskStatus {
   PENDING = 1,
 
   /**
-   * Its session is paused; it goes on after the resume.
+   * Its session is paused; it continues after the resume.
    *
    * @generated from enum value: TASK_STATUS_HELD = 2;
    */
@@ -565,14 +565,14 @@ export enum TaskStatus {
   SENT = 4,
 
   /**
-   * The lease ran out after the fetch: nobody knows whether it was sent.
+   * The lease ran out after the fetch: it is unknown whether it was sent.
    *
    * @generated from enum value: TASK_STATUS_UNKNOWN = 5;
    */
   UNKNOWN = 5,
 
   /**
-   * Sent, by the sender's word or by evidence.
+   * Sent, according to the sender's report or to evidence.
    *
    * @generated from enum value: TASK_STATUS_COMPLETED = 6;
    */
@@ -593,7 +593,7 @@ export enum TaskStatus {
   CANCELLED = 8,
 
   /**
-   * Poison: it was leased and lost too many times without a fetch.
+   * Dead letter: it was leased, and the lease lost, too many times without a fetch.
    *
    * @generated from enum value: TASK_STATUS_DEAD = 9;
    */

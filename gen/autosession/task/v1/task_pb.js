@@ -39,7 +39,7 @@ export const TaskTypeSchema = /*@__PURE__*/
   enumDesc(file_autosession_task_v1_task, 0);
 
 /**
- * TaskType is what a session was created for. Its priority decides who is served first within a queue level.
+ * TaskType is the purpose of a session. Its priority orders the tasks of a queue level.
  *
  * @generated from enum autosession.task.v1.TaskType
  */
@@ -67,7 +67,7 @@ export const TaskStatusSchema = /*@__PURE__*/
   enumDesc(file_autosession_task_v1_task, 2);
 
 /**
- * TaskStatus is where a task is between its creation and the proof that it was sent. Only task-dispatch changes it, by
+ * TaskStatus is the state of a task, from its creation to the proof that it was sent. Only task-dispatch changes it, by
  * its transition table.
  *
  * @generated from enum autosession.task.v1.TaskStatus

@@ -27,7 +27,7 @@ export declare type CreateTaskRequest = Message<"autosession.task.v1.CreateTaskR
   task?: TaskSpec | undefined;
 
   /**
-   * Who may speak in the session at the task's epoch.
+   * The session's control at the task's epoch.
    *
    * @generated from field: autosession.control.v1.Control status = 2;
    */
@@ -41,8 +41,8 @@ export declare type CreateTaskRequest = Message<"autosession.task.v1.CreateTaskR
   paused: boolean;
 
   /**
-   * Return an equal task (same external id and content) that is open, or was completed at most this many seconds ago,
-   * instead of storing; 0 means never.
+   * Instead of storing the task, return an equal one (same external id and content) that is open or was completed at most this
+   * many seconds ago; 0 means never.
    *
    * @generated from field: uint32 reuse_seconds = 4;
    */
@@ -62,7 +62,7 @@ export declare const CreateTaskRequestSchema: GenMessage<CreateTaskRequest>;
  */
 export declare type CreateTaskResponse = Message<"autosession.task.v1.CreateTaskResponse"> & {
   /**
-   * The task; cancelled when the bot had lost the word meanwhile.
+   * The task; cancelled when the bot has lost control meanwhile.
    *
    * @generated from field: autosession.task.v1.Task task = 1;
    */
@@ -76,7 +76,7 @@ export declare type CreateTaskResponse = Message<"autosession.task.v1.CreateTask
 export declare const CreateTaskResponseSchema: GenMessage<CreateTaskResponse>;
 
 /**
- * RaiseFenceRequest is who may speak in a session.
+ * RaiseFenceRequest is the control of a session at an epoch.
  *
  * @generated from message autosession.task.v1.RaiseFenceRequest
  */
@@ -96,7 +96,7 @@ export declare type RaiseFenceRequest = Message<"autosession.task.v1.RaiseFenceR
   ownerEpoch: number;
 
   /**
-   * Who may speak.
+   * Who controls the conversation.
    *
    * @generated from field: autosession.control.v1.Control status = 3;
    */
@@ -117,7 +117,7 @@ export declare type RaiseFenceRequest = Message<"autosession.task.v1.RaiseFenceR
   tasksFromEpoch: number;
 
   /**
-   * What the tasks that are withdrawn are marked with: handed_over or session_closed.
+   * The mark of the tasks that are withdrawn: handed_over or session_closed.
    *
    * @generated from field: string cancel_reason = 6;
    */
@@ -131,20 +131,20 @@ export declare type RaiseFenceRequest = Message<"autosession.task.v1.RaiseFenceR
 export declare const RaiseFenceRequestSchema: GenMessage<RaiseFenceRequest>;
 
 /**
- * RaiseFenceResponse is what the fence holds.
+ * RaiseFenceResponse is the state of the fence.
  *
  * @generated from message autosession.task.v1.RaiseFenceResponse
  */
 export declare type RaiseFenceResponse = Message<"autosession.task.v1.RaiseFenceResponse"> & {
   /**
-   * The epoch that is now in force; at least the request's.
+   * The current epoch; at least the request's.
    *
    * @generated from field: uint32 owner_epoch = 1;
    */
   ownerEpoch: number;
 
   /**
-   * The session's tasks whose content is out and unsettled.
+   * The session's tasks whose content was fetched and that are not settled.
    *
    * @generated from field: repeated autosession.task.v1.PossiblySent possibly_sent = 2;
    */
@@ -158,7 +158,7 @@ export declare type RaiseFenceResponse = Message<"autosession.task.v1.RaiseFence
 export declare const RaiseFenceResponseSchema: GenMessage<RaiseFenceResponse>;
 
 /**
- * ClaimNextTaskRequest asks for something to send.
+ * ClaimNextTaskRequest asks for a task to send.
  *
  * @generated from message autosession.task.v1.ClaimNextTaskRequest
  */
@@ -205,7 +205,7 @@ export declare const ClaimNextTaskRequestSchema: GenMessage<ClaimNextTaskRequest
  */
 export declare type ClaimNextTaskResponse = Message<"autosession.task.v1.ClaimNextTaskResponse"> & {
   /**
-   * The task; empty when there is nothing to do.
+   * The task; empty when there is none.
    *
    * @generated from field: string task_id = 1;
    */
@@ -240,7 +240,7 @@ export declare type ClaimNextTaskResponse = Message<"autosession.task.v1.ClaimNe
   leaseExpiresAt?: Timestamp | undefined;
 
   /**
-   * When the answer was made, in Unix seconds.
+   * The time of the answer, in Unix seconds.
    *
    * @generated from field: double timestamp = 6;
    */
@@ -254,7 +254,7 @@ export declare type ClaimNextTaskResponse = Message<"autosession.task.v1.ClaimNe
 export declare const ClaimNextTaskResponseSchema: GenMessage<ClaimNextTaskResponse>;
 
 /**
- * GetSendInfoRequest asks what to send.
+ * GetSendInfoRequest asks for the content of a task.
  *
  * @generated from message autosession.task.v1.GetSendInfoRequest
  */
@@ -281,20 +281,20 @@ export declare type GetSendInfoRequest = Message<"autosession.task.v1.GetSendInf
 export declare const GetSendInfoRequestSchema: GenMessage<GetSendInfoRequest>;
 
 /**
- * GetSendInfoResponse is what to send, where and as whom.
+ * GetSendInfoResponse is the content, the page and the account.
  *
  * @generated from message autosession.task.v1.GetSendInfoResponse
  */
 export declare type GetSendInfoResponse = Message<"autosession.task.v1.GetSendInfoResponse"> & {
   /**
-   * What is to be said.
+   * The content to send.
    *
    * @generated from field: string send_content = 1;
    */
   sendContent: string;
 
   /**
-   * The page to say it on; empty when none is known.
+   * The page on which to type it; empty when none is known.
    *
    * @generated from field: string send_url = 2;
    */
@@ -391,7 +391,7 @@ export declare type CompleteSessionTaskRequest = Message<"autosession.task.v1.Co
   success?: boolean | undefined;
 
   /**
-   * Why not.
+   * Why it was not sent.
    *
    * @generated from field: string error_message = 3;
    */
@@ -426,7 +426,7 @@ export declare type CompleteSessionTaskRequest = Message<"autosession.task.v1.Co
 export declare const CompleteSessionTaskRequestSchema: GenMessage<CompleteSessionTaskRequest>;
 
 /**
- * CompleteSessionTaskResponse is what the report led to.
+ * CompleteSessionTaskResponse is the result of the report.
  *
  * @generated from message autosession.task.v1.CompleteSessionTaskResponse
  */
@@ -439,21 +439,21 @@ export declare type CompleteSessionTaskResponse = Message<"autosession.task.v1.C
   sessionId: string;
 
   /**
-   * The report's word.
+   * `success` of the report.
    *
    * @generated from field: bool success = 2;
    */
   success: boolean;
 
   /**
-   * Where the session is.
+   * The state of the session.
    *
    * @generated from field: autosession.control.v1.SessionState state = 3;
    */
   state: SessionState;
 
   /**
-   * When the task was finished; unset when it is to be tried again.
+   * When the task was finished; unset when it is retried.
    *
    * @generated from field: google.protobuf.Timestamp completed_at = 4;
    */
@@ -467,7 +467,7 @@ export declare type CompleteSessionTaskResponse = Message<"autosession.task.v1.C
   taskId: string;
 
   /**
-   * Where the task is.
+   * The state of the task.
    *
    * @generated from field: autosession.task.v1.TaskStatus task_status = 6;
    */
@@ -481,7 +481,7 @@ export declare type CompleteSessionTaskResponse = Message<"autosession.task.v1.C
 export declare const CompleteSessionTaskResponseSchema: GenMessage<CompleteSessionTaskResponse>;
 
 /**
- * ExtendLeaseRequest asks for more time.
+ * ExtendLeaseRequest sets a new end of a lease.
  *
  * @generated from message autosession.task.v1.ExtendLeaseRequest
  */
@@ -501,7 +501,7 @@ export declare type ExtendLeaseRequest = Message<"autosession.task.v1.ExtendLeas
   leaseToken: string;
 
   /**
-   * From now; default AUTOSESSION_LEASE_SECONDS.
+   * The duration from now; default AUTOSESSION_LEASE_SECONDS.
    *
    * @generated from field: optional uint32 seconds = 3;
    */
@@ -535,7 +535,7 @@ export declare type ExtendLeaseResponse = Message<"autosession.task.v1.ExtendLea
 export declare const ExtendLeaseResponseSchema: GenMessage<ExtendLeaseResponse>;
 
 /**
- * CompleteTaskRequest says that a task was sent.
+ * CompleteTaskRequest reports that a task was sent.
  *
  * @generated from message autosession.task.v1.CompleteTaskRequest
  */
@@ -590,7 +590,7 @@ export declare type CompleteTaskResponse = Message<"autosession.task.v1.Complete
 export declare const CompleteTaskResponseSchema: GenMessage<CompleteTaskResponse>;
 
 /**
- * FailTaskRequest says that a task was not sent.
+ * FailTaskRequest reports that a task was not sent.
  *
  * @generated from message autosession.task.v1.FailTaskRequest
  */
@@ -611,7 +611,7 @@ export declare type FailTaskRequest = Message<"autosession.task.v1.FailTaskReque
   leaseToken: string;
 
   /**
-   * Why not.
+   * Why it was not sent.
    *
    * @generated from field: string error_message = 3;
    */
@@ -665,7 +665,7 @@ export declare type RequeueTaskRequest = Message<"autosession.task.v1.RequeueTas
   taskId: string;
 
   /**
-   * The lease; also the header X-Lease-Token. Needed on a leased task only.
+   * The lease; also the header X-Lease-Token. Required only for a leased task.
    *
    * @generated from field: string lease_token = 2;
    */
@@ -827,14 +827,14 @@ export declare type ListTasksRequest = Message<"autosession.task.v1.ListTasksReq
   sessionId: string;
 
   /**
-   * How many, 1 to 200; default 20.
+   * The size of a page, 1 to 200; default 20.
    *
    * @generated from field: uint32 page_size = 3;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before.
+   * next_page_token of the previous page.
    *
    * @generated from field: string page_token = 4;
    */
@@ -861,7 +861,7 @@ export declare type ListTasksResponse = Message<"autosession.task.v1.ListTasksRe
   tasks: Task[];
 
   /**
-   * For the next page; empty on the last.
+   * The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -875,13 +875,13 @@ export declare type ListTasksResponse = Message<"autosession.task.v1.ListTasksRe
 export declare const ListTasksResponseSchema: GenMessage<ListTasksResponse>;
 
 /**
- * ListPendingTasksRequest asks for what waits.
+ * ListPendingTasksRequest asks for the waiting tasks.
  *
  * @generated from message autosession.task.v1.ListPendingTasksRequest
  */
 export declare type ListPendingTasksRequest = Message<"autosession.task.v1.ListPendingTasksRequest"> & {
   /**
-   * How many, 1 to 200; default 10.
+   * The maximum number of tasks, 1 to 200; default 10.
    *
    * @generated from field: uint32 limit = 1;
    */
@@ -895,7 +895,7 @@ export declare type ListPendingTasksRequest = Message<"autosession.task.v1.ListP
 export declare const ListPendingTasksRequestSchema: GenMessage<ListPendingTasksRequest>;
 
 /**
- * ListPendingTasksResponse is what waits.
+ * ListPendingTasksResponse is the waiting tasks.
  *
  * @generated from message autosession.task.v1.ListPendingTasksResponse
  */
@@ -908,7 +908,7 @@ export declare type ListPendingTasksResponse = Message<"autosession.task.v1.List
   tasks: Task[];
 
   /**
-   * How many are in `tasks`.
+   * The number of `tasks`.
    *
    * @generated from field: uint32 count = 2;
    */
@@ -943,27 +943,27 @@ export declare type GetTaskStatsRequest = Message<"autosession.task.v1.GetTaskSt
 export declare const GetTaskStatsRequestSchema: GenMessage<GetTaskStatsRequest>;
 
 /**
- * GetTaskStatsResponse is how much work there is.
+ * GetTaskStatsResponse is the number of tasks.
  *
  * @generated from message autosession.task.v1.GetTaskStatsResponse
  */
 export declare type GetTaskStatsResponse = Message<"autosession.task.v1.GetTaskStatsResponse"> & {
   /**
-   * How many tasks in each state.
+   * The number of tasks in each state.
    *
    * @generated from field: map<string, uint32> by_status = 1;
    */
   byStatus: { [key: string]: number };
 
   /**
-   * What waits, most urgent level first.
+   * The waiting tasks, most urgent level first.
    *
    * @generated from field: repeated autosession.task.v1.GetTaskStatsResponse.Level levels = 2;
    */
   levels: GetTaskStatsResponse_Level[];
 
   /**
-   * How many tasks there are.
+   * The number of all tasks.
    *
    * @generated from field: uint32 total = 3;
    */
@@ -977,7 +977,7 @@ export declare type GetTaskStatsResponse = Message<"autosession.task.v1.GetTaskS
 export declare const GetTaskStatsResponseSchema: GenMessage<GetTaskStatsResponse>;
 
 /**
- * Level is what waits at one queue level.
+ * Level is the waiting tasks of one queue level.
  *
  * @generated from message autosession.task.v1.GetTaskStatsResponse.Level
  */
@@ -990,21 +990,21 @@ export declare type GetTaskStatsResponse_Level = Message<"autosession.task.v1.Ge
   level: QueueLevel;
 
   /**
-   * How many wait.
+   * The number of waiting tasks.
    *
    * @generated from field: uint32 depth = 2;
    */
   depth: number;
 
   /**
-   * How many of them are ready now.
+   * The number of them that are ready now.
    *
    * @generated from field: uint32 ready = 3;
    */
   ready: number;
 
   /**
-   * How long the oldest ready one has waited.
+   * The time that the oldest ready task has waited.
    *
    * @generated from field: uint32 oldest_age_seconds = 4;
    */
@@ -1078,14 +1078,14 @@ export declare type MessageToExplain = Message<"autosession.task.v1.MessageToExp
   messageId: string;
 
   /**
-   * What it says.
+   * Its content.
    *
    * @generated from field: string content = 2;
    */
   content: string;
 
   /**
-   * When it was said, or its neighbour's time if it carried none; unset when none is known.
+   * When it was sent, or the time of its neighbour if it carried none; unset when none is known.
    *
    * @generated from field: google.protobuf.Timestamp sent_at = 3;
    */
@@ -1133,14 +1133,14 @@ export declare type ExplainMessagesRequest = Message<"autosession.task.v1.Explai
   messages: MessageToExplain[];
 
   /**
-   * The time of the oldest message that the batch shows; unset when none carries a time.
+   * The time of the oldest message of the batch; unset when none has a time.
    *
    * @generated from field: google.protobuf.Timestamp oldest_at = 4;
    */
   oldestAt?: Timestamp | undefined;
 
   /**
-   * The time of the newest message that the batch shows; unset when none carries a time.
+   * The time of the newest message of the batch; unset when none has a time.
    *
    * @generated from field: google.protobuf.Timestamp newest_at = 5;
    */
@@ -1223,7 +1223,7 @@ export declare const ExplainMessagesResponseSchema: GenMessage<ExplainMessagesRe
  */
 export declare const TaskService: GenService<{
   /**
-   * CreateTask stores a task of a session. Called by the session service; the session's event brings the same task if the
+   * CreateTask stores a task of a session. Called by the session service; the session's event carries the same task in case the
    * call is lost. Idempotent by task_id. A task below the fence's tasks_from_epoch is stored as cancelled(handed_over); one
    * of a paused session as held.
    *
@@ -1235,9 +1235,9 @@ export declare const TaskService: GenService<{
     output: typeof CreateTaskResponseSchema;
   },
   /**
-   * RaiseFence tells task-dispatch who may speak in a session from an epoch on, cancels, holds or frees the session's
-   * unsent tasks to match, and returns what is already out. An epoch that is not newer changes nothing and gives the answer
-   * for what is stored.
+   * RaiseFence sets the control of a session from an epoch on, cancels, holds or frees the session's unsent tasks to match,
+   * and returns the tasks that were already fetched. An epoch that is not newer changes nothing, and the answer is the stored
+   * state.
    *
    * @generated from rpc autosession.task.v1.TaskService.RaiseFence
    */
@@ -1248,7 +1248,7 @@ export declare const TaskService: GenService<{
   },
   /**
    * ClaimNextTask leases the most urgent ready task of the most urgent level, for AUTOSESSION_LEASE_SECONDS. A caller that
-   * names a worker_id gets that worker's unfetched lease again. Nothing to do is a normal answer with an empty task_id.
+   * names a worker_id gets that worker's unfetched lease again. When there is no task, the answer is a success with an empty task_id.
    * Not idempotent: without a worker_id a repeat claims another task.
    *
    * @generated from rpc autosession.task.v1.TaskService.ClaimNextTask
@@ -1259,7 +1259,7 @@ export declare const TaskService: GenService<{
     output: typeof ClaimNextTaskResponseSchema;
   },
   /**
-   * GetSendInfo returns what to send, and records that it was fetched. Accepts leased (leaves sent) and sent with the same
+   * GetSendInfo returns the content to send, and records that it was fetched. Accepts leased (leaves sent) and sent with the same
    * lease (the same answer). Errors: TASK_NOT_FOUND, HANDED_OVER, PAUSED, LEASE_LOST, TASK_DONE.
    *
    * @generated from rpc autosession.task.v1.TaskService.GetSendInfo
@@ -1270,13 +1270,13 @@ export declare const TaskService: GenService<{
     output: typeof GetSendInfoResponseSchema;
   },
   /**
-   * CompleteSessionTask reports what became of a session's task. success=true leaves completed, also late: after the lease,
-   * a handover or a cancellation, as long as no later lease has fetched. success=false is the sender's word that it was not
-   * sent: it is retried while attempts remain, else it has failed. Without a token on a task that waits and never had a
-   * lease it withdraws the task: failed permanently whatever attempts are left, and a session that never became active and has no
-   * other open task is cancelled; a claim at the same moment is either before it or finds nothing. A task that waits again
+   * CompleteSessionTask reports the outcome of a session's task. success=true leaves completed, also late: after the lease,
+   * a handover or a cancellation, as long as no later lease has fetched. success=false is the sender's report that it was not
+   * sent: it is retried while attempts remain, else it has failed. Without a token, on a waiting task that never had a
+   * lease, it withdraws the task: failed permanently whatever attempts are left, and a session that never became active and has no
+   * other open task is cancelled; a concurrent claim either comes first or finds nothing. A task that waits again
    * after a lease is LEASE_LOST.
-   * Not idempotent: without task_id a repeat can mean the session's next task.
+   * Not idempotent: without task_id a repeat can apply to the session's next task.
    * Errors: SESSION_NOT_FOUND, TASK_NOT_FOUND, AMBIGUOUS_TASK, LEASE_LOST, TASK_DONE, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.task.v1.TaskService.CompleteSessionTask
@@ -1308,7 +1308,7 @@ export declare const TaskService: GenService<{
     output: typeof CompleteTaskResponseSchema;
   },
   /**
-   * FailTask reports that a task was not sent, as CompleteSessionTask does. It withdraws nothing: a task that no sender has had is
+   * FailTask reports that a task was not sent, as CompleteSessionTask does. It does not withdraw: a task that no sender has had is
    * LEASE_LOST, and CancelTask withdraws it. On an unknown task without a token it is an operator's decision, final, and
    * audited. Not idempotent: without lease_token a repeat can count against a lease given out since.
    * Errors: TASK_NOT_FOUND, LEASE_LOST, TASK_DONE, SERVICE_UNAVAILABLE.
@@ -1321,8 +1321,8 @@ export declare const TaskService: GenService<{
     output: typeof FailTaskResponseSchema;
   },
   /**
-   * RequeueTask gives a lease back (leased), or decides that an unknown, failed or dead task is to be sent (again): an
-   * operator's decision, audited. Leaves pending, or held while the session is paused; one that waits already stays as it is.
+   * RequeueTask releases a lease (leased), or decides that an unknown, failed or dead task is to be sent (again): an
+   * operator's decision, audited. Leaves pending, or held while the session is paused; a task that already waits is unchanged.
    * Not idempotent: the task can have been handed out and have failed again before a repeat.
    * Errors: TASK_NOT_FOUND, LEASE_LOST, TASK_DONE, HANDED_OVER, INVALID_TASK_STATUS.
    *
@@ -1335,7 +1335,7 @@ export declare const TaskService: GenService<{
   },
   /**
    * CancelTask withdraws a task that was not fetched. Accepts pending, held, leased (and cancelled: the same answer); leaves
-   * cancelled. Errors: TASK_NOT_FOUND, TASK_DONE, INVALID_TASK_STATUS (its content is out), SERVICE_UNAVAILABLE.
+   * cancelled. Errors: TASK_NOT_FOUND, TASK_DONE, INVALID_TASK_STATUS (its content was fetched), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.task.v1.TaskService.CancelTask
    */
@@ -1375,7 +1375,7 @@ export declare const TaskService: GenService<{
     output: typeof ListPendingTasksResponseSchema;
   },
   /**
-   * GetTaskStats returns how many tasks are in which state, and depth and age of what waits, by level.
+   * GetTaskStats returns the number of tasks by state, and the depth and age of the waiting tasks by level.
    *
    * @generated from rpc autosession.task.v1.TaskService.GetTaskStats
    */
@@ -1386,7 +1386,7 @@ export declare const TaskService: GenService<{
   },
   /**
    * GetSessionTasks returns the tasks of a session, newest first, and the number of the last event that task-dispatch
-   * emitted for it, both of the same moment.
+   * emitted for it, both from the same moment.
    *
    * @generated from rpc autosession.task.v1.TaskService.GetSessionTasks
    */
@@ -1397,8 +1397,8 @@ export declare const TaskService: GenService<{
   },
   /**
    * ExplainMessages matches messages of the account to receipts: contents that look the same to a reader, not
-   * stored before the fetch, said at or after the fetch less 60 s, nearest in time, one message to one receipt. A match
-   * completes a task that was sent or unknown, and is remembered: a repeat gives the same answer. The window settles unknown
+   * stored before the fetch, sent no earlier than 60 s before the fetch, nearest in time, one message to one receipt. A match
+   * completes a task that was sent or unknown, and is stored: a repeat gives the same answer. The window settles unknown
    * tasks that the batch proves were not sent.
    *
    * @generated from rpc autosession.task.v1.TaskService.ExplainMessages
