@@ -3,7 +3,7 @@ import { fencesOf } from './fences.ts';
 
 /** Gives a translation the commands and answers of its original, block by block. Throws when it has others. */
 export function takeCodeFrom(original: string, translation: string): void {
-  const blocks = (page: string) => fencesOf(page).filter(({ language }) => language === 'bash' || language === 'json');
+  const blocks = (page: string) => fencesOf(page).filter(({ language }) => ['bash', 'json', 'text'].includes(language));
   const from = blocks(readFileSync(original, 'utf8'));
   const page = readFileSync(translation, 'utf8');
   const to = blocks(page);

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { startServer } from '../../examples/demo/server.ts';
 import { answersOf, withAnswers } from '../docs/answers.ts';
 import { takeCodeFrom } from '../docs/code-blocks.ts';
-import { sections, walks } from '../docs/generated.ts';
+import { sections, translations, walks } from '../docs/generated.ts';
 import { ORDERS_PAGE, orderSystem } from '../docs/order-system.ts';
 import { writeSection } from '../docs/section.ts';
 
@@ -17,4 +17,4 @@ if (process.argv.includes('--walk')) {
     writeFileSync(file, withAnswers(page, await answersOf(page, server.url, orders.places)));
   }
 }
-takeCodeFrom('README.md', 'README.zh-CN.md');
+for (const [original, translation] of translations) takeCodeFrom(original, translation);

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 const SERVICES = ['session', 'task-dispatch', 'message-analysis', 'handover', 'gateway'];
 
-/** What a folder may import, beside packages: see the table in the README's layout section. */
+/** What a folder may import, beside packages: see the table in CONTRIBUTING.md, under Layout. */
 const rules: { files: RegExp; may: RegExp }[] = [
   {
     files: /^services\/main\.ts$/,

@@ -9,7 +9,7 @@ import { modules } from '../../world.ts';
 import { codeWords, tableUnder } from './markdown.ts';
 
 const PAGE = 'docs/operations.md';
-const settings = tableUnder(PAGE, 'Configuration').map(([name = '', standard = '', values = '']) => ({
+const settings = tableUnder('docs/configuration.md', 'Settings').map(([name = '', standard = '', values = '']) => ({
   name: codeWords(name)[0] ?? '',
   standard: codeWords(standard)[0],
   values,
@@ -28,7 +28,7 @@ const source = readdirSync('services', { recursive: true, encoding: 'utf8' })
   .map((file) => readFileSync(`services/${file}`, 'utf8'))
   .join('\n');
 
-describe('the page on operations', () => {
+describe('the page on configuration', () => {
   it('names every variable that the code reads, and no other', () => {
     const targets = modules.map(({ name }) => namesRead(apart, placeModules(modules, name)));
     const read = [namesRead({}), namesRead(servers), ...targets].flatMap((names) => [...names]);
@@ -58,7 +58,9 @@ describe('the page on operations', () => {
       expect(() => loadConfig({ ...servers, [name]: 'nonsense' })).toThrow(`${name} is "nonsense"`);
     },
   );
+});
 
+describe('the page on operations', () => {
   it('names every metric, with its kind and its labels', async () => {
     const metrics = createMetrics(false);
     exposeSql(metrics, new SqlCounts());

@@ -3,16 +3,20 @@ import { dirname, join } from 'node:path';
 import { marked, type Token, type Tokens } from 'marked';
 import { describe, expect, it } from 'vitest';
 import { fencesOf, stepsOf } from '../../../scripts/docs/fences.ts';
-import { sections, walks } from '../../../scripts/docs/generated.ts';
+import { sections, translations, walks } from '../../../scripts/docs/generated.ts';
 import { readSection } from '../../../scripts/docs/section.ts';
 import { slugOf } from '../../../services/gateway/openapi/page/markdown.ts';
 import { restApp, stubRoutes } from '../gateway/rest-fixture.ts';
+import { codeWords, tableUnder } from './markdown.ts';
 
 const guides = readdirSync('docs')
   .filter((file) => /^[a-z].*\.md$/.test(file))
   .map((file) => `docs/${file}`);
 const notices = readdirSync('.').filter((file) => file.endsWith('.md'));
-const pages = [...notices, ...guides, 'docs/DECISIONS.md', 'bench/README.md'];
+const translated = translations.map(([, file]) => file);
+/** Every page that is not a translation of another one. */
+const originals = [...notices.filter((file) => !translated.includes(file)), ...guides];
+const pages = [...new Set([...originals, ...translated, 'docs/DECISIONS.md', 'bench/README.md'])];
 const textOf = (file: string) => readFileSync(file, 'utf8');
 
 describe('what pages say of the code', () => {
@@ -21,8 +25,8 @@ describe('what pages say of the code', () => {
   });
 });
 
-describe('the blocks of the guides', () => {
-  it.each(guides)('of %s are run, are answers or diagrams, or say why they are not run', (file) => {
+describe('the blocks of the pages', () => {
+  it.each(originals)('of %s are run, are answers or diagrams, or say why they are not run', (file) => {
     const page = textOf(file);
     const steps = stepsOf(page);
     const known = new Set(steps.flatMap(({ command, answer }) => [command.from, answer?.from]));
@@ -34,15 +38,27 @@ describe('the blocks of the guides', () => {
   });
 
   it('are not run for these reasons alone', () => {
-    const reasons = guides.flatMap((file) =>
+    const reasons = originals.flatMap((file) =>
       fencesOf(textOf(file)).flatMap(({ notRun }) => (notRun ? [`${file}: ${notRun}`] : [])),
     );
-    expect(reasons).toEqual([
+    expect(reasons.sort()).toEqual([
+      'CONTRIBUTING.md: a drawing',
+      'CONTRIBUTING.md: what the tests themselves are run with',
+      'README.md: installs and runs until it is stopped; the tests start the same entry points',
+      'README.md: the walk below runs the file',
+      'docs/command-line.md: goes on until it is stopped',
+      'docs/configuration.md: an example of a setting',
+      'docs/configuration.md: an example of a setting',
+      'docs/deployment.md: asks for servers at these addresses; the tests start the system on servers of their own',
+      'docs/deployment.md: checks the database of a service that is stopped; the tests run it after every scenario',
+      'docs/deployment.md: needs Docker; the tests check the image, the compose file and what they start',
+      'docs/deployment.md: starts three servers; the tests start theirs in the same way',
+      'docs/deployment.md: three processes that run until they are stopped; the tests start them with the same arguments',
       'docs/operations.md: asks for a server with this name, user and password; the test of restored databases runs it on another',
       'docs/operations.md: asks for the sqlite3 program, and for a data folder of its own',
-      'docs/send-url.md: an example of a setting',
       'docs/send-url.md: a server, which the test starts from this line on a free port',
       'docs/send-url.md: a setting, with which the test starts the system',
+      'docs/send-url.md: an example of a setting',
     ]);
   });
 
@@ -95,5 +111,42 @@ describe('the links', () => {
 
   it('lead to every guide from the README', () => {
     for (const file of guides) expect(linksOf('README.md')).toContain(file);
+  });
+});
+
+describe('the README', () => {
+  it('has at most 150 lines', () => {
+    for (const file of ['README.md', 'README.zh-CN.md'])
+      expect(textOf(file).trimEnd().split('\n').length, file).toBeLessThanOrEqual(150);
+  });
+});
+
+describe('paths of the repository', () => {
+  it('that CONTRIBUTING.md names are there', () => {
+    const steps = tableUnder('CONTRIBUTING.md', 'The code of one request').map(([, where = '']) => where);
+    const folders = tableUnder('CONTRIBUTING.md', 'Layout').map(([folder = '']) => folder);
+    const named = [...steps, ...folders].flatMap(codeWords).filter((path) => path.includes('/') && !path.includes('<'));
+    expect(named.length).toBeGreaterThan(15);
+    expect(named.filter((path) => !existsSync(path))).toEqual([]);
+  });
+
+  it('that sources, settings and contracts name as pages are there, with their headings', () => {
+    const roots = ['services', 'cli', 'proto', 'examples', 'bench', 'scripts', 'deploy'];
+    const files = roots.flatMap((root) =>
+      readdirSync(root, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && /\.(ts|js|mjs|proto|ya?ml|json)$/.test(entry.name))
+        .map((entry) => join(entry.parentPath, entry.name)),
+    );
+    const named = [...files, '.env.example', 'docker-compose.yml', 'Dockerfile', 'package.json', 'gen/openapi.json']
+      .flatMap((file) => [
+        ...textOf(file).matchAll(/\b(?:docs\/[\w-]+|README(?:\.zh-CN)?|CONTRIBUTING)\.md(?:#[\w-]+)?/g),
+      ])
+      .map(([link]) => link);
+    expect(new Set(named).size).toBeGreaterThan(5);
+    const broken = named.filter((link) => {
+      const [file = '', anchor] = link.split('#');
+      return !existsSync(file) || (anchor !== undefined && !anchorsOf(file).includes(anchor));
+    });
+    expect(broken).toEqual([]);
   });
 });

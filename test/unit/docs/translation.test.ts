@@ -1,5 +1,8 @@
+import { readdirSync } from 'node:fs';
+import { dirname, relative } from 'node:path';
 import type { Token, Tokens } from 'marked';
 import { describe, expect, it } from 'vitest';
+import { translations } from '../../../scripts/docs/generated.ts';
 import { blocksOf, codeWords } from './markdown.ts';
 
 /** What of a block is the same in every language: what it is, how much of it there is, and the words of programs in it. */
@@ -24,22 +27,28 @@ function withoutComments(code: string): string[] {
   return code.split('\n').map((line) => line.replace(/\s+#( .*)?$/, ''));
 }
 
-describe('README.zh-CN.md', () => {
-  const [english, chinese] = [blocksOf('README.md'), blocksOf('README.zh-CN.md')];
+describe.each(translations)('the translation of %s', (original, translation) => {
+  const [english, chinese] = [blocksOf(original), blocksOf(translation)];
 
-  it('has the blocks of README.md, one by one, with the same code and the same names', () => {
+  it('has its blocks, one by one, with the same code and the same names', () => {
     expect(chinese.map(skeleton)).toEqual(english.map(skeleton));
   });
 
-  it('is Chinese where README.md is prose', () => {
+  it('is Chinese where it is prose', () => {
     const prose = chinese.filter(({ type }) => type === 'paragraph' || type === 'list');
-    expect(prose.length).toBeGreaterThan(20);
     const foreign = prose.filter(({ raw }) => !/\p{Script=Han}/u.test(raw));
-    expect(foreign.map(({ raw }) => raw)).toEqual(['[English](README.md)']);
+    expect(foreign.map(({ raw }) => raw)).toEqual([`[English](${relative(dirname(translation), original)})`]);
   });
 
-  it('and README.md lead to each other at their tops', () => {
-    expect(english[1]?.raw).toContain('(README.zh-CN.md)');
-    expect(chinese[1]?.raw).toContain('(README.md)');
+  it('and its original lead to each other at their tops', () => {
+    expect(english[1]?.raw).toBe(`[中文](${relative(dirname(original), translation)})`);
+    expect(chinese[1]?.raw).toBe(`[English](${relative(dirname(translation), original)})`);
+  });
+});
+
+describe('translations', () => {
+  it('are those that the folder has', () => {
+    const files = readdirSync('docs/zh-CN').map((file) => `docs/zh-CN/${file}`);
+    expect(translations.slice(1).map(([, file]) => file)).toEqual(files.sort());
   });
 });
