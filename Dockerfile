@@ -8,7 +8,7 @@ RUN npm ci --omit=dev --omit=optional
 
 FROM node:24-slim
 LABEL org.opencontainers.image.title="auto-session" \
-      org.opencontainers.image.description="The system of record for who may speak in a shop conversation, shared by bots and human agents" \
+      org.opencontainers.image.description="The system of record for who controls a customer conversation, shared by bots and human agents" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="0.1.0"
 ENV NODE_ENV=production \
@@ -17,7 +17,7 @@ ENV NODE_ENV=production \
 WORKDIR /app
 RUN mkdir /data && chown node:node /data
 COPY --from=packages /app/node_modules node_modules
-COPY package.json ./
+COPY package.json LICENSE ./
 COPY gen gen
 COPY docs docs
 COPY services services

@@ -2,18 +2,26 @@ import { readFileSync } from 'node:fs';
 import type { Tokens } from 'marked';
 import { describe, expect, it } from 'vitest';
 import project from '../../../package.json' with { type: 'json' };
+import { readDockerfile } from '../../dockerfile.ts';
 import { blocksOf } from './markdown.ts';
 
 const headings = (file: string) =>
   blocksOf(file).filter((block): block is Tokens.Heading => block.type === 'heading' && 'depth' in block);
 
 describe('the licence', () => {
-  it('is the one that the package and the image name', () => {
+  it('is the one that the package and the image name, and is in the image', () => {
     expect(readFileSync('LICENSE', 'utf8')).toMatch(
       /^MIT License\n\nCopyright \(c\) \d{4} Auto Session contributors\n/,
     );
     expect(project.license).toBe('MIT');
     expect(readFileSync('Dockerfile', 'utf8')).toContain('org.opencontainers.image.licenses="MIT"');
+    expect(readDockerfile().copied).toContain('LICENSE');
+  });
+});
+
+describe('the description', () => {
+  it('is the same of the package and of the image', () => {
+    expect(readFileSync('Dockerfile', 'utf8')).toContain(`image.description="${project.description}"`);
   });
 });
 
