@@ -7,8 +7,11 @@ const code = (words: readonly string[]) => words.map((word) => `\`${word}\``).jo
 /** Cells that the table names together when a command accepts all of them. */
 const groups = [
   { name: 'any open state', ends: ['/bot_active', '/pending_manual', '/manual_live', '/manual_live (external)'] },
-  { name: 'any state of the bot’s', ends: ['/bot_active'] },
-  { name: 'any state of a human’s', ends: ['/pending_manual', '/manual_live', '/manual_live (external)'] },
+  { name: 'any state with the bot in control', ends: ['/bot_active'] },
+  {
+    name: 'any state with a human in control or requested',
+    ends: ['/pending_manual', '/manual_live', '/manual_live (external)'],
+  },
 ];
 
 /** `from` in words: a whole group by its name, the rest cell by cell. */

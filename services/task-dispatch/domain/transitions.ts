@@ -9,7 +9,7 @@ export interface Transition {
   readonly to: Status;
   /** Where it leads instead while the session is paused. */
   readonly whilePaused?: Status;
-  /** The event that tells of it; none when nobody outside needs to know. */
+  /** The event that it emits; none when no other service needs it. */
   readonly tells?: TaskChange;
   /** In words, for the documentation. */
   readonly note: string;
@@ -24,7 +24,7 @@ export const transitions = [
     from: ['pending', 'held', 'leased', 'sent', 'unknown', 'failed', 'cancelled', 'dead'],
     to: 'completed',
     tells: TaskChange.COMPLETED,
-    note: 'somebody knows that it was sent',
+    note: 'a report or evidence says that it was sent',
   },
   {
     command: 'retry',
@@ -47,7 +47,7 @@ export const transitions = [
     to: 'pending',
     whilePaused: 'held',
     tells: TaskChange.REQUEUED,
-    note: 'the sender does not want the lease',
+    note: 'the sender releases the lease',
   },
   {
     command: 'requeue',
@@ -55,7 +55,7 @@ export const transitions = [
     to: 'pending',
     whilePaused: 'held',
     tells: TaskChange.REQUEUED,
-    note: 'an operator or the policy has it sent (again)',
+    note: 'an operator or the policy decides that it is sent (again)',
   },
   {
     command: 'prove_unsent',
@@ -70,7 +70,7 @@ export const transitions = [
     from: ['pending', 'held', 'leased'],
     to: 'cancelled',
     tells: TaskChange.CANCELLED,
-    note: 'somebody withdraws it',
+    note: 'a caller withdraws it',
   },
   {
     command: 'withdraw',
@@ -84,10 +84,10 @@ export const transitions = [
     from: ['pending', 'held', 'leased', 'sent', 'unknown'],
     to: 'cancelled',
     tells: TaskChange.CANCELLED,
-    note: 'the bot has lost the word, and the task is known to be unsent',
+    note: 'the bot has lost control, and the task is known to be unsent',
   },
   { command: 'hold', from: ['pending', 'leased'], to: 'held', note: 'the session is paused' },
-  { command: 'unhold', from: ['held'], to: 'pending', note: 'the session goes on' },
+  { command: 'unhold', from: ['held'], to: 'pending', note: 'the session is resumed' },
   { command: 'lose_lease', from: ['leased'], to: 'pending', note: 'the lease ran out before the fetch' },
   { command: 'kill', from: ['leased'], to: 'dead', tells: TaskChange.DEAD, note: 'too many leases ran out unfetched' },
   {

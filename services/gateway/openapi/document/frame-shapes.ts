@@ -7,7 +7,7 @@ export type ShapeName = keyof typeof shapes;
 /** Which shape the frames of a type have, and what they say. */
 export const frames: Readonly<Record<FrameName, readonly [shape: ShapeName, text: string]>> = {
   session_created: ['SessionCreatedFrame', 'A session was opened.'],
-  status_change: ['SessionChangedFrame', 'Who may speak has changed.'],
+  status_change: ['SessionChangedFrame', 'Control has changed.'],
   state_change: [
     'SessionChangedFrame',
     'The state has changed, or the session was closed (`status` is then `closed`).',
