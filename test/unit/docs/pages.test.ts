@@ -91,6 +91,13 @@ function anchorsOf(file: string): string[] {
   return headings.map(({ text }) => slugOf(text));
 }
 
+describe('the files that pages name', () => {
+  it.each(pages)('in %s are there', (file) => {
+    const named = [...textOf(file).matchAll(/`((?:[\w.-]+\/)+[\w.-]+\.(?:ts|mjs|js|json|ya?ml|proto|md))`/g)];
+    expect(named.map(([, path = '']) => path).filter((path) => !existsSync(path))).toEqual([]);
+  });
+});
+
 describe('the links', () => {
   it.each(pages)('of %s lead to files and headings that there are', (file) => {
     const broken = linksOf(file).filter((href) => {
