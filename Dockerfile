@@ -21,7 +21,7 @@ COPY package.json LICENSE ./
 COPY gen gen
 COPY docs docs
 COPY services services
-COPY scripts/verify scripts/verify
+COPY scripts/check-invariants scripts/check-invariants
 COPY cli cli
 USER node
 # The embedded database; on servers nothing is kept here.

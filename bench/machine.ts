@@ -13,14 +13,14 @@ export interface Machine {
 
 const GIB = 1024 ** 3;
 
-const versions: Readonly<Record<string, readonly [string, string]>> = {
+const versionCommands: Readonly<Record<string, readonly [string, string]>> = {
   MariaDB: ['mariadbd', '--version'],
   Redis: ['redis-server', '--version'],
   NATS: ['nats-server', '--version'],
 };
 
 /** This machine. */
-export function machine(): Machine {
+export function describeMachine(): Machine {
   const processors = cpus();
   return {
     cpu: processors[0]?.model.trim() || 'unknown',
@@ -29,7 +29,7 @@ export function machine(): Machine {
     system: system(),
     node: process.version,
     servers: Object.fromEntries(
-      Object.entries(versions).flatMap(([name, [binary, option]]) => {
+      Object.entries(versionCommands).flatMap(([name, [binary, option]]) => {
         const version = versionOf(binary, option);
         return version ? [[name, version]] : [];
       }),

@@ -1,10 +1,10 @@
 // npm run bench: see README.md in this folder.
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { BenchResult } from './bench-result.ts';
 import { hasServers, type Options, parseOptions, usage } from './options.ts';
-import { comparison } from './report/compare.ts';
+import { comparison } from './report/comparison.ts';
 import { writeBetweenMarkers } from './report/markdown-file.ts';
 import { report } from './report/report.ts';
-import type { Run } from './run.ts';
 import { runBench } from './run-bench.ts';
 
 let options: Options | 'help';
@@ -19,13 +19,14 @@ if (options === 'help') {
   process.exit(0);
 }
 // read first: a file that is not there should not cost a run
-const earlier = options.compare === undefined ? undefined : (JSON.parse(readFileSync(options.compare, 'utf8')) as Run);
+const earlierResult =
+  options.compare === undefined ? undefined : (JSON.parse(readFileSync(options.compare, 'utf8')) as BenchResult);
 if (!hasServers)
   process.stderr.write(
     '\n!!! no MariaDB, Redis and NATS here: only the embedded mode is measured (apt-get install mariadb-server redis-server nats-server) !!!\n\n',
   );
-const run = await runBench(options, (text) => process.stderr.write(`${text}\n`));
-const text = report(run);
-process.stdout.write(`${text}\n${earlier ? `\n${comparison(earlier, run)}\n` : ''}`);
-if (options.json) writeFileSync(options.json, `${JSON.stringify(run, null, 2)}\n`);
+const result = await runBench(options, (text) => process.stderr.write(`${text}\n`));
+const text = report(result);
+process.stdout.write(`${text}\n${earlierResult ? `\n${comparison(earlierResult, result)}\n` : ''}`);
+if (options.json) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
 if (options.markdown) writeBetweenMarkers(options.markdown, text);

@@ -1,18 +1,18 @@
 import { parseArgs } from 'node:util';
-import { available } from '../test/servers.ts';
+import { availableServers } from '../test/support/servers/servers.ts';
 
 /** The ways to run that are measured. */
 export const modes = ['embedded', 'one', 'split'] as const;
 export type Mode = (typeof modes)[number];
 
 /** The parts of the benchmark. */
-export const sections = ['a', 'b', 'c', 'd'] as const;
-export type SectionName = (typeof sections)[number];
+export const scenarioNames = ['a', 'b', 'c', 'd'] as const;
+export type ScenarioName = (typeof scenarioNames)[number];
 
 /** What a run of the benchmark was asked for. */
 export interface Options {
   readonly quick: boolean;
-  readonly sections: readonly SectionName[];
+  readonly scenarios: readonly ScenarioName[];
   readonly modes: readonly Mode[];
   /** Per measurement that lasts a time; undefined for the run's own. */
   readonly seconds?: number;
@@ -42,7 +42,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     args: [...args],
     options: {
       quick: { type: 'boolean', default: false },
-      only: { type: 'string', default: sections.join() },
+      only: { type: 'string', default: scenarioNames.join() },
       modes: { type: 'string' },
       seconds: { type: 'string' },
       json: { type: 'string' },
@@ -58,33 +58,33 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     json,
     compare,
     markdown,
-    sections: words('only', values.only, sections),
-    modes: modesOf(values.modes),
-    seconds: values.seconds === undefined ? undefined : positive('seconds', values.seconds),
+    scenarios: parseList('only', values.only, scenarioNames),
+    modes: parseModes(values.modes),
+    seconds: values.seconds === undefined ? undefined : parsePositive('seconds', values.seconds),
   };
 }
 
 /** Whether this machine has the servers that two of the three modes need. */
-export const hasServers = Object.values(available).every(Boolean);
+export const hasServers = Object.values(availableServers).every(Boolean);
 
-function modesOf(text: string | undefined): readonly Mode[] {
+function parseModes(text: string | undefined): readonly Mode[] {
   if (text === undefined) return hasServers ? modes : ['embedded'];
-  const wanted = words('modes', text, modes);
-  if (!hasServers && wanted.some((mode) => mode !== 'embedded'))
+  const selected = parseList('modes', text, modes);
+  if (!hasServers && selected.some((mode) => mode !== 'embedded'))
     throw new Error(
       '--modes: this machine has no MariaDB, Redis and NATS (apt-get install mariadb-server redis-server nats-server)',
     );
-  return wanted;
+  return selected;
 }
 
-function words<T extends string>(name: string, text: string, known: readonly T[]): T[] {
+function parseList<T extends string>(name: string, text: string, allowed: readonly T[]): T[] {
   const given = text.split(',').map((word) => word.trim());
-  const unknown = given.filter((word) => !(known as readonly string[]).includes(word));
-  if (unknown.length > 0) throw new Error(`--${name} knows ${known.join(', ')}, not "${unknown.join(', ')}"`);
-  return known.filter((word) => given.includes(word));
+  const unknown = given.filter((word) => !(allowed as readonly string[]).includes(word));
+  if (unknown.length > 0) throw new Error(`--${name} knows ${allowed.join(', ')}, not "${unknown.join(', ')}"`);
+  return allowed.filter((word) => given.includes(word));
 }
 
-function positive(name: string, text: string): number {
+function parsePositive(name: string, text: string): number {
   const number = Number(text);
   if (!(number > 0)) throw new Error(`--${name} is "${text}": it has to be a number above 0`);
   return number;

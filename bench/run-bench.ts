@@ -1,69 +1,72 @@
-import { Driver } from './driver/driver.ts';
-import type { Figure } from './figure.ts';
-import { machine } from './machine.ts';
+import { Baselines } from './baseline/baselines.ts';
+import type { BenchResult } from './bench-result.ts';
+import { LoadGenerator } from './load-generator/load-generator.ts';
+import { describeMachine } from './machine.ts';
+import type { MeasurementResult } from './measurement-result.ts';
 import { hasServers, type Mode, type Options } from './options.ts';
-import { Limits } from './raw/limits.ts';
-import { targetsOf } from './report/targets.ts';
-import type { Run } from './run.ts';
-import { type Bench, warmUp } from './sections/bench.ts';
-import { fanOut } from './sections/fan-out.ts';
-import { mainFlow } from './sections/main-flow.ts';
-import { type OverloadReport, overload } from './sections/overload.ts';
-import { singleSteps } from './sections/single-steps.ts';
-import { startTime } from './sections/start.ts';
-import { stored } from './sections/stored.ts';
-import { sizesOf } from './sizes.ts';
-import { type Servers, startServers } from './system/servers.ts';
+import { profileFor } from './profiles.ts';
+import { evaluateTargets } from './report/targets.ts';
+import { datasetSize } from './scenarios/dataset-size.ts';
+import { fanOut } from './scenarios/fan-out.ts';
+import { mainFlow } from './scenarios/main-flow.ts';
+import { type OverloadReport, overload } from './scenarios/overload.ts';
+import { type ScenarioContext, warmUp } from './scenarios/scenario-context.ts';
+import { singleSteps } from './scenarios/single-steps.ts';
+import { measureStartTime } from './scenarios/start-time.ts';
+import { type BenchServers, startServers } from './system/servers.ts';
 import { startSystem } from './system/system.ts';
 
 /** Measures what the options ask for. `say` gets a line for everything that was measured. */
-export async function runBench(options: Options, say: (text: string) => void): Promise<Run> {
-  const sizes = sizesOf(options);
+export async function runBench(options: Options, log: (text: string) => void): Promise<BenchResult> {
+  const profile = profileFor(options);
   await using stack = new AsyncDisposableStack();
   const needsServers = hasServers && options.modes.some((mode) => mode !== 'embedded');
   const servers = needsServers ? stack.use(await startServers()) : undefined;
-  const driver = stack.use(new Driver());
-  const limits = stack.use(new Limits(driver, servers, sizes));
-  const bench: Bench = { options, sizes, driver, servers, limits, say };
-  const startMs = await startTime(sizes.starts);
-  say(`npm start to the first answer: ${startMs.toFixed(0)} ms`);
-  const figures: Figure[] = [];
+  const loadGenerator = stack.use(new LoadGenerator());
+  const baselines = stack.use(new Baselines(loadGenerator, servers, profile));
+  const context: ScenarioContext = { options, profile, loadGenerator, servers, baselines, log };
+  const startMs = await measureStartTime(profile.startRuns);
+  log(`npm start to the first answer: ${startMs.toFixed(0)} ms`);
+  const figures: MeasurementResult[] = [];
   const overloads: OverloadReport[] = [];
   for (const mode of options.modes) {
-    const found = await oneMode(bench, mode);
-    figures.push(...found.figures);
-    overloads.push(...found.overloads);
+    const result = await runMode(context, mode);
+    figures.push(...result.figures);
+    overloads.push(...result.overloads);
   }
-  if (servers && options.sections.includes('c')) figures.push(...(await stored(bench, servers)));
-  const found = {
+  if (servers && options.scenarios.includes('c')) figures.push(...(await datasetSize(context, servers)));
+  const result = {
     version: 1 as const,
     at: new Date().toISOString(),
     quick: options.quick,
-    machine: machine(),
+    machine: describeMachine(),
     figures,
-    limits: limits.all,
+    limits: baselines.all,
     overload: overloads,
     startMs,
-    recordedRequests: await limits.requests('flow'),
+    recordedRequests: await baselines.requests('flow'),
   };
-  return { ...found, targets: targetsOf(found) };
+  return { ...result, targets: evaluateTargets(result) };
 }
 
 /** Sections a, b and d on one system, in this order: what a load leaves behind is there for the next, as in life. */
-async function oneMode(bench: Bench, mode: Mode): Promise<{ figures: Figure[]; overloads: OverloadReport[] }> {
-  const { sections } = bench.options;
-  const figures: Figure[] = [];
+async function runMode(
+  context: ScenarioContext,
+  mode: Mode,
+): Promise<{ figures: MeasurementResult[]; overloads: OverloadReport[] }> {
+  const { scenarios } = context.options;
+  const figures: MeasurementResult[] = [];
   const overloads: OverloadReport[] = [];
-  if (!sections.some((section) => section !== 'c')) return { figures, overloads };
-  await using system = await startSystem(mode, bench.servers as Servers | undefined);
-  await warmUp(bench, system);
-  if (sections.includes('a')) figures.push(...(await mainFlow(bench, system)));
-  if (sections.includes('b'))
-    figures.push(...(await singleSteps(bench, system, 'b')), ...(await fanOut(bench, system)));
-  if (sections.includes('d')) {
-    const found = await overload(bench, system);
-    figures.push(...found.figures);
-    overloads.push(found.report);
+  if (!scenarios.some((section) => section !== 'c')) return { figures, overloads };
+  await using system = await startSystem(mode, context.servers as BenchServers | undefined);
+  await warmUp(context, system);
+  if (scenarios.includes('a')) figures.push(...(await mainFlow(context, system)));
+  if (scenarios.includes('b'))
+    figures.push(...(await singleSteps(context, system, 'b')), ...(await fanOut(context, system)));
+  if (scenarios.includes('d')) {
+    const result = await overload(context, system);
+    figures.push(...result.figures);
+    overloads.push(result.report);
   }
   return { figures, overloads };
 }

@@ -8,9 +8,9 @@ import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect
 import { Control } from '../gen/autosession/control/v1/control_pb.js';
 import { QueueLevel, TaskSchema, TaskStatus, TaskType } from '../gen/autosession/task/v1/task_pb.js';
 import { TaskService } from '../gen/autosession/task/v1/task_service_pb.js';
+import { healthRoutes } from '../services/lib/http/rpc/health.ts';
+import { listenRpc } from '../services/lib/http/server/rpc-server.ts';
 import { peerTransport } from '../services/lib/rpc/peer-transport.ts';
-import { healthRoutes } from '../services/lib/server/health.ts';
-import { listenRpc } from '../services/lib/server/rpc-server.ts';
 import { grpcJsTransport } from './grpc-js-transport.ts';
 
 const ROUNDS = 7;
@@ -48,7 +48,7 @@ const task = {
 };
 
 if (process.send) await serve();
-else await compare();
+else await compareTransports();
 
 async function serve(): Promise<void> {
   const answer = create(TaskSchema, { ...task, taskStatus: TaskStatus.PENDING });
@@ -68,7 +68,7 @@ async function serve(): Promise<void> {
   process.send?.({ port: server.port });
 }
 
-async function compare(): Promise<void> {
+async function compareTransports(): Promise<void> {
   const child = fork(import.meta.filename, { stdio: 'inherit' });
   const [{ port }] = (await once(child, 'message')) as [{ port: number }];
   await using stack = new AsyncDisposableStack();
@@ -76,7 +76,7 @@ async function compare(): Promise<void> {
     name,
     client: createClient(TaskService, candidate(port, stack)),
   }));
-  for (const { client } of clients) await burst(client, 8, CALLS);
+  for (const { client } of clients) await callConcurrently(client, 8, CALLS);
   const samples = new Map<string, Sample[]>();
   for (let round = 0; round < ROUNDS; round += 1)
     for (const inFlight of IN_FLIGHT)
@@ -89,13 +89,13 @@ async function compare(): Promise<void> {
 }
 
 async function measure(child: ChildProcess, client: Client<typeof TaskService>, inFlight: number): Promise<Sample> {
-  const serverBefore = await cpuOf(child);
+  const serverBefore = await serverCpu(child);
   const before = process.cpuUsage();
   const start = performance.now();
-  const latencies = await burst(client, inFlight, CALLS);
+  const latencies = await callConcurrently(client, inFlight, CALLS);
   const seconds = (performance.now() - start) / 1_000;
-  const spent = micros(process.cpuUsage(before));
-  const serverSpent = micros(await cpuOf(child)) - micros(serverBefore);
+  const spent = toMicros(process.cpuUsage(before));
+  const serverSpent = toMicros(await serverCpu(child)) - toMicros(serverBefore);
   latencies.sort((a, b) => a - b);
   return {
     perSecond: CALLS / seconds,
@@ -106,28 +106,32 @@ async function measure(child: ChildProcess, client: Client<typeof TaskService>, 
   };
 }
 
-async function burst(client: Client<typeof TaskService>, inFlight: number, calls: number): Promise<number[]> {
+async function callConcurrently(
+  client: Client<typeof TaskService>,
+  inFlight: number,
+  calls: number,
+): Promise<number[]> {
   const latencies: number[] = [];
-  let left = calls;
-  const lane = async () => {
-    while (left > 0) {
-      left -= 1;
+  let remaining = calls;
+  const worker = async () => {
+    while (remaining > 0) {
+      remaining -= 1;
       const start = performance.now();
       await client.createTask({ task, status: Control.BOT_ACTIVE }, { timeoutMs: 10_000 });
       latencies.push(performance.now() - start);
     }
   };
-  await Promise.all(Array.from({ length: inFlight }, lane));
+  await Promise.all(Array.from({ length: inFlight }, worker));
   return latencies;
 }
 
-async function cpuOf(child: ChildProcess): Promise<NodeJS.CpuUsage> {
+async function serverCpu(child: ChildProcess): Promise<NodeJS.CpuUsage> {
   child.send('cpu');
   const [usage] = await once(child, 'message');
   return usage;
 }
 
-function micros({ user, system }: NodeJS.CpuUsage): number {
+function toMicros({ user, system }: NodeJS.CpuUsage): number {
   return user + system;
 }
 

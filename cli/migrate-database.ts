@@ -1,10 +1,10 @@
 import { gatewayModule } from '../services/gateway/module.ts';
 import { handoverModule } from '../services/handover/module.ts';
-import { openDatabase } from '../services/lib/backends.ts';
-import { migrate } from '../services/lib/db/migrate.ts';
-import { probeDatabase } from '../services/lib/db/probe.ts';
-import { loadConfig, NOTHING } from '../services/lib/load-config.ts';
-import { readEnvironment } from '../services/lib/read-environment.ts';
+import { loadConfig, NO_SERVICES } from '../services/lib/config/load-config.ts';
+import { readEnvironment } from '../services/lib/config/read-environment.ts';
+import { migrate } from '../services/lib/db/migrations/migrate.ts';
+import { probeDatabase } from '../services/lib/db/probe/probe-database.ts';
+import { openDatabase } from '../services/lib/runtime/backends.ts';
 import { messageAnalysisModule } from '../services/message-analysis/module.ts';
 import { sessionModule } from '../services/session/module.ts';
 import { taskDispatchModule } from '../services/task-dispatch/module.ts';
@@ -16,7 +16,7 @@ const modules = [sessionModule, taskDispatchModule, messageAnalysisModule, hando
  * names. Throws when the database is not to be had, or breaks what the system rests on.
  */
 export async function migrateDatabase(): Promise<string[]> {
-  await using database = await openDatabase(loadConfig(readEnvironment(), NOTHING));
+  await using database = await openDatabase(loadConfig(readEnvironment(), NO_SERVICES));
   const { db, migrations } = database;
   const ran = await migrate(db, [...migrations, ...modules.flatMap((each) => each.migrations ?? [])], Date.now());
   await probeDatabase(db);

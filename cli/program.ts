@@ -1,16 +1,16 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { handoverCommand } from './commands/handover.ts';
-import { migrateCommand, serveCommand, verifyCommand } from './commands/installation.ts';
+import { migrateCommand, serveCommand, verifyCommand } from './commands/server.ts';
 import { sessionsCommand } from './commands/sessions.ts';
 import { tailCommand } from './commands/tail.ts';
 import { tasksCommand } from './commands/tasks.ts';
 
-const ABOUT = `Looks after an installation of Auto Session: which session is held by whom, which task waits, what happens now.
+const DESCRIPTION = `Looks after an installation of Auto Session: which session is held by whom, which task waits, what happens now.
 
 serve, migrate and verify work on the database that the environment and .env name; everything else asks the running system at --url.`;
 
-const AFTER = `
+const HELP_FOOTER = `
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
 
 Examples:
@@ -29,15 +29,15 @@ export interface GlobalOptions {
 }
 
 /** The whole command line. Wrong words throw CommanderError, after a sentence on standard error. */
-export function program(): Command {
+export function createProgram(): Command {
   const root = new Command('auto-session')
-    .description(ABOUT)
+    .description(DESCRIPTION)
     .version(manifest.version, '--version', 'print the version')
     .addOption(
       new Option('--url <url>', 'where the system answers')
         .env('AUTOSESSION_URL')
         .default('http://127.0.0.1:8000')
-        .argParser(baseUrl),
+        .argParser(parseBaseUrl),
     )
     .addOption(
       new Option('--key <key>', 'API key; other users of the machine see it here, not in the variable').env(
@@ -45,7 +45,7 @@ export function program(): Command {
       ),
     )
     .option('--json', 'print JSON for programs: one document, or one line per event')
-    .addHelpText('after', AFTER);
+    .addHelpText('after', HELP_FOOTER);
   for (const command of [
     serveCommand(),
     migrateCommand(),
@@ -56,22 +56,22 @@ export function program(): Command {
     handoverCommand(),
   ])
     root.addCommand(command);
-  prepare(root);
+  configureCommand(root);
   return root;
 }
 
 /** Settings that commander does not pass on to commands that are added. */
-function prepare(command: Command): void {
+function configureCommand(command: Command): void {
   command
     .exitOverride()
     .allowExcessArguments(false)
     .showHelpAfterError('See --help.')
     .configureHelp({ showGlobalOptions: true })
     .helpOption('--help', 'print this help');
-  for (const child of command.commands) prepare(child);
+  for (const child of command.commands) configureCommand(child);
 }
 
-function baseUrl(text: string): string {
+function parseBaseUrl(text: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, '');
   throw new InvalidArgumentError('It has to be a URL as in http://127.0.0.1:8000.');
 }

@@ -10,7 +10,7 @@ export function widthOf(text: string): number {
 }
 
 /** A text that ends with … where it would be wider than `columns`. */
-export function cut(text: string, columns: number): string {
+export function truncate(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let kept = '';
   for (const { segment } of segments.segment(text)) {
@@ -21,14 +21,14 @@ export function cut(text: string, columns: number): string {
 }
 
 /** One line whatever a text holds: line breaks, tabs and control characters would break a table, or a terminal. */
-export function oneLine(text: string): string {
+export function toSingleLine(text: string): string {
   return text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
 }
 
 /** Rows below their titles, the columns aligned; `none` when there are no rows. */
-export function table(titles: readonly string[], rows: readonly (readonly string[])[], none: string): string {
-  if (rows.length === 0) return none;
-  const lines = [titles, ...rows.map((row) => row.map(oneLine))];
+export function table(titles: readonly string[], rows: readonly (readonly string[])[], emptyText: string): string {
+  if (rows.length === 0) return emptyText;
+  const lines = [titles, ...rows.map((row) => row.map(toSingleLine))];
   const widths = titles.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ''))));
   const padded = (line: readonly string[]) =>
     line.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell)));
@@ -36,13 +36,13 @@ export function table(titles: readonly string[], rows: readonly (readonly string
 }
 
 /** Names and values, a line each, the values aligned; what is absent or empty is left out. */
-export function record(fields: Readonly<Record<string, unknown>>): string {
+export function formatRecord(fields: Readonly<Record<string, unknown>>): string {
   const present = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== '');
   const width = Math.max(0, ...present.map(([name]) => widthOf(name)));
-  return present.map(([name, value]) => `${name.padEnd(width)}  ${valueText(value)}`).join('\n');
+  return present.map(([name, value]) => `${name.padEnd(width)}  ${formatValue(value)}`).join('\n');
 }
 
 /** A value on one line. */
-export function valueText(value: unknown): string {
-  return oneLine(typeof value === 'string' ? value : JSON.stringify(value));
+export function formatValue(value: unknown): string {
+  return toSingleLine(typeof value === 'string' ? value : JSON.stringify(value));
 }

@@ -3,29 +3,29 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import './export-protovalidate.ts';
-import { run } from './run.ts';
+import { exec } from './exec.ts';
 
 /** The linter would tell its maker that it ran, and ask whether there is a newer one. */
 const withoutNetwork = { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' };
 
 const checks: [string, () => Promise<number>][] = [
-  ['format and lint', () => run('biome', ['ci', '--error-on-warnings', '.'])],
-  ['types', () => run('tsc', ['-p', '.'])],
-  ['contracts: lint', () => run('buf', ['lint'])],
-  ['contracts: format', () => run('buf', ['format', '--diff', '--exit-code', 'proto'])],
+  ['format and lint', () => exec('biome', ['ci', '--error-on-warnings', '.'])],
+  ['types', () => exec('tsc', ['-p', '.'])],
+  ['contracts: lint', () => exec('buf', ['lint'])],
+  ['contracts: format', () => exec('buf', ['format', '--diff', '--exit-code', 'proto'])],
   [
     'contracts: breaking changes',
-    () => run('buf', ['breaking', 'proto', '--exclude-imports', '--against', 'proto/baseline.binpb']),
+    () => exec('buf', ['breaking', 'proto', '--exclude-imports', '--against', 'proto/baseline.binpb']),
   ],
   ['generated code is up to date', generatedIsCurrent],
-  ['OpenAPI: lint', () => run('redocly', ['lint', 'gen/openapi.json'], withoutNetwork)],
+  ['OpenAPI: lint', () => exec('redocly', ['lint', 'gen/openapi.json'], withoutNetwork)],
 ];
 
 async function generatedIsCurrent(): Promise<number> {
   const fresh = mkdtempSync(join(tmpdir(), 'auto-session-gen-'));
   try {
-    const generated = await run('node', ['scripts/gen.ts', '--output', fresh]);
-    return generated || (await run('diff', ['-rq', 'gen', join(fresh, 'gen')]));
+    const generated = await exec('node', ['scripts/gen.ts', '--output', fresh]);
+    return generated || (await exec('diff', ['-rq', 'gen', join(fresh, 'gen')]));
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }

@@ -4,14 +4,15 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import './export-protovalidate.ts';
-import { mustRun } from './run.ts';
+import { execOrThrow } from './exec.ts';
 
 const { values } = parseArgs({
   options: { output: { type: 'string', default: '.' }, baseline: { type: 'boolean' }, walk: { type: 'boolean' } },
 });
-await mustRun('buf', ['generate', '--output', values.output]);
+await execOrThrow('buf', ['generate', '--output', values.output]);
 // The rules' own code is in the protovalidate package; what is generated imports it from there.
 rmSync(`${values.output}/gen/buf`, { recursive: true, force: true });
-await mustRun('node', ['scripts/openapi.ts', `${values.output}/gen/openapi.json`]);
-if (values.output === '.') await mustRun('node', ['scripts/readme/main.ts', ...(values.walk ? ['--walk'] : [])]);
-if (values.baseline) await mustRun('buf', ['build', 'proto', '--output', 'proto/baseline.binpb']);
+await execOrThrow('node', ['scripts/generate-openapi.ts', `${values.output}/gen/openapi.json`]);
+if (values.output === '.')
+  await execOrThrow('node', ['scripts/generate-docs/main.ts', ...(values.walk ? ['--walk'] : [])]);
+if (values.baseline) await execOrThrow('buf', ['build', 'proto', '--output', 'proto/baseline.binpb']);

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from './run.ts';
+import { exec } from './exec.ts';
 
 interface Report {
   numPassedTests: number;
@@ -15,7 +15,7 @@ interface Report {
 const folder = mkdtempSync(join(tmpdir(), 'auto-session-test-'));
 const file = join(folder, 'report.json');
 const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-const code = await run('vitest', ['run', ...reporters, ...process.argv.slice(2)]);
+const code = await exec('vitest', ['run', ...reporters, ...process.argv.slice(2)]);
 const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
 rmSync(folder, { recursive: true, force: true });
 // a file that could not even be collected has no test that failed, and is a failure all the same

@@ -1,7 +1,7 @@
 // npm run with-servers -- COMMAND…: runs the command with private MariaDB, Redis and NATS in its environment, and stops them
 // with it. For trying the real servers on one machine; nothing of it outlives the command.
-import { mariadb, nats, redis } from '../test/servers.ts';
-import { run } from './run.ts';
+import { startMariadb, startNats, startRedis } from '../test/support/servers/servers.ts';
+import { exec } from './exec.ts';
 
 const [command, ...args] = process.argv.slice(2);
 if (!command) {
@@ -9,10 +9,10 @@ if (!command) {
   process.exit(2);
 }
 const code = await (async () => {
-  await using database = await mariadb();
-  await using queue = await redis();
-  await using events = await nats();
-  return await run(command, args, {
+  await using database = await startMariadb();
+  await using queue = await startRedis();
+  await using events = await startNats();
+  return await exec(command, args, {
     MYSQL_URL: await database.createDatabase(),
     REDIS_URL: queue.url,
     NATS_URL: events.url,

@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util';
 import { gatewayModule } from './gateway/module.ts';
 import { handoverModule } from './handover/module.ts';
-import { announce } from './lib/announce.ts';
-import { ConfigError, loadConfig } from './lib/load-config.ts';
-import { createLogger } from './lib/log.ts';
-import { placeModules } from './lib/placement.ts';
-import { type RunningProcess, startProcess } from './lib/process.ts';
-import { readEnvironment } from './lib/read-environment.ts';
+import { ConfigError, loadConfig } from './lib/config/load-config.ts';
+import { readEnvironment } from './lib/config/read-environment.ts';
+import { createLogger } from './lib/observability/logger.ts';
+import { announceStart } from './lib/runtime/announce-start.ts';
+import { resolveDeployment } from './lib/runtime/deployment.ts';
+import { type RunningProcess, startProcess } from './lib/runtime/process.ts';
 import { messageAnalysisModule } from './message-analysis/module.ts';
 import { sessionModule } from './session/module.ts';
 import { taskDispatchModule } from './task-dispatch/module.ts';
@@ -18,12 +18,12 @@ process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 
 try {
-  const placement = placeModules(modules, targetArgument());
-  const config = loadConfig(readEnvironment(), placement);
-  const service = placement.split ? placement.local.map(({ name }) => name).join() : undefined;
+  const deployment = resolveDeployment(modules, targetArgument());
+  const config = loadConfig(readEnvironment(), deployment);
+  const service = deployment.split ? deployment.local.map(({ name }) => name).join() : undefined;
   const logger = createLogger(config.logLevel, undefined, service);
-  const running = await startProcess(config, placement, { logger });
-  announce(running, config, placement);
+  const running = await startProcess(config, deployment, { logger });
+  announceStart(running, config, deployment);
   stopOnSignals(running);
 } catch (error) {
   const text =

@@ -6,21 +6,21 @@ export interface Counters {
   readonly hops: number;
 }
 
-const NAMES: Readonly<Record<keyof Counters, string>> = {
+const METRIC_NAMES: Readonly<Record<keyof Counters, string>> = {
   statements: 'autosession_sql_statements_total',
   commits: 'autosession_sql_commits_total',
   hops: 'autosession_rpc_seconds_count',
 };
 
 /** The sums over the `/metrics` of all processes of a system. */
-export async function countersOf(urls: readonly string[]): Promise<Counters> {
+export async function readCounters(urls: readonly string[]): Promise<Counters> {
   const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()));
-  const sum = (name: string) => texts.reduce((all, text) => all + sumOf(text, name), 0);
-  return { statements: sum(NAMES.statements), commits: sum(NAMES.commits), hops: sum(NAMES.hops) };
+  const sum = (name: string) => texts.reduce((all, text) => all + sumMetric(text, name), 0);
+  return { statements: sum(METRIC_NAMES.statements), commits: sum(METRIC_NAMES.commits), hops: sum(METRIC_NAMES.hops) };
 }
 
 /** The sum of a metric over its labels. */
-export function sumOf(text: string, name: string): number {
+export function sumMetric(text: string, name: string): number {
   const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }

@@ -1,48 +1,48 @@
-import type { Driver } from '../driver/driver.ts';
-import type { JobName, SpecOf } from '../driver/main.ts';
-import type { Cost, Figure, Limit } from '../figure.ts';
-import type { SectionName } from '../options.ts';
+import type { LoadGenerator } from '../load-generator/load-generator.ts';
+import type { JobName, SpecOf } from '../load-generator/main.ts';
+import type { Baseline, Cost, MeasurementResult } from '../measurement-result.ts';
+import type { ScenarioName } from '../options.ts';
 import type { System } from '../system/system.ts';
-import { rssOf, settle } from './cpu.ts';
-import { between, idleOf, type Reading, readingOf, withoutIdle } from './idle.ts';
+import { rssMbOf, waitUntilIdle } from './process-usage.ts';
+import { measureIdle, type ResourceUsage, readUsage, subtractIdle, usageBetween } from './resource-usage.ts';
 
 /** What is to be measured, and how it is called. */
-export interface Measurement<N extends JobName> {
-  readonly section: SectionName;
+export interface MeasurementSpec<N extends JobName> {
+  readonly section: ScenarioName;
   readonly what: string;
   readonly job: N;
   readonly spec: SpecOf<N>;
   readonly inFlight: number;
-  readonly limits?: readonly Limit[];
+  readonly limits?: readonly Baseline[];
 }
 
 /** Runs a job against a system and counts what it cost, until everything behind it has come to rest. */
 export async function measure<N extends JobName>(
-  { system, driver }: { system: System; driver: Driver },
-  { section, what, job, spec, inFlight, limits = [] }: Measurement<N>,
-): Promise<Figure> {
-  const beside = [{ name: 'driver', pid: driver.pid }];
-  await idleOf(system);
-  let before = await readingOf(system, beside);
-  const outcome = await driver.run(job, spec, async () => {
-    await settle(system.processes);
-    before = await readingOf(system, beside);
+  { system, driver: loadGenerator }: { system: System; driver: LoadGenerator },
+  { section, what, job, spec, inFlight, limits = [] }: MeasurementSpec<N>,
+): Promise<MeasurementResult> {
+  const loadGeneratorProcess = [{ name: 'driver', pid: loadGenerator.pid }];
+  await measureIdle(system);
+  let before = await readUsage(system, loadGeneratorProcess);
+  const outcome = await loadGenerator.run(job, spec, async () => {
+    await waitUntilIdle(system.processes);
+    before = await readUsage(system, loadGeneratorProcess);
   });
-  await settle(system.processes);
-  const used = await withoutIdle(system, between(before, await readingOf(system, beside)));
-  const cost = costOf(used, outcome.done, rssOf([...system.processes, ...beside]));
+  await waitUntilIdle(system.processes);
+  const used = await subtractIdle(system, usageBetween(before, await readUsage(system, loadGeneratorProcess)));
+  const cost = costOf(used, outcome.done, rssMbOf([...system.processes, ...loadGeneratorProcess]));
   const id = [section, system.mode, what, inFlight].join('/');
   const perSecond = outcome.done / outcome.seconds;
   return { id, section, mode: system.mode, what, inFlight, perSecond, outcome, cost, limits };
 }
 
-function costOf({ cpuMs, counters }: Reading, operations: number, rssMb: Cost['rssMb']): Cost {
-  const each = (total: number) => total / Math.max(1, operations);
+function costOf({ cpuMs, counters }: ResourceUsage, operations: number, rssMb: Cost['rssMb']): Cost {
+  const perOperation = (total: number) => total / Math.max(1, operations);
   return {
-    cpuMs: Object.fromEntries(Object.entries(cpuMs).map(([name, ms]) => [name, each(ms)])),
+    cpuMs: Object.fromEntries(Object.entries(cpuMs).map(([name, ms]) => [name, perOperation(ms)])),
     rssMb,
-    statements: each(counters.statements),
-    commits: each(counters.commits),
-    hops: each(counters.hops),
+    statements: perOperation(counters.statements),
+    commits: perOperation(counters.commits),
+    hops: perOperation(counters.hops),
   };
 }

@@ -1,38 +1,47 @@
-import type { Figure } from '../figure.ts';
-import type { Run } from '../run.ts';
-import { budget, costs, deliveries, memory, rates, rawLimits, steps } from './figures.ts';
-import { overloadTable } from './overload.ts';
-import { growths, growthTable } from './stored.ts';
+import type { BenchResult } from '../bench-result.ts';
+import type { MeasurementResult } from '../measurement-result.ts';
+import { datasetGrowths, growthTable } from './dataset-growth.ts';
+import { overloadTable } from './overload-table.ts';
+import {
+  baselineTable,
+  budgetTable,
+  costTable,
+  deliveryTable,
+  memoryTable,
+  rateTable,
+  stepTable,
+} from './result-tables.ts';
 import { targetTable } from './targets.ts';
 
 /** All tables of a run, as Markdown. */
-export function report(run: Run): string {
-  const of = (section: Figure['section']) => run.figures.filter((figure) => figure.section === section);
-  const flow = of('a');
-  const single = of('b');
+export function report(result: BenchResult): string {
+  const resultsOf = (section: MeasurementResult['section']) =>
+    result.figures.filter((measurement) => measurement.section === section);
+  const flow = resultsOf('a');
+  const single = resultsOf('b');
   const streams = single.filter(({ what }) => what.endsWith('streams'));
-  const operations = single.filter((figure) => !streams.includes(figure));
-  const growing = growths(of('c'));
+  const operations = single.filter((measurement) => !streams.includes(measurement));
+  const growthRows = datasetGrowths(resultsOf('c'));
   const parts: [title: string, text: string][] = [
-    ['Targets', targetTable(run.targets)],
-    ['a. The main flow', flow.length > 0 ? rates(flow) : ''],
-    ['a. Its steps', flow.length > 0 ? steps(flow) : ''],
-    ['a. What a flow costs', flow.length > 0 ? costs(flow) : ''],
-    ['a. Beside the budget', flow.length > 0 ? budget(flow, run.recordedRequests) : ''],
-    ['b. Single operations', operations.length > 0 ? rates(operations) : ''],
-    ['b. What an operation costs', operations.length > 0 ? costs(operations) : ''],
-    ['b. Event streams, commit to client', streams.length > 0 ? deliveries(streams, run.limits) : ''],
-    ['b. What a delivery costs', streams.length > 0 ? costs(streams) : ''],
-    ['c. Beside few and many stored sessions', growing.length > 0 ? growthTable(growing) : ''],
-    ['d. Overload', run.overload.length > 0 ? overloadTable(run.overload) : ''],
-    ['Memory', run.figures.length > 0 ? memory(run.figures) : ''],
-    ['Raw limits', run.limits.length > 0 ? rawLimits(run.limits) : ''],
+    ['Targets', targetTable(result.targets)],
+    ['a. The main flow', flow.length > 0 ? rateTable(flow) : ''],
+    ['a. Its steps', flow.length > 0 ? stepTable(flow) : ''],
+    ['a. What a flow costs', flow.length > 0 ? costTable(flow) : ''],
+    ['a. Beside the budget', flow.length > 0 ? budgetTable(flow, result.recordedRequests) : ''],
+    ['b. Single operations', operations.length > 0 ? rateTable(operations) : ''],
+    ['b. What an operation costs', operations.length > 0 ? costTable(operations) : ''],
+    ['b. Event streams, commit to client', streams.length > 0 ? deliveryTable(streams, result.limits) : ''],
+    ['b. What a delivery costs', streams.length > 0 ? costTable(streams) : ''],
+    ['c. Beside few and many stored sessions', growthRows.length > 0 ? growthTable(growthRows) : ''],
+    ['d. Overload', result.overload.length > 0 ? overloadTable(result.overload) : ''],
+    ['Memory', result.figures.length > 0 ? memoryTable(result.figures) : ''],
+    ['Raw limits', result.limits.length > 0 ? baselineTable(result.limits) : ''],
   ];
   const tables = parts.filter(([, text]) => text !== '').map(([title, text]) => `### ${title}\n\n${text}`);
-  return [heading(run), ...tables].join('\n\n');
+  return [heading(result), ...tables].join('\n\n');
 }
 
-function heading({ at, quick, machine }: Run): string {
+function heading({ at, quick, machine }: BenchResult): string {
   const servers = Object.entries(machine.servers).map(([name, version]) => `${name} ${version}`);
   const versions = [`Node ${machine.node.slice(1)}`, ...servers].join(', ');
   const caution = quick ? ' A quick run: it shows that everything works, its figures mean little.' : '';

@@ -8,12 +8,12 @@ export function table(headers: readonly string[], rows: readonly (readonly Cell[
   return [
     line(headers),
     line(right.map((isNumber) => (isNumber ? '---:' : '---'))),
-    ...rows.map((row) => line(row.map(shown))),
+    ...rows.map((row) => line(row.map(formatCell))),
   ].join('\n');
 }
 
 /** Three digits that count, and none behind the point from 100 on. */
-export function shown(cell: Cell): string {
+export function formatCell(cell: Cell): string {
   if (cell === undefined) return '–';
   if (typeof cell === 'string') return cell;
   if (!Number.isFinite(cell)) return '–';
@@ -23,6 +23,6 @@ export function shown(cell: Cell): string {
 }
 
 /** `0.52 ×`. */
-export function times(ratio: number | undefined): string | undefined {
+export function formatRatio(ratio: number | undefined): string | undefined {
   return ratio === undefined || !Number.isFinite(ratio) ? undefined : `${ratio.toFixed(2)} ×`;
 }

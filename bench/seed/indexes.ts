@@ -4,7 +4,7 @@ import type { Connection, RowDataPacket } from 'mysql2/promise';
  * Takes the indexes off that only help to find rows; the returned function builds them again, each in one sorted pass, which
  * is many times faster than keeping them up row by row. Unique ones stay.
  */
-export async function withoutIndexes(
+export async function dropIndexes(
   connections: readonly Connection[],
   tables: readonly string[],
 ): Promise<() => Promise<void>> {

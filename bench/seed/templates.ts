@@ -1,9 +1,9 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
-import { newSession } from '../driver/names.ts';
-import { RestDriver } from '../driver/rest.ts';
+import { newSession } from '../load-generator/fixtures.ts';
+import { LoadRestClient } from '../load-generator/rest.ts';
 
 /** A session as the system itself stored it, with all that belongs to it in every table. */
-export interface Template {
+export interface SessionTemplate {
   /** How many of 100 stored sessions are made after it. */
   readonly share: number;
   /** Whether the session is over, so that its copies lie in the past. */
@@ -20,7 +20,7 @@ export interface TableRows {
 
 /** Lets the system make one session of each kind: finished by the bot, handed over and finished, and still open. */
 export async function makeSessions(url: string): Promise<{ share: number; finished: boolean; sessionId: string }[]> {
-  using rest = new RestDriver(url);
+  using rest = new LoadRestClient(url);
   const finished = await mainFlow(rest);
   await rest.data('POST', `/api/sessions/${finished}/close`, { outcome: 'completed' });
   const handedOver = await mainFlow(rest);
@@ -35,7 +35,7 @@ export async function makeSessions(url: string): Promise<{ share: number; finish
   ];
 }
 
-async function mainFlow(rest: RestDriver): Promise<string> {
+async function mainFlow(rest: LoadRestClient): Promise<string> {
   const session = newSession();
   await rest.data('POST', '/api/sessions/create', session);
   const task = await rest.data('GET', `/api/tasks/next_id?account_id=${encodeURIComponent(session.account_id)}`);
@@ -44,7 +44,7 @@ async function mainFlow(rest: RestDriver): Promise<string> {
   const report = { success: true, task_id: task.task_id, lease_token: task.lease_token };
   await rest.data('POST', `/api/sessions/${task.session_id}/complete`, report);
   const { account_id, shop_id, shop_name } = session;
-  const said = [
+  const messages = [
     {
       id: newSession().external_task_id,
       nick: account_id,
@@ -58,12 +58,12 @@ async function mainFlow(rest: RestDriver): Promise<string> {
       time: new Date().toISOString(),
     },
   ];
-  await rest.data('POST', '/api/messages/batch', { account_id, shop_id, shop_name, messages: said });
+  await rest.data('POST', '/api/messages/batch', { account_id, shop_id, shop_name, messages: messages });
   return task.session_id;
 }
 
 /** The keys that lead from a session's row to all of its other rows. */
-const KEYS = ['session_id', 'account_key', 'shop_key', 'conversation_id', 'entry_key'];
+const KEY_COLUMNS = ['session_id', 'account_key', 'shop_key', 'conversation_id', 'entry_key'];
 /** Kept for days only, and numbered by the database itself. */
 const NOT_COPIED = ['outbox', 'parked_event', 'idempotency_key'];
 /** What the consumers remember of a session is kept for a month: copied for the open ones alone. */
@@ -73,16 +73,16 @@ const NOT_COPIED_FINISHED = [...NOT_COPIED, 'consumer_progress'];
 export async function readTemplate(
   db: Connection,
   sessionId: string,
-  { finished }: Pick<Template, 'finished'>,
+  { finished }: Pick<SessionTemplate, 'finished'>,
 ): Promise<TableRows[]> {
-  const leftOut = finished ? NOT_COPIED_FINISHED : NOT_COPIED;
+  const excludedTables = finished ? NOT_COPIED_FINISHED : NOT_COPIED;
   const [names] = await db.query<RowDataPacket[]>(
     `SELECT table_name AS t, GROUP_CONCAT(column_name ORDER BY ordinal_position) AS cs FROM information_schema.columns
      WHERE table_schema = DATABASE() AND is_generated = 'NEVER' GROUP BY table_name`,
   );
   const tables = names
     .map((row) => ({ table: String(row.t), columns: String(row.cs).split(',') }))
-    .filter(({ table }) => !leftOut.includes(table));
+    .filter(({ table }) => !excludedTables.includes(table));
   const ids = new Set([sessionId]);
   let found: TableRows[] = [];
   for (let size = 0; size < ids.size; ) {
@@ -93,7 +93,7 @@ export async function readTemplate(
       if (rows.rows.length > 0) found.push(rows);
       for (const row of rows.rows)
         for (const [index, column] of each.columns.entries())
-          if (KEYS.includes(column) && /_/.test(String(row[index]))) ids.add(String(row[index]));
+          if (KEY_COLUMNS.includes(column) && /_/.test(String(row[index]))) ids.add(String(row[index]));
     }
   }
   return found;
@@ -104,7 +104,7 @@ async function rowsOf(
   { table, columns }: { table: string; columns: readonly string[] },
   ids: ReadonlySet<string>,
 ): Promise<TableRows> {
-  const keys = columns.filter((column) => KEYS.includes(column));
+  const keys = columns.filter((column) => KEY_COLUMNS.includes(column));
   if (keys.length === 0) return { table, columns, rows: [] };
   const where = keys.map((key) => `\`${key}\` IN (?)`).join(' OR ');
   const list = columns.map((column) => `\`${column}\``).join(', ');

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { reservePort } from '../../test/reserve-port.ts';
+import { reservePort } from '../../test/support/servers/reserve-port.ts';
 
-const READY_MS = 60_000;
+const READY_TIMEOUT_MS = 60_000;
 const main = fileURLToPath(new URL('../../services/main.ts', import.meta.url));
 
 /** A process of the system. */
@@ -39,23 +39,23 @@ export async function startServiceProcess(
     },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  let complaint = '';
+  let stderrTail = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    complaint = (complaint + text).slice(-2_000);
+    stderrTail = (stderrTail + text).slice(-2_000);
   });
-  const orphan = () => void child.kill('SIGKILL');
-  process.once('exit', orphan);
-  const mourn = (code: number | null) =>
-    process.stderr.write(`${target ?? 'the system'} ended with ${code} in the middle of it: ${complaint}\n`);
+  const killOrphan = () => void child.kill('SIGKILL');
+  process.once('exit', killOrphan);
+  const reportExit = (code: number | null) =>
+    process.stderr.write(`${target ?? 'the system'} ended with ${code} in the middle of it: ${stderrTail}\n`);
   const url = `http://127.0.0.1:${ports.http}`;
   const end = async () => {
-    process.off('exit', orphan);
-    child.off('exit', mourn);
+    process.off('exit', killOrphan);
+    child.off('exit', reportExit);
     await stop(child);
   };
-  child.on('exit', mourn);
+  child.on('exit', reportExit);
   try {
-    await untilReady(child, url);
+    await waitUntilReady(child, url);
   } catch (error) {
     await end();
     throw error;
@@ -63,16 +63,16 @@ export async function startServiceProcess(
   return { url, rpcUrl: `http://127.0.0.1:${ports.rpc}`, pid: child.pid ?? 0, [Symbol.asyncDispose]: end };
 }
 
-async function untilReady(child: ChildProcess, url: string): Promise<void> {
-  const until = performance.now() + READY_MS;
-  while (!(await answers(`${url}/readyz`))) {
-    if (child.exitCode !== null || performance.now() > until) throw new Error('the system did not start');
+async function waitUntilReady(child: ChildProcess, url: string): Promise<void> {
+  const deadline = performance.now() + READY_TIMEOUT_MS;
+  while (!(await respondsOk(`${url}/readyz`))) {
+    if (child.exitCode !== null || performance.now() > deadline) throw new Error('the system did not start');
     await delay(10);
   }
 }
 
 /** Whether a URL answers with 200 now. */
-export function answers(url: string): Promise<boolean> {
+export function respondsOk(url: string): Promise<boolean> {
   return fetch(url).then(
     ({ status }) => status === 200,
     () => false,

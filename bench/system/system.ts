@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { nats } from '../../test/servers.ts';
-import type { Processes } from '../measure/cpu.ts';
+import { startNats } from '../../test/support/servers/servers.ts';
+import type { NamedPids } from '../measure/process-usage.ts';
 import type { Mode } from '../options.ts';
-import type { Servers } from './servers.ts';
+import type { BenchServers } from './servers.ts';
 import { type Ports, reservePorts, type ServiceProcess, startServiceProcess } from './service-process.ts';
 
 /** The whole system in one of its modes, with a database of its own. */
@@ -16,53 +16,53 @@ export interface System extends AsyncDisposable {
   readonly rpcUrl: string;
   readonly metricsUrls: readonly string[];
   /** Its own and the servers'. */
-  readonly processes: Processes;
-  readonly storage: Storage;
+  readonly processes: NamedPids;
+  readonly storage: SystemStorage;
   /** Stops the event log for good, as far as it is a server: requests are served without it. */
   stopEventLog(): Promise<void>;
 }
 
 /** Its database on the servers, or its folder. */
-export type Storage = { readonly mysqlUrl: string } | { readonly folder: string };
+export type SystemStorage = { readonly mysqlUrl: string } | { readonly folder: string };
 
-const services = ['session', 'task-dispatch', 'message-analysis', 'handover', 'gateway'] as const;
+const serviceNames = ['session', 'task-dispatch', 'message-analysis', 'handover', 'gateway'] as const;
 
 /** Starts the system; `servers` is needed by every mode but `embedded`. On a fresh database if none is given. */
-export async function startSystem(mode: Mode, servers: Servers | undefined, database?: string): Promise<System> {
+export async function startSystem(mode: Mode, servers: BenchServers | undefined, database?: string): Promise<System> {
   if (mode === 'embedded') return startEmbedded();
   if (!servers) throw new Error(`${mode} needs the servers`);
   const mysqlUrl = database ?? (await servers.database.createDatabase());
   await servers.redis.flushall();
   await using stack = new AsyncDisposableStack();
-  const log = stack.use(await nats()); // an event log belongs to one database
+  const log = stack.use(await startNats()); // an event log belongs to one database
   const env = { MYSQL_URL: mysqlUrl, REDIS_URL: servers.redis.url, NATS_URL: log.url };
-  const started = mode === 'one' ? [await startOne(env, stack)] : await startSplit(env, stack);
+  const processes = mode === 'one' ? [await startSingleProcess(env, stack)] : await startSplit(env, stack);
   const { database: mariadbd, redis } = servers;
   const others = Object.entries({ mariadbd, redis, nats: log }).map(([name, { pid }]) => ({ name, pid }));
-  const system = systemOf(mode, started, { mysqlUrl }, others, stack.move());
+  const system = systemOf(mode, processes, { mysqlUrl }, others, stack.move());
   return { ...system, stopEventLog: () => log.stop() };
 }
 
-interface Named {
+interface NamedProcess {
   readonly name: string;
   readonly process: ServiceProcess;
 }
 
 function systemOf(
   mode: Mode,
-  started: readonly Named[],
-  storage: Storage,
-  serverProcesses: Processes,
+  processes: readonly NamedProcess[],
+  storage: SystemStorage,
+  serverProcesses: NamedPids,
   stack: AsyncDisposableStack,
 ): System {
-  const entry = started.at(-1)?.process;
+  const entry = processes.at(-1)?.process;
   if (!entry) throw new Error('nothing was started');
   return {
     mode,
     url: entry.url,
     rpcUrl: entry.rpcUrl,
-    metricsUrls: started.map(({ process }) => process.url),
-    processes: [...started.map(({ name, process }) => ({ name, pid: process.pid })), ...serverProcesses],
+    metricsUrls: processes.map(({ process }) => process.url),
+    processes: [...processes.map(({ name, process }) => ({ name, pid: process.pid })), ...serverProcesses],
     storage,
     stopEventLog: async () => {},
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
@@ -74,24 +74,24 @@ async function startEmbedded(): Promise<System> {
   const folder = await mkdtemp(join(tmpdir(), 'auto-session-bench-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   const none = { MYSQL_URL: '', REDIS_URL: '', REDIS_HOST: '', NATS_URL: '' };
-  const started = [await startOne({ ...none, AUTOSESSION_DATA_DIR: folder }, stack)];
-  return systemOf('embedded', started, { folder }, [], stack.move());
+  const processes = [await startSingleProcess({ ...none, AUTOSESSION_DATA_DIR: folder }, stack)];
+  return systemOf('embedded', processes, { folder }, [], stack.move());
 }
 
-async function startOne(env: Record<string, string>, stack: AsyncDisposableStack): Promise<Named> {
+async function startSingleProcess(env: Record<string, string>, stack: AsyncDisposableStack): Promise<NamedProcess> {
   return { name: 'server', process: stack.use(await startServiceProcess(await reservePorts(), env)) };
 }
 
 /** A process per service, the gateway last; each finds the others by its environment. */
-async function startSplit(env: Record<string, string>, stack: AsyncDisposableStack): Promise<Named[]> {
+async function startSplit(env: Record<string, string>, stack: AsyncDisposableStack): Promise<NamedProcess[]> {
   const ports = new Map<string, Ports>();
-  for (const name of services) ports.set(name, await reservePorts());
+  for (const name of serviceNames) ports.set(name, await reservePorts());
   const peers = Object.fromEntries(
     [...ports].map(([name, { rpc }]) => [`${name.toUpperCase().replaceAll('-', '_')}_URL`, `http://127.0.0.1:${rpc}`]),
   );
-  const all = { ...env, ...peers, AUTOSESSION_INTERNAL_SECRET: randomBytes(24).toString('hex') };
-  const starting = services.map(async (name): Promise<Named> => {
-    const process = await startServiceProcess(ports.get(name) as Ports, all, name);
+  const commonEnv = { ...env, ...peers, AUTOSESSION_INTERNAL_SECRET: randomBytes(24).toString('hex') };
+  const starting = serviceNames.map(async (name): Promise<NamedProcess> => {
+    const process = await startServiceProcess(ports.get(name) as Ports, commonEnv, name);
     return { name, process: stack.use(process) };
   });
   const outcomes = await Promise.allSettled(starting);

@@ -1,9 +1,9 @@
 import { Command, Option } from 'commander';
-import { type Data, path, post } from '../client.ts';
-import { id } from '../options.ts';
-import { show } from '../output.ts';
+import { apiPath, post, type ResponseData } from '../api-client.ts';
+import { parseId } from '../options.ts';
+import { printResult } from '../output.ts';
 import type { GlobalOptions } from '../program.ts';
-import { stateText } from './sessions.ts';
+import { formatState } from './sessions.ts';
 
 /** `auto-session handover …` */
 export function handoverCommand(): Command {
@@ -17,40 +17,40 @@ export function handoverCommand(): Command {
 function escalateCommand(): Command {
   return new Command('escalate')
     .description('take the word from the bot and ask for a human')
-    .argument('<session>', 'its id or name', id)
+    .argument('<session>', 'its id or name', parseId)
     .option('--reason <reason>', 'user_request, keyword, fail_loop, sentiment, vip, regulator or manual', 'manual')
     .addOption(new Option('--severity <severity>', 'how grave').choices(['low', 'medium', 'high']))
     .option('--details <text>', 'what the agent should know')
     .action(async (session: string, { reason, severity, details }, command: Command) => {
       const body = { session_name: session, reason, severity, details };
-      await answered(command, '/api/manual/escalate', body);
+      await postAndPrint(command, '/api/manual/escalate', body);
     });
 }
 
 function takeOverCommand(): Command {
   return new Command('takeover')
     .description('give the word to a human agent')
-    .argument('<session>', 'its id or name', id)
+    .argument('<session>', 'its id or name', parseId)
     .requiredOption('--agent <id>', 'the agent')
     .requiredOption('--name <name>', 'the agent’s name, as others see it')
     .action(async (session: string, { agent, name }, command: Command) => {
-      await answered(command, path`/api/sessions/${session}/takeover`, { agent_id: agent, agent_name: name });
+      await postAndPrint(command, apiPath`/api/sessions/${session}/takeover`, { agent_id: agent, agent_name: name });
     });
 }
 
 function releaseCommand(): Command {
   return new Command('release')
     .description('give the word back to the bot')
-    .argument('<session>', 'its id or name', id)
+    .argument('<session>', 'its id or name', parseId)
     .requiredOption('--agent <id>', 'the agent who has it')
     .option('--reason <text>', 'why', 'resolved')
     .action(async (session: string, { agent, reason }, command: Command) => {
-      await answered(command, path`/api/sessions/${session}/release`, { agent_id: agent, reason });
+      await postAndPrint(command, apiPath`/api/sessions/${session}/release`, { agent_id: agent, reason });
     });
 }
 
-async function answered(command: Command, route: string, body: Record<string, unknown>): Promise<void> {
-  const all = command.optsWithGlobals<GlobalOptions>();
-  const answer = await post(all, route, body);
-  await show(answer, all.json === true, (data: Data) => stateText({ ...data, ...data.session }));
+async function postAndPrint(command: Command, route: string, body: Record<string, unknown>): Promise<void> {
+  const globals = command.optsWithGlobals<GlobalOptions>();
+  const response = await post(globals, route, body);
+  await printResult(response, globals.json === true, (data: ResponseData) => formatState({ ...data, ...data.session }));
 }

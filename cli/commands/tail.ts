@@ -1,10 +1,10 @@
 import { Command } from 'commander';
-import { when } from '../format.ts';
-import { count } from '../options.ts';
-import { print, tell } from '../output.ts';
+import { formatTime } from '../format.ts';
+import { parseCount } from '../options.ts';
+import { print, printStatus } from '../output.ts';
 import type { GlobalOptions } from '../program.ts';
-import { valueText } from '../table.ts';
-import { type Followed, follow } from '../tail/follow.ts';
+import { formatValue } from '../table.ts';
+import { followEvents, type ReceivedEvent } from '../tail/follow-events.ts';
 
 const TYPE_COLUMNS = 22;
 
@@ -31,7 +31,7 @@ export function tailCommand(): Command {
     .option('--account <id>', 'only sessions of this account')
     .option('--shop <id>', 'only sessions with this shop')
     .option('--since <cursor>', 'go on after this cursor, which an earlier tail printed; without it, from now')
-    .option('--limit <n>', 'end after so many lines', count)
+    .option('--limit <n>', 'end after so many lines', parseCount)
     .action(async (_options, command: Command) => tail(command.optsWithGlobals<TailOptions>()));
 }
 
@@ -40,30 +40,33 @@ async function tail(options: TailOptions): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   let cursor: string | undefined;
-  const events = follow({
-    target: options,
+  const events = followEvents({
+    endpoint: options,
     query: { types, session, account_id: account, shop_id: shop },
     since,
     signal: stop.signal,
-    lost: (why, waitMs) => tell(`The connection was lost (${why}); trying again in ${waitMs / 1_000} s.`),
-    reached: (reached) => {
-      cursor = reached;
+    onDisconnect: (reason, waitMs) =>
+      printStatus(`The connection was lost (${reason}); trying again in ${waitMs / 1_000} s.`),
+    onCursor: (next) => {
+      cursor = next;
     },
   });
   let printed = 0;
-  for await (const each of events) {
-    await print(options.json ? JSON.stringify({ ...each.event, cursor: each.cursor ?? null }) : eventText(each));
+  for await (const received of events) {
+    await print(
+      options.json ? JSON.stringify({ ...received.event, cursor: received.cursor ?? null }) : formatEvent(received),
+    );
     printed += 1;
     if (printed >= limit) break;
   }
-  if (cursor && !options.json) tell(`To go on from here: --since ${cursor}`);
+  if (cursor && !options.json) printStatus(`To go on from here: --since ${cursor}`);
 }
 
 /** When, what, where, and what else is said of it. */
-function eventText({ event }: Followed): string {
+function formatEvent({ event }: ReceivedEvent): string {
   const { type, timestamp, session_id: id, session_name: name, version, request_id, ...rest } = event;
-  const time = typeof timestamp === 'number' ? when(new Date(timestamp * 1_000).toISOString()) : '';
-  const said = Object.entries(rest).filter(([, value]) => value !== null && value !== '' && value !== undefined);
-  const details = said.map(([field, value]) => `${field}=${valueText(value)}`).join(' ');
+  const time = typeof timestamp === 'number' ? formatTime(new Date(timestamp * 1_000).toISOString()) : '';
+  const shownFields = Object.entries(rest).filter(([, value]) => value !== null && value !== '' && value !== undefined);
+  const details = shownFields.map(([field, value]) => `${field}=${formatValue(value)}`).join(' ');
   return [time, String(type).padEnd(TYPE_COLUMNS), name ?? id ?? '-', details].join('  ').trimEnd();
 }

@@ -1,11 +1,11 @@
 import { Command, Option } from 'commander';
-import { type Data, get, path, post } from '../client.ts';
+import { apiPath, get, post, type ResponseData } from '../api-client.ts';
 import { confirm } from '../confirm.ts';
-import { more, when } from '../format.ts';
-import { count, id, seconds } from '../options.ts';
-import { show } from '../output.ts';
+import { formatTime, nextPageHint } from '../format.ts';
+import { parseCount, parseId, parseSeconds } from '../options.ts';
+import { printResult } from '../output.ts';
 import type { GlobalOptions } from '../program.ts';
-import { cut, record, table } from '../table.ts';
+import { formatRecord, table, truncate } from '../table.ts';
 
 const STATUSES = ['pending', 'held', 'leased', 'sent', 'unknown', 'completed', 'failed', 'cancelled', 'dead'];
 const CONTENT_COLUMNS = 40;
@@ -17,23 +17,26 @@ export function tasksCommand(): Command {
   tasks.addCommand(pendingCommand());
   tasks.addCommand(showCommand());
   tasks.addCommand(statsCommand());
-  tasks.addCommand(decision('complete', 'say that a task was sent', 'counts as sent from now on'));
+  tasks.addCommand(decisionCommand('complete', 'say that a task was sent', 'counts as sent from now on'));
   tasks.addCommand(
-    decision(
+    decisionCommand(
       'fail',
       'say that a task was not sent',
       'counts as not sent, and is tried again only while attempts remain',
     ).option('--reason <text>', 'why not'),
   );
   tasks.addCommand(
-    decision('requeue', 'have a task sent (again)', 'will be sent, even if it was sent already').option(
+    decisionCommand('requeue', 'have a task sent (again)', 'will be sent, even if it was sent already').option(
       '--seconds <n>',
       'not before so many seconds from now',
-      seconds,
+      parseSeconds,
     ),
   );
   tasks.addCommand(
-    decision('cancel', 'withdraw a task that was not fetched', 'will not be sent').option('--reason <text>', 'why'),
+    decisionCommand('cancel', 'withdraw a task that was not fetched', 'will not be sent').option(
+      '--reason <text>',
+      'why',
+    ),
   );
   return tasks;
 }
@@ -43,33 +46,33 @@ function listCommand(): Command {
     .description('the tasks, newest first')
     .addOption(new Option('--status <status>', 'only those in this state').choices(STATUSES))
     .option('--session <id>', 'only those of this session')
-    .option('--limit <n>', 'how many, at most 200', count, 20)
+    .option('--limit <n>', 'how many, at most 200', parseCount, 20)
     .option('--page-token <token>', 'go on where the list before ended')
     .action(async (options, command: Command) => {
-      const all = command.optsWithGlobals<GlobalOptions>();
+      const globals = command.optsWithGlobals<GlobalOptions>();
       const { status, session, limit, pageToken } = options;
       const query = { status, session_id: session, page_size: limit, page_token: pageToken };
-      await show(await get(all, '/api/tasks', query), all.json === true, listText);
+      await printResult(await get(globals, '/api/tasks', query), globals.json === true, formatTasks);
     });
 }
 
 function pendingCommand(): Command {
   return new Command('pending')
     .description('the tasks that wait, in the order in which they would be handed out')
-    .option('--limit <n>', 'how many, at most 200', count, 20)
+    .option('--limit <n>', 'how many, at most 200', parseCount, 20)
     .action(async ({ limit }, command: Command) => {
-      const all = command.optsWithGlobals<GlobalOptions>();
-      await show(await get(all, '/api/tasks/pending', { limit }), all.json === true, listText);
+      const globals = command.optsWithGlobals<GlobalOptions>();
+      await printResult(await get(globals, '/api/tasks/pending', { limit }), globals.json === true, formatTasks);
     });
 }
 
 function showCommand(): Command {
   return new Command('show')
     .description('everything about one task')
-    .argument('<task>', 'its id', id)
+    .argument('<task>', 'its id', parseId)
     .action(async (task: string, _options, command: Command) => {
-      const all = command.optsWithGlobals<GlobalOptions>();
-      await show(await get(all, path`/api/tasks/${task}`), all.json === true, record);
+      const globals = command.optsWithGlobals<GlobalOptions>();
+      await printResult(await get(globals, apiPath`/api/tasks/${task}`), globals.json === true, formatRecord);
     });
 }
 
@@ -77,44 +80,48 @@ function statsCommand(): Command {
   return new Command('stats')
     .description('how many tasks are in which state, and what waits at which level')
     .action(async (_options, command: Command) => {
-      const all = command.optsWithGlobals<GlobalOptions>();
-      await show(await get(all, '/api/tasks/stats'), all.json === true, statsText);
+      const globals = command.optsWithGlobals<GlobalOptions>();
+      await printResult(await get(globals, '/api/tasks/stats'), globals.json === true, formatStats);
     });
 }
 
 /** An operator's decision about one task; it is audited. */
-function decision(verb: string, description: string, consequence: string): Command {
+function decisionCommand(verb: string, description: string, consequence: string): Command {
   return new Command(verb)
     .description(description)
-    .argument('<task>', 'its id', id)
+    .argument('<task>', 'its id', parseId)
     .option('--lease-token <token>', 'the lease, where one is held')
     .option('--yes', 'do not ask')
     .action(async (task: string, options, command: Command) => {
-      const all = command.optsWithGlobals<GlobalOptions & { yes?: boolean }>();
-      await confirm(verb, `The task ${task} ${consequence}.`, all);
+      const globals = command.optsWithGlobals<GlobalOptions & { yes?: boolean }>();
+      await confirm(verb, `The task ${task} ${consequence}.`, globals);
       const body = { lease_token: options.leaseToken, error_message: options.reason, seconds: options.seconds };
-      const answer = await post(all, path`/api/tasks/${task}/${verb}`, body);
-      await show(answer, all.json === true, ({ task_id, task_status }) => `${task_id} is ${task_status} now.`);
+      const response = await post(globals, apiPath`/api/tasks/${task}/${verb}`, body);
+      await printResult(
+        response,
+        globals.json === true,
+        ({ task_id, task_status }) => `${task_id} is ${task_status} now.`,
+      );
     });
 }
 
-function listText({ tasks, next_page_token: next }: Data): string {
+function formatTasks({ tasks, next_page_token: next }: ResponseData): string {
   const titles = ['TASK', 'STATUS', 'LEVEL', 'ACCOUNT', 'SHOP', 'CREATED', 'CONTENT'];
-  const rows = tasks.map((task: Data) => [
+  const rows = tasks.map((task: ResponseData) => [
     task.task_id,
     task.task_status,
     task.level,
     task.account_id,
     task.shop_name,
-    when(task.created_at),
-    cut(task.send_content, CONTENT_COLUMNS),
+    formatTime(task.created_at),
+    truncate(task.send_content, CONTENT_COLUMNS),
   ]);
-  return table(titles, rows, 'No tasks.') + more(next);
+  return table(titles, rows, 'No tasks.') + nextPageHint(next);
 }
 
-function statsText({ by_status: byStatus, levels, total }: Data): string {
+function formatStats({ by_status: byStatus, levels, total }: ResponseData): string {
   const states = Object.entries(byStatus).map(([status, number]) => [status, String(number)]);
-  const waiting = levels.map((level: Data) => [
+  const waiting = levels.map((level: ResponseData) => [
     level.level,
     String(level.depth),
     String(level.ready),

@@ -26,14 +26,14 @@ export interface Outcome {
   readonly problems: string[];
 }
 
-const WAIT_MS = 120_000;
+const SEND_TIMEOUT_MS = 120_000;
 
 /** Plays one dialogue to its end: upstream's tasks, the shop's answers, the human's typing, and the receiver's uploads. */
 export class Conversation {
   readonly #rest: Rest;
   readonly #window: ShopWindow;
   readonly #outcome: Outcome;
-  #botSpeaks = true;
+  #botInControl = true;
 
   private constructor(rest: Rest, window: ShopWindow, outcome: Outcome) {
     this.#rest = rest;
@@ -73,7 +73,7 @@ export class Conversation {
     for (const [index, { side, text }] of dialogue.lines.entries()) {
       if (side === 'shop') await this.#shopAnswers(text);
       else if (index === humanAt) await this.#humanTypes(text, givesBack);
-      else if (this.#botSpeaks) await this.#botSends(text, index);
+      else if (this.#botInControl) await this.#botSends(text, index);
       else await this.#humanTypes(text, false);
     }
   }
@@ -92,9 +92,9 @@ export class Conversation {
         external_task_id: `line-${index}`,
         send_content: text,
       });
-    const until = performance.now() + WAIT_MS;
+    const deadline = performance.now() + SEND_TIMEOUT_MS;
     while (this.#window.visible().length <= index) {
-      if (performance.now() > until) throw new Error(`no sender sent line ${index} of session ${sessionId}`);
+      if (performance.now() > deadline) throw new Error(`no sender sent line ${index} of session ${sessionId}`);
       await delay(5);
     }
     this.#outcome.sent += 1;
@@ -104,19 +104,19 @@ export class Conversation {
   async #humanTypes(text: string, givesBack: boolean): Promise<void> {
     this.#window.type('account', text);
     this.#outcome.typed += 1;
-    this.#botSpeaks = false;
+    this.#botInControl = false;
     const batch = await this.#upload();
     if (batch.status !== 'manual_live')
       this.#outcome.problems.push(`missed: a human typed and the status is ${batch.status}`);
     if (!givesBack) return;
     await this.#rest.post(`/api/sessions/${this.#outcome.sessionId}/release`, { agent_id: 'agent_01' });
-    this.#botSpeaks = true;
+    this.#botInControl = true;
   }
 
   async #upload(): Promise<Data> {
     const batch = await uploadWindow(this.#rest, this.#window);
     if (batch.status === 'manual_live') this.#outcome.handedOver = true;
-    if (batch.status === 'manual_live' && this.#botSpeaks)
+    if (batch.status === 'manual_live' && this.#botInControl)
       this.#outcome.problems.push('false alarm: handed over although nobody typed');
     if (batch.errors.length > 0) this.#outcome.problems.push(`the batch has errors: ${JSON.stringify(batch.errors)}`);
     return batch;
@@ -127,11 +127,11 @@ export class Conversation {
     const { sessionId, problems, plan } = this.#outcome;
     const { messages } = await this.#rest.get(`/api/sessions/${sessionId}/messages?limit=200`);
     const stored = messages.map((message: { content: string }) => message.content);
-    const said = plan.dialogue.lines.map((line) => line.text);
-    if (JSON.stringify(stored) !== JSON.stringify(said))
-      problems.push(`${stored.length} messages are stored, ${said.length} were said, or their order differs`);
+    const expectedTexts = plan.dialogue.lines.map((line) => line.text);
+    if (JSON.stringify(stored) !== JSON.stringify(expectedTexts))
+      problems.push(`${stored.length} messages are stored, ${expectedTexts.length} were said, or their order differs`);
     const { status } = await this.#rest.get(`/api/sessions/${sessionId}/status`);
-    const expected = this.#botSpeaks ? 'bot_active' : 'manual_live';
+    const expected = this.#botInControl ? 'bot_active' : 'manual_live';
     if (status !== expected) problems.push(`the status is ${status} instead of ${expected}`);
   }
 }

@@ -52,7 +52,7 @@ const run = Date.now().toString(36);
 await using server = values.url ? undefined : await startServer().catch(endWith);
 if (server) process.stdout.write(`Auto Session answers on ${server.url}. It runs on ${server.durability}.\n\n`);
 const rest = new Rest(values.url ?? server?.url ?? '');
-if (values.url && !(await Rest.answers(values.url))) endWith(new Error(`Nothing answers at ${values.url}.`));
+if (values.url && !(await Rest.isUp(values.url))) endWith(new Error(`Nothing answers at ${values.url}.`));
 const plans = makePlans(wanted.sessions, wanted.share);
 const windows = plans.map(
   (_, index) =>
@@ -129,7 +129,7 @@ function progress(done: readonly Outcome[]): void {
 function report(all: readonly Outcome[]): void {
   const twice = [...sentTasks.values()].filter((times) => times > 1).length;
   const injected = plans.filter((plan) => plan.humanAt !== undefined).length;
-  const sums = { ...summary(all, injected), 'sent twice': twice, 'requests repeated': rest.repeats };
+  const sums = { ...summary(all, injected), 'sent twice': twice, 'requests repeated': rest.retries };
   if (!values.quiet) process.stdout.write(`\n${all.map((one) => timelineText(one, timelines)).join('\n')}`);
   process.stdout.write(`\n${table(sums)}\n`);
   const problems = all.flatMap((one) => one.problems.map((problem) => `${one.sessionId}: ${problem}`));

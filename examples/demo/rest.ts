@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export type Data = any;
 
 /** A refusal of the server, as its envelope says it. */
-export class Refused extends Error {
+export class RestError extends Error {
   readonly status: number;
   readonly code: string;
   constructor(status: number, code: string, text: string) {
@@ -15,7 +15,7 @@ export class Refused extends Error {
   }
 }
 
-const PATIENCE_MS = 60_000;
+const RETRY_TIMEOUT_MS = 60_000;
 const RETRY_MS = 200;
 
 /**
@@ -24,14 +24,14 @@ const RETRY_MS = 200;
  */
 export class Rest {
   readonly baseUrl: string;
-  #repeats = 0;
+  #retries = 0;
 
   constructor(baseUrl: string) {
     this.baseUrl = baseUrl;
   }
 
   /** Whether a system is up at this address. */
-  static answers(baseUrl: string): Promise<boolean> {
+  static isUp(baseUrl: string): Promise<boolean> {
     return fetch(`${baseUrl}/health`).then(
       (response) => response.ok,
       () => false,
@@ -39,8 +39,8 @@ export class Rest {
   }
 
   /** How many requests had to be repeated. */
-  get repeats(): number {
-    return this.#repeats;
+  get retries(): number {
+    return this.#retries;
   }
 
   /** The answer's data. Throws Refused for every other answer than a success. */
@@ -61,17 +61,18 @@ export class Rest {
 
   #data({ status, body }: { status: number; body: Data }): Data {
     if (status === 200 && body.success) return body.data;
-    throw new Refused(status, body.error_code, body.detail);
+    throw new RestError(status, body.error_code, body.detail);
   }
 
   async #send(method: string, path: string, body: string | undefined, headers: Record<string, string>) {
-    const until = performance.now() + PATIENCE_MS;
+    const deadline = performance.now() + RETRY_TIMEOUT_MS;
     for (;;) {
       const outcome = await this.#once(method, path, body, headers);
       if (outcome && outcome.status !== 503 && outcome.status !== 504) return outcome;
       const last = outcome ? `${outcome.status} ${outcome.body.error_code}` : 'no answer';
-      if (performance.now() > until) throw new Error(`${method} ${path}: ${last}, for ${PATIENCE_MS / 1_000} s`);
-      this.#repeats += 1;
+      if (performance.now() > deadline)
+        throw new Error(`${method} ${path}: ${last}, for ${RETRY_TIMEOUT_MS / 1_000} s`);
+      this.#retries += 1;
       await delay(RETRY_MS);
     }
   }

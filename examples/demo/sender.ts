@@ -1,5 +1,5 @@
 import type { Rest } from './rest.ts';
-import { Refused } from './rest.ts';
+import { RestError } from './rest.ts';
 import type { ShopWindow } from './shop-window.ts';
 
 /** The windows that are open on the senders' screens, by account and shop. */
@@ -44,7 +44,7 @@ async function fetchContent(rest: Rest, lease: { task_id: string; lease_token: s
   try {
     return await rest.get(`/api/tasks/${lease.task_id}/send_info`, { 'x-lease-token': lease.lease_token });
   } catch (error) {
-    if (error instanceof Refused && error.status === 409) return undefined;
+    if (error instanceof RestError && error.status === 409) return undefined;
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const READY_MS = 30_000;
+const START_TIMEOUT_MS = 30_000;
 
 /** The system in a process of its own, on free ports, with a data folder that goes with it. */
 export interface DemoServer extends AsyncDisposable {
@@ -44,7 +44,7 @@ export async function startServer(settings: Readonly<Record<string, string>> = {
 function startedLine(child: ChildProcess): Promise<{ http: string; durability: string }> {
   return new Promise((resolve, reject) => {
     let text = '';
-    const timer = setTimeout(() => reject(new Error('the server did not start in time')), READY_MS);
+    const timer = setTimeout(() => reject(new Error('the server did not start in time')), START_TIMEOUT_MS);
     child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
     const read = (chunk: string) => {
       text += chunk;

@@ -16,7 +16,7 @@ export async function watchTimelines(baseUrl: string, timelines: Timelines, sign
       const response = await fetch(`${baseUrl}/api/events/stream`, { headers, signal });
       if (!response.body) continue;
       for await (const frame of sseFrames(response.body)) {
-        if (frame.data) note(timelines, JSON.parse(frame.data));
+        if (frame.data) appendLine(timelines, JSON.parse(frame.data));
         lastId = frame.id ?? lastId;
       }
     } catch {
@@ -39,14 +39,14 @@ async function* sseFrames(body: ReadableStream<Uint8Array>): AsyncGenerator<{ id
   }
 }
 
-function note(timelines: Timelines, data: Data): void {
+function appendLine(timelines: Timelines, data: Data): void {
   if (!data.session_id) return;
   const lines = timelines.get(data.session_id) ?? [];
-  lines.push(`${new Date(data.timestamp * 1_000).toISOString().slice(11, 23)}  ${inWords(data)}`);
+  lines.push(`${new Date(data.timestamp * 1_000).toISOString().slice(11, 23)}  ${describeEvent(data)}`);
   timelines.set(data.session_id, lines);
 }
 
-function inWords(data: Data): string {
+function describeEvent(data: Data): string {
   switch (data.type) {
     case 'session_created':
       return `created for ${data.account_id} and ${data.shop_name ?? data.shop_id}`;

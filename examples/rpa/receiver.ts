@@ -8,8 +8,8 @@ import { call } from './rest.ts';
 
 const { values } = parseArgs({ options: { windows: { type: 'string' }, once: { type: 'boolean' } } });
 const { windows = '.', once } = values;
-const LOOK_MS = 2_000;
-const MOST = 1_000;
+const POLL_MS = 2_000;
+const MAX_MESSAGES = 1_000;
 
 interface Line {
   readonly nick: string;
@@ -24,10 +24,10 @@ interface Line {
 function withIds(lines: readonly Line[]): (Line & { id: string })[] {
   const equal = new Map<string, number>();
   return lines.map((line) => {
-    const said = JSON.stringify([line.nick, line.time, line.content]);
-    const nth = (equal.get(said) ?? 0) + 1;
-    equal.set(said, nth);
-    return { ...line, id: createHash('sha256').update(`${nth} ${said}`).digest('hex').slice(0, 40) };
+    const key = JSON.stringify([line.nick, line.time, line.content]);
+    const nth = (equal.get(key) ?? 0) + 1;
+    equal.set(key, nth);
+    return { ...line, id: createHash('sha256').update(`${nth} ${key}`).digest('hex').slice(0, 40) };
   });
 }
 
@@ -41,7 +41,7 @@ async function upload(file: string): Promise<void> {
     .split('\n')
     .map((line) => JSON.parse(line));
   const shop_name = decodeURIComponent(file.replace(/\.window$/, ''));
-  const messages = withIds(lines).slice(-MOST);
+  const messages = withIds(lines).slice(-MAX_MESSAGES);
   const { success, data, detail } = await call('/api/messages/batch', { shop_name, messages });
   if (!success) throw new Error(detail);
   for (const { id, error_code, message } of data.errors) console.error(`${id}: ${error_code}, ${message}`);
@@ -53,5 +53,5 @@ async function upload(file: string): Promise<void> {
 
 do {
   for (const file of readdirSync(windows).filter((name) => name.endsWith('.window'))) await upload(file);
-  if (!once) await delay(LOOK_MS);
+  if (!once) await delay(POLL_MS);
 } while (!once);

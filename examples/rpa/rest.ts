@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const { AUTOSESSION_URL = 'http://127.0.0.1:8000', AUTOSESSION_API_KEY } = process.env;
-const always = AUTOSESSION_API_KEY ? { 'x-api-key': AUTOSESSION_API_KEY } : {};
+const authHeaders = AUTOSESSION_API_KEY ? { 'x-api-key': AUTOSESSION_API_KEY } : {};
 /** Longer than the longest long poll. */
-const PATIENCE_MS = 40_000;
+const REQUEST_TIMEOUT_MS = 40_000;
 
 // biome-ignore lint/suspicious/noExplicitAny: an example knows no types of its answers
 export type Json = any;
@@ -15,12 +15,12 @@ export type Json = any;
 export async function call(path: string, body?: object, token?: string): Promise<Json> {
   const json = body ? { method: 'POST', body: JSON.stringify(body) } : {};
   const headers = {
-    ...always,
+    ...authHeaders,
     ...(body && { 'content-type': 'application/json' }),
     ...(token && { 'x-lease-token': token }),
   };
   for (;;) {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
     const answer = await fetch(AUTOSESSION_URL + path, { ...json, headers, signal }).catch(() => undefined);
     if (answer && ![429, 502, 503, 504].includes(answer.status)) {
       const envelope: Json = await answer.json();

@@ -34,10 +34,10 @@ async function send(task: Json): Promise<void> {
   if (!info.success) return console.log(`not ours to send: ${info.error_code}`);
   note('fetched', task);
   // here a robot opens the window and types, and does not press yet
-  const asked = performance.now();
+  const askedAt = performance.now();
   const still = await call(`/api/tasks/${task.task_id}/extend`, { lease_token: task.lease_token, seconds: LEASE_S });
   if (!still.success) return report(task, false, still.error_code);
-  if (performance.now() - asked > (LEASE_S - TO_PRESS_S) * 1_000) return report(task, false, 'TOO_LATE');
+  if (performance.now() - askedAt > (LEASE_S - TO_PRESS_S) * 1_000) return report(task, false, 'TOO_LATE');
   note('pressing', task);
   press(info.data);
   note('pressed', task);

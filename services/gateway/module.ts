@@ -4,12 +4,12 @@ import { MessageService } from '../../gen/autosession/message/v1/message_service
 import { DirectoryService } from '../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import type { Module } from '../lib/module.ts';
-import { version } from '../lib/version.ts';
-import { EventHub } from './events/hub.ts';
+import type { Module } from '../lib/runtime/module.ts';
+import { version } from '../lib/runtime/version.ts';
+import { EventBroker } from './events/event-broker.ts';
 import { watchEvents } from './events/watch-events.ts';
-import { registerRest } from './rest/register.ts';
-import { waitingInParts } from './waiting.ts';
+import { withChunkedLongPoll } from './rest/chunked-long-poll.ts';
+import { registerRest } from './rest/register-rest.ts';
 
 const services = [SessionService, DirectoryService, TaskService, MessageService, HandoverService, EventService];
 
@@ -18,15 +18,15 @@ export const gatewayModule: Module = {
   name: 'gateway',
   provides: [EventService],
   uses: services,
-  passesOn: services,
-  async start(deps, given) {
-    const directory = waitingInParts(given, deps.stopping);
-    const hub = new EventHub(deps);
+  exposes: services,
+  async start(deps, processClients) {
+    const clients = withChunkedLongPoll(processClients, deps.stopping);
+    const broker = new EventBroker(deps);
     return {
-      passOn: directory,
-      routes: (router) => void router.service(EventService, { watchEvents: watchEvents({ ...deps, hub, directory }) }),
-      http: (app) => registerRest(app, { ...deps, directory, services, version }),
-      [Symbol.asyncDispose]: () => hub[Symbol.asyncDispose](),
+      proxyClients: clients,
+      routes: (router) => void router.service(EventService, { watchEvents: watchEvents({ ...deps, broker, clients }) }),
+      http: (app) => registerRest(app, { ...deps, clients, services, version }),
+      [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
     };
   },
 };

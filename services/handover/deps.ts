@@ -1,4 +1,4 @@
-import type { Deps } from '../lib/module.ts';
+import type { Deps } from '../lib/runtime/module.ts';
 import type { ReminderChannel } from './channels/channel.ts';
 
 /** What the service's RPCs, handlers and loops are given. */
@@ -6,5 +6,5 @@ export interface HandoverDeps extends Pick<Deps, 'db' | 'outbox' | 'clock' | 'id
   /** Where every reminder goes. */
   readonly channels: readonly ReminderChannel[];
   /** Ends the pause of the delivery loops; called after the commit that raised a reminder. */
-  readonly wakeDelivery: () => void;
+  readonly triggerDelivery: () => void;
 }

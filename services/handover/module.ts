@@ -1,10 +1,10 @@
 import { HandoverService } from '../../gen/autosession/handover/v1/handover_service_pb.js';
-import type { Loop } from '../lib/loop.ts';
-import type { Module } from '../lib/module.ts';
-import { configuredChannels } from './channels/configured.ts';
-import { startDelivery, startSweep } from './delivery/loops.ts';
+import type { Loop } from '../lib/runtime/loop.ts';
+import type { Module } from '../lib/runtime/module.ts';
+import { configuredChannels } from './channels/configured-channels.ts';
 import type { HandoverDeps } from './deps.ts';
-import { handlers } from './events.ts';
+import { handoverEventHandlers } from './events/event-handlers.ts';
+import { startDeliveryLoops, startHandoverPurge } from './jobs/delivery-loops.ts';
 import { handoverRoutes } from './routes.ts';
 import { handoverMigrations } from './store/migrations.ts';
 
@@ -19,20 +19,20 @@ export const handoverModule: Module = {
     let delivery: Loop[] = [];
     const deps: HandoverDeps = {
       ...processDeps,
-      channels: configuredChannels(processDeps.config.webhooks, {
+      channels: configuredChannels(processDeps.config.notificationChannels, {
         ...processDeps,
         timezone: processDeps.config.timezone,
       }),
-      wakeDelivery: () => {
-        for (const loop of delivery) loop.wake();
+      triggerDelivery: () => {
+        for (const loop of delivery) loop.trigger();
       },
     };
     return {
       routes: handoverRoutes(deps),
-      consumes: handlers(deps),
-      begin: () => {
-        delivery = startDelivery(deps);
-        for (const loop of [...delivery, startSweep(deps)]) loops.use(loop);
+      eventHandlers: handoverEventHandlers(deps),
+      onReady: () => {
+        delivery = startDeliveryLoops(deps);
+        for (const loop of [...delivery, startHandoverPurge(deps)]) loops.use(loop);
       },
       [Symbol.asyncDispose]: () => loops.disposeAsync(),
     };

@@ -1,17 +1,17 @@
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import { showZero } from '../lib/metrics.ts';
-import type { Module } from '../lib/module.ts';
+import { initializeCounter } from '../lib/observability/metrics.ts';
+import type { Module } from '../lib/runtime/module.ts';
 import type { MessageDeps } from './deps.ts';
-import { elementRules } from './element-rules.ts';
-import { consumers } from './events.ts';
-import { PartiesCache } from './parties.ts';
+import { messageEventHandlers } from './events.ts';
+import { PartiesCache } from './ingest/batch-parties.ts';
+import { createParseContexts } from './ingest/parse-context.ts';
+import { startFinalizer, startMessagePurge } from './jobs/finalizer.ts';
 import { getSessionMessages } from './rpc/get-session-messages.ts';
 import { ingestMessages } from './rpc/ingest-messages.ts';
 import { listMessages } from './rpc/list-messages.ts';
 import { messageMigrations } from './store/tables.ts';
-import { startRemoving, startSettling } from './sweep.ts';
 
 const VERDICTS = ['stored', 'history', 'duplicate', 'conflict', 'invalid'];
 
@@ -21,30 +21,30 @@ export const messageAnalysisModule: Module = {
   provides: [MessageService],
   uses: [SessionService, TaskService],
   migrations: messageMigrations,
-  start: async (kernel, directory) => {
+  start: async (kernel, serviceClients) => {
     const deps: MessageDeps = {
       ...kernel,
-      sessions: directory.client(SessionService),
-      tasks: directory.client(TaskService),
+      sessions: serviceClients.get(SessionService),
+      tasks: serviceClients.get(TaskService),
       parties: new PartiesCache(),
-      elementRules: elementRules(kernel.config.timezone),
+      parseContextAt: createParseContexts(kernel.config.timezone),
     };
-    showZero(
+    initializeCounter(
       kernel.metrics.messages,
       VERDICTS.map((verdict) => ({ verdict })),
     );
     const loops = new AsyncDisposableStack();
     return {
-      consumes: consumers(deps),
+      eventHandlers: messageEventHandlers(deps),
       routes: (router) =>
         void router.service(MessageService, {
           ingestMessages: ingestMessages(deps),
           listMessages: listMessages(deps),
           getSessionMessages: getSessionMessages(deps),
         }),
-      begin: () => {
-        loops.use(startSettling(deps));
-        loops.use(startRemoving(deps));
+      onReady: () => {
+        loops.use(startFinalizer(deps));
+        loops.use(startMessagePurge(deps));
       },
       [Symbol.asyncDispose]: () => loops.disposeAsync(),
     };

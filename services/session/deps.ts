@@ -1,21 +1,21 @@
 import type { Client } from '@connectrpc/connect';
 import type { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import type { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import type { Deps } from '../lib/module.ts';
-import type { Recently } from '../lib/recently.ts';
-import type { Fences } from './fences.ts';
-import type { Parties } from './parties.ts';
+import type { RecentCache } from '../lib/cache/recent-cache.ts';
+import type { Deps } from '../lib/runtime/module.ts';
+import type { FenceClient } from './fence/fence-client.ts';
+import type { PartyRegistry } from './parties/party-registry.ts';
 import type { SessionStore } from './store/session-store.ts';
 
 /** What the handlers of the session service work with. */
 export interface SessionDeps extends Deps {
   readonly sessions: SessionStore;
-  readonly parties: Parties;
-  readonly fences: Fences;
+  readonly parties: PartyRegistry;
+  readonly fences: FenceClient;
   readonly tasks: Client<typeof TaskService>;
   readonly messages: Client<typeof MessageService>;
   /** Tasks whose success this process was told of and has recorded, by tenant and id. */
-  readonly succeeded: Recently<true>;
+  readonly succeeded: RecentCache<true>;
 }
 
 /** Minutes of the configuration as milliseconds. */

@@ -1,9 +1,9 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { type Event, TaskChange } from '../../gen/autosession/event/v1/event_pb.js';
-import { currentTenant } from '../lib/context.ts';
-import { ErrorReason, isRefusal } from '../lib/errors/refuse.ts';
+import { ErrorReason, hasErrorReason } from '../lib/errors/app-error.ts';
+import { currentTenant } from '../lib/runtime/request-context.ts';
+import { applyTaskOutcome } from './commands/apply-task-outcome.ts';
 import type { SessionDeps } from './deps.ts';
-import { recordOutcome } from './outcome.ts';
 
 /** `task_status_code` of a task that is not finished. */
 const OPEN = 0;
@@ -25,11 +25,11 @@ export function onTaskChanged(deps: SessionDeps): (event: Event) => Promise<void
     try {
       const open = failure && (othersOpen || (await hasOpenTasks(deps, sessionId)));
       const at = task.finishedAt && timestampMs(task.finishedAt);
-      const session = await recordOutcome(deps, { sessionId, success, othersOpen: open, reason, at });
-      await deps.fences.confirmIfPossible(session);
+      const session = await applyTaskOutcome(deps, { sessionId, success, othersOpen: open, reason, at });
+      await deps.fences.tryConfirm(session);
     } catch (error) {
       // a session that was removed after its retention has nothing left to change
-      if (!isRefusal(error, ErrorReason.SESSION_NOT_FOUND)) throw error;
+      if (!hasErrorReason(error, ErrorReason.SESSION_NOT_FOUND)) throw error;
     }
   };
 }

@@ -2,40 +2,48 @@ import { MessageService } from '../../gen/autosession/message/v1/message_service
 import { DirectoryService } from '../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import type { Deps, Directory, Module } from '../lib/module.ts';
-import { Recently } from '../lib/recently.ts';
-import { changeSession } from './commit.ts';
-import { startDeadlines } from './deadlines.ts';
+import { RecentCache } from '../lib/cache/recent-cache.ts';
+import type { Deps, Module, ServiceClients } from '../lib/runtime/module.ts';
 import { idleAfterMs, type SessionDeps } from './deps.ts';
-import { decide } from './domain/change.ts';
+import { applyCommand } from './domain/apply-command.ts';
 import { onTaskChanged } from './events.ts';
-import { Fences, type PassFence } from './fences.ts';
-import { startFolding } from './fold-directory.ts';
-import { measureSessions } from './measure-sessions.ts';
-import { Parties } from './parties.ts';
-import { startRetention } from './retention.ts';
-import { sessionRoutes } from './rpc/routes.ts';
-import { DirectoryStore } from './store/directory-store.ts';
+import { FenceClient, type PassFence } from './fence/fence-client.ts';
+import { startAliasFolding } from './jobs/fold-aliases.ts';
+import { measureSessions } from './jobs/measure-sessions.ts';
+import { startSessionPurge } from './jobs/purge-sessions.ts';
+import { startSessionTimers } from './jobs/session-timers.ts';
+import { PartyRegistry } from './parties/party-registry.ts';
+import { sessionRoutes } from './routes.ts';
+import { PartyAliasStore } from './store/party-alias-store.ts';
 import { sessionMigrations } from './store/schema.ts';
 import { SessionStore } from './store/session-store.ts';
+import { runSessionCommand } from './unit-of-work/session-transaction.ts';
 
 /** What the handlers work with, from what every module is given. */
-export function sessionDeps(deps: Deps, directory: Directory): SessionDeps {
-  const tasks = directory.client(TaskService);
-  const messages = directory.client(MessageService);
+export function sessionDeps(deps: Deps, directory: ServiceClients): SessionDeps {
+  const tasks = directory.get(TaskService);
+  const messages = directory.get(MessageService);
   const sessions = new SessionStore(deps.db, deps.outbox, idleAfterMs(deps));
-  const parties = new Parties(new DirectoryStore(deps.db), deps);
+  const parties = new PartyRegistry(new PartyAliasStore(deps.db), deps);
   const passFence: PassFence = async (sessionId, fenceEpoch) => {
     let isBelow = false;
-    const session = await changeSession(own, sessionId, (current, by) => {
+    const session = await runSessionCommand(sessionServiceDeps, sessionId, (current, ctx) => {
       isBelow = current.ownerEpoch < fenceEpoch;
-      return isBelow ? decide(current, 'pass_fence', { fenceEpoch }, by) : undefined;
+      return isBelow ? applyCommand(current, 'pass_fence', { fenceEpoch }, ctx) : undefined;
     });
     return isBelow ? session : undefined;
   };
-  const fences = new Fences(tasks, sessions, deps.logger, passFence);
-  const own: SessionDeps = { ...deps, sessions, parties, fences, tasks, messages, succeeded: new Recently<true>() };
-  return own;
+  const fences = new FenceClient(tasks, sessions, deps.logger, passFence);
+  const sessionServiceDeps: SessionDeps = {
+    ...deps,
+    sessions,
+    parties,
+    fences,
+    tasks,
+    messages,
+    succeeded: new RecentCache<true>(),
+  };
+  return sessionServiceDeps;
 }
 
 /** The sessions, the directory of accounts and shops, and the only decision on who may speak. */
@@ -45,16 +53,16 @@ export const sessionModule: Module = {
   uses: [TaskService, MessageService],
   migrations: sessionMigrations,
   start: async (deps, directory) => {
-    const own = sessionDeps(deps, directory);
+    const sessionServiceDeps = sessionDeps(deps, directory);
     const loops = new AsyncDisposableStack();
-    measureSessions(own);
+    measureSessions(sessionServiceDeps);
     return {
-      routes: sessionRoutes(own),
-      consumes: { taskChanged: onTaskChanged(own) },
-      begin: () => {
-        loops.use(startDeadlines(own));
-        loops.use(startRetention(own));
-        loops.use(startFolding(own));
+      routes: sessionRoutes(sessionServiceDeps),
+      eventHandlers: { taskChanged: onTaskChanged(sessionServiceDeps) },
+      onReady: () => {
+        loops.use(startSessionTimers(sessionServiceDeps));
+        loops.use(startSessionPurge(sessionServiceDeps));
+        loops.use(startAliasFolding(sessionServiceDeps));
       },
       [Symbol.asyncDispose]: () => loops.disposeAsync(),
     };

@@ -1,9 +1,9 @@
 import type { Client } from '@connectrpc/connect';
 import type { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
-import type { Deps } from '../lib/module.ts';
-import { Recently } from '../lib/recently.ts';
-import type { ReadyQueue } from './ready-queue.ts';
-import type { SendUrlLookup } from './send-url/lookup.ts';
+import { RecentCache } from '../lib/cache/recent-cache.ts';
+import type { Deps } from '../lib/runtime/module.ts';
+import type { ReadyQueue } from './queue/ready-queue.ts';
+import type { SendUrlLookup } from './send-url/send-url-lookup.ts';
 
 /** What everything in task-dispatch is given. */
 export interface TaskDeps extends Deps {
@@ -21,13 +21,13 @@ export interface TaskDeps extends Deps {
  */
 export interface Recent {
   /** Epochs that the fences of sessions reached. */
-  readonly epochs: Recently<number>;
+  readonly epochs: RecentCache<number>;
   /** The sessions of tasks that are stored; a task never changes its session. */
-  readonly sessions: Recently<string>;
+  readonly sessions: RecentCache<string>;
 }
 
 export function newRecent(): Recent {
-  return { epochs: new Recently(), sessions: new Recently() };
+  return { epochs: new RecentCache(), sessions: new RecentCache() };
 }
 
 /** A session's or a task's key in `recent`. */

@@ -1,10 +1,10 @@
 import { Control, SessionState } from '../../gen/autosession/control/v1/control_pb.js';
-import { currentTenant } from '../lib/context.ts';
-import type { EventHandler } from '../lib/module.ts';
-import { raiseFence } from './commands/raise-fence.ts';
+import type { EventHandler } from '../lib/runtime/module.ts';
+import { currentTenant } from '../lib/runtime/request-context.ts';
+import { raiseSessionFence } from './commands/raise-fence.ts';
 import { storeTask } from './commands/store-task.ts';
 import { recentKey, type TaskDeps } from './deps.ts';
-import { controlWord } from './domain/fence.ts';
+import { toControlName } from './domain/fence.ts';
 import { HANDED_OVER, SESSION_CLOSED } from './domain/task.ts';
 import { findFence } from './store/fences.ts';
 import { findTask } from './store/tasks.ts';
@@ -17,12 +17,12 @@ export const onSessionCreated =
     const { session, task: spec } = payload.value;
     if (!session || !spec) return;
     if (await isStored(deps, spec.taskId)) return; // the call was not lost
-    const word = {
+    const control = {
       sessionName: session.sessionName,
-      status: controlWord(session.status),
+      status: toControlName(session.status),
       paused: session.state === SessionState.PAUSED,
     };
-    await storeTask(deps, { spec, word, reuseSeconds: 0 });
+    await storeTask(deps, { spec, control, reuseSeconds: 0 });
   };
 
 /** Raises the fence, in case that the call which does so was lost. */
@@ -33,11 +33,11 @@ export const onSessionChanged =
     const { session, tasksFromEpoch } = payload.value;
     if (!session) return;
     if ((await epochOf(deps, session.sessionId)) >= session.ownerEpoch) return; // nor this one
-    await raiseFence(deps, {
+    await raiseSessionFence(deps, {
       sessionId: session.sessionId,
       sessionName: session.sessionName,
       ownerEpoch: session.ownerEpoch,
-      status: controlWord(session.status),
+      status: toControlName(session.status),
       paused: session.state === SessionState.PAUSED,
       tasksFromEpoch,
       cancelReason: session.status === Control.CLOSED ? SESSION_CLOSED : HANDED_OVER,
@@ -47,13 +47,15 @@ export const onSessionChanged =
 async function isStored({ db, recent }: TaskDeps, taskId: string): Promise<boolean> {
   const tenant = currentTenant();
   if (recent.sessions.get(recentKey(tenant, taskId))) return true;
-  return (await findTask(db.of(), tenant, taskId)) !== undefined;
+  return (await findTask(db.autocommit(), tenant, taskId)) !== undefined;
 }
 
 /** How far the session's fence is raised at least; 0 without one. */
 async function epochOf({ db, recent }: TaskDeps, sessionId: string): Promise<number> {
   const tenant = currentTenant();
   return (
-    recent.epochs.get(recentKey(tenant, sessionId)) ?? (await findFence(db.of(), tenant, sessionId))?.ownerEpoch ?? 0
+    recent.epochs.get(recentKey(tenant, sessionId)) ??
+    (await findFence(db.autocommit(), tenant, sessionId))?.ownerEpoch ??
+    0
   );
 }

@@ -1,13 +1,13 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import type { Module } from '../lib/module.ts';
+import type { Module } from '../lib/runtime/module.ts';
 import { newRecent, type TaskDeps } from './deps.ts';
 import { onSessionChanged, onSessionCreated } from './events.ts';
-import { measureTasks } from './measure-tasks.ts';
-import { ReadyQueue } from './ready-queue.ts';
-import { startReaper } from './reaper.ts';
-import { startRetention } from './retention.ts';
+import { measureTasks } from './jobs/measure-tasks.ts';
+import { startTaskPurge } from './jobs/purge-tasks.ts';
+import { startReaper } from './jobs/reaper.ts';
+import { ReadyQueue } from './queue/ready-queue.ts';
 import { cancelTask } from './rpc/cancel-task.ts';
 import { claimNextTask } from './rpc/claim-next-task.ts';
 import { completeSessionTask } from './rpc/complete-session-task.ts';
@@ -24,7 +24,7 @@ import { listPendingTasks } from './rpc/list-pending-tasks.ts';
 import { listTasks } from './rpc/list-tasks.ts';
 import { raiseFence } from './rpc/raise-fence.ts';
 import { requeueTask } from './rpc/requeue-task.ts';
-import { SendUrlLookup } from './send-url/lookup.ts';
+import { SendUrlLookup } from './send-url/send-url-lookup.ts';
 import { taskDispatchMigrations } from './store/migrations.ts';
 
 /** What is sent next, by whom, and whether it was sent. */
@@ -39,16 +39,16 @@ export const taskDispatchModule: Module = {
     const sendUrls = sendUrlLookup && new SendUrlLookup(sendUrlLookup, given);
     const deps: TaskDeps = {
       ...{ ...given, ready, sendUrls, recent: newRecent() },
-      sessions: directory.client(SessionService),
+      sessions: directory.get(SessionService),
     };
     const loops = new AsyncDisposableStack();
     measureTasks(deps);
     return {
       routes: (router) => void router.service(TaskService, implementation(deps)),
-      consumes: { sessionCreated: onSessionCreated(deps), sessionChanged: onSessionChanged(deps) },
-      begin: () => {
+      eventHandlers: { sessionCreated: onSessionCreated(deps), sessionChanged: onSessionChanged(deps) },
+      onReady: () => {
         loops.use(startReaper(deps));
-        loops.use(startRetention(deps));
+        loops.use(startTaskPurge(deps));
       },
       [Symbol.asyncDispose]: () => loops.disposeAsync(),
     };

@@ -1,8 +1,8 @@
 import { describe } from 'vitest';
-import { stackAvailable } from '../stack.ts';
-import { consumerConformance } from './consumer.ts';
-import { serversBus } from './event-bus.ts';
+import { startServersBus } from '../support/messaging/test-event-bus.ts';
+import { sharedServersAvailable } from '../support/servers/shared-servers.ts';
+import { consumerConformance } from './consumer-conformance.ts';
 
-describe.runIf(stackAvailable)('with servers', () => {
-  consumerConformance('MariaDB and NATS', serversBus);
+describe.runIf(sharedServersAvailable)('with servers', () => {
+  consumerConformance('MariaDB and NATS', startServersBus);
 });

@@ -1,4 +1,4 @@
-import { consumerConformance } from './consumer.ts';
-import { embeddedBus } from './event-bus.ts';
+import { startEmbeddedBus } from '../support/messaging/test-event-bus.ts';
+import { consumerConformance } from './consumer-conformance.ts';
 
-consumerConformance('SQLite', embeddedBus);
+consumerConformance('SQLite', startEmbeddedBus);

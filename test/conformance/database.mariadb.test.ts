@@ -1,30 +1,30 @@
 import { sql } from 'kysely';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Database, type Executor } from '../../services/lib/db/database.ts';
-import { mysqlBackend } from '../../services/lib/db/mysql.ts';
-import { probeDatabase } from '../../services/lib/db/probe.ts';
-import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
-import { arm } from '../../services/lib/failpoints.ts';
-import { eventually } from '../eventually.ts';
-import { startHolder } from '../lock-holder.ts';
-import { type MariadbServer, mariadb, SMALL_MARIADB } from '../servers.ts';
-import { createDatabase, stackAvailable } from '../stack.ts';
-import { type DatabaseFixture, databaseConformance } from './database.ts';
-import { migrationConformance } from './migrations.ts';
-import { rowLocksConformance } from './row-locks.ts';
-import { sharedReadsConformance } from './shared-reads.ts';
-import { transactionGroupConformance } from './transaction-group.ts';
+import { mysqlBackend } from '../../services/lib/db/mysql/mysql-backend.ts';
+import { probeDatabase } from '../../services/lib/db/probe/probe-database.ts';
+import { ErrorReason, errorInfo } from '../../services/lib/errors/app-error.ts';
+import { armFailpoint } from '../../services/lib/runtime/failpoints.ts';
+import { eventually } from '../support/eventually.ts';
+import { startLockHolder } from '../support/servers/lock-holder.ts';
+import { type MariadbServer, SMALL_MARIADB_OPTIONS, startMariadb } from '../support/servers/servers.ts';
+import { createDatabase, sharedServersAvailable } from '../support/servers/shared-servers.ts';
+import { type DatabaseFixture, databaseConformance } from './database-conformance.ts';
+import { groupCommitConformance } from './group-commit-conformance.ts';
+import { migrationsConformance } from './migrations-conformance.ts';
+import { readBatchingConformance } from './read-batching-conformance.ts';
+import { rowLocksConformance } from './row-locks-conformance.ts';
 
 const reasonOf = (error: unknown) => errorInfo(error)?.reason ?? error;
-const opened = (url: string, poolSize?: number) => {
+const openTestDatabase = (url: string, poolSize?: number) => {
   const db = new Database(mysqlBackend(url, poolSize));
   return Object.assign(db, { [Symbol.asyncDispose]: () => db.close() });
 };
-const rowsOf = async <Row>(db: Database, text: string) => (await sql.raw<Row>(text).execute(db.of())).rows;
+const rowsOf = async <Row>(db: Database, text: string) => (await sql.raw<Row>(text).execute(db.autocommit())).rows;
 
-async function twoWays(): Promise<DatabaseFixture> {
+async function openTwice(): Promise<DatabaseFixture> {
   const url = await createDatabase();
-  const [db, other] = [opened(url), opened(url)];
+  const [db, other] = [openTestDatabase(url), openTestDatabase(url)];
   return {
     db,
     other,
@@ -35,12 +35,12 @@ async function twoWays(): Promise<DatabaseFixture> {
   };
 }
 
-describe.runIf(stackAvailable)('with a server', () => {
-  databaseConformance('MariaDB', twoWays);
-  migrationConformance('MariaDB', twoWays);
-  transactionGroupConformance('MariaDB', twoWays);
-  rowLocksConformance('MariaDB', twoWays);
-  sharedReadsConformance('MariaDB', twoWays);
+describe.runIf(sharedServersAvailable)('with a server', () => {
+  databaseConformance('MariaDB', openTwice);
+  migrationsConformance('MariaDB', openTwice);
+  groupCommitConformance('MariaDB', openTwice);
+  rowLocksConformance('MariaDB', openTwice);
+  readBatchingConformance('MariaDB', openTwice);
 
   describe('a connection to MariaDB', () => {
     test('answers every request for a lock that is under way when it is given up', async () => {
@@ -51,7 +51,7 @@ describe.runIf(stackAvailable)('with a server', () => {
     });
 
     test('has its settings from its first statement on, every one of them', async () => {
-      await using db = opened(await createDatabase(), 5);
+      await using db = openTestDatabase(await createDatabase(), 5);
       const ask = () =>
         rowsOf(db, 'SELECT @@session.tx_isolation AS i, @@session.time_zone AS z, CONNECTION_ID() AS id, SLEEP(0.02)');
       const rows = (await Promise.all(Array.from({ length: 20 }, ask))).flat() as {
@@ -64,8 +64,8 @@ describe.runIf(stackAvailable)('with a server', () => {
     });
 
     test('takes no more in a transaction of which a statement failed: the server may have ended it', async () => {
-      await using db = opened(await createDatabase());
-      await sql`CREATE TABLE words (word VARCHAR(20) PRIMARY KEY)`.execute(db.of());
+      await using db = openTestDatabase(await createDatabase());
+      await sql`CREATE TABLE words (word VARCHAR(20) PRIMARY KEY)`.execute(db.autocommit());
       const say = (tx: Executor, word: string) => tx.insertInto('words').values({ word }).execute();
       const work = db.transaction('words', async (tx) => {
         await say(tx, 'first');
@@ -78,8 +78,8 @@ describe.runIf(stackAvailable)('with a server', () => {
 
     test('a lock is free again when its process was killed', async () => {
       const url = await createDatabase();
-      await using db = opened(url);
-      await using holder = await startHolder(url);
+      await using db = openTestDatabase(url);
+      await using holder = await startLockHolder(url);
       expect(await db.tryLock('leader')).toBeUndefined();
       await holder.kill();
       await eventually(async () => {
@@ -89,17 +89,17 @@ describe.runIf(stackAvailable)('with a server', () => {
     });
 
     test('locks of two databases on one server are two', async () => {
-      await using here = opened(await createDatabase());
-      await using there = opened(await createDatabase());
+      await using here = openTestDatabase(await createDatabase());
+      await using there = openTestDatabase(await createDatabase());
       await using _lock = await here.tryLock('leader');
       await using other = await there.tryLock('leader');
-      expect(await other?.held()).toBe(true);
+      expect(await other?.isHeld()).toBe(true);
     });
   });
 
   describe('the probe on MariaDB refuses', () => {
     const refusal = async (statement: string) => {
-      await using db = opened(await createDatabase());
+      await using db = openTestDatabase(await createDatabase());
       await rowsOf(db, statement);
       return await probeDatabase(db).catch((error: Error) => error.message);
     };
@@ -119,11 +119,11 @@ describe.runIf(stackAvailable)('with a server', () => {
   describe('the probe on a MariaDB that may lose answered commits', () => {
     let server: MariadbServer;
     beforeAll(async () => {
-      server = await mariadb();
+      server = await startMariadb();
       return () => server[Symbol.asyncDispose]();
     });
     const refusal = async (...settings: string[]) => {
-      await using db = opened(await server.createDatabase());
+      await using db = openTestDatabase(await server.createDatabase());
       for (const setting of settings) await rowsOf(db, `SET GLOBAL ${setting}`);
       return await probeDatabase(db).catch((error: Error) => error.message);
     };
@@ -138,8 +138,8 @@ describe.runIf(stackAvailable)('with a server', () => {
     });
 
     test('refuses a binary log that is not synced, and takes one that is', async () => {
-      await using logging = await mariadb({ ...SMALL_MARIADB, binlog: true });
-      await using db = opened(await logging.createDatabase());
+      await using logging = await startMariadb({ ...SMALL_MARIADB_OPTIONS, binlog: true });
+      await using db = openTestDatabase(await logging.createDatabase());
       const probed = async (value: number) => {
         await rowsOf(db, `SET GLOBAL sync_binlog = ${value}`);
         return await probeDatabase(db).catch((error: Error) => error.message);
@@ -152,11 +152,11 @@ describe.runIf(stackAvailable)('with a server', () => {
   describe('when MariaDB goes away', () => {
     let server: MariadbServer;
     beforeAll(async () => {
-      server = await mariadb();
+      server = await startMariadb();
       return () => server[Symbol.asyncDispose]();
     });
     const prepared = async () => {
-      const db = opened(await server.createDatabase(), 5);
+      const db = openTestDatabase(await server.createDatabase(), 5);
       await rowsOf(db, 'CREATE TABLE t (id INT PRIMARY KEY) ENGINE=InnoDB');
       return db;
     };
@@ -205,7 +205,7 @@ describe.runIf(stackAvailable)('with a server', () => {
     test('a commit without an answer is not run again', async () => {
       await using db = await prepared();
       let runs = 0;
-      using _failure = arm('db.before-commit:insert', async () => {
+      using _failure = armFailpoint('db.before-commit:insert', async () => {
         runs += 1;
         await server.kill();
       });
@@ -218,12 +218,12 @@ describe.runIf(stackAvailable)('with a server', () => {
       await using db = await prepared();
       const lock = (await db.tryLock('leader'))!;
       await server.kill();
-      expect(await lock.held()).toBe(false);
+      expect(await lock.isHeld()).toBe(false);
       await server.start();
-      expect(await lock.held()).toBe(false);
+      expect(await lock.isHeld()).toBe(false);
       await lock[Symbol.asyncDispose]();
       await using again = await db.tryLock('leader');
-      expect(await again?.held()).toBe(true);
+      expect(await again?.isHeld()).toBe(true);
     });
   });
 });

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { Database, type Executor } from '../../services/lib/db/database.ts';
-import { migrate } from '../../services/lib/db/migrate.ts';
-import { prepared } from '../../services/lib/db/prepared.ts';
-import { sqliteBackend } from '../../services/lib/db/sqlite.ts';
-import { startHolder } from '../lock-holder.ts';
-import { type DatabaseFixture, databaseConformance } from './database.ts';
-import { migrationConformance } from './migrations.ts';
-import { rowLocksConformance } from './row-locks.ts';
-import { sharedReadsConformance } from './shared-reads.ts';
-import { transactionGroupConformance } from './transaction-group.ts';
+import { migrate } from '../../services/lib/db/migrations/migrate.ts';
+import { precompiledQuery } from '../../services/lib/db/precompiled-query/precompiled-query.ts';
+import { sqliteBackend } from '../../services/lib/db/sqlite/sqlite-backend.ts';
+import { startLockHolder } from '../support/servers/lock-holder.ts';
+import { type DatabaseFixture, databaseConformance } from './database-conformance.ts';
+import { groupCommitConformance } from './group-commit-conformance.ts';
+import { migrationsConformance } from './migrations-conformance.ts';
+import { readBatchingConformance } from './read-batching-conformance.ts';
+import { rowLocksConformance } from './row-locks-conformance.ts';
 
 async function newFolder(): Promise<AsyncDisposable & { path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'autosession-sqlite-'));
@@ -33,29 +33,33 @@ async function oneWay(): Promise<DatabaseFixture> {
 }
 
 databaseConformance('SQLite', oneWay);
-migrationConformance('SQLite', oneWay);
-transactionGroupConformance('SQLite', oneWay);
+migrationsConformance('SQLite', oneWay);
+groupCommitConformance('SQLite', oneWay);
 rowLocksConformance('SQLite', oneWay);
-sharedReadsConformance('SQLite', oneWay);
+readBatchingConformance('SQLite', oneWay);
 
 describe('a transaction that SQLite ends by itself, as it does on a full disk', () => {
   /** Two counters, and a word that ends the transaction of whoever writes it. */
   async function withFullDisk(): Promise<DatabaseFixture> {
     const fixture = await oneWay();
-    await sql`CREATE TABLE words (word TEXT PRIMARY KEY)`.execute(fixture.db.of());
+    await sql`CREATE TABLE words (word TEXT PRIMARY KEY)`.execute(fixture.db.autocommit());
     await sql`CREATE TRIGGER full AFTER INSERT ON words WHEN new.word = 'too much'
-      BEGIN SELECT RAISE(ROLLBACK, 'full'); END`.execute(fixture.db.of());
+      BEGIN SELECT RAISE(ROLLBACK, 'full'); END`.execute(fixture.db.autocommit());
     return fixture;
   }
-  const say = prepared((tx: Executor, { row }: { row: { word: string } }) => tx.insertInto('words').values(row));
+  const say = precompiledQuery((tx: Executor, { row }: { row: { word: string } }) =>
+    tx.insertInto('words').values(row),
+  );
   const said = async (db: Database) =>
-    (await sql<{ word: string }>`SELECT word FROM words ORDER BY word`.execute(db.of())).rows.map(({ word }) => word);
+    (await sql<{ word: string }>`SELECT word FROM words ORDER BY word`.execute(db.autocommit())).rows.map(
+      ({ word }) => word,
+    );
 
   test('leaves nothing behind of the works that shared it, which run again by themselves', async () => {
     await using fixture = await withFullDisk();
     const { db } = fixture;
     const works = ['before', 'too much', 'behind'].map((word) =>
-      db.transaction('shared', (tx) => say.later(tx, { row: { word } }), { group: 'test' }),
+      db.transaction('shared', (tx) => say.enqueue(tx, { row: { word } }), { group: 'test' }),
     );
     const ends = (await Promise.allSettled(works)).map(({ status }) => status);
     expect(ends).toEqual(['fulfilled', 'rejected', 'fulfilled']);
@@ -89,7 +93,7 @@ describe('a data folder', () => {
 
   test('refuses a second process until the first one is gone, killed or not', async () => {
     await using folder = await newFolder();
-    await using holder = await startHolder(folder.path);
+    await using holder = await startLockHolder(folder.path);
     expect(() => sqliteBackend(folder.path)).toThrow(/in use by another process/);
     await holder.kill();
     await sqliteBackend(folder.path).close();

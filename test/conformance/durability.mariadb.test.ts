@@ -1,26 +1,31 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { busMigrations } from '../../services/lib/bus/consumer.ts';
-import { ConsumerStore } from '../../services/lib/bus/consumer-store.ts';
-import { systemClock } from '../../services/lib/clock.ts';
-import { currentReads, inContext, inRequest, systemContext } from '../../services/lib/context.ts';
 import { Database } from '../../services/lib/db/database.ts';
-import { barrierMigrations } from '../../services/lib/db/durability-barrier.ts';
-import { migrate } from '../../services/lib/db/migrate.ts';
-import { mysqlBackend } from '../../services/lib/db/mysql.ts';
-import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
-import { outboxMigrations } from '../../services/lib/outbox/outbox.ts';
-import { eventually } from '../eventually.ts';
-import { type MariadbServer, mariadb } from '../servers.ts';
-import { createDatabase, stackAvailable } from '../stack.ts';
-import { byId, insert, put, setCount, type Tables, type Tx, table } from './grouped-table.ts';
+import { barrierMigrations } from '../../services/lib/db/durability/durability-barrier.ts';
+import { migrate } from '../../services/lib/db/migrations/migrate.ts';
+import { mysqlBackend } from '../../services/lib/db/mysql/mysql-backend.ts';
+import { ErrorReason, errorInfo } from '../../services/lib/errors/app-error.ts';
+import { busMigrations } from '../../services/lib/messaging/bus/consumer/consumer.ts';
+import { ConsumerStore } from '../../services/lib/messaging/bus/consumer/consumer-store.ts';
+import { outboxMigrations } from '../../services/lib/messaging/outbox/outbox.ts';
+import { systemClock } from '../../services/lib/runtime/clock.ts';
+import {
+  currentUnconfirmedReads,
+  runInBackgroundContext,
+  runInRequestContext,
+  systemContext,
+} from '../../services/lib/runtime/request-context.ts';
+import { byId, groupedTable, insert, setCount, type Tables, type Tx, upsert } from '../support/db/grouped-table.ts';
+import { eventually } from '../support/eventually.ts';
+import { type MariadbServer, startMariadb } from '../support/servers/servers.ts';
+import { createDatabase, sharedServersAvailable } from '../support/servers/shared-servers.ts';
 
-describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', () => {
+describe.runIf(sharedServersAvailable)('what a flow knows to be on disk, on MariaDB', () => {
   let db: Database;
   let next = 0;
 
   beforeAll(async () => {
     db = new Database(mysqlBackend(await createDatabase()));
-    await migrate(db, [barrierMigrations, { owner: 'group', tables: {}, steps: [table] }], 0);
+    await migrate(db, [barrierMigrations, { owner: 'group', tables: {}, steps: [groupedTable] }], 0);
     return () => db.close();
   });
 
@@ -30,21 +35,21 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
   };
   const stored = async () => {
     const row = fresh();
-    await insert(db.of(), { row });
+    await insert(db.autocommit(), { row });
     return row;
   };
-  const barriers = () => db.backend.counts.commits.get('durability-barrier') ?? 0;
-  const request = <T>(work: () => Promise<T>) => inRequest(systemContext('t', 'r'), work);
-  const read = (id: string) => byId(db.of(), { id });
+  const barriers = () => db.backend.stats.commits.get('durability-barrier') ?? 0;
+  const request = <T>(work: () => Promise<T>) => runInRequestContext(systemContext('t', 'r'), work);
+  const read = (id: string) => byId(db.autocommit(), { id });
   const write = (work: (tx: Tx) => Promise<unknown>, group?: string) =>
     db.transaction<Tables, unknown>('write', work, { group });
   /** Whether a request that reads, and then does `work`, still has unconfirmed reads. */
   const pendingAfter = (work: () => Promise<unknown>) =>
     request(async () => {
       await read('none');
-      expect(currentReads()?.pending).toBe(true);
+      expect(currentUnconfirmedReads()?.hasPending).toBe(true);
       await work();
-      return currentReads()?.pending;
+      return currentUnconfirmedReads()?.hasPending;
     });
 
   test('a flow that has read nothing waits for nothing', async () => {
@@ -59,7 +64,7 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
       await read('none');
       await db.confirmReads();
       await db.confirmReads();
-      expect(currentReads()?.pending).toBe(false);
+      expect(currentUnconfirmedReads()?.hasPending).toBe(false);
     });
     expect(barriers()).toBe(before + 1);
   });
@@ -68,7 +73,7 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
     const before = barriers();
     await request(async () => {
       await read('none');
-      currentReads()?.dismiss();
+      currentUnconfirmedReads()?.dismiss();
       await db.confirmReads();
     });
     expect(barriers()).toBe(before);
@@ -76,7 +81,7 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
 
   test('background work starts with what was read outside of it', async () => {
     const before = barriers();
-    await inContext(systemContext('t', 'r'), () => db.confirmReads());
+    await runInBackgroundContext(systemContext('t', 'r'), () => db.confirmReads());
     await db.confirmReads();
     expect(barriers()).toBe(before + 2);
   });
@@ -95,10 +100,10 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
   test('a commit of the flow that changed a row confirms what was read before it', async () => {
     const row = await stored();
     expect(await pendingAfter(() => write((tx) => insert(tx, { row: fresh() })))).toBe(false);
-    expect(await pendingAfter(() => write((tx) => insert.later(tx, { row: fresh() })))).toBe(false);
+    expect(await pendingAfter(() => write((tx) => insert.enqueue(tx, { row: fresh() })))).toBe(false);
     expect(await pendingAfter(() => write((tx) => setCount(tx, { id: row.id, count: 1 })))).toBe(false);
-    expect(await pendingAfter(() => write((tx) => setCount.later(tx, { id: row.id, count: 2 })))).toBe(false);
-    expect(await pendingAfter(() => setCount(db.of(), { id: row.id, count: 3 }))).toBe(false);
+    expect(await pendingAfter(() => write((tx) => setCount.enqueue(tx, { id: row.id, count: 2 })))).toBe(false);
+    expect(await pendingAfter(() => setCount(db.autocommit(), { id: row.id, count: 3 }))).toBe(false);
     expect(await pendingAfter(() => write((tx) => tx.deleteFrom('grouped').where('id', '=', row.id).execute()))).toBe(
       false,
     );
@@ -110,23 +115,23 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
     expect(await pendingAfter(() => write((tx) => byId(tx, { id: row.id })))).toBe(true);
     expect(await pendingAfter(() => write((tx) => setCount(tx, { id: row.id, count: 0 })))).toBe(true);
     expect(await pendingAfter(() => write((tx) => setCount(tx, { id: 'none', count: 1 })))).toBe(true);
-    expect(await pendingAfter(() => write((tx) => put(tx, { row })))).toBe(true);
-    expect(await pendingAfter(() => setCount(db.of(), { id: row.id, count: 0 }))).toBe(true);
+    expect(await pendingAfter(() => write((tx) => upsert(tx, { row })))).toBe(true);
+    expect(await pendingAfter(() => setCount(db.autocommit(), { id: row.id, count: 0 }))).toBe(true);
   });
 
   test('a row that is replaced by the same row confirms nothing', async () => {
     const row = await stored();
     const replace = (tx: Tx) => tx.replaceInto('grouped').values(row).execute();
-    expect(await pendingAfter(() => replace(db.of()))).toBe(true);
+    expect(await pendingAfter(() => replace(db.autocommit()))).toBe(true);
     expect(await pendingAfter(() => write(replace))).toBe(true);
   });
 
   test('a statement that a unique index refuses has read the row that is there', async () => {
     const row = await stored();
     const pending = await request(async () => {
-      const refused = await insert(db.of(), { row }).catch((error) => error);
+      const refused = await insert(db.autocommit(), { row }).catch((error) => error);
       expect(db.isDuplicateKey(refused)).toBe(true);
-      return currentReads()?.pending;
+      return currentUnconfirmedReads()?.hasPending;
     });
     expect(pending).toBe(true);
   });
@@ -147,7 +152,7 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
       });
       const beside = slow.then(() => read('none'));
       await Promise.all([slow, beside]);
-      return currentReads()?.pending;
+      return currentUnconfirmedReads()?.hasPending;
     });
     expect(pending).toBe(true);
   });
@@ -157,20 +162,20 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
       pendingAfter(() => write((tx) => insert(tx, { row: fresh() }), 'test')),
     );
     expect(await Promise.all(works)).toEqual(Array(6).fill(false));
-    expect(db.backend.counts.commits.get('group.test')).toBeGreaterThan(0);
+    expect(db.backend.stats.commits.get('group.test')).toBeGreaterThan(0);
   });
 
   describe('when the server was started anew since something was read', () => {
     let server: MariadbServer;
     beforeAll(async () => {
-      server = await mariadb();
+      server = await startMariadb();
       return () => server[Symbol.asyncDispose]();
     });
     const opened = async () => {
       const own = new Database(mysqlBackend(await server.createDatabase()));
       await migrate(
         own,
-        [barrierMigrations, outboxMigrations, busMigrations, { owner: 'group', tables: {}, steps: [table] }],
+        [barrierMigrations, outboxMigrations, busMigrations, { owner: 'group', tables: {}, steps: [groupedTable] }],
         0,
       );
       return Object.assign(own, { [Symbol.asyncDispose]: () => own.close() });
@@ -184,19 +189,19 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
       await server.start();
     };
     const reasonOf = (error: unknown) => errorInfo(error)?.reason ?? error;
-    const answers = (own: Database) => eventually(() => byId(own.of(), { id: 'none' }));
+    const answers = (own: Database) => eventually(() => byId(own.autocommit(), { id: 'none' }));
 
     test('no small commit confirms it', async () => {
       await using own = await opened();
       const confirmed = request(async () => {
-        await byId(own.of(), { id: 'none' });
+        await byId(own.autocommit(), { id: 'none' });
         await restart();
         await answers(own);
         await own.confirmReads();
       });
       expect(await confirmed.catch(reasonOf)).toBe(ErrorReason.SERVICE_UNAVAILABLE);
       await request(async () => {
-        await byId(own.of(), { id: 'none' });
+        await byId(own.autocommit(), { id: 'none' });
         await own.confirmReads();
       });
     });
@@ -204,7 +209,7 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
     test('no commit of the flow confirms it', async () => {
       await using own = await opened();
       const confirmed = request(async () => {
-        await byId(own.of(), { id: 'none' });
+        await byId(own.autocommit(), { id: 'none' });
         await restart();
         await answers(own);
         await own.transaction<Tables, unknown>('write', (tx) => insert(tx, { row: fresh() }));
@@ -216,8 +221,8 @@ describe.runIf(stackAvailable)('what a flow knows to be on disk, on MariaDB', ()
     test('a consumer counts nothing as handled that it found done by then', async () => {
       await using own = await opened();
       const store = new ConsumerStore(own, systemClock, 'counting');
-      const from = { incarnation: 'log', position: 0n };
-      await store.moveTo(from);
+      const from = { generationId: 'log', position: 0n };
+      await store.resetTo(from);
       const save = (begunAt: number) => store.save({ begunAt, from, to: 1n, handled: new Map(), parked: [] });
       const begunAt = performance.now();
       await restart();

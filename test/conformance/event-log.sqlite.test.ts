@@ -1,24 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { LogChanged } from '../../services/lib/bus/event-log.ts';
-import { embeddedBus, record, recordsOf } from './event-bus.ts';
-import { eventLogConformance, readTail } from './event-log.ts';
+import { LogGenerationError } from '../../services/lib/messaging/bus/event-log.ts';
+import { logRecord, sessionRecords, startEmbeddedBus } from '../support/messaging/test-event-bus.ts';
+import { eventLogConformance, readTail } from './event-log-conformance.ts';
 
 eventLogConformance('SQLite', async () => {
-  const bus = await embeddedBus();
+  const bus = await startEmbeddedBus();
   const { log, wipe } = bus;
   return { log, other: log, wipe, [Symbol.asyncDispose]: () => bus[Symbol.asyncDispose]() };
 });
 
 describe('event log on SQLite, when it is trimmed', () => {
   it('begins behind what was removed, and goes on where it ended', async () => {
-    await using bus = await embeddedBus();
+    await using bus = await startEmbeddedBus();
     const writer = await bus.log.writer();
-    await writer.append(recordsOf('ses_a', 2_100));
+    await writer.append(sessionRecords('ses_a', 2_100));
     bus.clock.advance({ hours: 1 });
     await bus.log.trim(bus.clock.now() - 1_000);
     expect(await bus.log.bounds()).toMatchObject({ before: 2_100n, last: 2_100n });
-    await expect(readTail(bus.log, 5n, () => false)).rejects.toBeInstanceOf(LogChanged);
-    expect(await writer.append([record()])).toEqual([2_101n]);
+    await expect(readTail(bus.log, 5n, () => false)).rejects.toBeInstanceOf(LogGenerationError);
+    expect(await writer.append([logRecord()])).toEqual([2_101n]);
     expect(await readTail(bus.log, 2_100n, () => true)).toMatchObject([{ position: 2_101n }]);
   });
 });

@@ -4,18 +4,18 @@ import { describe, expect, it } from 'vitest';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import { createDirectory } from '../../services/lib/directory.ts';
-import { ErrorReason, errorInfo, refuse } from '../../services/lib/errors/refuse.ts';
-import { createLogger } from '../../services/lib/log.ts';
+import { appError, ErrorReason, errorInfo } from '../../services/lib/errors/app-error.ts';
+import { createLogger } from '../../services/lib/observability/logger.ts';
 import { type PeerOptions, peerTransport } from '../../services/lib/rpc/peer-transport.ts';
-import { eventually } from '../eventually.ts';
-import { HOP_SECRET, peerInstance, type Work } from '../peer-instance.ts';
+import { createServiceClients } from '../../services/lib/rpc/service-clients.ts';
+import { eventually } from '../support/eventually.ts';
+import { INTERNAL_SECRET, type PeerHandlers, startPeerInstance } from '../support/processes/peer-instance.ts';
 
 /** Two instances of one service, and a client that reaches both. */
-async function twoInstances(work: Work = {}, options: Partial<PeerOptions> = {}) {
+async function startTwoInstances(handlers: PeerHandlers = {}, options: Partial<PeerOptions> = {}) {
   await using stack = new AsyncDisposableStack();
-  const first = stack.use(await peerInstance('first', work));
-  const second = stack.use(await peerInstance('second', work));
+  const first = stack.use(await startPeerInstance('first', handlers));
+  const second = stack.use(await startPeerInstance('second', handlers));
   const transport = stack.use(peerTransport({ addresses: [first.address, second.address], ...options }));
   const owned = stack.move();
   const tasks = createClient(TaskService, transport);
@@ -25,54 +25,57 @@ async function twoInstances(work: Work = {}, options: Partial<PeerOptions> = {})
     tasks,
     transport,
     events: createClient(EventService, transport),
-    get: () => nameOf(tasks),
+    get: () => instanceName(tasks),
     /** Waits until calls reach this many instances. */
     reach: (count: number) =>
-      eventually(async () => expect(new Set([await nameOf(tasks), await nameOf(tasks)]).size).toBe(count)),
+      eventually(async () => expect(new Set([await instanceName(tasks), await instanceName(tasks)]).size).toBe(count)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
 /** An instance whose reads call another one that does the work. */
-async function twoHops(work: Work) {
+async function startTwoHops(handlers: PeerHandlers) {
   await using stack = new AsyncDisposableStack();
-  const last = stack.use(await peerInstance('last', work));
+  const last = stack.use(await startPeerInstance('last', handlers));
   const remote = new Map([[TaskService, stack.use(peerTransport({ addresses: [last.address] }))]]);
-  const directory = createDirectory({ routes: () => {}, interceptors: [], hopSecret: HOP_SECRET, remote });
+  const clients = createServiceClients({ routes: () => {}, interceptors: [], internalSecret: INTERNAL_SECRET, remote });
   const getTask = async () => {
-    await nameOf(directory.client(TaskService));
+    await instanceName(clients.get(TaskService));
   };
-  const middle = stack.use(await peerInstance('middle', { getTask }));
+  const middle = stack.use(await startPeerInstance('middle', { getTask }));
   const tasks = createClient(TaskService, stack.use(peerTransport({ addresses: [middle.address] })));
   const owned = stack.move();
   return { middle, tasks, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-async function nameOf(tasks: Client<typeof TaskService>): Promise<string | undefined> {
+async function instanceName(tasks: Client<typeof TaskService>): Promise<string | undefined> {
   return (await tasks.getTask({ taskId: 'tsk_1' })).task?.taskId;
 }
 
 /** Calls from several callers at once until `over` says so; returns the names that answered. */
-async function load(call: () => Promise<string | undefined>, over: () => boolean): Promise<(string | undefined)[]> {
+async function callConcurrently(
+  call: () => Promise<string | undefined>,
+  isDone: () => boolean,
+): Promise<(string | undefined)[]> {
   const names: (string | undefined)[] = [];
-  const lane = async () => {
-    while (!over()) names.push(await call());
+  const worker = async () => {
+    while (!isDone()) names.push(await call());
   };
-  await Promise.all(Array.from({ length: 8 }, lane));
+  await Promise.all(Array.from({ length: 8 }, worker));
   return names;
 }
 
 /** A handler that hangs until its caller is gone, and a way to know both. */
-function hanging() {
+function hangingHandler() {
   const entered = Promise.withResolvers<HandlerContext>();
   const left = Promise.withResolvers<void>();
-  const work = async (_: string, context: HandlerContext) => {
+  const handlers = async (_: string, context: HandlerContext) => {
     entered.resolve(context);
     if (!context.signal.aborted) await once(context.signal, 'abort');
     left.resolve();
     context.signal.throwIfAborted();
   };
-  return { work, entered: entered.promise, left: left.promise };
+  return { work: handlers, entered: entered.promise, left: left.promise };
 }
 
 const reasonOf = (call: Promise<unknown>) =>
@@ -83,20 +86,20 @@ const reasonOf = (call: Promise<unknown>) =>
 
 describe('a call to another process', () => {
   it('goes to the instances in turn', async () => {
-    await using peers = await twoInstances();
+    await using peers = await startTwoInstances();
     await peers.reach(2);
     const names = [await peers.get(), await peers.get(), await peers.get(), await peers.get()];
     expect(names.filter((name) => name === 'first')).toHaveLength(2);
   });
 
   it('goes to every address behind one name, and to what it stands for later', async () => {
-    await using first = await peerInstance('first');
-    await using second = await peerInstance('second');
+    await using first = await startPeerInstance('first');
+    await using second = await startPeerInstance('second');
     let behind = [first];
     const resolve = async () =>
       behind.map(({ wire }) => ({ origin: 'http://tasks.test:1', ip: '127.0.0.1', port: wire.port }));
-    await using transport = peerTransport({ addresses: ['http://tasks.test:1'], resolve, resolveMs: 10 });
-    const get = () => nameOf(createClient(TaskService, transport));
+    await using transport = peerTransport({ addresses: ['http://tasks.test:1'], resolve, resolveIntervalMs: 10 });
+    const get = () => instanceName(createClient(TaskService, transport));
     expect(await get()).toBe('first');
     behind = [first, second];
     await eventually(async () => expect(await get()).toBe('second'));
@@ -105,41 +108,41 @@ describe('a call to another process', () => {
   });
 
   it('does not fail when an instance is killed under load, and that one gets calls again when it is back', async () => {
-    await using peers = await twoInstances();
+    await using peers = await startTwoInstances();
     await peers.reach(2);
     let calls = 0;
-    let over = false;
-    const loaded = load(
+    let isDone = false;
+    const loaded = callConcurrently(
       () => {
         calls += 1;
         return peers.get();
       },
-      () => over,
+      () => isDone,
     );
     await eventually(() => expect(calls).toBeGreaterThan(100));
-    await peers.first.wire.cut();
+    await peers.first.wire.disconnect();
     const atCut = calls;
     await eventually(() => expect(calls).toBeGreaterThan(atCut + 100));
-    await peers.first.wire.mend();
+    await peers.first.wire.resume();
     await peers.reach(2);
-    over = true;
+    isDone = true;
     expect(new Set(await loaded)).toEqual(new Set(['first', 'second']));
   });
 
   it('does not fail when an instance stops under load, even if it may not run twice', async () => {
     let running = 0;
-    await using peers = await twoInstances({
+    await using peers = await startTwoInstances({
       claimNextTask: () => {
         running += 1;
       },
     });
     const claim = async () => (await peers.tasks.claimNextTask({})).taskId;
     await peers.reach(2);
-    let over = false;
-    const loaded = load(claim, () => over);
+    let isDone = false;
+    const loaded = callConcurrently(claim, () => isDone);
     await eventually(() => expect(running).toBeGreaterThan(100));
     await peers.first.stop();
-    over = true;
+    isDone = true;
     const answers = await loaded;
     expect(answers).toContain('first');
     expect(answers).toHaveLength(running);
@@ -147,41 +150,41 @@ describe('a call to another process', () => {
 
   it('is not repeated when the connection broke and it may not run twice', async () => {
     const ran: string[] = [];
-    const { work, entered } = hanging();
-    await using peers = await twoInstances({
+    const { work: handlers, entered } = hangingHandler();
+    await using peers = await startTwoInstances({
       claimNextTask: (name, context) => {
         ran.push(name);
-        return work(name, context);
+        return handlers(name, context);
       },
     });
     const reason = reasonOf(peers.tasks.claimNextTask({}));
     await entered;
-    await Promise.all([peers.first.wire.cut(), peers.second.wire.cut()]);
+    await Promise.all([peers.first.wire.disconnect(), peers.second.wire.disconnect()]);
     expect(await reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
     expect(ran).toHaveLength(1);
   });
 
   it('is repeated on the other instance, once, when the connection broke and it may run twice', async () => {
     const ran: string[] = [];
-    const { work, entered } = hanging();
-    await using peers = await twoInstances({
+    const { work: handlers, entered } = hangingHandler();
+    await using peers = await startTwoInstances({
       getTask: (name, context) => {
         ran.push(name);
-        return ran.length === 1 ? work(name, context) : undefined;
+        return ran.length === 1 ? handlers(name, context) : undefined;
       },
     });
     const answer = peers.get();
     await entered;
-    await (ran[0] === 'first' ? peers.first : peers.second).wire.cut();
+    await (ran[0] === 'first' ? peers.first : peers.second).wire.disconnect();
     expect(await answer).not.toBe(ran[0]);
     expect(new Set(ran).size).toBe(2);
   });
 
   it('is made elsewhere when an instance answers that it cannot, if it may run twice', async () => {
-    const cannot = (name: string) => {
-      if (name === 'first') throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'not now');
+    const rejectUnavailable = (name: string) => {
+      if (name === 'first') throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'not now');
     };
-    await using peers = await twoInstances({ getTask: cannot, claimNextTask: cannot });
+    await using peers = await startTwoInstances({ getTask: rejectUnavailable, claimNextTask: rejectUnavailable });
     await eventually(async () => {
       const claims = [peers.tasks.claimNextTask({}), peers.tasks.claimNextTask({})];
       expect(new Set(await Promise.all(claims.map(reasonOf)))).toContain(ErrorReason.SERVICE_UNAVAILABLE);
@@ -192,19 +195,19 @@ describe('a call to another process', () => {
   it('is made elsewhere when an instance takes it for a stranger’s, and never looks like the caller’s fault', async () => {
     const lines: string[] = [];
     const logger = createLogger('error', { write: (line) => void lines.push(line) });
-    const strange = (name: string) => {
-      if (name === 'first') throw refuse(ErrorReason.UNAUTHENTICATED, 'who are you?');
+    const rejectSecret = (name: string) => {
+      if (name === 'first') throw appError(ErrorReason.UNAUTHENTICATED, 'who are you?');
     };
-    await using peers = await twoInstances({ getTask: strange, claimNextTask: strange }, { logger });
+    await using peers = await startTwoInstances({ getTask: rejectSecret, claimNextTask: rejectSecret }, { logger });
     const claim = () => reasonOf(peers.tasks.claimNextTask({}));
     await eventually(async () => expect([await claim(), await claim()]).toContain(ErrorReason.SERVICE_UNAVAILABLE));
     for (let times = 0; times < 4; times += 1) expect(await peers.get()).toBe('second');
     const { event, address } = JSON.parse(lines[0] ?? '{}');
-    expect([event, address, lines.length]).toEqual(['peer_has_other_secret', peers.first.address, 1]);
+    expect([event, address, lines.length]).toEqual(['peer_secret_mismatch', peers.first.address, 1]);
   });
 
   it('is unavailable when the instances are of a release that does not know it', async () => {
-    await using peers = await twoInstances();
+    await using peers = await startTwoInstances();
     const sessions = createClient(SessionService, peers.transport);
     const error = await sessions.getSession({ sessionId: 'ses_1' }).catch((thrown) => thrown);
     expect(errorInfo(error)?.reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
@@ -212,10 +215,10 @@ describe('a call to another process', () => {
 
   it('is not made much more often when no instance can', async () => {
     let ran = 0;
-    await using peers = await twoInstances({
+    await using peers = await startTwoInstances({
       getTask: () => {
         ran += 1;
-        throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'not now');
+        throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'not now');
       },
     });
     const calls = 400;
@@ -224,36 +227,36 @@ describe('a call to another process', () => {
   });
 
   it('waits for the only instance while that restarts', async () => {
-    await using only = await peerInstance('only');
-    await only.wire.cut();
-    await using transport = peerTransport({ addresses: [only.address], patienceMs: 20_000 });
-    const answer = nameOf(createClient(TaskService, transport));
-    await only.wire.mend();
+    await using only = await startPeerInstance('only');
+    await only.wire.disconnect();
+    await using transport = peerTransport({ addresses: [only.address], waitForReadyMs: 20_000 });
+    const answer = instanceName(createClient(TaskService, transport));
+    await only.wire.resume();
     expect(await answer).toBe('only');
   });
 
   it('fails at once with SERVICE_UNAVAILABLE when nothing has answered for long', async () => {
-    await using only = await peerInstance('only');
-    await only.wire.cut();
-    await using transport = peerTransport({ addresses: [only.address], patienceMs: 0 });
+    await using only = await startPeerInstance('only');
+    await only.wire.disconnect();
+    await using transport = peerTransport({ addresses: [only.address], waitForReadyMs: 0 });
     const call = createClient(TaskService, transport).getTask({ taskId: 'tsk_1' });
     expect(await reasonOf(call)).toBe(ErrorReason.SERVICE_UNAVAILABLE);
   });
 
   it('is answered as soon as an instance is back, however long none was there', async () => {
-    await using only = await peerInstance('only');
-    await only.wire.cut();
+    await using only = await startPeerInstance('only');
+    await only.wire.disconnect();
     const pauses = { patienceMs: 0, firstRetryMs: 10, lastRetryMs: 3_600_000 };
     await using transport = peerTransport({ addresses: [only.address], ...pauses });
     const tasks = createClient(TaskService, transport);
-    const failed = async () => expect(await reasonOf(nameOf(tasks))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
+    const failed = async () => expect(await reasonOf(instanceName(tasks))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
     for (let times = 0; times < 15; times += 1) await failed();
-    await only.wire.mend();
-    expect(await nameOf(tasks)).toBe('only');
+    await only.wire.resume();
+    expect(await instanceName(tasks)).toBe('only');
   });
 
   it('skips an instance that says it does not serve, until it says it does', async () => {
-    await using peers = await twoInstances();
+    await using peers = await startTwoInstances();
     await peers.reach(2);
     peers.first.serving = false;
     await peers.reach(1);
@@ -265,23 +268,23 @@ describe('a call to another process', () => {
 
 describe('a call to another process that takes long', () => {
   it('ends at its deadline, though the instance hangs', async () => {
-    await using only = await peerInstance('only');
+    await using only = await startPeerInstance('only');
     await using transport = peerTransport({ addresses: [only.address] });
     const tasks = createClient(TaskService, transport);
-    await nameOf(tasks);
+    await instanceName(tasks);
     only.wire.freeze();
     const call = tasks.getTask({ taskId: 'tsk_1' }, { timeoutMs: 100 });
     await expect(call).rejects.toMatchObject({ code: Code.DeadlineExceeded });
   });
 
   it('ends at its deadline, though there is no instance', async () => {
-    await using transport = peerTransport({ addresses: ['http://127.0.0.1:1'], patienceMs: 20_000 });
+    await using transport = peerTransport({ addresses: ['http://127.0.0.1:1'], waitForReadyMs: 20_000 });
     const call = createClient(TaskService, transport).getTask({ taskId: 'tsk_1' }, { timeoutMs: 100 });
     await expect(call).rejects.toMatchObject({ code: Code.DeadlineExceeded });
   });
 
   it('goes on elsewhere when the instance is found to hang', async () => {
-    await using peers = await twoInstances({}, { pingMs: 50, pingTimeoutMs: 50 });
+    await using peers = await startTwoInstances({}, { pingIntervalMs: 50, pingTimeoutMs: 50 });
     await peers.reach(2);
     peers.first.wire.freeze();
     expect([await peers.get(), await peers.get()]).toEqual(['second', 'second']);
@@ -289,7 +292,7 @@ describe('a call to another process that takes long', () => {
 
   it('carries its deadline to the handler of the second hop', async () => {
     let left: number | undefined;
-    await using hops = await twoHops({
+    await using hops = await startTwoHops({
       getTask: (_, context) => {
         left = context.timeoutMs();
       },
@@ -302,13 +305,13 @@ describe('a call to another process that takes long', () => {
   it('is finished with all that it calls when its instance is asked to stop', async () => {
     const entered = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
-    await using hops = await twoHops({
+    await using hops = await startTwoHops({
       getTask: async () => {
         entered.resolve();
         await go.promise;
       },
     });
-    const answer = nameOf(hops.tasks);
+    const answer = instanceName(hops.tasks);
     await entered.promise;
     const stopped = hops.middle.stop();
     go.resolve();
@@ -317,8 +320,8 @@ describe('a call to another process that takes long', () => {
   });
 
   it('stops its handler when the caller goes away', async () => {
-    const { work, entered, left } = hanging();
-    await using peers = await twoInstances({ getTask: work });
+    const { work: handlers, entered, left } = hangingHandler();
+    await using peers = await startTwoInstances({ getTask: handlers });
     const caller = new AbortController();
     const call = peers.tasks.getTask({ taskId: 'tsk_1' }, { signal: caller.signal });
     const failure = expect(call).rejects.toMatchObject({ code: Code.Canceled });
@@ -332,7 +335,7 @@ describe('a call to another process that takes long', () => {
 describe('what a call to another process carries', () => {
   it('brings headers and trailers there and back', async () => {
     let sent: string | null = null;
-    await using peers = await twoInstances({
+    await using peers = await startTwoInstances({
       getTask: (_, { requestHeader, responseHeader, responseTrailer }) => {
         sent = requestHeader.get('x-asked');
         responseHeader.set('x-answered', 'yes');
@@ -353,9 +356,9 @@ describe('what a call to another process carries', () => {
   });
 
   it('brings the one ErrorInfo of a refusal', async () => {
-    await using peers = await twoInstances({
+    await using peers = await startTwoInstances({
       getTask: () => {
-        throw refuse(ErrorReason.TASK_NOT_FOUND, 'none', { task_id: 'tsk_1' });
+        throw appError(ErrorReason.TASK_NOT_FOUND, 'none', { task_id: 'tsk_1' });
       },
     });
     const error = await peers.get().catch((thrown) => thrown);
@@ -365,8 +368,8 @@ describe('what a call to another process carries', () => {
 
 describe('a stream from another process', () => {
   it('comes, and its handler stops when the caller goes away', async () => {
-    const { work, left } = hanging();
-    await using peers = await twoInstances({ watchEvents: work });
+    const { work: handlers, left } = hangingHandler();
+    await using peers = await startTwoInstances({ watchEvents: handlers });
     const caller = new AbortController();
     const read = async () => {
       for await (const { cursor } of peers.events.watchEvents({}, { signal: caller.signal })) {
@@ -379,18 +382,18 @@ describe('a stream from another process', () => {
   });
 
   it('ends with SERVICE_UNAVAILABLE when the connection breaks', async () => {
-    const { work } = hanging();
-    await using peers = await twoInstances({ watchEvents: work });
+    const { work: handlers } = hangingHandler();
+    await using peers = await startTwoInstances({ watchEvents: handlers });
     const stream = peers.events.watchEvents({})[Symbol.asyncIterator]();
     const { value } = await stream.next();
-    await (value?.cursor === 'first' ? peers.first : peers.second).wire.cut();
+    await (value?.cursor === 'first' ? peers.first : peers.second).wire.disconnect();
     expect(await reasonOf(stream.next())).toBe(ErrorReason.SERVICE_UNAVAILABLE);
   });
 
   it('is opened elsewhere when an instance is down', async () => {
-    await using peers = await twoInstances();
+    await using peers = await startTwoInstances();
     await peers.reach(2);
-    await peers.first.wire.cut();
+    await peers.first.wire.disconnect();
     for (let times = 0; times < 2; times += 1)
       for await (const { cursor } of peers.events.watchEvents({})) expect(cursor).toBe('second');
   });

@@ -1,9 +1,9 @@
 import { describe } from 'vitest';
-import { mysqlBackend } from '../../services/lib/db/mysql.ts';
-import { createDatabase, stackAvailable } from '../stack.ts';
-import { queueConformance } from './queue.ts';
-import { sqlQueueFixture } from './sql-queue-fixture.ts';
+import { mysqlBackend } from '../../services/lib/db/mysql/mysql-backend.ts';
+import { sqlQueueFixture } from '../support/messaging/sql-queue-fixture.ts';
+import { createDatabase, sharedServersAvailable } from '../support/servers/shared-servers.ts';
+import { queueConformance } from './queue-conformance.ts';
 
-describe.runIf(stackAvailable)('with a server', () =>
+describe.runIf(sharedServersAvailable)('with a server', () =>
   queueConformance('MariaDB', async () => sqlQueueFixture(mysqlBackend(await createDatabase()))),
 );

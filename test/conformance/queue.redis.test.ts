@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { RedisConfig } from '../../services/lib/config.ts';
-import { createLogger } from '../../services/lib/log.ts';
-import { redisQueue } from '../../services/lib/queue/redis-queue.ts';
-import type { QueueItem } from '../../services/lib/queue/task-queue.ts';
-import { eventually } from '../eventually.ts';
-import { redis } from '../servers.ts';
-import { stackAvailable } from '../stack.ts';
-import { queueConformance } from './queue.ts';
+import type { RedisConfig } from '../../services/lib/config/config.ts';
+import { redisQueue } from '../../services/lib/messaging/queue/redis-queue.ts';
+import type { QueueItem } from '../../services/lib/messaging/queue/task-queue.ts';
+import { createLogger } from '../../services/lib/observability/logger.ts';
+import { eventually } from '../support/eventually.ts';
+import { startRedis } from '../support/servers/servers.ts';
+import { sharedServersAvailable } from '../support/servers/shared-servers.ts';
+import { queueConformance } from './queue-conformance.ts';
 
 const logger = createLogger('silent');
 const at = (url: string): RedisConfig => ({ url, maxRetries: 3, retryDelayMs: 20 });
@@ -20,14 +20,14 @@ const one: QueueItem = {
   accountId: 'x',
 };
 
-describe.runIf(stackAvailable)('with a server', () => {
+describe.runIf(sharedServersAvailable)('with a server', () => {
   queueConformance('Redis', async () => {
-    const server = await redis();
+    const server = await startRedis();
     const [queue, other] = [await redisQueue(at(server.url), logger), await redisQueue(at(server.url), logger)];
     return {
       queue,
       other,
-      lose: () => server.flushall(),
+      clear: () => server.flushall(),
       [Symbol.asyncDispose]: async () => {
         await queue[Symbol.asyncDispose]();
         await other[Symbol.asyncDispose]();
@@ -45,7 +45,7 @@ describe.runIf(stackAvailable)('with a server', () => {
     });
 
     test('fails at once while it is away, and goes on by itself', async () => {
-      await using server = await redis();
+      await using server = await startRedis();
       await using queue = await redisQueue(at(server.url), logger);
       await queue.push([one]);
       await server.stop();
@@ -58,7 +58,7 @@ describe.runIf(stackAvailable)('with a server', () => {
     });
 
     test('wakes those who waited through an outage, and the subscription goes on', async () => {
-      await using server = await redis();
+      await using server = await startRedis();
       await using queue = await redisQueue(at(server.url), logger);
       const waited = queue.waitForPush('t', 60_000);
       await server.kill();
@@ -76,7 +76,7 @@ describe.runIf(stackAvailable)('with a server', () => {
     });
 
     test('two prefixes on one server do not see each other', async () => {
-      await using server = await redis();
+      await using server = await startRedis();
       await using here = await redisQueue({ ...at(server.url), keyPrefix: 'here:' }, logger);
       await using there = await redisQueue({ ...at(server.url), keyPrefix: 'there:' }, logger);
       await here.push([one]);

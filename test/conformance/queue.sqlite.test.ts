@@ -1,5 +1,5 @@
-import { sqliteBackend } from '../../services/lib/db/sqlite.ts';
-import { queueConformance } from './queue.ts';
-import { sqlQueueFixture } from './sql-queue-fixture.ts';
+import { sqliteBackend } from '../../services/lib/db/sqlite/sqlite-backend.ts';
+import { sqlQueueFixture } from '../support/messaging/sql-queue-fixture.ts';
+import { queueConformance } from './queue-conformance.ts';
 
 queueConformance('SQLite', () => sqlQueueFixture(sqliteBackend(':memory:')));

@@ -1,8 +1,8 @@
 import { describe } from 'vitest';
-import { stackAvailable } from '../stack.ts';
-import { serversBus } from './event-bus.ts';
-import { relayConformance } from './relay.ts';
+import { startServersBus } from '../support/messaging/test-event-bus.ts';
+import { sharedServersAvailable } from '../support/servers/shared-servers.ts';
+import { relayConformance } from './relay-conformance.ts';
 
-describe.runIf(stackAvailable)('with servers', () => {
-  relayConformance('MariaDB and NATS', serversBus);
+describe.runIf(sharedServersAvailable)('with servers', () => {
+  relayConformance('MariaDB and NATS', startServersBus);
 });

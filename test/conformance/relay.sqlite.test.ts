@@ -1,4 +1,4 @@
-import { embeddedBus } from './event-bus.ts';
-import { relayConformance } from './relay.ts';
+import { startEmbeddedBus } from '../support/messaging/test-event-bus.ts';
+import { relayConformance } from './relay-conformance.ts';
 
-relayConformance('SQLite', embeddedBus);
+relayConformance('SQLite', startEmbeddedBus);

@@ -1,36 +1,36 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { ReminderChannel } from '../../services/handover/channels/channel.ts';
-import { configuredChannels } from '../../services/handover/channels/configured.ts';
-import { webhookChannel } from '../../services/handover/channels/webhook.ts';
-import { startDelivery } from '../../services/handover/delivery/loops.ts';
+import { configuredChannels } from '../../services/handover/channels/configured-channels.ts';
+import { webhookChannel } from '../../services/handover/channels/webhook-channel.ts';
 import { MAX_REFUSALS } from '../../services/handover/domain/retry.ts';
-import { arm } from '../../services/lib/failpoints.ts';
-import { eventually } from '../eventually.ts';
-import { Story } from '../unit/handover/events.ts';
-import { Receiver } from '../unit/handover/receiver.ts';
-import { databases, type RunningHandover, START, startHandover } from '../unit/handover/service.ts';
+import { startDeliveryLoops } from '../../services/handover/jobs/delivery-loops.ts';
+import { armFailpoint } from '../../services/lib/runtime/failpoints.ts';
+import { eventually } from '../support/eventually.ts';
+import { EventScript } from '../support/handover/event-script.ts';
+import { databases, type HandoverHarness, START, startHandoverHarness } from '../support/handover/handover-harness.ts';
+import { WebhookReceiver } from '../support/handover/webhook-receiver.ts';
 
 const SECRET = 'a secret of the receiver';
 
 describe.each(databases)('delivery of reminders on %s', (database) => {
-  const start = (receiver: Receiver, timeoutMs = 2_000, others: readonly ReminderChannel[] = []) =>
-    startHandover(database, ({ clock }) => [
+  const start = (receiver: WebhookReceiver, timeoutMs = 2_000, others: readonly ReminderChannel[] = []) =>
+    startHandoverHarness(database, ({ clock }) => [
       webhookChannel('webhook:receiver', { url: receiver.url, secret: SECRET }, { clock, timeoutMs }),
       ...others,
     ]);
-  const waiting = (session: string) => new Story(session, START).open('pending').events;
+  const waiting = (session: string) => new EventScript(session, START).open('pending').events;
   const endsAt = (failpoint: string) =>
-    arm(failpoint, () => {
+    armFailpoint(failpoint, () => {
       throw new Error('the process ends here');
     });
-  const states = async (service: RunningHandover) => (await service.rows('reminders')).map(({ state }) => state);
+  const states = async (service: HandoverHarness) => (await service.rows('reminders')).map(({ state }) => state);
 
   it('signs what it posts and names the delivery', async () => {
-    await using receiver = await Receiver.start();
+    await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
     await service.handle(waiting('ses_1'));
-    await service.deliver();
+    await service.deliverDue();
     const { headers, body } = receiver.requests[0]!;
     const timestamp = headers['x-autosession-timestamp'];
     expect(timestamp).toBe(String(START / 1_000));
@@ -57,23 +57,23 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
   });
 
   it('loses nothing and repeats nothing when the receiver fails, hangs, is busy, goes away and comes back', async () => {
-    await using receiver = await Receiver.start();
+    await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver, 1_000);
-    receiver.answer(500, 503, 'silence', { status: 429, headers: { 'retry-after': '7' } }, 502);
+    receiver.respondWith(500, 503, 'silence', { status: 429, headers: { 'retry-after': '7' } }, 502);
     const expected: string[] = [];
     const round = async () => {
-      await service.deliver();
+      await service.deliverDue();
       service.clock.advance(5 * 60_000);
     };
     for (let n = 1; n <= 10; n++) {
       await service.handle(waiting(`ses_${n}`));
       await round();
     }
-    await receiver.goAway();
+    await receiver.close();
     for (let n = 11; n <= 20; n++) await service.handle(waiting(`ses_${n}`));
     await round();
     expect((await states(service)).filter((state) => state === 'pending').length).toBeGreaterThanOrEqual(10);
-    await receiver.comeBack();
+    await receiver.listen();
     for (let n = 0; n < 10; n++) await round();
     expect(await states(service)).toEqual(Array(20).fill('delivered'));
     for (const { reminder_id } of await service.rows('reminders')) expected.push(reminder_id);
@@ -81,29 +81,29 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
   });
 
   it('leaves the receiver alone for as long as it asks', async () => {
-    await using receiver = await Receiver.start();
+    await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
-    receiver.answer({ status: 429, headers: { 'retry-after': '90' } });
+    receiver.respondWith({ status: 429, headers: { 'retry-after': '90' } });
     await service.handle(waiting('ses_1'));
-    await service.deliver();
+    await service.deliverDue();
     await service.handle(waiting('ses_2'));
     service.clock.advance(89_000);
-    await service.deliver();
+    await service.deliverDue();
     expect(receiver.requests).toHaveLength(1);
     service.clock.advance(1_000);
-    await service.deliver();
+    await service.deliverDue();
     expect(receiver.accepted).toHaveLength(2);
   });
 
   it('waits longer after every failure', async () => {
-    await using receiver = await Receiver.start();
+    await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
-    receiver.answer(500, 500, 500);
+    receiver.respondWith(500, 500, 500);
     await service.handle(waiting('ses_1'));
     const tried: number[] = [];
     for (let second = 0; second <= 8; second++) {
       const before = receiver.requests.length;
-      await service.deliver();
+      await service.deliverDue();
       if (receiver.requests.length > before) tried.push(second);
       service.clock.advance(1_000);
     }
@@ -114,12 +114,12 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
   });
 
   it('gives up on a receiver that keeps refusing, after a bounded number of tries', async () => {
-    await using receiver = await Receiver.start();
+    await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
-    receiver.answer(...Array(50).fill(404));
+    receiver.respondWith(...Array(50).fill(404));
     await service.handle(waiting('ses_1'));
     for (let n = 0; n < 20; n++) {
-      await service.deliver();
+      await service.deliverDue();
       service.clock.advance(5 * 60_000);
     }
     expect(receiver.requests).toHaveLength(MAX_REFUSALS);
@@ -129,45 +129,45 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
   });
 
   it('does not follow a redirect', async () => {
-    await using elsewhere = await Receiver.start();
-    await using receiver = await Receiver.start();
+    await using elsewhere = await WebhookReceiver.start();
+    await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
-    receiver.answer({ status: 307, headers: { location: elsewhere.url } });
+    receiver.respondWith({ status: 307, headers: { location: elsewhere.url } });
     await service.handle(waiting('ses_1'));
-    await service.deliver();
+    await service.deliverDue();
     expect(elsewhere.requests).toEqual([]);
     expect(await states(service)).toEqual(['pending']);
   });
 
   it('is delivered when every channel has it, and one channel does not wait for another', async () => {
-    await using receiver = await Receiver.start();
-    await using second = await Receiver.start();
-    await using service = await startHandover(database, ({ clock }) => [
+    await using receiver = await WebhookReceiver.start();
+    await using second = await WebhookReceiver.start();
+    await using service = await startHandoverHarness(database, ({ clock }) => [
       webhookChannel('webhook:first', { url: receiver.url, secret: SECRET }, { clock }),
       webhookChannel('webhook:second', { url: second.url, secret: SECRET }, { clock }),
     ]);
-    receiver.answer(500);
+    receiver.respondWith(500);
     await service.handle(waiting('ses_1'));
-    await service.deliver();
+    await service.deliverDue();
     expect(second.accepted).toHaveLength(1);
     expect(await states(service)).toEqual(['pending']);
     service.clock.advance(1_000);
-    await service.deliver();
+    await service.deliverDue();
     expect([receiver.accepted.length, second.accepted.length]).toEqual([1, 1]);
     expect(await states(service)).toEqual(['delivered']);
   });
 
   it('says the same in every try of a reminder', async () => {
-    await using receiver = await Receiver.start();
+    await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
-    const story = new Story('ses_1', START).open().command('pause').messages(1);
-    receiver.answer(500);
+    const story = new EventScript('ses_1', START).open().command('pause').messages(1);
+    receiver.respondWith(500);
     await service.handle(story.events);
     service.clock.advance(3_000);
-    await service.deliver();
+    await service.deliverDue();
     await service.handle([story.messages(4).last]);
     service.clock.advance(60_000);
-    await service.deliver();
+    await service.deliverDue();
     const told = receiver.requests.map(({ body }) => JSON.parse(body) as { reminder_id: string; count: number });
     const first = told[0]?.reminder_id;
     // the second try of the one and the first of the other go out side by side
@@ -176,18 +176,18 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
   });
 
   it('delivers again, under the same id, when it ends between the yes and the note of it', async () => {
-    await using receiver = await Receiver.start();
+    await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
     await service.handle(waiting('ses_1'));
     {
       using _failure = endsAt('reminders.before-note');
-      await expect(service.deliver()).rejects.toThrow('the process ends here');
+      await expect(service.deliverDue()).rejects.toThrow('the process ends here');
     }
-    const another = service.with(service.deps);
-    await another.deliver();
+    const another = service.withDeps(service.deps);
+    await another.deliverDue();
     expect(receiver.accepted).toHaveLength(1);
     service.clock.advance(30_000);
-    await another.deliver();
+    await another.deliverDue();
     const [first, again] = receiver.accepted;
     expect(again).toBe(first);
     expect(await states(service)).toEqual(['delivered']);
@@ -196,83 +196,83 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
   it.each(['reminders.after-note', 'db.before-commit:handover.settle-delivery'])(
     'does not deliver again when it ends at %s, and settles what it had noted',
     async (failpoint) => {
-      await using receiver = await Receiver.start();
+      await using receiver = await WebhookReceiver.start();
       await using service = await start(receiver);
       await service.handle(waiting('ses_1'));
       {
         using _failure = endsAt(failpoint);
-        await expect(service.deliver()).rejects.toThrow('the process ends here');
+        await expect(service.deliverDue()).rejects.toThrow('the process ends here');
       }
       expect(await states(service)).toEqual(['pending']);
       service.clock.advance(30_000);
-      await service.with(service.deps).deliver();
+      await service.withDeps(service.deps).deliverDue();
       expect(receiver.accepted).toHaveLength(1);
       expect(await service.rows('reminders')).toMatchObject([{ state: 'delivered', attempts: 1 }]);
     },
   );
 
   it('notes a yes later, and says nothing again, when the database was away in that moment', async () => {
-    await using receiver = await Receiver.start();
+    await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
     await service.handle(waiting('ses_1'));
     {
       using _failure = endsAt('reminders.before-note');
-      await expect(service.deliver()).rejects.toThrow('the process ends here');
+      await expect(service.deliverDue()).rejects.toThrow('the process ends here');
     }
     service.clock.advance(30_000);
-    await service.deliver();
+    await service.deliverDue();
     expect(await service.rows('reminder_deliveries')).toMatchObject([{ state: 'delivered' }]);
     expect(receiver.accepted).toHaveLength(1);
   });
 
   it('gives back what the stop of the process interrupts, and delivers it later', async () => {
-    await using receiver = await Receiver.start();
+    await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
-    receiver.answer('silence');
+    receiver.respondWith('silence');
     await service.handle(waiting('ses_1'));
     const stop = new AbortController();
-    const delivering = service.deliver(stop.signal);
+    const delivering = service.deliverDue(stop.signal);
     await eventually(() => expect(receiver.requests).toHaveLength(1));
     stop.abort();
     await delivering;
     expect(await service.rows('reminder_deliveries')).toMatchObject([{ state: 'pending', last_error: '' }]);
-    await service.deliver();
+    await service.deliverDue();
     expect(await states(service)).toEqual(['delivered']);
   });
 
   it('is not delivered twice by two processes that both believe to lead', async () => {
-    await using receiver = await Receiver.start();
+    await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
     for (let n = 1; n <= 12; n++) await service.handle(waiting(`ses_${n}`));
-    await Promise.all([service.deliver(), service.deliver(), service.deliver()]);
-    await service.deliver();
+    await Promise.all([service.deliverDue(), service.deliverDue(), service.deliverDue()]);
+    await service.deliverDue();
     expect(new Set(receiver.accepted).size).toBe(12);
     expect(receiver.accepted).toHaveLength(12);
   });
 
   it('tells nothing of URLs and secrets in logs and errors', async () => {
-    await using receiver = await Receiver.start();
+    await using receiver = await WebhookReceiver.start();
     const url = `${receiver.url.replace('http://', 'http://hooks:passw0rd@')}?token=t0ken`;
-    await using service = await startHandover(database, ({ clock }) => [
+    await using service = await startHandoverHarness(database, ({ clock }) => [
       webhookChannel('webhook:receiver', { url, secret: SECRET }, { clock }),
     ]);
-    await receiver.goAway();
+    await receiver.close();
     await service.handle(waiting('ses_1'));
-    await service.deliver();
-    const told = JSON.stringify([service.lines, await service.rows('reminders')]);
+    await service.deliverDue();
+    const told = JSON.stringify([service.logLines, await service.rows('reminders')]);
     expect(told).toContain('network: ECONNREFUSED');
     for (const secret of ['passw0rd', 't0ken', SECRET]) expect(told).not.toContain(secret);
-    await receiver.comeBack();
+    await receiver.listen();
     service.clock.advance(1_000);
-    await service.deliver();
+    await service.deliverDue();
     expect(receiver.requests[0]?.headers.authorization).toBe(
       `Basic ${Buffer.from('hooks:passw0rd').toString('base64')}`,
     );
   });
 
   it('wakes and delivers by itself, to the log as well', async () => {
-    await using receiver = await Receiver.start();
-    await using service = await startHandover(database, ({ clock }) => [
+    await using receiver = await WebhookReceiver.start();
+    await using service = await startHandoverHarness(database, ({ clock }) => [
       webhookChannel('webhook:receiver', { url: receiver.url, secret: SECRET }, { clock }),
     ]);
     const { deps } = service;
@@ -282,14 +282,14 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     expect(channels.map(({ name }) => name)).toEqual(['log', expect.stringContaining(`webhook:${host}:`)]);
     const all = { ...deps, channels };
     await using loops = new AsyncDisposableStack();
-    const running = startDelivery(all).map((loop) => loops.use(loop));
-    const wakeDelivery = () => {
-      for (const loop of running) loop.wake();
+    const running = startDeliveryLoops(all).map((loop) => loops.use(loop));
+    const triggerDelivery = () => {
+      for (const loop of running) loop.trigger();
     };
-    await service.with({ ...all, wakeDelivery }).handle(waiting('ses_1'));
+    await service.withDeps({ ...all, triggerDelivery }).handle(waiting('ses_1'));
     await eventually(async () => expect(await states(service)).toEqual(['delivered']));
     expect(receiver.accepted).toHaveLength(1);
-    expect(service.lines).toContainEqual(
+    expect(service.logLines).toContainEqual(
       expect.objectContaining({
         event: 'reminder',
         session_id: 'ses_1',

@@ -3,13 +3,13 @@ import { HandoverReason } from '../../gen/autosession/control/v1/control_pb.js';
 import { TaskChange } from '../../gen/autosession/event/v1/event_pb.js';
 import { HandoverState, ReminderKind } from '../../gen/autosession/handover/v1/handover_pb.js';
 import { TaskStatus } from '../../gen/autosession/task/v1/task_pb.js';
-import { Story } from '../unit/handover/events.ts';
-import { databases, START, startHandover } from '../unit/handover/service.ts';
+import { EventScript } from '../support/handover/event-script.ts';
+import { databases, START, startHandoverHarness } from '../support/handover/handover-harness.ts';
 
 describe.each(databases)('what handover makes of events on %s', (database) => {
   it('keeps one record of a stretch from the escalation to the return', async () => {
-    await using service = await startHandover(database);
-    const story = new Story('ses_1', START).open().command('escalate').command('take_over').command('release');
+    await using service = await startHandoverHarness(database);
+    const story = new EventScript('ses_1', START).open().command('escalate').command('take_over').command('release');
     await service.handle(story.events);
     const { handovers } = await service.client().listHandovers({});
     expect(handovers).toHaveLength(1);
@@ -23,8 +23,8 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
   });
 
   it('emits that the handover waits and the reminder, numbered without gaps', async () => {
-    await using service = await startHandover(database);
-    await service.handle(new Story('ses_1', START).open().command('escalate').events);
+    await using service = await startHandoverHarness(database);
+    await service.handle(new EventScript('ses_1', START).open().command('escalate').events);
     const emitted = await service.emitted();
     expect(emitted.map((event) => [event.payload.case, event.sourceSeq, event.accountId])).toEqual([
       ['handoverQueued', 1, 'acc-1'],
@@ -35,13 +35,13 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
   });
 
   it('says that nothing happened to a session without a handover', async () => {
-    await using service = await startHandover(database);
+    await using service = await startHandoverHarness(database);
     expect(await service.client().getSessionHandover({ sessionId: 'ses_1' })).toMatchObject({ sourceSeq: 0 });
   });
 
   it('opens a live record without a wait when an agent takes over from the bot', async () => {
-    await using service = await startHandover(database);
-    await service.handle(new Story('ses_1', START).open().command('take_over').events);
+    await using service = await startHandoverHarness(database);
+    await service.handle(new EventScript('ses_1', START).open().command('take_over').events);
     const { handover } = await service.client().getSessionHandover({ sessionId: 'ses_1' });
     expect(handover).toMatchObject({ ownerEpoch: 2, state: HandoverState.LIVE, reason: HandoverReason.MANUAL });
     expect(handover?.takenAt).toEqual(handover?.createdAt);
@@ -49,8 +49,8 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
   });
 
   it('lets an external attendant fall silent, and an agent take over, in the same record', async () => {
-    await using service = await startHandover(database);
-    const story = new Story('ses_1', START).open().command('attend_externally');
+    await using service = await startHandoverHarness(database);
+    const story = new EventScript('ses_1', START).open().command('attend_externally');
     await service.handle(story.events);
     const client = service.client();
     const before = await client.getSessionHandover({ sessionId: 'ses_1' });
@@ -69,26 +69,30 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
   });
 
   it.each([
-    ['a manual task', new Story('ses_1', START).open('pending'), ReminderKind.HANDOVER_WAITING],
-    ['a message', new Story('ses_1', START).open('pending', { unattended: true }), ReminderKind.UNATTENDED_MESSAGE],
-    ['a human in the window', new Story('ses_1', START).open('external'), ReminderKind.HUMAN_INTERVENTION],
+    ['a manual task', new EventScript('ses_1', START).open('pending'), ReminderKind.HANDOVER_WAITING],
+    [
+      'a message',
+      new EventScript('ses_1', START).open('pending', { unattended: true }),
+      ReminderKind.UNATTENDED_MESSAGE,
+    ],
+    ['a human in the window', new EventScript('ses_1', START).open('external'), ReminderKind.HUMAN_INTERVENTION],
   ])('begins a handover with a session that %s opened', async (_by, story, kind) => {
-    await using service = await startHandover(database);
+    await using service = await startHandoverHarness(database);
     await service.handle(story.events);
     expect((await service.client().listReminders({})).reminders).toMatchObject([{ kind, ownerEpoch: 1, count: 1 }]);
     expect(await service.rows('handovers')).toMatchObject([{ owner_epoch: 1 }]);
   });
 
   it('reminds of nobody having answered when a waiting session times out', async () => {
-    await using service = await startHandover(database);
-    await service.handle(new Story('ses_1', START).open('pending').command('time_out').events);
+    await using service = await startHandoverHarness(database);
+    await service.handle(new EventScript('ses_1', START).open('pending').command('time_out').events);
     expect((await service.rows('reminders')).map(({ kind }) => kind)).toContain('no_answer');
     expect(await service.rows('handovers')).toMatchObject([{ state: 'closed', end_reason: 'why_time_out' }]);
   });
 
   it('audits the opening, every change of control, pause and resume, and nothing else', async () => {
-    await using service = await startHandover(database);
-    const story = new Story('ses_1', START).open().command('pause').command('resume').command('mark_idle');
+    await using service = await startHandoverHarness(database);
+    const story = new EventScript('ses_1', START).open().command('pause').command('resume').command('mark_idle');
     story.command('escalate', { actor: 'upstream', reason: 'complaint' }).messages(1);
     await service.handle(story.events);
     const { entries } = await service.client().listAuditEntries({ sessionId: 'ses_1' });
@@ -103,8 +107,8 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
   });
 
   it("audits an operator's decision about a task, not what senders and deadlines do", async () => {
-    await using service = await startHandover(database);
-    const story = new Story('ses_1', START)
+    await using service = await startHandoverHarness(database);
+    const story = new EventScript('ses_1', START)
       .task(TaskChange.COMPLETED, TaskStatus.COMPLETED, 'worker-1')
       .task(TaskChange.CANCELLED, TaskStatus.CANCELLED, 'system')
       .task(TaskChange.COMPLETED, TaskStatus.COMPLETED, 'evidence')
@@ -115,15 +119,15 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
   });
 
   it('reminds once of a task that stays unknown', async () => {
-    await using service = await startHandover(database);
-    const story = new Story('ses_1', START).task(TaskChange.UNSETTLED, TaskStatus.UNKNOWN);
+    await using service = await startHandoverHarness(database);
+    const story = new EventScript('ses_1', START).task(TaskChange.UNSETTLED, TaskStatus.UNKNOWN);
     await service.handle([story.last, story.last]);
     expect(await service.rows('reminders')).toMatchObject([{ kind: 'task_unknown', owner_epoch: 1 }]);
   });
 
   it('counts the shop messages of a minute in one reminder, a repeated event once', async () => {
-    await using service = await startHandover(database);
-    const story = new Story('ses_1', START).open('pending').messages(2, 3).messages(1);
+    await using service = await startHandoverHarness(database);
+    const story = new EventScript('ses_1', START).open('pending').messages(2, 3).messages(1);
     await service.handle([...story.events, ...story.events]);
     const { reminders } = await service.client().listReminders({});
     const fresh = reminders.filter(({ kind }) => kind === ReminderKind.NEW_MESSAGES);
@@ -131,8 +135,8 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
   });
 
   it('gives every minute its own reminder, and late messages to their minute', async () => {
-    await using service = await startHandover(database);
-    const story = new Story('ses_1', START).open('pending').messages(1).messages(4).wait(60_000).messages(2);
+    await using service = await startHandoverHarness(database);
+    const story = new EventScript('ses_1', START).open('pending').messages(1).messages(4).advance(60_000).messages(2);
     const late = story.events[2]!;
     await service.handle([...story.events.filter((event) => event !== late), late]);
     const counts = (await service.rows('reminders'))
@@ -142,44 +146,44 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
   });
 
   it('tells messages that come after their reminder went out in the next minute', async () => {
-    await using service = await startHandover(database);
-    const story = new Story('ses_1', START).open('pending').messages(1);
+    await using service = await startHandoverHarness(database);
+    const story = new EventScript('ses_1', START).open('pending').messages(1);
     await service.handle(story.events);
     service.clock.advance(2_000);
-    await service.deliver();
+    await service.deliverDue();
     await service.handle([story.messages(2).last, story.messages(3).last]);
-    await service.deliver();
+    await service.deliverDue();
     const rows = async () => (await service.rows('reminders')).filter((row) => row.kind === 'new_messages');
     expect((await rows()).map(({ count, state }) => [count, state])).toEqual([
       [1, 'delivered'],
       [5, 'pending'],
     ]);
     service.clock.advance(60_000);
-    await service.deliver();
+    await service.deliverDue();
     expect((await rows()).map(({ state }) => state)).toEqual(['delivered', 'delivered']);
   });
 
   it.each([
-    ['while the bot has the word', new Story('ses_1', START).open().messages(1)],
-    ['of the account only', new Story('ses_1', START).open('pending').messages(0, 2)],
-    ['in a closed session', new Story('ses_1', START).open('pending').command('time_out').messages(1)],
+    ['while the bot has the word', new EventScript('ses_1', START).open().messages(1)],
+    ['of the account only', new EventScript('ses_1', START).open('pending').messages(0, 2)],
+    ['in a closed session', new EventScript('ses_1', START).open('pending').command('time_out').messages(1)],
   ])('does not remind of messages %s', async (_when, story) => {
-    await using service = await startHandover(database);
+    await using service = await startHandoverHarness(database);
     await service.handle(story.events);
     expect((await service.rows('reminders')).filter((row) => row.kind === 'new_messages')).toEqual([]);
   });
 
   it('reminds of messages while the session is paused', async () => {
-    await using service = await startHandover(database);
-    await service.handle(new Story('ses_1', START).open().command('pause').messages(1).events);
+    await using service = await startHandoverHarness(database);
+    await service.handle(new EventScript('ses_1', START).open().command('pause').messages(1).events);
     expect(await service.rows('reminders')).toMatchObject([{ kind: 'new_messages', count: 1 }]);
   });
 
   it('writes each event once when two consumers overlap', async () => {
-    await using service = await startHandover(database);
+    await using service = await startHandoverHarness(database);
     const sessions = Array.from({ length: 20 }, (_, index) => `ses_${index + 1}`);
     for (const id of sessions) {
-      const story = new Story(id, START).open('pending').messages(1);
+      const story = new EventScript(id, START).open('pending').messages(1);
       for (const event of story.events) await Promise.all([1, 2, 3].map(() => service.handle([event])));
     }
     expect(await service.rows('audit_entries')).toHaveLength(sessions.length);
@@ -199,8 +203,8 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
   });
 
   it('shows a tenant nothing of another', async () => {
-    await using service = await startHandover(database);
-    await service.handle(new Story('ses_1', START).open('pending').events, 'acme');
+    await using service = await startHandoverHarness(database);
+    await service.handle(new EventScript('ses_1', START).open('pending').events, 'acme');
     const other = service.client('default');
     expect((await other.listHandovers({})).handovers).toEqual([]);
     expect((await other.listReminders({ sessionId: 'ses_1' })).reminders).toEqual([]);
@@ -210,8 +214,9 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
   });
 
   it('pages through lists by cursor, newest first, the audit oldest first', async () => {
-    await using service = await startHandover(database);
-    for (let n = 1; n <= 5; n++) await service.handle(new Story(`ses_${n}`, START + n * 1_000).open('pending').events);
+    await using service = await startHandoverHarness(database);
+    for (let n = 1; n <= 5; n++)
+      await service.handle(new EventScript(`ses_${n}`, START + n * 1_000).open('pending').events);
     const client = service.client();
     const walk = async (read: (pageToken: string) => Promise<{ ids: string[]; nextPageToken: string }>) => {
       const all: string[] = [];
@@ -245,23 +250,23 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
   });
 
   it('filters lists by state', async () => {
-    await using service = await startHandover(database);
-    await service.handle(new Story('ses_1', START).open('pending').command('release').events);
-    await service.handle(new Story('ses_2', START).open('pending').events);
+    await using service = await startHandoverHarness(database);
+    await service.handle(new EventScript('ses_1', START).open('pending').command('release').events);
+    await service.handle(new EventScript('ses_2', START).open('pending').events);
     const client = service.client();
     const { handovers } = await client.listHandovers({ state: HandoverState.WAITING });
     expect(handovers.map(({ sessionId }) => sessionId)).toEqual(['ses_2']);
   });
 
   it('refuses a page token that it did not give out', async () => {
-    await using service = await startHandover(database);
+    await using service = await startHandoverHarness(database);
     const refused = service.client().listReminders({ pageToken: 'bm90IGEgdG9rZW4' });
     await expect(refused).rejects.toMatchObject({ rawMessage: expect.stringContaining('page_token') });
   });
 
   it('keeps a record closed when the takeover before the close is seen after it', async () => {
-    await using service = await startHandover(database);
-    const story = new Story('ses_1', START).open('pending').command('take_over').command('time_out');
+    await using service = await startHandoverHarness(database);
+    const story = new EventScript('ses_1', START).open('pending').command('take_over').command('time_out');
     const [opened, taken, closed] = story.events;
     await service.handle([opened!, closed!, taken!]);
     expect(await service.rows('handovers')).toMatchObject([{ state: 'closed', agent_id: 'agent_01' }]);

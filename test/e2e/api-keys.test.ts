@@ -4,12 +4,12 @@ import { expect, it } from 'vitest';
 import { HandoverService } from '../../gen/autosession/handover/v1/handover_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { Health } from '../../gen/grpc/health/v1/health_pb.js';
-import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
-import { eventually } from '../eventually.ts';
-import { onEveryBackend } from '../every-backend.ts';
-import { runToEnd, startServerProcess } from '../faults/server-process.ts';
-import { sessionBody } from '../make.ts';
-import { type RestClient, restClient } from '../rest-client.ts';
+import { ErrorReason, errorInfo } from '../../services/lib/errors/app-error.ts';
+import { eventually } from '../support/eventually.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { sessionBody } from '../support/factories.ts';
+import { type RestClient, restClient } from '../support/http/rest-client.ts';
+import { runCommand, startServerProcess } from '../support/processes/server-process.ts';
 
 const keys = {
   upstream: 'key-of-upstream-0123456789abcdef',
@@ -31,12 +31,12 @@ const AUTOSESSION_API_KEYS = JSON.stringify(
 
 onEveryBackend(
   'an API key',
-  (world) => {
-    const baseUrl = () => world().rest.baseUrl;
+  (system) => {
+    const baseUrl = () => system().rest.baseUrl;
     const as = (who: Who): RestClient => restClient(baseUrl(), { authorization: `Bearer ${keys[who]}` });
     const nobody = () => restClient(baseUrl());
     const rpcAs = (who?: Who) => {
-      const transport = createGrpcTransport({ baseUrl: world().rpcUrl, interceptors: [withKey(who)] });
+      const transport = createGrpcTransport({ baseUrl: system().rpcUrl, interceptors: [withKey(who)] });
       return { sessions: createClient(SessionService, transport), handovers: createClient(HandoverService, transport) };
     };
 
@@ -59,7 +59,7 @@ onEveryBackend(
     it('is not needed to learn whether the system is well', async () => {
       for (const path of ['/', '/health', '/api/health', '/livez', '/readyz', '/metrics', '/docs', '/openapi.json'])
         expect([path, (await fetch(`${baseUrl()}${path}`)).status]).toEqual([path, 200]);
-      const health = createClient(Health, createGrpcTransport({ baseUrl: world().rpcUrl }));
+      const health = createClient(Health, createGrpcTransport({ baseUrl: system().rpcUrl }));
       expect((await health.check({})).status).toBe(1);
     });
 
@@ -161,7 +161,7 @@ it('with keys a process may listen on every address, says so, and never writes a
 });
 
 it('without keys no other machine may reach a process that callers use', async () => {
-  const started = runToEnd(process.execPath, ['services/main.ts'], { AUTOSESSION_HOST: '0.0.0.0' });
+  const started = runCommand(process.execPath, ['services/main.ts'], { AUTOSESSION_HOST: '0.0.0.0' });
   const { code, output } = await started.ended;
   expect(code).toBe(1);
   expect(output).toContain('AUTOSESSION_API_KEYS');

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, it } from 'vitest';
-import { onEveryBackend } from '../every-backend.ts';
-import { sessionBody } from '../make.ts';
-import type { RestAnswer } from '../rest-client.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { sessionBody } from '../support/factories.ts';
+import type { RestResponse } from '../support/http/rest-client.ts';
 
 /** What every error looks like, whatever is wrong. */
-function expectProblem(answer: RestAnswer, status: number, reason: string): void {
+function expectProblem(answer: RestResponse, status: number, reason: string): void {
   expect([answer.status, answer.body.error_code]).toEqual([status, reason]);
   expect(answer.body).toMatchObject({ success: false });
   expect(answer.body.detail.startsWith(`${reason}: `)).toBe(true);
@@ -14,7 +14,7 @@ function expectProblem(answer: RestAnswer, status: number, reason: string): void
   expect(typeof answer.body.message).toBe('string');
 }
 
-onEveryBackend('bad input', (world) => {
+onEveryBackend('bad input', (system) => {
   const json = { 'content-type': 'application/json' };
 
   it.each([
@@ -33,7 +33,7 @@ onEveryBackend('bad input', (world) => {
     ['a time that no database keeps', { not_before_at: '9999-12-31T23:59:59-12:00' }, 'not_before_at'],
     ['a time before all', { not_before_at: '0000-01-01T00:00:00Z' }, 'not_before_at'],
   ])('refuses %s and changes nothing', async (_, over, field) => {
-    const { rest } = world();
+    const { rest } = system();
     const body = sessionBody(over);
     const answer = await rest.post('/api/sessions/create', body);
     expectProblem(answer, 400, 'INVALID_ARGUMENT');
@@ -46,21 +46,21 @@ onEveryBackend('bad input', (world) => {
   });
 
   it('refuses a bot’s session without content', async () => {
-    const answer = await world().rest.post('/api/sessions/create', sessionBody({ send_content: '  ' }));
+    const answer = await system().rest.post('/api/sessions/create', sessionBody({ send_content: '  ' }));
     expectProblem(answer, 400, 'INVALID_ARGUMENT');
     expect(answer.data.field).toBe('send_content');
   });
 
   it('takes names of letters that are joined invisibly', async () => {
     const body = sessionBody();
-    const { session_id: id } = await world().rest.ok(
-      world().rest.post('/api/sessions/create', { ...body, shop_name: `👨‍👩‍👧 ${body.shop_name}` }),
+    const { session_id: id } = await system().rest.ok(
+      system().rest.post('/api/sessions/create', { ...body, shop_name: `👨‍👩‍👧 ${body.shop_name}` }),
     );
     expect(id).toMatch(/^ses_/);
   });
 
   it('refuses a pause that no database can end', async () => {
-    const { rest } = world();
+    const { rest } = system();
     const { session_id: id } = await rest.ok(rest.post('/api/sessions/create', sessionBody()));
     const answer = await rest.post(`/api/sessions/${id}/pause`, { resume_at: '9999-12-31T23:59:59-12:00' });
     expectProblem(answer, 400, 'INVALID_ARGUMENT');
@@ -68,18 +68,18 @@ onEveryBackend('bad input', (world) => {
   });
 
   it('refuses a body that is not JSON, or no object', async () => {
-    const { rest } = world();
+    const { rest } = system();
     for (const body of ['{"account_id": ', '[]', '"text"', '7', 'null'])
       expectProblem(await rest.send('POST', '/api/sessions/create', { body, headers: json }), 400, 'MALFORMED_BODY');
   });
 
   it('refuses a body of 2 MiB', async () => {
     const body = JSON.stringify(sessionBody({ send_content: 'x'.repeat(2 * 1024 * 1024) }));
-    expectProblem(await world().rest.send('POST', '/api/sessions/create', { body, headers: json }), 413, 'TOO_LARGE');
+    expectProblem(await system().rest.send('POST', '/api/sessions/create', { body, headers: json }), 413, 'TOO_LARGE');
   });
 
   it('tells a client that writes all of its request before it reads that the body is too large', async () => {
-    const url = new URL('/api/sessions/create', world().rest.baseUrl);
+    const url = new URL('/api/sessions/create', system().rest.baseUrl);
     const body = Buffer.alloc(8 * 1024 * 1024, 'x');
     const socket = connect(Number(url.port), url.hostname);
     socket.pause();
@@ -95,19 +95,19 @@ onEveryBackend('bad input', (world) => {
 
   it('refuses another media type', async () => {
     const headers = { 'content-type': 'text/xml' };
-    const answer = await world().rest.send('POST', '/api/sessions/create', { body: '<a/>', headers });
+    const answer = await system().rest.send('POST', '/api/sessions/create', { body: '<a/>', headers });
     expectProblem(answer, 415, 'UNSUPPORTED_MEDIA_TYPE');
   });
 
   it('names the methods that a path has', async () => {
-    const answer = await world().rest.send('DELETE', '/api/sessions/create');
+    const answer = await system().rest.send('DELETE', '/api/sessions/create');
     expectProblem(answer, 405, 'METHOD_NOT_ALLOWED');
     expect(answer.headers.get('allow')).toContain('POST');
-    expectProblem(await world().rest.get('/api/nothing/here'), 404, 'ROUTE_NOT_FOUND');
+    expectProblem(await system().rest.get('/api/nothing/here'), 404, 'ROUTE_NOT_FOUND');
   });
 
   it('says what is not there', async () => {
-    const { rest } = world();
+    const { rest } = system();
     expectProblem(await rest.get('/api/sessions/ses_none/status'), 404, 'SESSION_NOT_FOUND');
     expectProblem(await rest.get('/api/sessions/ses_none/messages'), 404, 'SESSION_NOT_FOUND');
     expectProblem(await rest.post('/api/sessions/ses_none/complete', { success: true }), 404, 'SESSION_NOT_FOUND');
@@ -117,7 +117,7 @@ onEveryBackend('bad input', (world) => {
   });
 
   it('refuses an empty batch, and one of over 1000 messages', async () => {
-    const { rest } = world();
+    const { rest } = system();
     const batch = (messages: unknown) => rest.post('/api/messages/batch', { shop_name: '店', messages });
     expectProblem(await batch([]), 400, 'INVALID_ARGUMENT');
     expectProblem(await batch('text'), 400, 'INVALID_ARGUMENT');
@@ -126,7 +126,7 @@ onEveryBackend('bad input', (world) => {
   });
 
   it('refuses queries that are out of range', async () => {
-    const { rest } = world();
+    const { rest } = system();
     for (const query of ['wait_seconds=31', 'wait_seconds=-1', 'wait_seconds=x'])
       expectProblem(await rest.get(`/api/tasks/next_id?${query}`), 400, 'INVALID_ARGUMENT');
     expectProblem(await rest.get('/api/tasks?status=lost'), 400, 'INVALID_ARGUMENT');
@@ -135,7 +135,7 @@ onEveryBackend('bad input', (world) => {
   });
 
   it('requires the word of a report', async () => {
-    const { rest } = world();
+    const { rest } = system();
     const { session_id: id } = await rest.ok(rest.post('/api/sessions/create', sessionBody()));
     expectProblem(await rest.post(`/api/sessions/${id}/complete`, {}), 400, 'INVALID_ARGUMENT');
     expectProblem(await rest.post(`/api/sessions/${id}/complete`, { success: 'yes' }), 400, 'INVALID_ARGUMENT');
@@ -143,7 +143,7 @@ onEveryBackend('bad input', (world) => {
   });
 
   it('answers in English when asked to', async () => {
-    const { rest } = world();
+    const { rest } = system();
     const chinese = await rest.get('/api/sessions/ses_none/status');
     const english = await rest.get('/api/sessions/ses_none/status', { 'accept-language': 'en-US,en;q=0.9' });
     expect(chinese.body.message).toMatch(/\p{Script=Han}/u);

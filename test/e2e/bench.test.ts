@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { comparison } from '../../bench/report/compare.ts';
-import { runToEnd } from '../faults/server-process.ts';
+import { comparison } from '../../bench/report/comparison.ts';
+import { runCommand } from '../support/processes/server-process.ts';
 
 const options = ['--quick', '--modes=embedded', '--only=a', '--seconds=0.2'];
 
@@ -18,7 +18,7 @@ describe('the benchmark', () => {
     const [json, page] = [join(folder, 'figures.json'), join(folder, 'page.md')];
     await writeFile(page, 'above\n<!-- figures -->\nold\n<!-- /figures -->\nbelow\n');
     const args = ['bench/main.ts', ...options, `--json=${json}`, `--markdown=${page}`];
-    const ended = await runToEnd(process.execPath, args).ended;
+    const ended = await runCommand(process.execPath, args).ended;
     expect(ended).toMatchObject({ code: 0, output: expect.stringContaining('### a. The main flow') });
     const run = JSON.parse(await readFile(json, 'utf8'));
     expect(run.figures.map(({ id }: { id: string }) => id)).toEqual([
@@ -45,7 +45,7 @@ describe('the benchmark', () => {
     [['--seconds=0'], '--seconds is "0"'],
     [['--what'], '--what'],
   ])('says what is wrong with %s', async (args, sentence) => {
-    const { code, output } = await runToEnd(process.execPath, ['bench/main.ts', ...args]).ended;
+    const { code, output } = await runCommand(process.execPath, ['bench/main.ts', ...args]).ended;
     expect(code).toBe(2);
     expect(output).toContain(sentence);
   });

@@ -2,7 +2,7 @@ import { createClient, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-web';
 import { describe, expect, it } from 'vitest';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import { onEveryBackend } from '../every-backend.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
 
 const ORIGIN = 'https://workbench.example';
 const KEY = 'key-of-the-page-0123456789abcdef';
@@ -13,8 +13,8 @@ const AUTOSESSION_CORS_ORIGINS = `http://localhost:5173, ${ORIGIN}`;
 
 onEveryBackend(
   'a page of an allowed origin',
-  (world) => {
-    const url = (path: string) => `${world().rest.baseUrl}${path}`;
+  (system) => {
+    const url = (path: string) => `${system().rest.baseUrl}${path}`;
     const from = (origin: string, path: string, init: RequestInit = {}) =>
       fetch(url(path), { ...init, headers: { 'x-api-key': KEY, ...(init.headers as object), origin } });
 
@@ -75,7 +75,7 @@ onEveryBackend(
       ['Connect', createConnectTransport],
       ['gRPC-Web', createGrpcWebTransport],
     ] as [string, (options: { baseUrl: string }) => Transport][])('may call by %s', async (_, transport) => {
-      const client = createClient(TaskService, transport({ baseUrl: world().rest.baseUrl }));
+      const client = createClient(TaskService, transport({ baseUrl: system().rest.baseUrl }));
       let headers: Headers | undefined;
       await client.getTaskStats(
         {},
@@ -138,17 +138,17 @@ onEveryBackend(
 
 onEveryBackend(
   'an allowed origin without API keys',
-  (world) => {
+  (system) => {
     it('reaches nothing', async () => {
       for (const method of ['GET', 'OPTIONS']) {
         const headers = { origin: ORIGIN, 'access-control-request-method': 'GET' };
-        const answer = await fetch(`${world().rest.baseUrl}/api/tasks/stats`, { method, headers });
+        const answer = await fetch(`${system().rest.baseUrl}/api/tasks/stats`, { method, headers });
         expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([403, null]);
       }
     });
 
     it('is reported at the start', () => {
-      expect(world().process.callers).toContain('AUTOSESSION_CORS_ORIGINS');
+      expect(system().process.accessDescription).toContain('AUTOSESSION_CORS_ORIGINS');
     });
   },
   { env: { AUTOSESSION_CORS_ORIGINS } },
@@ -156,10 +156,10 @@ onEveryBackend(
 
 onEveryBackend(
   'without AUTOSESSION_CORS_ORIGINS',
-  (world) => {
+  (system) => {
     it('no page of another origin reads anything', async () => {
       const headers = { origin: ORIGIN, 'x-api-key': KEY };
-      const answer = await fetch(`${world().rest.baseUrl}/api/tasks/stats`, { headers });
+      const answer = await fetch(`${system().rest.baseUrl}/api/tasks/stats`, { headers });
       expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([200, null]);
     });
   },

@@ -1,25 +1,25 @@
 import { expect, it } from 'vitest';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
-import { arm } from '../../services/lib/failpoints.ts';
-import { onEveryBackend } from '../every-backend.ts';
-import { ChatWindow, sessionBody, unique } from '../make.ts';
-import type { Json, RestAnswer, RestClient } from '../rest-client.ts';
-import { steps } from '../steps.ts';
+import { armFailpoint } from '../../services/lib/runtime/failpoints.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { ChatWindow, sessionBody, unique } from '../support/factories.ts';
+import { flowSteps } from '../support/flow-steps.ts';
+import type { Json, RestClient, RestResponse } from '../support/http/rest-client.ts';
 
 const json = { 'content-type': 'application/json' };
-const put = (rest: RestClient, path: string, body: unknown = {}, headers = {}): Promise<RestAnswer> =>
+const put = (rest: RestClient, path: string, body: unknown = {}, headers = {}): Promise<RestResponse> =>
   rest.send('PUT', path, { body: JSON.stringify(body), headers: { ...json, ...headers } });
 const names = (entry: Json): string[] => entry.aliases.map(({ kind, value }: Json) => `${kind} ${value}`);
-const kind = (answer: RestAnswer) => [answer.status, answer.body.error_code ?? 'ok'];
+const kind = (answer: RestResponse) => [answer.status, answer.body.error_code ?? 'ok'];
 const name = (value: string) => ({ kind: 'name', value });
 
-onEveryBackend('the directory', (world) => {
-  const rest = () => world().rest;
+onEveryBackend('the directory', (system) => {
+  const rest = () => system().rest;
   const shop = (id: string) => rest().ok(rest().get(`/api/shops/${encodeURIComponent(id)}`));
   const account = (id: string) => rest().ok(rest().get(`/api/accounts/${encodeURIComponent(id)}`));
 
   it('shows what sessions have named', async () => {
-    const { body } = await steps(world()).create();
+    const { body } = await flowSteps(system()).create();
     expect(await account(body.account_id)).toMatchObject({
       account_id: body.account_id,
       name: body.account_id,
@@ -74,7 +74,7 @@ onEveryBackend('the directory', (world) => {
   });
 
   it('finds the one shop under every alias that it was given', async () => {
-    const { body, data } = await steps(world()).create();
+    const { body, data } = await flowSteps(system()).create();
     const added = `改名${unique()}`;
     await rest().ok(put(rest(), `/api/shops/${body.shop_id}`, { aliases: [name(added)] }));
     const again = sessionBody({ account_id: body.account_id, shop_id: `other-${unique()}`, shop_name: added });
@@ -117,7 +117,7 @@ onEveryBackend('the directory', (world) => {
   });
 
   it('moves or removes no name by which an open session goes, and names the session with which it would share a slot', async () => {
-    const { create } = steps(world());
+    const { create } = flowSteps(system());
     const { body: one, data: first } = await create();
     const { body: two, data: second } = await create({ account_id: one.account_id });
     const merging = { aliases: [name(two.shop_name)], move: true };
@@ -205,7 +205,7 @@ onEveryBackend('the directory', (world) => {
     const { shop_key } = await rest().ok(put(rest(), `/api/shops/${to}`));
     const reached = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
-    using _held = arm(`db.before-commit:${label}`, () => {
+    using _held = armFailpoint(`db.before-commit:${label}`, () => {
       reached.resolve();
       return goOn.promise;
     });
@@ -216,7 +216,7 @@ onEveryBackend('the directory', (world) => {
     const second = label === 'session-create' ? move() : open();
     goOn.resolve();
     const [opened, moved] = label === 'session-create' ? [await first, await second] : [await second, await first];
-    const { session } = await world().rpc(SessionService).getSession({ sessionId: opened.data.session_id });
+    const { session } = await system().rpc(SessionService).getSession({ sessionId: opened.data.session_id });
     const owner = (await rest().ok(rest().get(`/api/shops?name=${encodeURIComponent(alias.value)}`))).shops;
     expect(owner).toHaveLength(1);
     expect(session?.shopKey).toBe(owner[0].shop_key);
@@ -224,39 +224,41 @@ onEveryBackend('the directory', (world) => {
   });
 
   it('takes a message of an account that begins with its prefix for the bot’s, a minute later at the latest', async () => {
-    const { sentSession, upload } = steps(world());
+    const { sentSession, upload } = flowSteps(system());
     const other = await sentSession();
     const mine = await sentSession();
     await rest().ok(put(rest(), `/api/accounts/${mine.body.account_id}`, { bot_prefix: '【机器人】' }));
-    world().clock.advance({ seconds: 61 });
+    system().clock.advance({ seconds: 61 });
     for (const { window } of [mine, other]) window.account('【机器人】您好，还在吗？');
     expect(await upload(mine.window)).toMatchObject({ status: 'bot_active' });
     expect(await upload(other.window)).toMatchObject({ status: 'manual_live' });
     await rest().ok(put(rest(), `/api/accounts/${mine.body.account_id}`, { bot_prefix: '' }));
-    world().clock.advance({ seconds: 61 });
+    system().clock.advance({ seconds: 61 });
     expect(await upload(mine.window.account('【机器人】再问一次'))).toMatchObject({ status: 'manual_live' });
   });
 
   it('takes in what comes under a name that has moved, also from a process that remembers the old meaning', async () => {
-    const { upload } = steps(world());
+    const { upload } = flowSteps(system());
     const parties = { account_id: `t-${unique()}`, shop_id: `alt-${unique()}`, shop_name: `搬家${unique()}` };
-    const window = new ChatWindow(parties, () => world().clock.now()).account('你好').shop('在的');
-    const over = { account_id: parties.account_id };
-    const before = await upload(window, over);
+    const window = new ChatWindow(parties, () => system().clock.now()).account('你好').shop('在的');
+    const overrides = { account_id: parties.account_id };
+    const before = await upload(window, overrides);
     await rest().ok(rest().post(`/api/sessions/${before.active_session_id}/close`));
-    await upload(window, over); // nothing new: the answer is remembered
+    await upload(window, overrides); // nothing new: the answer is remembered
     const target = `neu-${unique()}`;
     await rest().ok(put(rest(), `/api/shops/${target}`));
     await rest().ok(put(rest(), `/api/shops/${target}`, { aliases: [name(parties.shop_name)], move: true }));
-    world().clock.advance({ seconds: 5 });
-    const after = await upload(window.shop('还在吗？'), over);
-    const session = await steps(world()).status(after.active_session_id);
-    const taken = await rest().ok(rest().get(`/api/sessions/open?account_id=${over.account_id}&shop_id=${target}`));
+    system().clock.advance({ seconds: 5 });
+    const after = await upload(window.shop('还在吗？'), overrides);
+    const session = await flowSteps(system()).status(after.active_session_id);
+    const taken = await rest().ok(
+      rest().get(`/api/sessions/open?account_id=${overrides.account_id}&shop_id=${target}`),
+    );
     expect(taken.session_id).toBe(session.session_id);
   });
 
   it('holds tenants apart', async () => {
-    const [a, b] = [world().restAs('tenant-a'), world().restAs('tenant-b')];
+    const [a, b] = [system().restAs('tenant-a'), system().restAs('tenant-b')];
     const id = `t-${unique()}`;
     const mine = await a.ok(put(a, `/api/accounts/${id}`, { name: '秘密', bot_prefix: 'A' }));
     expect(kind(await b.get(`/api/accounts/${id}`))).toEqual([404, 'PARTY_NOT_FOUND']);

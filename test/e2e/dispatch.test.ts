@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { eventually } from '../eventually.ts';
-import { onEveryBackend } from '../every-backend.ts';
-import { ChatWindow, sessionBody, unique } from '../make.ts';
-import { steps } from '../steps.ts';
+import { eventually } from '../support/eventually.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { ChatWindow, sessionBody, unique } from '../support/factories.ts';
+import { flowSteps } from '../support/flow-steps.ts';
 
-onEveryBackend('task dispatch', (world) => {
+onEveryBackend('task dispatch', (system) => {
   it('hands each task out once to 16 concurrent senders', async () => {
-    const { rest } = world();
+    const { rest } = system();
     const platform = `p${unique()}`;
     const created = await Promise.all(
       Array.from({ length: 160 }, () => rest.ok(rest.post('/api/sessions/create', sessionBody({ platform })))),
@@ -28,11 +28,11 @@ onEveryBackend('task dispatch', (world) => {
   });
 
   it('serves the higher level first, then the more urgent type, then the older', async () => {
-    const { rest } = world();
-    const { claim } = steps(world());
+    const { rest } = system();
+    const { claim } = flowSteps(system());
     const account = `t-order-${unique()}`;
-    const add = async (over: Record<string, unknown>) =>
-      (await rest.ok(rest.post('/api/sessions/create', sessionBody({ account_id: account, ...over })))).task_id;
+    const add = async (overrides: Record<string, unknown>) =>
+      (await rest.ok(rest.post('/api/sessions/create', sessionBody({ account_id: account, ...overrides })))).task_id;
     const follow = await add({ task_type: 'auto_follow_up' });
     const low = await add({ level: 'level1' });
     const older = await add({});
@@ -44,8 +44,8 @@ onEveryBackend('task dispatch', (world) => {
   });
 
   it('does not hand a task out before its time', async () => {
-    const { create, claim } = steps(world());
-    const { clock } = world();
+    const { create, claim } = flowSteps(system());
+    const { clock } = system();
     const { body, data } = await create({ not_before_at: new Date(clock.now() + 60_000).toISOString() });
     expect((await claim(body.account_id)).task_id).toBeNull();
     clock.advance({ seconds: 61 });
@@ -53,13 +53,13 @@ onEveryBackend('task dispatch', (world) => {
   });
 
   it('answers nothing-to-do with 200 and success false', async () => {
-    const answer = await world().rest.get(`/api/tasks/next_id?account_id=nobody-${unique()}`);
+    const answer = await system().rest.get(`/api/tasks/next_id?account_id=nobody-${unique()}`);
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ success: false, data: { task_id: null } });
   });
 
   it('wakes a waiting sender when a task comes', async () => {
-    const { claim, create } = steps(world());
+    const { claim, create } = flowSteps(system());
     const account = `t-wait-${unique()}`;
     const waiting = claim(account, '&wait_seconds=20');
     const started = Date.now();
@@ -69,7 +69,7 @@ onEveryBackend('task dispatch', (world) => {
   });
 
   it('gives a named worker its unfetched lease again, and another caller another task', async () => {
-    const { create, claim } = steps(world());
+    const { create, claim } = flowSteps(system());
     const account = `t-worker-${unique()}`;
     await create({ account_id: account });
     await create({ account_id: account });
@@ -82,8 +82,8 @@ onEveryBackend('task dispatch', (world) => {
   });
 
   it('hands a task out again when its lease ran out before the fetch', async () => {
-    const { create, claim, sendInfo } = steps(world());
-    const { clock } = world();
+    const { create, claim, sendInfo } = flowSteps(system());
+    const { clock } = system();
     const { body } = await create();
     const lost = await claim(body.account_id);
     clock.advance({ seconds: 121 });
@@ -97,19 +97,19 @@ onEveryBackend('task dispatch', (world) => {
   });
 
   it('holds a task as unknown when its lease ran out after the fetch, and takes late word for it', async () => {
-    const { create, claim, claimAndFetch, complete, settled } = steps(world());
+    const { create, claim, claimAndFetch, complete, settled } = flowSteps(system());
     const { body } = await create();
     const sent = await claimAndFetch(body.account_id);
-    world().clock.advance({ seconds: 121 });
+    system().clock.advance({ seconds: 121 });
     await settled(sent.sessionId, { task_status: 'unknown' });
     expect((await claim(body.account_id)).task_id).toBeNull();
-    const late = await world().rest.ok(complete(sent.sessionId, { lease_token: sent.token }));
+    const late = await system().rest.ok(complete(sent.sessionId, { lease_token: sent.token }));
     expect(late).toMatchObject({ task_status: 'completed', state: 'active' });
   });
 
   it('settles an unknown task by the message that proves it', async () => {
-    const { create, claimAndFetch, upload, settled } = steps(world());
-    const { clock } = world();
+    const { create, claimAndFetch, upload, settled } = flowSteps(system());
+    const { clock } = system();
     const { body } = await create();
     const sent = await claimAndFetch(body.account_id);
     const window = new ChatWindow(body, () => clock.now()).account(sent.content);
@@ -120,8 +120,8 @@ onEveryBackend('task dispatch', (world) => {
   });
 
   it('sends again what a batch proves unsent', async () => {
-    const { create, claim, claimAndFetch, upload, settled } = steps(world());
-    const { clock } = world();
+    const { create, claim, claimAndFetch, upload, settled } = flowSteps(system());
+    const { clock } = system();
     const { body } = await create();
     const window = new ChatWindow(body, () => clock.now()).shop('欢迎光临', clock.now() - 120_000);
     await upload(window);
@@ -134,8 +134,8 @@ onEveryBackend('task dispatch', (world) => {
   });
 
   it('extends a lease, gives one back, cancels what is not sent', async () => {
-    const { create, claim, sendInfo } = steps(world());
-    const { rest } = world();
+    const { create, claim, sendInfo } = flowSteps(system());
+    const { rest } = system();
     const { body, data } = await create();
     const lease = await claim(body.account_id);
     const extended = await rest.ok(
@@ -150,8 +150,8 @@ onEveryBackend('task dispatch', (world) => {
   });
 
   it('shows what waits, what there is, and how much', async () => {
-    const { create } = steps(world());
-    const { rest } = world();
+    const { create } = flowSteps(system());
+    const { rest } = system();
     const { data } = await create({ level: 'level5' });
     const pending = await rest.ok(rest.get('/api/tasks/pending?limit=200'));
     expect(pending.count).toBe(pending.tasks.length);

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
-import { onEveryBackend } from '../every-backend.ts';
-import { sessionBody } from '../make.ts';
-import type { SseFrame } from '../rest-client.ts';
-import { steps } from '../steps.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { sessionBody } from '../support/factories.ts';
+import { flowSteps } from '../support/flow-steps.ts';
+import type { SseFrame } from '../support/http/rest-client.ts';
 
 /** Reads frames up to and including the first that `last` accepts. */
 async function until(frames: AsyncGenerator<SseFrame>, last: (frame: SseFrame) => boolean): Promise<SseFrame[]> {
@@ -19,10 +19,10 @@ async function until(frames: AsyncGenerator<SseFrame>, last: (frame: SseFrame) =
 const isStatus = (status: string) => (frame: SseFrame) =>
   frame.data.status === status && frame.event === 'status_change';
 
-onEveryBackend('event streams', (world) => {
+onEveryBackend('event streams', (system) => {
   it('show a session’s whole life in order, and resume from any cursor without loss', async () => {
-    const { create, claimAndFetch, complete, takeOver, release } = steps(world());
-    const { rest } = world();
+    const { create, claimAndFetch, complete, takeOver, release } = flowSteps(system());
+    const { rest } = system();
     using stop = disposableAbort();
     const all = await rest.stream('/api/events/stream', stop.signal);
     const { body, data } = await create();
@@ -61,8 +61,8 @@ onEveryBackend('event streams', (world) => {
   });
 
   it('filter by type, account, shop and session', async () => {
-    const { create, takeOver } = steps(world());
-    const { rest } = world();
+    const { create, takeOver } = flowSteps(system());
+    const { rest } = system();
     using stop = disposableAbort();
     const { body, data } = await create();
     const filters = `types=status_change&account_id=${body.account_id}&shop_id=${body.shop_id}&session=${data.session_id}`;
@@ -76,8 +76,8 @@ onEveryBackend('event streams', (world) => {
   });
 
   it('answer a cursor of another log with a resync and a snapshot for one session', async () => {
-    const { sentSession } = steps(world());
-    const { rest } = world();
+    const { sentSession } = flowSteps(system());
+    const { rest } = system();
     const { sessionId } = await sentSession();
     using stop = disposableAbort();
     const foreign = Buffer.from(JSON.stringify({ i: 'another', p: '1' })).toString('base64url');
@@ -92,14 +92,14 @@ onEveryBackend('event streams', (world) => {
   });
 
   it('refuse a session that does not exist', async () => {
-    const answer = await world().rest.get('/api/sessions/ses_none/events');
+    const answer = await system().rest.get('/api/sessions/ses_none/events');
     expect([answer.status, answer.body.error_code]).toEqual([404, 'SESSION_NOT_FOUND']);
   });
 
   it('carry the same events over gRPC, numbered without gaps', async () => {
-    const { sentSession } = steps(world());
+    const { sentSession } = flowSteps(system());
     using stop = disposableAbort();
-    const stream = world().rpc(EventService).watchEvents({}, { signal: stop.signal, timeoutMs: 30_000 });
+    const stream = system().rpc(EventService).watchEvents({}, { signal: stop.signal, timeoutMs: 30_000 });
     const iterator = stream[Symbol.asyncIterator]();
     await iterator.next(); // the stream is there
     const { sessionId } = await sentSession();
@@ -118,7 +118,7 @@ onEveryBackend('event streams', (world) => {
   });
 
   it('start with what happens after the answer’s headers', async () => {
-    const { rest } = world();
+    const { rest } = system();
     for (let i = 0; i < 5; i++) {
       using stop = disposableAbort();
       const frames = await rest.stream('/api/events/stream?types=session_created', stop.signal);

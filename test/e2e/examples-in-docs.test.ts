@@ -1,26 +1,26 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, expect, it } from 'vitest';
-import { answersOf, masked } from '../../scripts/docs/answers.ts';
-import { stepsOf } from '../../scripts/docs/fences.ts';
-import { walks } from '../../scripts/docs/generated.ts';
-import { ORDERS_PAGE, orderSystem } from '../../scripts/docs/order-system.ts';
-import { onEveryBackend } from '../every-backend.ts';
-import type { World } from '../world.ts';
+import { docCommands } from '../../scripts/generate-docs/code-blocks.ts';
+import { executableDocs } from '../../scripts/generate-docs/generated-blocks.ts';
+import { ORDERS_PAGE, startOrderSystem } from '../../scripts/generate-docs/order-system.ts';
+import { maskVariableParts, runDocCommands } from '../../scripts/generate-docs/run-doc-commands.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import type { TestSystem } from '../support/test-system.ts';
 
-const orders = await orderSystem();
+const orders = await startOrderSystem();
 afterAll(() => orders[Symbol.asyncDispose]());
 
 /** Types all that a page has its reader type, and compares what comes with what the page shows. */
-const answersAsPrinted = (files: readonly string[]) => (world: () => World) =>
+const answersAsPrinted = (files: readonly string[]) => (system: () => TestSystem) =>
   it.each(files)('answer as %s prints', { timeout: 60_000 }, async (file) => {
     const page = readFileSync(file, 'utf8');
-    const answers = await answersOf(page, world().rest.baseUrl, orders.places);
-    const shown = stepsOf(page).flatMap(({ answer }, index) => (answer ? [{ index, text: answer.text }] : []));
+    const answers = await runDocCommands(page, system().rest.baseUrl, orders.substitutions);
+    const shown = docCommands(page).flatMap(({ output }, index) => (output ? [{ index, text: output.text }] : []));
     expect(shown.length).toBeGreaterThan(0);
-    const real = shown.map(({ index }) => masked(answers[index] ?? ''));
-    expect(real).toEqual(shown.map(({ text }) => masked(text)));
+    const real = shown.map(({ index }) => maskVariableParts(answers[index] ?? ''));
+    expect(real).toEqual(shown.map(({ text }) => maskVariableParts(text)));
   });
 
-const others = walks.filter((file) => file !== ORDERS_PAGE);
+const others = executableDocs.filter((file) => file !== ORDERS_PAGE);
 onEveryBackend('the examples in the pages', answersAsPrinted(others));
 onEveryBackend('the examples with an order system', answersAsPrinted([ORDERS_PAGE]), { env: orders.env });

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { expect, it } from 'vitest';
-import { onEveryBackend } from '../every-backend.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
 
 const METHOD = '/autosession.task.v1.TaskService/GetTaskStats';
 
-onEveryBackend('a request that names two hosts', (world) => {
+onEveryBackend('a request that names two hosts', (system) => {
   const rawAnswer = async (lines: readonly string[]): Promise<string> => {
-    const { port, hostname, host } = new URL(world().rest.baseUrl);
+    const { port, hostname, host } = new URL(system().rest.baseUrl);
     const socket = connect(Number(port), hostname);
     socket.write(`${lines.join('\r\n').replaceAll('HOST', host)}\r\nconnection: close\r\n\r\n`);
     let answer = '';
@@ -17,11 +17,11 @@ onEveryBackend('a request that names two hosts', (world) => {
   };
 
   const rpcHeaders = async (headers: Record<string, string | string[]>) => {
-    const session = connectHttp2(world().rpcUrl);
+    const session = connectHttp2(system().rpcUrl);
     const stream = session.request({
       ':method': 'POST',
       ':path': '/grpc.health.v1.Health/Check',
-      ':authority': new URL(world().rpcUrl).host,
+      ':authority': new URL(system().rpcUrl).host,
       ...headers,
     });
     const [head] = await once(stream.end('{}'), 'response');
@@ -59,7 +59,7 @@ onEveryBackend('a request that names two hosts', (world) => {
   });
 
   it('is served over HTTP/2 when both are equal', async () => {
-    const { host } = new URL(world().rpcUrl);
+    const { host } = new URL(system().rpcUrl);
     expect((await rpcHeaders({ host, 'content-type': 'application/json' }))[':status']).toBe(200);
   });
 });

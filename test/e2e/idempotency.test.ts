@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { onEveryBackend } from '../every-backend.ts';
-import { sessionBody, unique } from '../make.ts';
-import { steps } from '../steps.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { sessionBody, unique } from '../support/factories.ts';
+import { flowSteps } from '../support/flow-steps.ts';
 
-onEveryBackend('an idempotency key', (world) => {
+onEveryBackend('an idempotency key', (system) => {
   it('gives 20 concurrent creations one session', async () => {
-    const { rest } = world();
+    const { rest } = system();
     const body = sessionBody();
     const key = { 'idempotency-key': unique() };
     const all = await Promise.all(
@@ -15,7 +15,7 @@ onEveryBackend('an idempotency key', (world) => {
   });
 
   it('gives the first answer even after the session was closed', async () => {
-    const { rest } = world();
+    const { rest } = system();
     const body = sessionBody({ idempotency_key: unique() });
     const first = await rest.ok(rest.post('/api/sessions/create', body));
     await rest.ok(rest.post(`/api/sessions/${first.session_id}/close`, { outcome: 'cancelled' }));
@@ -24,7 +24,7 @@ onEveryBackend('an idempotency key', (world) => {
   });
 
   it('refuses another request under the same key', async () => {
-    const { rest } = world();
+    const { rest } = system();
     const key = { 'idempotency-key': unique() };
     await rest.ok(rest.post('/api/sessions/create', sessionBody(), key));
     const other = await rest.post('/api/sessions/create', sessionBody(), key);
@@ -32,8 +32,8 @@ onEveryBackend('an idempotency key', (world) => {
   });
 
   it('computes what was possibly sent anew for a repeated takeover', async () => {
-    const { create, claimAndFetch, complete } = steps(world());
-    const { rest } = world();
+    const { create, claimAndFetch, complete } = flowSteps(system());
+    const { rest } = system();
     const { body, data } = await create();
     const sent = await claimAndFetch(body.account_id);
     const key = { 'idempotency-key': unique() };
@@ -45,8 +45,8 @@ onEveryBackend('an idempotency key', (world) => {
   });
 
   it('gives a repeated report the first answer', async () => {
-    const { create, claimAndFetch, complete } = steps(world());
-    const { rest } = world();
+    const { create, claimAndFetch, complete } = flowSteps(system());
+    const { rest } = system();
     const { body } = await create();
     const sent = await claimAndFetch(body.account_id);
     const report = () => rest.ok(complete(sent.sessionId, { lease_token: sent.token }));

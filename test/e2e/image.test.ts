@@ -4,9 +4,9 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readDockerfile } from '../dockerfile.ts';
-import { eventually } from '../eventually.ts';
-import { reservePort } from '../reserve-port.ts';
+import { readDockerfile } from '../support/deployment/dockerfile.ts';
+import { eventually } from '../support/eventually.ts';
+import { reservePort } from '../support/servers/reserve-port.ts';
 
 const dockerfile = readDockerfile();
 

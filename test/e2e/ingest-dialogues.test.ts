@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { HandoverService } from '../../gen/autosession/handover/v1/handover_service_pb.js';
-import { arm } from '../../services/lib/failpoints.ts';
-import { eventually } from '../eventually.ts';
-import { onEveryBackend } from '../every-backend.ts';
-import { sessionBody, type UploadedMessage, unique } from '../make.ts';
-import type { Json } from '../rest-client.ts';
-import { type SentTask, steps } from '../steps.ts';
+import { armFailpoint } from '../../services/lib/runtime/failpoints.ts';
+import { eventually } from '../support/eventually.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { sessionBody, type UploadedMessage, unique } from '../support/factories.ts';
+import { type FetchedTask, flowSteps } from '../support/flow-steps.ts';
+import type { Json } from '../support/http/rest-client.ts';
 
 type Said = ['account' | 'shop', string];
 
@@ -35,7 +35,7 @@ const PLACES = [
 const BEFORE_STORED = ['call:SessionService/ResolveParties', 'db.before-commit:store-messages'];
 
 /** Numbers that the seed alone decides, so that a failed run can be run again. */
-function seeded(seed: number): () => number {
+function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
@@ -43,7 +43,7 @@ function seeded(seed: number): () => number {
   };
 }
 
-onEveryBackend('real dialogues', (world) => {
+onEveryBackend('real dialogues', (system) => {
   /** A window that grows, and receivers that upload what they see of it, late, again and at the same time. */
   class Play {
     readonly body = sessionBody();
@@ -54,12 +54,12 @@ onEveryBackend('real dialogues', (world) => {
     #time = 0;
 
     constructor(seed: number) {
-      this.random = seeded(seed);
+      this.random = seededRandom(seed);
     }
 
     say(side: Said[0], content: string): void {
       const nick = side === 'account' ? this.body.account_id : this.body.shop_name;
-      this.#time = Math.max(this.#time + 1, world().clock.now()); // no two at the same time: their order is to be told
+      this.#time = Math.max(this.#time + 1, system().clock.now()); // no two at the same time: their order is to be told
       this.messages.push({ id: `m-${unique()}`, nick, content, time: new Date(this.#time).toISOString() });
     }
 
@@ -74,7 +74,7 @@ onEveryBackend('real dialogues', (world) => {
     async upload(messages = this.view()): Promise<Json> {
       for (;;) {
         const body = { shop_name: this.body.shop_name, account_id: this.body.account_id, messages };
-        const answer = await world().rest.post('/api/messages/batch', body);
+        const answer = await system().rest.post('/api/messages/batch', body);
         if (answer.status === 200) return answer.data;
         expect([500, 503], JSON.stringify(answer.body)).toContain(answer.status);
       }
@@ -87,14 +87,14 @@ onEveryBackend('real dialogues', (world) => {
     }
   }
 
-  async function send(play: Play, content: string): Promise<SentTask> {
-    const { create, claimAndFetch, complete } = steps(world());
+  async function send(play: Play, content: string): Promise<FetchedTask> {
+    const { create, claimAndFetch, complete } = flowSteps(system());
     if (play.sessionId === '') {
       const { data } = await create({ ...play.body, send_content: content });
       play.sessionId = data.session_id;
     } else {
       const body = { external_task_id: unique(), send_content: content };
-      await world().rest.ok(world().rest.post(`/api/sessions/${play.sessionId}/tasks`, body));
+      await system().rest.ok(system().rest.post(`/api/sessions/${play.sessionId}/tasks`, body));
     }
     const sent = await claimAndFetch(play.body.account_id);
     if (play.random() < 0.6)
@@ -114,7 +114,9 @@ onEveryBackend('real dialogues', (world) => {
   }
 
   async function expectWhole(play: Play): Promise<void> {
-    const { messages } = await world().rest.ok(world().rest.get(`/api/sessions/${play.sessionId}/messages?limit=200`));
+    const { messages } = await system().rest.ok(
+      system().rest.get(`/api/sessions/${play.sessionId}/messages?limit=200`),
+    );
     const listed = messages.map((m: Json) => [m.message_id, m.content, m.role]);
     const role = (nick: string) => (nick === play.body.shop_name ? 'shop' : 'account');
     expect(listed).toEqual(play.messages.map((m) => [m.id, m.content, role(m.nick)]));
@@ -131,7 +133,7 @@ onEveryBackend('real dialogues', (world) => {
       some.map(async ({ messages }, i) => {
         const play = new Play(seed + i);
         await replay(play, messages);
-        expect(await steps(world()).status(play.sessionId)).toMatchObject({ status: 'bot_active' });
+        expect(await flowSteps(system()).status(play.sessionId)).toMatchObject({ status: 'bot_active' });
         await expectWhole(play);
       }),
     );
@@ -149,7 +151,7 @@ onEveryBackend('real dialogues', (world) => {
         await expectWhole(play);
         await eventually(async () => {
           const { sessionId } = play;
-          const { handovers } = await world().rpc(HandoverService).listHandovers({ sessionId });
+          const { handovers } = await system().rpc(HandoverService).listHandovers({ sessionId });
           expect(handovers).toHaveLength(1);
         });
       }),
@@ -157,11 +159,11 @@ onEveryBackend('real dialogues', (world) => {
   });
 
   it(`survive whatever breaks between the steps (INGEST_SEED=${seed})`, { timeout: 120_000 }, async () => {
-    const chance = seeded(seed);
+    const chance = seededRandom(seed);
     using stack = new DisposableStack();
     for (const place of PLACES)
       stack.use(
-        arm(place, () => {
+        armFailpoint(place, () => {
           if (chance() < 0.04) throw new Error(`broken at ${place}`);
         }),
       );
@@ -180,25 +182,25 @@ onEveryBackend('real dialogues', (world) => {
     }
     stack.dispose();
     for (const play of plays) {
-      expect(await steps(world()).status(play.sessionId)).toMatchObject({ status: 'bot_active' });
+      expect(await flowSteps(system()).status(play.sessionId)).toMatchObject({ status: 'bot_active' });
       await expectWhole(play);
     }
   });
 
   it('are finished by the sweep when nobody uploads again', { timeout: 60_000 }, async () => {
-    const { sentSession, settled } = steps(world());
+    const { sentSession, settled } = flowSteps(system());
     const brokenOff: { place: string; sessionId: string }[] = [];
     for (const place of PLACES) {
       const { window, sessionId } = await sentSession();
       const body = window.shop('有人吗').account('真人在此').batch();
-      using _ = arm(place, () => {
+      using _ = armFailpoint(place, () => {
         throw new Error('broken off');
       });
-      const { status } = await world().rest.post('/api/messages/batch', body);
+      const { status } = await system().rest.post('/api/messages/batch', body);
       expect([200, 500, 503], place).toContain(status);
       brokenOff.push({ place, sessionId });
     }
-    world().clock.advance({ seconds: 11 });
+    system().clock.advance({ seconds: 11 });
     for (const { sessionId } of brokenOff.filter(({ place }) => !BEFORE_STORED.includes(place)))
       await settled(sessionId, { status: 'manual_live', message_count: 3 });
   });

@@ -1,19 +1,19 @@
 import { expect, it } from 'vitest';
-import { arm } from '../../services/lib/failpoints.ts';
-import { eventually } from '../eventually.ts';
-import { onEveryBackend } from '../every-backend.ts';
-import { unique } from '../make.ts';
-import type { Json } from '../rest-client.ts';
-import { steps } from '../steps.ts';
+import { armFailpoint } from '../../services/lib/runtime/failpoints.ts';
+import { eventually } from '../support/eventually.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { unique } from '../support/factories.ts';
+import { flowSteps } from '../support/flow-steps.ts';
+import type { Json } from '../support/http/rest-client.ts';
 
 const HOUR_MS = 3_600_000;
 const shanghai = (at: number) => new Date(at + 8 * HOUR_MS).toISOString().slice(0, 19).replace('T', ' ');
 
-onEveryBackend('a message that cannot be read', (world) => {
-  const ingest = (body: unknown): Promise<Json> => world().rest.ok(world().rest.post('/api/messages/batch', body));
-  const now = () => world().clock.now();
+onEveryBackend('a message that cannot be read', (system) => {
+  const ingest = (body: unknown): Promise<Json> => system().rest.ok(system().rest.post('/api/messages/batch', body));
+  const now = () => system().clock.now();
   const known = async () => {
-    const { body, sessionId, window } = await steps(world()).sentSession();
+    const { body, sessionId, window } = await flowSteps(system()).sentSession();
     const upload = (...more: object[]) =>
       ingest({
         shop_name: body.shop_name,
@@ -23,14 +23,14 @@ onEveryBackend('a message that cannot be read', (world) => {
   };
   /** A session in which no task was fetched yet. */
   const created = async () => {
-    const { body } = await steps(world()).create();
+    const { body } = await flowSteps(system()).create();
     const upload = (...messages: object[]) =>
       ingest({ shop_name: body.shop_name, messages: messages.map((each) => ({ id: unique(), ...each })) });
     return { body, upload, account: { nick: body.account_id }, shop: { nick: body.shop_name } };
   };
   const codes = (answer: Json) => answer.warnings.map(({ id, error_code }: Json) => [id, error_code]);
   const history = async (sessionId: string) =>
-    (await world().rest.ok(world().rest.get(`/api/sessions/${sessionId}/messages`))).messages.map(
+    (await system().rest.ok(system().rest.get(`/api/sessions/${sessionId}/messages`))).messages.map(
       ({ content, role }: Json) => [role, content],
     );
 
@@ -67,7 +67,7 @@ onEveryBackend('a message that cannot be read', (world) => {
   });
 
   it('is detected although it follows old messages with readable times', async () => {
-    const { body } = await steps(world()).create();
+    const { body } = await flowSteps(system()).create();
     const messages = [
       { id: unique(), nick: body.account_id, content: '上周的话', time: shanghai(now() - 168 * HOUR_MS) },
       { id: unique(), nick: body.account_id, content: '刚说的话', time: '19:40' },
@@ -89,7 +89,7 @@ onEveryBackend('a message that cannot be read', (world) => {
         ['account', `[${type}]`],
         ['shop', '对方撤回了一条消息'],
       ]);
-      await world().rest.ok(world().rest.post(`/api/sessions/${sessionId}/close`, { outcome: 'completed' }));
+      await system().rest.ok(system().rest.post(`/api/sessions/${sessionId}/close`, { outcome: 'completed' }));
       const later = { id: unique(), ...shop, ...notice };
       const closed = await ingest({ shop_name: body.shop_name, account_id: body.account_id, messages: [later] });
       expect(closed).toMatchObject({ active_session_id: null, session_operations: [] });
@@ -97,13 +97,13 @@ onEveryBackend('a message that cannot be read', (world) => {
   );
 
   it('never matches a message of the bot, whatever its text looks like', async () => {
-    const { create, claimAndFetch } = steps(world());
+    const { create, claimAndFetch } = flowSteps(system());
     const { body, data } = await create({ send_content: '[image]' });
     const sent = await claimAndFetch(body.account_id);
     const picture = { id: unique(), nick: body.account_id, content: '', type: 'image' };
     const answer = await ingest({ shop_name: body.shop_name, messages: [picture] });
     expect(answer).toMatchObject({ status: 'manual_live', active_session_id: data.session_id });
-    expect((await world().rest.ok(world().rest.get(`/api/tasks/${sent.taskId}`))).task_status).toBe('sent');
+    expect((await system().rest.ok(system().rest.get(`/api/tasks/${sent.taskId}`))).task_status).toBe('sent');
   });
 
   it.each([
@@ -111,12 +111,12 @@ onEveryBackend('a message that cannot be read', (world) => {
     ['was recalled', { content: '', type: 'recall' }],
     ['was recalled, as the marketplace says', { content: '你撤回了一条消息', type: '系统消息' }],
   ])('keeps a window from proving that the bot’s message was not sent when it %s', async (_, shown) => {
-    const { create, claimAndFetch, settled } = steps(world());
+    const { create, claimAndFetch, settled } = flowSteps(system());
     const { body } = await create();
     const sent = await claimAndFetch(body.account_id);
     const at = (ms: number) => new Date(ms).toISOString();
     const fetchedAt = now();
-    world().clock.advance({ seconds: 300 });
+    system().clock.advance({ seconds: 300 });
     await settled(sent.sessionId, { task_status: 'unknown' });
     const messages = [
       { id: unique(), nick: body.shop_name, content: '在吗', time: at(fetchedAt - 120_000) },
@@ -124,11 +124,11 @@ onEveryBackend('a message that cannot be read', (world) => {
       { id: unique(), nick: body.shop_name, content: '好', time: at(now()) },
     ];
     await ingest({ shop_name: body.shop_name, messages });
-    expect((await world().rest.ok(world().rest.get(`/api/tasks/${sent.taskId}`))).task_status).toBe('unknown');
+    expect((await system().rest.ok(system().rest.get(`/api/tasks/${sent.taskId}`))).task_status).toBe('unknown');
   });
 
   it('is the bot’s when it is uploaded with the content that the bot received', async () => {
-    const { create, claimAndFetch } = steps(world());
+    const { create, claimAndFetch } = flowSteps(system());
     const { body } = await create({ send_content: 'https://example.com/coupon.png' });
     const sent = await claimAndFetch(body.account_id);
     const picture = { id: unique(), nick: body.account_id, content: sent.content, type: 'image' };
@@ -139,14 +139,14 @@ onEveryBackend('a message that cannot be read', (world) => {
   it('is judged in the same way by the sweep when its batch was interrupted', async () => {
     const { sessionId, upload, account } = await known();
     {
-      using _ = arm('call:SessionService/ApplyMessages', () => {
+      using _ = armFailpoint('call:SessionService/ApplyMessages', () => {
         throw new Error('broken off');
       });
       await expect(upload({ ...account, content: '', type: 'image' })).rejects.toThrow('503');
     }
-    world().clock.advance({ seconds: 11 });
+    system().clock.advance({ seconds: 11 });
     await eventually(async () => expect((await history(sessionId)).at(-1)).toEqual(['account', '[image]']), 20_000);
-    expect((await steps(world()).status(sessionId)).status).toBe('manual_live');
+    expect((await flowSteps(system()).status(sessionId)).status).toBe('manual_live');
   });
 
   it('warns of a batch whose times are UTC without a zone', async () => {

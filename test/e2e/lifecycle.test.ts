@@ -3,9 +3,9 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { runToEnd, startServerProcess } from '../faults/server-process.ts';
-import { sessionBody } from '../make.ts';
-import { restClient } from '../rest-client.ts';
+import { sessionBody } from '../support/factories.ts';
+import { restClient } from '../support/http/rest-client.ts';
+import { runCommand, startServerProcess } from '../support/processes/server-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'auto-session-life-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -71,14 +71,14 @@ describe('the process', () => {
     const env = { AUTOSESSION_DATA_DIR: join(folder, 'shared') };
     await using _first = await startServerProcess(env);
     const ports = { AUTOSESSION_HTTP_PORT: '0', AUTOSESSION_RPC_PORT: '0' };
-    const { code, output } = await runToEnd(process.execPath, ['services/main.ts'], { ...env, ...ports }).ended;
+    const { code, output } = await runCommand(process.execPath, ['services/main.ts'], { ...env, ...ports }).ended;
     expect(code).toBe(1);
     expect(output).toContain('in use by another process');
     expect(output).not.toContain('    at ');
   });
 
   it('refuses a wrong value with a sentence that names it', async () => {
-    const { code, output } = await runToEnd(process.execPath, ['services/main.ts'], { AUTOSESSION_HTTP_PORT: 'x' })
+    const { code, output } = await runCommand(process.execPath, ['services/main.ts'], { AUTOSESSION_HTTP_PORT: 'x' })
       .ended;
     expect(code).toBe(1);
     expect(output).toContain('AUTOSESSION_HTTP_PORT is "x"');

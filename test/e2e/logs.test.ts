@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '../eventually.ts';
-import { runToEnd } from '../faults/server-process.ts';
+import { eventually } from '../support/eventually.ts';
+import { runCommand } from '../support/processes/server-process.ts';
 
 const KEY = 'k'.repeat(24);
 const version = expect.stringMatching(/^\d+\.\d+\.\d+$/);
@@ -20,13 +20,13 @@ function linesOf(out: string): Line[] {
 
 describe('standard output of a process', () => {
   const folder = mkdtempSync(join(tmpdir(), 'auto-session-logs-'));
-  let server: ReturnType<typeof runToEnd>;
+  let server: ReturnType<typeof runCommand>;
   let http = '';
   const lines = () => linesOf(server.output().slice(0, server.output().lastIndexOf('\n') + 1));
   const refused = (status: number) => lines().filter((line) => line.event === 'call_refused' && line.status === status);
 
   beforeAll(async () => {
-    server = runToEnd(process.execPath, ['services/main.ts'], {
+    server = runCommand(process.execPath, ['services/main.ts'], {
       AUTOSESSION_HTTP_PORT: '0',
       AUTOSESSION_RPC_PORT: '0',
       AUTOSESSION_DATA_DIR: folder,
@@ -124,7 +124,7 @@ describe('standard output of a process', () => {
 });
 
 it('a start that fails is reported in a JSON line, and in a sentence on standard error', async () => {
-  const { code, output } = await runToEnd(process.execPath, ['services/main.ts', '--target=nonsense']).ended;
+  const { code, output } = await runCommand(process.execPath, ['services/main.ts', '--target=nonsense']).ended;
   expect(code).toBe(1);
   const [line = ''] = output.split('\n').filter((each) => each.startsWith('{'));
   expect(JSON.parse(line)).toMatchObject({ level: 'fatal', event: 'start_failed', service: 'auto-session', version });

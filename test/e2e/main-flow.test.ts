@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { onEveryBackend } from '../every-backend.ts';
-import { ChatWindow, sessionBody } from '../make.ts';
-import { steps } from '../steps.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { ChatWindow, sessionBody } from '../support/factories.ts';
+import { flowSteps } from '../support/flow-steps.ts';
 
-onEveryBackend('the main flow', (world) => {
+onEveryBackend('the main flow', (system) => {
   it('creates a session, sends, takes the answer in, hands over and gives back', async () => {
-    const { create, claimAndFetch, complete, upload, status, takeOver, release } = steps(world());
-    const { rest, clock } = world();
+    const { create, claimAndFetch, complete, upload, status, takeOver, release } = flowSteps(system());
+    const { rest, clock } = system();
 
     const { body, data } = await create();
     expect(data).toMatchObject({ state: 'pending', status: 'bot_active', task_type: 'auto_bargain' });
@@ -50,15 +50,15 @@ onEveryBackend('the main flow', (world) => {
   });
 
   it('answers a repeat of the same creation with the first ids', async () => {
-    const { create } = steps(world());
+    const { create } = flowSteps(system());
     const { body, data } = await create();
-    const again = await world().rest.ok(world().rest.post('/api/sessions/create', body));
+    const again = await system().rest.ok(system().rest.post('/api/sessions/create', body));
     expect(again).toMatchObject({ session_id: data.session_id, task_id: data.task_id });
   });
 
   it('opens a new session for the same body after the first one was cancelled', async () => {
-    const { create } = steps(world());
-    const { rest } = world();
+    const { create } = flowSteps(system());
+    const { rest } = system();
     const { body, data } = await create();
     await rest.ok(rest.post(`/api/sessions/${data.session_id}/close`, { outcome: 'cancelled' }));
     const next = await rest.ok(rest.post('/api/sessions/create', body));
@@ -66,10 +66,10 @@ onEveryBackend('the main flow', (world) => {
   });
 
   it('cancels a session whose only task failed before it became active', async () => {
-    const { create, claimAndFetch, complete, status } = steps(world());
+    const { create, claimAndFetch, complete, status } = flowSteps(system());
     const { body, data } = await create();
     const sent = await claimAndFetch(body.account_id);
-    const failed = await world().rest.ok(
+    const failed = await system().rest.ok(
       complete(sent.sessionId, { success: false, error_message: 'window gone', lease_token: sent.token }),
     );
     expect(failed).toMatchObject({ success: false, state: 'cancelled', task_status: 'failed' });
@@ -77,8 +77,8 @@ onEveryBackend('the main flow', (world) => {
   });
 
   it('tries a failed task again while attempts remain', async () => {
-    const { create, claim, claimAndFetch, complete } = steps(world());
-    const { rest, clock } = world();
+    const { create, claim, claimAndFetch, complete } = flowSteps(system());
+    const { rest, clock } = system();
     const { body } = await create({ max_attempts: 2 });
     const first = await claimAndFetch(body.account_id);
     const failed = await rest.ok(complete(first.sessionId, { success: false, lease_token: first.token }));
@@ -90,8 +90,8 @@ onEveryBackend('the main flow', (world) => {
   });
 
   it('escalates, and gives the same answer to a repeat', async () => {
-    const { create, claimAndFetch } = steps(world());
-    const { rest } = world();
+    const { create, claimAndFetch } = flowSteps(system());
+    const { rest } = system();
     const { body, data } = await create();
     const sent = await claimAndFetch(body.account_id);
     const ask = { session_id: data.session_id, reason: 'user_request', details: '要人工', context: { order: 7 } };
@@ -103,7 +103,7 @@ onEveryBackend('the main flow', (world) => {
   });
 
   it('lets exactly one of two racing agents take a session over and tells the other who has it', async () => {
-    const { create, takeOver } = steps(world());
+    const { create, takeOver } = flowSteps(system());
     const { data } = await create();
     const answers = await Promise.all(['agent_a', 'agent_b'].map((agent) => takeOver(data.session_id, agent)));
     const winner = answers.find((a) => a.status === 200);
@@ -116,7 +116,7 @@ onEveryBackend('the main flow', (world) => {
   });
 
   it('refuses to release what another agent holds, and what no human holds', async () => {
-    const { create, takeOver, release } = steps(world());
+    const { create, takeOver, release } = flowSteps(system());
     const { data } = await create();
     expect((await release(data.session_id)).body.error_code).toBe('INVALID_STATUS');
     await takeOver(data.session_id, 'agent_a');
@@ -126,8 +126,8 @@ onEveryBackend('the main flow', (world) => {
   });
 
   it('takes the bot session over for a manual task, as the same session', async () => {
-    const { create } = steps(world());
-    const { rest } = world();
+    const { create } = flowSteps(system());
+    const { rest } = system();
     const { body, data } = await create();
     const manual = { ...body, task_type: 'manual_urgent', send_content: undefined, external_task_id: 'm-1' };
     const answer = await rest.ok(rest.post('/api/sessions/create', manual));
@@ -143,8 +143,8 @@ onEveryBackend('the main flow', (world) => {
   });
 
   it('holds the tasks of a paused session and goes on after the resume', async () => {
-    const { create, claim, sendInfo } = steps(world());
-    const { rest } = world();
+    const { create, claim, sendInfo } = flowSteps(system());
+    const { rest } = system();
     const { body, data } = await create();
     const lease = await claim(body.account_id);
     const paused = await rest.ok(rest.post(`/api/sessions/${data.session_id}/pause`, { reason: '等通知' }));
@@ -158,8 +158,8 @@ onEveryBackend('the main flow', (world) => {
   });
 
   it('gives further tasks to an open session, and none while a human has the word', async () => {
-    const { sentSession, claimAndFetch, takeOver } = steps(world());
-    const { rest } = world();
+    const { sentSession, claimAndFetch, takeOver } = flowSteps(system());
+    const { rest } = system();
     const { sessionId, body } = await sentSession();
     const more = { external_task_id: 'more-1', send_content: '还在吗？' };
     const task = await rest.ok(rest.post(`/api/sessions/${sessionId}/tasks`, more));
@@ -173,8 +173,8 @@ onEveryBackend('the main flow', (world) => {
   });
 
   it('says whether an account and a shop have an open session', async () => {
-    const { create } = steps(world());
-    const { rest } = world();
+    const { create } = flowSteps(system());
+    const { rest } = system();
     const { body, data } = await create();
     const query = `account_id=${body.account_id}&shop_name=${encodeURIComponent(body.shop_name)}`;
     const open = await rest.ok(rest.get(`/api/sessions/open?${query}`));
@@ -184,8 +184,8 @@ onEveryBackend('the main flow', (world) => {
   });
 
   it('lists a session’s messages page by page', async () => {
-    const { sentSession, upload } = steps(world());
-    const { rest } = world();
+    const { sentSession, upload } = flowSteps(system());
+    const { rest } = system();
     const { sessionId, window } = await sentSession();
     for (let i = 0; i < 5; i++) window.shop(`第${i}条`);
     await upload(window);

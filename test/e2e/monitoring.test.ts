@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { steps } from '../steps.ts';
-import { tableUnder } from '../unit/docs/markdown.ts';
-import { startWorld, type World } from '../world.ts';
+import { tableUnder } from '../support/deployment/markdown.ts';
+import { flowSteps } from '../support/flow-steps.ts';
+import { startTestSystem, type TestSystem } from '../support/test-system.ts';
 
 interface Rule {
   readonly alert: string;
@@ -45,13 +45,13 @@ function groupingsOf(expr: string): string[] {
 }
 
 describe('the dashboard and the alerts', () => {
-  let world: World;
+  let system: TestSystem;
   let labelsOf: Map<string, readonly string[]>;
   beforeAll(async () => {
-    world = await startWorld('embedded');
-    await steps(world).sentSession();
-    const text = String((await world.rest.get('/metrics')).body);
-    const { registry } = world.process.deps.metrics;
+    system = await startTestSystem('embedded');
+    await flowSteps(system).sentSession();
+    const text = String((await system.rest.get('/metrics')).body);
+    const { registry } = system.process.deps.metrics;
     const named = registry.getMetricsAsArray() as unknown as { name: string; labelNames: string[] }[];
     labelsOf = new Map<string, readonly string[]>([['up', []]]);
     for (const [, name = '', type = ''] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
@@ -60,14 +60,14 @@ describe('the dashboard and the alerts', () => {
       for (const suffix of suffixes) labelsOf.set(`${name}${suffix}`, labels);
     }
   });
-  afterAll(() => world[Symbol.asyncDispose]());
+  afterAll(() => system[Symbol.asyncDispose]());
 
   it.each([
     ['autosession_messages_total', 'verdict="conflict"'],
     ['autosession_events_consumed_total', 'consumer="session",outcome="gap"'],
     ['autosession_reminders_total', 'channel="log",outcome="failed"'],
   ])('show zero of %s for what has not happened yet, so that its first time is an increase', async (metric, labels) => {
-    const text = String((await world.rest.get('/metrics')).body);
+    const text = String((await system.rest.get('/metrics')).body);
     expect(text.split('\n')).toContain(`${metric}{${labels}} 0`);
   });
 

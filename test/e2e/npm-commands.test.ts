@@ -2,13 +2,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fencesOf } from '../../scripts/docs/fences.ts';
-import { eventually } from '../eventually.ts';
-import { runToEnd } from '../faults/server-process.ts';
+import { parseCodeBlocks } from '../../scripts/generate-docs/code-blocks.ts';
+import { eventually } from '../support/eventually.ts';
+import { runCommand } from '../support/processes/server-process.ts';
 
 /** The words of a command, as the page shows it in a block. */
 function shownIn(file: string, command: string): string[] {
-  const texts = fencesOf(readFileSync(file, 'utf8')).map(({ text }) => text);
+  const texts = parseCodeBlocks(readFileSync(file, 'utf8')).map(({ text }) => text);
   expect(texts.join('\n')).toMatch(new RegExp(`^(.* && )?${command}( |$)`, 'm'));
   return command.split(' ').slice(1);
 }
@@ -23,7 +23,7 @@ describe('on a fresh data folder', () => {
   });
 
   beforeAll(async () => {
-    const { child, ended, output } = runToEnd('npm', shownIn('README.md', 'npm start'), env);
+    const { child, ended, output } = runCommand('npm', shownIn('README.md', 'npm start'), env);
     server.output = output;
     server.stop = async () => {
       child.kill('SIGTERM');
@@ -47,14 +47,14 @@ describe('on a fresh data folder', () => {
       }),
     });
     expect(status).toBe(200);
-    const bot = await runToEnd('node', ['examples/first-bot.mjs', url]).ended;
+    const bot = await runCommand('node', ['examples/first-bot.mjs', url]).ended;
     expect(bot).toEqual({ code: 0, output: '示例店铺: 您好\n' });
     await server.stop();
     await eventually(() => expect(server.output()).toContain('"event":"stopped"'));
   });
 
   it('the check that the page on deployment names finds nothing broken behind it', async () => {
-    const { code, output } = await runToEnd('npm', shownIn('docs/deployment.md', 'npm run verify'), env).ended;
+    const { code, output } = await runCommand('npm', shownIn('docs/deployment.md', 'npm run verify'), env).ended;
     expect([code, output]).toEqual([0, expect.not.stringContaining('BROKEN')]);
   });
 });

@@ -1,40 +1,49 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exampleOf, ids } from '../../services/gateway/openapi/document/examples.ts';
+import { exampleIds, exampleOf } from '../../services/gateway/openapi/document/examples.ts';
 import { SAMPLE_ORIGIN } from '../../services/gateway/openapi/page/operation-view.ts';
-import { curlOf, isStream, sampleOf } from '../../services/gateway/openapi/page/request.ts';
-import { sessionBody } from '../make.ts';
-import { document, faultsBySchema, faultsOfAnswer, faultsOfBody, operations } from '../openapi.ts';
-import type { Json, RestAnswer } from '../rest-client.ts';
-import { steps } from '../steps.ts';
-import { startWorld, type World } from '../world.ts';
+import { curlCommand, isStreamOperation, sampleRequestOf } from '../../services/gateway/openapi/page/sample-request.ts';
+import { sessionBody } from '../support/factories.ts';
+import { flowSteps } from '../support/flow-steps.ts';
+import {
+  documentedOperations,
+  openApiDocument,
+  requestBodyErrors,
+  responseErrors,
+  schemaErrors,
+} from '../support/http/openapi-document.ts';
+import type { Json, RestResponse } from '../support/http/rest-client.ts';
+import { startTestSystem, type TestSystem } from '../support/test-system.ts';
 
-let world: World;
+let system: TestSystem;
 beforeAll(async () => {
-  world = await startWorld('embedded');
+  system = await startTestSystem('embedded');
 });
-afterAll(() => world[Symbol.asyncDispose]());
+afterAll(() => system[Symbol.asyncDispose]());
 
 /** What the examples' ids stand for now. */
-const now: Record<keyof typeof ids, string> = { ...ids };
+const now: Record<keyof typeof exampleIds, string> = { ...exampleIds };
 const run = new Set<string>();
 
 /** Runs an operation's command as the page shows it, but for what only an earlier answer tells; returns the answer. */
 async function copied(operationId: string, status = 200): Promise<Json> {
-  const located = operations.get(operationId);
+  const located = documentedOperations.get(operationId);
   if (!located) throw new Error(`no operation ${operationId}`);
-  const shown = curlOf(sampleOf(located, document), SAMPLE_ORIGIN, false).replaceAll(SAMPLE_ORIGIN, world.rest.baseUrl);
-  const [date = '', time = ''] = new Date(world.clock.now()).toISOString().split(/[T.]/);
-  const command = Object.entries(ids)
-    .reduce((text, [name, id]) => text.replaceAll(id, now[name as keyof typeof ids]), shown)
+  const shown = curlCommand(sampleRequestOf(located, openApiDocument), SAMPLE_ORIGIN, false).replaceAll(
+    SAMPLE_ORIGIN,
+    system.rest.baseUrl,
+  );
+  const [date = '', time = ''] = new Date(system.clock.now()).toISOString().split(/[T.]/);
+  const command = Object.entries(exampleIds)
+    .reduce((text, [name, id]) => text.replaceAll(id, now[name as keyof typeof exampleIds]), shown)
     .replaceAll(/2026-11-21 \d\d:\d\d:\d\d/g, `${date}T${time}Z`);
   const { stdout } = await promisify(execFile)('bash', ['-c', `${command} -w '\\n%{http_code}'`]);
   const end = stdout.lastIndexOf('\n');
   const text = stdout.slice(0, end);
   const body = text.startsWith('{') ? JSON.parse(text) : text;
   expect({ operationId, status: Number(stdout.slice(end)), body }).toMatchObject({ status });
-  expect(faultsOfAnswer(operationId, status, body)).toEqual([]);
+  expect(responseErrors(operationId, status, body)).toEqual([]);
   run.add(operationId);
   return body;
 }
@@ -56,7 +65,7 @@ describe('the document’s examples', () => {
       'ingestMessages',
     ]) {
       const answer = await copied(operationId);
-      expect(shapeOf(answer)).toEqual(shapeOf(exampleOf(operationId).answer));
+      expect(shapeOf(answer)).toEqual(shapeOf(exampleOf(operationId).response));
       now.session = answer.data.session_id ?? now.session;
       now.task = answer.data.task_id ?? now.task;
       now.lease = answer.data.lease_token ?? now.lease;
@@ -107,24 +116,30 @@ describe('the document’s examples', () => {
 
 describe('the document', () => {
   it('describes the answer of an empty queue, which is no error', async () => {
-    const { status, body } = await world.rest.get('/api/tasks/next_id?account_id=nobody');
+    const { status, body } = await system.rest.get('/api/tasks/next_id?account_id=nobody');
     expect(body).toMatchObject({ success: false, data: { task_id: null } });
-    expect(faultsOfAnswer('claimNextTask', status, body)).toEqual([]);
+    expect(responseErrors('claimNextTask', status, body)).toEqual([]);
   });
 
   it('tells an answer that it does not describe', async () => {
-    const { body } = await world.rest.get('/api/tasks/stats');
-    expect(faultsOfAnswer('getTaskStats', 200, body)).toEqual([]);
+    const { body } = await system.rest.get('/api/tasks/stats');
+    expect(responseErrors('getTaskStats', 200, body)).toEqual([]);
     const { total, ...less } = body.data;
     for (const data of [less, { ...less, total: 'many' }, { ...less, total, more: 1 }])
-      expect(faultsOfAnswer('getTaskStats', 200, { ...body, data })).toHaveLength(1);
-    expect(faultsOfAnswer('getTaskStats', 418, body)).toHaveLength(1);
+      expect(responseErrors('getTaskStats', 200, { ...body, data })).toHaveLength(1);
+    expect(responseErrors('getTaskStats', 418, body)).toHaveLength(1);
   });
 
   it('describes what every other operation answers to its sample', async () => {
-    const others = [...operations].filter(([id, { operation }]) => !run.has(id) && !isStream(operation));
+    const others = [...documentedOperations].filter(
+      ([id, { operation }]) => !run.has(id) && !isStreamOperation(operation),
+    );
     for (const [operationId, { operation }] of others) {
-      const sample = curlOf(sampleOf(operations.get(operationId)!, document), world.rest.baseUrl, false);
+      const sample = curlCommand(
+        sampleRequestOf(documentedOperations.get(operationId)!, openApiDocument),
+        system.rest.baseUrl,
+        false,
+      );
       const { stdout } = await promisify(execFile)('bash', ['-c', `${sample} -o /dev/null -w '%{http_code}'`]);
       expect({ operationId, documented: Object.keys(operation.responses) }).toMatchObject({
         documented: expect.arrayContaining([stdout]),
@@ -135,15 +150,15 @@ describe('the document', () => {
 
   it('describes the frames of a stream', async () => {
     const aborter = new AbortController();
-    const frames = await world.rest.stream('/api/events/stream', aborter.signal);
-    const { sentSession, takeOver, release } = steps(world);
+    const frames = await system.rest.stream('/api/events/stream', aborter.signal);
+    const { sentSession, takeOver, release } = flowSteps(system);
     const { sessionId } = await sentSession();
     await takeOver(sessionId);
     await release(sessionId);
     const types = new Set<string>();
     for await (const { data } of frames) {
       types.add(data.type);
-      expect(faultsOfAnswer('watchEvents', 200, data)).toEqual([]);
+      expect(responseErrors('watchEvents', 200, data)).toEqual([]);
       if (data.command === 'release') break;
     }
     aborter.abort();
@@ -151,29 +166,29 @@ describe('the document', () => {
   });
 
   it('describes the snapshot that the cursor of another time is answered with', async () => {
-    const { sentSession } = steps(world);
+    const { sentSession } = flowSteps(system);
     const { sessionId } = await sentSession();
-    await using other = await startWorld('embedded');
+    await using other = await startTestSystem('embedded');
     const aborter = new AbortController();
     const theirs = await other.rest.stream('/api/events/stream', aborter.signal);
-    await steps(other).create();
+    await flowSteps(other).create();
     const cursor = (await theirs.next()).value?.id;
     const query = `last_event_id=${encodeURIComponent(cursor ?? '')}`;
-    const frames = await world.rest.stream(`/api/sessions/${sessionId}/events?${query}`, aborter.signal);
+    const frames = await system.rest.stream(`/api/sessions/${sessionId}/events?${query}`, aborter.signal);
     const resync = (await frames.next()).value?.data;
     expect(resync).toMatchObject({ type: 'resync', session_id: sessionId, tasks: [{ task_status: 'completed' }] });
-    expect(faultsOfAnswer('watchEventsBySession', 200, resync)).toEqual([]);
+    expect(responseErrors('watchEventsBySession', 200, resync)).toEqual([]);
     aborter.abort();
   });
 
   it('describes what is refused', async () => {
-    const { create, claimAndFetch, sendInfo, complete, takeOver, release } = steps(world);
-    const { rest } = world;
+    const { create, claimAndFetch, sendInfo, complete, takeOver, release } = flowSteps(system);
+    const { rest } = system;
     const { body, data } = await create();
-    const expected = async (operationId: string, code: string, pending: Promise<RestAnswer>) => {
+    const expected = async (operationId: string, code: string, pending: Promise<RestResponse>) => {
       const { status, body: answer } = await pending;
       expect(answer.error_code).toBe(code);
-      expect({ operationId, faults: faultsOfAnswer(operationId, status, answer) }).toEqual({ operationId, faults: [] });
+      expect({ operationId, faults: responseErrors(operationId, status, answer) }).toEqual({ operationId, faults: [] });
     };
     const post = (path: string, over: unknown) => rest.post(path, over);
     const other = { ...body, external_task_id: 'another', send_content: 'x' };
@@ -210,7 +225,7 @@ describe('the document', () => {
     const more = { external_task_id: 'm', send_content: 'x' };
     await expected('addSessionTask', 'HANDED_OVER', post(`/api/sessions/${data.session_id}/tasks`, more));
     const unrouted = await rest.get('/api/nothing');
-    expect(faultsBySchema('Error', unrouted.body)).toEqual([]);
+    expect(schemaErrors('Error', unrouted.body)).toEqual([]);
   });
 
   it.each<[string, Record<string, unknown>]>([
@@ -234,7 +249,7 @@ describe('the document', () => {
     ['a flag as text', { vip: 'true' }],
   ])('takes and refuses what the server takes and refuses: %s', async (_, over) => {
     const body = { ...sessionBody(), ...over };
-    const { status } = await world.rest.post('/api/sessions/create', body);
-    expect({ faults: faultsOfBody('createSession', body).length > 0 }).toEqual({ faults: status === 400 });
+    const { status } = await system.rest.post('/api/sessions/create', body);
+    expect({ faults: requestBodyErrors('createSession', body).length > 0 }).toEqual({ faults: status === 400 });
   });
 });

@@ -2,13 +2,13 @@ import { Code, createClient, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { afterEach, expect, it } from 'vitest';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
-import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
-import { arm } from '../../services/lib/failpoints.ts';
-import { eventually } from '../eventually.ts';
-import { onEveryBackend } from '../every-backend.ts';
-import { sessionBody } from '../make.ts';
-import { type RestAnswer, restClient } from '../rest-client.ts';
-import type { World } from '../world.ts';
+import { ErrorReason, errorInfo } from '../../services/lib/errors/app-error.ts';
+import { armFailpoint } from '../../services/lib/runtime/failpoints.ts';
+import { eventually } from '../support/eventually.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { sessionBody } from '../support/factories.ts';
+import { type RestResponse, restClient } from '../support/http/rest-client.ts';
+import type { TestSystem } from '../support/test-system.ts';
 
 const env = { AUTOSESSION_MAX_REQUESTS: '1', AUTOSESSION_MAX_WAITING: '1', AUTOSESSION_MAX_WAIT_MS: '500' };
 
@@ -16,7 +16,7 @@ const env = { AUTOSESSION_MAX_REQUESTS: '1', AUTOSESSION_MAX_WAITING: '1', AUTOS
 class Gate {
   readonly #reached = Promise.withResolvers<void>();
   readonly #open = Promise.withResolvers<void>();
-  readonly #armed = arm('call:TaskService/CreateTask', () => {
+  readonly #armed = armFailpoint('call:TaskService/CreateTask', () => {
     this.#reached.resolve();
     return this.#open.promise;
   });
@@ -31,7 +31,7 @@ class Gate {
 }
 
 /** The first answer that is not a 503: a place is free again a moment after its answer was read. */
-const served = async (ask: () => Promise<RestAnswer>): Promise<RestAnswer> => {
+const retryUntilServed = async (ask: () => Promise<RestResponse>): Promise<RestResponse> => {
   for (;;) {
     const answer = await ask();
     if (answer.status !== 503) return answer;
@@ -40,37 +40,37 @@ const served = async (ask: () => Promise<RestAnswer>): Promise<RestAnswer> => {
 
 onEveryBackend(
   'more requests than can be served',
-  (world) => {
+  (system) => {
     let gate: Gate;
-    let held: Promise<RestAnswer> | undefined;
+    let held: Promise<RestResponse> | undefined;
     afterEach(async () => {
       gate.open();
       await held;
     });
 
     /** The one gateway whose only place is taken. */
-    const busyGateway = async ({ process }: World) => {
+    const busyGateway = async ({ process }: TestSystem) => {
       const url = `http://127.0.0.1:${process.httpPort}`;
       const rest = restClient(url);
       gate = new Gate();
-      held = served(() => rest.post('/api/sessions/create', sessionBody()));
+      held = retryUntilServed(() => rest.post('/api/sessions/create', sessionBody()));
       await gate.reached();
       return { url, rest, rpcUrl: `http://127.0.0.1:${process.rpcPort}` };
     };
 
     it('are answered at once with 503 and Retry-After, and served when there is room again', async () => {
-      const { rest } = await busyGateway(world());
+      const { rest } = await busyGateway(system());
       const refused = await rest.post('/api/sessions/create', sessionBody());
       expect(refused.status).toBe(503);
       expect(refused.headers.get('retry-after')).toBe('1');
       expect(refused.body).toMatchObject({ success: false, error_code: 'SERVICE_UNAVAILABLE' });
       gate.open();
       expect((await held)?.status).toBe(200);
-      expect((await served(() => rest.post('/api/sessions/create', sessionBody()))).status).toBe(200);
+      expect((await retryUntilServed(() => rest.post('/api/sessions/create', sessionBody()))).status).toBe(200);
     });
 
     it('are told so in every RPC protocol', async () => {
-      const { rpcUrl, url } = await busyGateway(world());
+      const { rpcUrl, url } = await busyGateway(system());
       const transports: Transport[] = [
         createGrpcTransport({ baseUrl: rpcUrl }),
         createGrpcWebTransport({ baseUrl: rpcUrl, httpVersion: '2' }),
@@ -84,7 +84,7 @@ onEveryBackend(
     });
 
     it('carry their reason over gRPC and Connect', async () => {
-      const { rpcUrl } = await busyGateway(world());
+      const { rpcUrl } = await busyGateway(system());
       const baseUrl = rpcUrl;
       for (const transport of [
         createGrpcTransport({ baseUrl }),
@@ -98,7 +98,7 @@ onEveryBackend(
     });
 
     it('do not keep health and metrics from answering', async () => {
-      const { rest } = await busyGateway(world());
+      const { rest } = await busyGateway(system());
       for (const path of ['/health', '/api/health', '/livez', '/readyz', '/'])
         expect([path, (await rest.get(path)).status]).toEqual([path, 200]);
       await rest.get('/api/tasks/stats');
@@ -109,15 +109,17 @@ onEveryBackend(
     it('are not made of those that wait: streams and long polls leave room', async () => {
       gate = new Gate();
       gate.open();
-      const rest = restClient(`http://127.0.0.1:${world().process.httpPort}`);
+      const rest = restClient(`http://127.0.0.1:${system().process.httpPort}`);
       const stop = new AbortController();
       const room = () => eventually(() => rest.ok(rest.get('/api/tasks/stats')));
       await eventually(() => rest.stream('/api/events/stream', stop.signal));
       await room();
-      let polled: RestAnswer | undefined;
-      const poll = served(() => rest.get('/api/tasks/next_id?account_id=nobody&wait_seconds=3')).then((answer) => {
-        polled = answer;
-      });
+      let polled: RestResponse | undefined;
+      const poll = retryUntilServed(() => rest.get('/api/tasks/next_id?account_id=nobody&wait_seconds=3')).then(
+        (answer) => {
+          polled = answer;
+        },
+      );
       await room();
       expect(polled).toBeUndefined();
       stop.abort();

@@ -1,27 +1,27 @@
 import { expect, it } from 'vitest';
-import { onEveryBackend } from '../every-backend.ts';
-import { unique } from '../make.ts';
-import type { RestAnswer } from '../rest-client.ts';
-import { steps } from '../steps.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { unique } from '../support/factories.ts';
+import { flowSteps } from '../support/flow-steps.ts';
+import type { RestResponse } from '../support/http/rest-client.ts';
 
 /** A command on a session, by name, and the request body for it. */
 type Command = [name: string, body?: object];
 const agent = { agent_id: 'a', agent_name: '王' };
 
-onEveryBackend('a command repeated with its key', (world) => {
+onEveryBackend('a command repeated with its key', (system) => {
   const keyed = () => ({ 'idempotency-key': unique() });
-  const ask = (id: string, [name, body = {}]: Command, headers: Record<string, string> = {}): Promise<RestAnswer> =>
+  const ask = (id: string, [name, body = {}]: Command, headers: Record<string, string> = {}): Promise<RestResponse> =>
     name === 'escalate'
-      ? world().rest.post('/api/manual/escalate', { session_id: id, ...body }, headers)
-      : world().rest.post(`/api/sessions/${id}/${name}`, body, headers);
+      ? system().rest.post('/api/manual/escalate', { session_id: id, ...body }, headers)
+      : system().rest.post(`/api/sessions/${id}/${name}`, body, headers);
   /** Runs the commands in order, each with a key; the result repeats the one at `index`. */
   const play = async (commands: Command[]) => {
-    const { sessionId } = await steps(world()).sentSession();
+    const { sessionId } = await flowSteps(system()).sentSession();
     const keys: Record<string, string>[] = [];
     for (const command of commands) {
       const key = keyed();
       keys.push(key);
-      await world().rest.ok(ask(sessionId, command, key));
+      await system().rest.ok(ask(sessionId, command, key));
     }
     return { sessionId, repeat: (index: number) => ask(sessionId, commands[index]!, keys[index]) };
   };
@@ -48,7 +48,7 @@ onEveryBackend('a command repeated with its key', (world) => {
     const answer = await repeat(index);
     expect([answer.status, answer.body.error_code]).toEqual([409, 'SUPERSEDED']);
     expect(answer.data).toEqual({ session_id: sessionId, ...now });
-    expect(await steps(world()).status(sessionId)).toMatchObject({ status: (now as { status: string }).status });
+    expect(await flowSteps(system()).status(sessionId)).toMatchObject({ status: (now as { status: string }).status });
   });
 
   const standing: [what: string, commands: Command[], now: object][] = [
@@ -64,10 +64,10 @@ onEveryBackend('a command repeated with its key', (world) => {
   });
 
   it('answers a repeated creation with the same ids and the session’s current state', async () => {
-    const { rest } = world();
+    const { rest } = system();
     const body = { idempotency_key: unique() };
-    const { body: sent, data } = await steps(world()).create(body);
-    await rest.ok(steps(world()).takeOver(data.session_id));
+    const { body: sent, data } = await flowSteps(system()).create(body);
+    await rest.ok(flowSteps(system()).takeOver(data.session_id));
     const live = await rest.ok(rest.post('/api/sessions/create', sent));
     expect(live).toMatchObject({ ...data, state: 'transferred', status: 'manual_live' });
     await rest.ok(ask(data.session_id, close));
@@ -76,20 +76,20 @@ onEveryBackend('a command repeated with its key', (world) => {
   });
 
   it('answers a repeated further task with its current status', async () => {
-    const { rest } = world();
-    const { sessionId } = await steps(world()).sentSession();
+    const { rest } = system();
+    const { sessionId } = await flowSteps(system()).sentSession();
     const body = { external_task_id: unique(), send_content: unique() };
     const key = keyed();
     const add = () => rest.ok(rest.post(`/api/sessions/${sessionId}/tasks`, body, key));
     const first = await add();
     expect(first.task_status).toBe('pending');
-    await rest.ok(steps(world()).takeOver(sessionId));
+    await rest.ok(flowSteps(system()).takeOver(sessionId));
     expect(await add()).toMatchObject({ task_id: first.task_id, task_status: 'cancelled' });
   });
 
   it('answers a repeated report with the task’s current status', async () => {
-    const { rest } = world();
-    const { sentSession, claimAndFetch } = steps(world());
+    const { rest } = system();
+    const { sentSession, claimAndFetch } = flowSteps(system());
     const { body, sessionId } = await sentSession();
     const further = { external_task_id: unique(), send_content: unique() };
     await rest.ok(rest.post(`/api/sessions/${sessionId}/tasks`, further));
@@ -110,26 +110,26 @@ onEveryBackend('a command repeated with its key', (world) => {
     ['cancel', 'cancelled'],
     ['complete', 'completed'],
   ])('gives a repeated %s of a task its present status', async (name, status) => {
-    const { rest } = world();
-    const { body, data } = await steps(world()).create({ max_attempts: 2 });
+    const { rest } = system();
+    const { body, data } = await flowSteps(system()).create({ max_attempts: 2 });
     const key = keyed();
     const repeat = () => rest.ok(rest.post(`/api/tasks/${data.task_id}/${name}`, {}, key));
-    const lease = await steps(world()).claim(body.account_id);
-    if (name === 'complete') await rest.ok(steps(world()).sendInfo(lease.task_id, lease.lease_token));
+    const lease = await flowSteps(system()).claim(body.account_id);
+    if (name === 'complete') await rest.ok(flowSteps(system()).sendInfo(lease.task_id, lease.lease_token));
     expect((await repeat()).task_status).toBe(status);
     if (name === 'cancel') await rest.ok(rest.post(`/api/tasks/${data.task_id}/complete`));
     expect((await repeat()).task_status).toBe('completed');
   });
 
   it('answers a repeated requeue with the task’s current status', async () => {
-    const { rest } = world();
-    const { body, data } = await steps(world()).create();
-    const lease = await steps(world()).claim(body.account_id);
+    const { rest } = system();
+    const { body, data } = await flowSteps(system()).create();
+    const lease = await flowSteps(system()).claim(body.account_id);
     const key = keyed();
     const requeue = () =>
       rest.ok(rest.post(`/api/tasks/${data.task_id}/requeue`, { lease_token: lease.lease_token }, key));
     expect((await requeue()).task_status).toBe('pending');
-    await steps(world()).claim(body.account_id);
+    await flowSteps(system()).claim(body.account_id);
     expect((await requeue()).task_status).toBe('leased');
   });
 });

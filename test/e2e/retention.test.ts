@@ -1,15 +1,15 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { eventLogMigrations } from '../../services/lib/bus/sql-event-log.ts';
-import { migrationTables, type Retention } from '../../services/lib/db/migrate.ts';
-import { probeTables } from '../../services/lib/db/probe.ts';
-import { kernelMigrations } from '../../services/lib/kernel-migrations.ts';
-import { queueMigrations } from '../../services/lib/queue/sql-queue.ts';
-import { eventually } from '../eventually.ts';
-import { steps } from '../steps.ts';
-import { modules, startWorld, type World } from '../world.ts';
+import { migrationTables, type Retention } from '../../services/lib/db/migrations/migrate.ts';
+import { probeTables } from '../../services/lib/db/probe/probe-database.ts';
+import { eventLogMigrations } from '../../services/lib/messaging/bus/sql/sql-event-log.ts';
+import { queueMigrations } from '../../services/lib/messaging/queue/sql-queue.ts';
+import { coreMigrations } from '../../services/lib/runtime/core-migrations.ts';
+import { eventually } from '../support/eventually.ts';
+import { flowSteps } from '../support/flow-steps.ts';
+import { modules, startTestSystem, type TestSystem } from '../support/test-system.ts';
 
-const lib = [...kernelMigrations, queueMigrations, eventLogMigrations];
+const lib = [...coreMigrations, queueMigrations, eventLogMigrations];
 const owners = [...lib, ...modules.flatMap(({ migrations }) => migrations ?? [])];
 const declared = new Map<string, Retention>(
   [migrationTables, probeTables, ...owners.map(({ tables }) => tables)].flatMap((tables) => Object.entries(tables)),
@@ -19,18 +19,20 @@ const removed = [...declared].flatMap(([table, rule]) => ('keptForEver' in rule 
 /** Tables whose rows are removed when they are handled, not because of their age. */
 const EMPTY_AT_REST = ['database_probe', 'parked_event', 'task_queue'];
 
-async function tablesOf({ process }: World): Promise<string[]> {
+async function tablesOf({ process }: TestSystem): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
-    SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`.execute(process.deps.db.of());
+    SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`.execute(
+    process.deps.db.autocommit(),
+  );
   return rows.map(({ name }) => name);
 }
 
 /** The number of rows in each of the tables; tables without rows are left out. */
-async function filled({ process }: World, tables: readonly string[]): Promise<Record<string, number>> {
+async function filled({ process }: TestSystem, tables: readonly string[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const table of tables) {
     const { rows } = await sql<{ n: number }>`SELECT COUNT(*) AS n FROM ${sql.table(table)}`.execute(
-      process.deps.db.of(),
+      process.deps.db.autocommit(),
     );
     if (rows[0]!.n > 0) counts[table] = rows[0]!.n;
   }
@@ -38,23 +40,23 @@ async function filled({ process }: World, tables: readonly string[]): Promise<Re
 }
 
 test('every table says beside its columns how long its rows are kept', async () => {
-  await using world = await startWorld('embedded');
-  expect((await tablesOf(world)).sort()).toEqual([...declared.keys()].sort());
+  await using system = await startTestSystem('embedded');
+  expect((await tablesOf(system)).sort()).toEqual([...declared.keys()].sort());
 });
 
 test('only tables of lib leave it to lib to remove what is old', () => {
-  const others = owners.filter((owner) => !kernelMigrations.includes(owner));
+  const others = owners.filter((owner) => !coreMigrations.includes(owner));
   const rules = others.flatMap(({ tables }) => Object.entries<Retention>(tables));
   expect(rules.filter(([, rule]) => 'hours' in rule)).toEqual([]);
 });
 
 test('what is not kept for ever is gone when nothing has happened for long enough', async () => {
   const env = { AUTOSESSION_RETENTION_DAYS: '1', CLEANUP_INTERVAL: '1' };
-  await using world = await startWorld('embedded', { env });
-  const { sentSession, upload, claim } = steps(world);
+  await using system = await startTestSystem('embedded', { env });
+  const { sentSession, upload, claim } = flowSteps(system);
   const { sessionId, window } = await sentSession();
-  await world.rest.ok(
-    world.rest.post(
+  await system.rest.ok(
+    system.rest.post(
       `/api/sessions/${sessionId}/tasks`,
       { external_task_id: 'second', send_content: '在吗' },
       { 'idempotency-key': 'retention' },
@@ -66,11 +68,11 @@ test('what is not kept for ever is gone when nothing has happened for long enoug
   await upload(window);
   expect((await claim('nobody')).task_id).toBeNull();
   await eventually(async () => {
-    const filledNow = Object.keys(await filled(world, removed));
+    const filledNow = Object.keys(await filled(system, removed));
     expect(removed.filter((table) => !filledNow.includes(table))).toEqual(EMPTY_AT_REST);
   });
   await eventually(async () => {
-    world.clock.advance({ hours: 24 * 30 });
-    expect(await filled(world, removed)).toEqual({});
+    system.clock.advance({ hours: 24 * 30 });
+    expect(await filled(system, removed)).toEqual({});
   }, 25_000);
 });

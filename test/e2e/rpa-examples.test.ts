@@ -6,16 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { unique } from '../make.ts';
-import { steps } from '../steps.ts';
-import { startWorld, type World } from '../world.ts';
+import { unique } from '../support/factories.ts';
+import { flowSteps } from '../support/flow-steps.ts';
+import { startTestSystem, type TestSystem } from '../support/test-system.ts';
 
-let world: World;
+let system: TestSystem;
 let windows: string;
 beforeAll(async () => {
-  world = await startWorld('embedded');
+  system = await startTestSystem('embedded');
 });
-afterAll(() => world[Symbol.asyncDispose]());
+afterAll(() => system[Symbol.asyncDispose]());
 beforeEach(() => {
   windows = mkdtempSync(join(tmpdir(), 'auto-session-windows-'));
 });
@@ -32,7 +32,7 @@ function start(name: 'sender' | 'receiver', args: readonly string[], url: string
 async function run(
   name: 'sender' | 'receiver',
   args: readonly string[] = [],
-  url = world.rest.baseUrl,
+  url = system.rest.baseUrl,
 ): Promise<string> {
   return (await start(name, args, url)).stdout.trim();
 }
@@ -52,7 +52,7 @@ class Answered extends Error {
 /**
  * A proxy in front of the system, which calls a function before it forwards a request; any other error closes the connection.
  */
-async function inFront(before: (path: string) => Promise<unknown> | undefined) {
+async function startProxy(before: (path: string) => Promise<unknown> | undefined) {
   const server = createServer(async (request, response) => {
     const { method = 'GET', url = '/' } = request;
     const chunks: Buffer[] = [];
@@ -62,7 +62,7 @@ async function inFront(before: (path: string) => Promise<unknown> | undefined) {
     try {
       await before(url);
       const headers = { 'content-type': 'application/json', 'x-lease-token': token };
-      const answer = await world.rest.send(method, url, { headers, body });
+      const answer = await system.rest.send(method, url, { headers, body });
       response.writeHead(answer.status).end(JSON.stringify(answer.body));
     } catch (error) {
       if (!(error instanceof Answered)) return request.socket.destroy();
@@ -82,9 +82,9 @@ describe('the sender to copy', () => {
   });
 
   it('presses nothing when a human takes the session over after the fetch', async () => {
-    const { create, takeOver, status } = steps(world);
+    const { create, takeOver, status } = flowSteps(system);
     const { body, data } = await create();
-    using front = await inFront((path) => (path.endsWith('/extend') ? takeOver(data.session_id) : undefined));
+    using front = await startProxy((path) => (path.endsWith('/extend') ? takeOver(data.session_id) : undefined));
     expect(await run('sender', ['--account', body.account_id, '--worker', unique()], front.url)).toBe(
       'not sent, HANDED_OVER: failed',
     );
@@ -93,9 +93,9 @@ describe('the sender to copy', () => {
   });
 
   it('types nothing when the human was there before the fetch', async () => {
-    const { create, takeOver } = steps(world);
+    const { create, takeOver } = flowSteps(system);
     const { body, data } = await create();
-    using front = await inFront((path) => (path.endsWith('/send_info') ? takeOver(data.session_id) : undefined));
+    using front = await startProxy((path) => (path.endsWith('/send_info') ? takeOver(data.session_id) : undefined));
     expect(await run('sender', ['--account', body.account_id, '--worker', unique()], front.url)).toBe(
       'not ours to send: HANDED_OVER',
     );
@@ -107,7 +107,7 @@ describe('the sender to copy', () => {
     ['fetched', 'not sent, RESTARTED: failed', 'failed'],
     ['pressing', '', 'sent'],
   ])('says after a crash what it knows, and no more: %s', async (stage, printed, taskStatus) => {
-    const { create, claimAndFetch, status } = steps(world);
+    const { create, claimAndFetch, status } = flowSteps(system);
     const { body, data } = await create();
     const { taskId: task_id, sessionId: session_id, token: lease_token } = await claimAndFetch(body.account_id);
     const worker = unique();
@@ -121,12 +121,12 @@ describe('the sender to copy', () => {
   it.each([401, 403, 500])(
     'keeps its note when the report is answered with %i, and reports on the next start',
     async (code) => {
-      const { create, status } = steps(world);
+      const { create, status } = flowSteps(system);
       const { body, data } = await create();
       const worker = unique();
       const args = ['--account', body.account_id, '--worker', worker];
       {
-        using front = await inFront((path) => {
+        using front = await startProxy((path) => {
           if (path.endsWith('/complete')) throw new Answered(code);
           return undefined;
         });
@@ -143,14 +143,14 @@ describe('the sender to copy', () => {
     ['before its report arrives', 0],
     ['while its report is answered with 503', 2],
   ])('reports on the next start when it is killed %s', async (_, answers) => {
-    const { create, status } = steps(world);
+    const { create, status } = flowSteps(system);
     const { body, data } = await create();
     const worker = unique();
     const args = ['--account', body.account_id, '--worker', worker];
     {
       const reported = Promise.withResolvers<void>();
       let reports = 0;
-      using front = await inFront(async (path) => {
+      using front = await startProxy(async (path) => {
         if (!path.endsWith('/complete')) return;
         reports += 1;
         if (reports <= answers) throw new Answered(503);
@@ -181,9 +181,9 @@ describe('the sender to copy', () => {
   });
 
   it('goes on when the system is away for a moment', async () => {
-    const { body } = await steps(world).create();
+    const { body } = await flowSteps(system).create();
     const cut = new Set(['next_id', 'send_info', 'extend', 'complete']);
-    using front = await inFront(async (path) => {
+    using front = await startProxy(async (path) => {
       if (cut.delete(/\w+(?=\?|$)/.exec(path)?.[0] ?? '')) throw new Error('cut');
     });
     expect(await run('sender', ['--account', body.account_id, '--worker', unique()], front.url)).toBe(
@@ -201,8 +201,8 @@ describe('the receiver to copy', () => {
     );
 
   it('uploads all that a window shows, and nothing of it is new again after its restart', async () => {
-    const { body } = await steps(world).create();
-    const time = new Date(world.clock.now()).toISOString();
+    const { body } = await flowSteps(system).create();
+    const time = new Date(system.clock.now()).toISOString();
     const line = { nick: body.shop_name, content: '在', time };
     written(body.shop_name, [line, line]);
     expect(await run('receiver')).toBe('2 new of 2: active, bot_active');
@@ -212,8 +212,8 @@ describe('the receiver to copy', () => {
   });
 
   it('tells of a human who typed in the window', async () => {
-    const { body } = await steps(world).create();
-    const time = new Date(world.clock.now()).toISOString();
+    const { body } = await flowSteps(system).create();
+    const time = new Date(system.clock.now()).toISOString();
     written(body.shop_name, [{ nick: body.account_id, content: '我来', time }]);
     expect(await run('receiver')).toBe('1 new of 1: transferred, manual_live');
   });

@@ -1,11 +1,11 @@
 import { afterAll, beforeEach, expect, it } from 'vitest';
-import { eventually } from '../eventually.ts';
-import { onEveryBackend } from '../every-backend.ts';
-import { hangs, says, saysPage, startOrderSystem } from '../order-system.ts';
-import type { Json } from '../rest-client.ts';
-import { steps } from '../steps.ts';
+import { eventually } from '../support/eventually.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { flowSteps } from '../support/flow-steps.ts';
+import { neverRespond, respondJson, respondSendUrl, startFakeOrderSystem } from '../support/http/fake-order-system.ts';
+import type { Json } from '../support/http/rest-client.ts';
 
-const orders = await startOrderSystem();
+const orders = await startFakeOrderSystem();
 afterAll(() => orders[Symbol.asyncDispose]());
 
 const AUTOSESSION_SEND_URL_LOOKUP = JSON.stringify({
@@ -15,22 +15,22 @@ const AUTOSESSION_SEND_URL_LOOKUP = JSON.stringify({
 
 onEveryBackend(
   'the page of a task that was given none',
-  (world) => {
-    const rest = () => world().rest;
+  (system) => {
+    const rest = () => system().rest;
     const task = (id: string): Promise<Json> => rest().ok(rest().get(`/api/tasks/${id}`));
-    const asked = (order: string) => orders.asked.filter((path) => path.endsWith(`=${order}`)).length;
+    const asked = (order: string) => orders.requests.filter((path) => path.endsWith(`=${order}`)).length;
     /** A leased task. */
-    const leased = async (over: Record<string, unknown> = {}) => {
-      const { create, claim } = steps(world());
-      const { body } = await create(over);
+    const leased = async (overrides: Record<string, unknown> = {}) => {
+      const { create, claim } = flowSteps(system());
+      const { body } = await create(overrides);
       return { body, lease: await claim(body.account_id) };
     };
-    const info = (lease: Json) => steps(world()).sendInfo(lease.task_id, lease.lease_token);
+    const info = (lease: Json) => flowSteps(system()).sendInfo(lease.task_id, lease.lease_token);
 
     beforeEach(() => {
-      orders.answer = saysPage;
+      orders.respond = respondSendUrl;
       // whoever failed before is tried again
-      world().clock.advance({ seconds: 6 });
+      system().clock.advance({ seconds: 6 });
     });
 
     it('is looked up when its content is fetched, and kept', async () => {
@@ -40,7 +40,7 @@ onEveryBackend(
       expect(first).toMatchObject({ send_url: `https://chat.example/${order}`, attempt: 1 });
       expect((await task(lease.task_id)).send_url).toBe(first.send_url);
       const questions = asked(order);
-      orders.answer = says({}, 500);
+      orders.respond = respondJson({}, 500);
       expect(await rest().ok(info(lease))).toEqual(first);
       expect(asked(order)).toBe(questions);
     });
@@ -52,65 +52,65 @@ onEveryBackend(
     });
 
     it('is empty when the order system has none', async () => {
-      orders.answer = says({}, 404);
+      orders.respond = respondJson({}, 404);
       const { lease } = await leased();
       expect(await rest().ok(info(lease))).toMatchObject({ send_url: '', attempt: 1 });
     });
 
     it.each([
-      ['fails', says({}, 500)],
-      ['hangs', hangs],
+      ['fails', respondJson({}, 500)],
+      ['hangs', neverRespond],
     ])(
       'keeps the lease and counts no fetch while the order system %s, and comes when that is over',
       async (_, answer) => {
-        orders.answer = answer;
+        orders.respond = answer;
         const { body, lease } = await leased();
         const refused = await info(lease);
         expect([refused.status, refused.body.error_code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
         expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
         expect(await task(lease.task_id)).toMatchObject({ task_status: 'leased', attempt: 0, sent_at: null });
-        orders.answer = saysPage;
-        world().clock.advance({ seconds: 6 });
+        orders.respond = respondSendUrl;
+        system().clock.advance({ seconds: 6 });
         const sent = await eventually(() => rest().ok(info(lease)));
         expect(sent).toMatchObject({ send_url: `https://chat.example/${body.external_task_id}`, attempt: 1 });
-        const { complete } = steps(world());
+        const { complete } = flowSteps(system());
         await rest().ok(complete(lease.session_id, { task_id: lease.task_id, lease_token: lease.lease_token }));
       },
     );
 
     it('does not hold up a human who takes over while it is looked up', async () => {
-      orders.answer = hangs;
+      orders.respond = neverRespond;
       const { lease } = await leased();
       const waiting = info(lease);
-      const taken = await rest().ok(steps(world()).takeOver(lease.session_id));
+      const taken = await rest().ok(flowSteps(system()).takeOver(lease.session_id));
       expect(taken.possibly_sent).toEqual([]);
       expect((await waiting).status).not.toBe(200);
-      orders.answer = saysPage;
-      world().clock.advance({ seconds: 6 });
+      orders.respond = respondSendUrl;
+      system().clock.advance({ seconds: 6 });
       const late = await info(lease);
       expect([late.status, late.body.error_code]).toEqual([409, 'HANDED_OVER']);
       expect((await task(lease.task_id)).task_status).toBe('cancelled');
     });
 
     it('gives nothing to a sender whose session was taken over while the order system thought', async () => {
-      const { create, claim, takeOver } = steps(world());
+      const { create, claim, takeOver } = flowSteps(system());
       const { body } = await create();
       let answer = () => {};
-      orders.answer = (request, response) => {
-        answer = () => saysPage(request, response);
+      orders.respond = (request, response) => {
+        answer = () => respondSendUrl(request, response);
       };
       const lease = await claim(body.account_id);
       const waiting = info(lease);
       await eventually(async () => expect(asked(body.external_task_id)).toBeGreaterThan(0));
       await rest().ok(takeOver(lease.session_id));
-      orders.answer = saysPage;
+      orders.respond = respondSendUrl;
       answer();
       const refused = await waiting;
       expect([refused.status, refused.body.error_code]).toEqual([409, 'HANDED_OVER']);
     });
 
     it('is asked for by nobody without a lease', async () => {
-      const { create, sendInfo } = steps(world());
+      const { create, sendInfo } = flowSteps(system());
       const { body, data } = await create();
       expect((await sendInfo(data.task_id)).body.error_code).toBe('LEASE_LOST');
       expect(asked(body.external_task_id)).toBe(0);

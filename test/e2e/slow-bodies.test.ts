@@ -5,10 +5,10 @@ import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { describe, expect, it } from 'vitest';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import { onEveryBackend } from '../every-backend.ts';
-import { restClient } from '../rest-client.ts';
-import { slowOverHttp1, slowOverHttp2 } from '../slow-senders.ts';
-import type { World } from '../world.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { restClient } from '../support/http/rest-client.ts';
+import { slowBodiesOverHttp1, slowBodiesOverHttp2 } from '../support/http/slow-body-clients.ts';
+import type { TestSystem } from '../support/test-system.ts';
 
 const RPC = '/autosession.task.v1.TaskService/GetTaskStats';
 /** More than there are permits. */
@@ -19,9 +19,9 @@ const AUTOSESSION_API_KEYS = JSON.stringify(
 );
 const AUTOSESSION_MAX_WAIT_MS = '500';
 
-const answer = (world: World, headers: Record<string, string>) => {
-  const rest = restClient(world.rest.baseUrl, headers);
-  const client = createClient(TaskService, createGrpcTransport({ baseUrl: world.rpcUrl }));
+const answer = (system: TestSystem, headers: Record<string, string>) => {
+  const rest = restClient(system.rest.baseUrl, headers);
+  const client = createClient(TaskService, createGrpcTransport({ baseUrl: system.rpcUrl }));
   return Promise.all([
     rest.get('/api/tasks/stats').then(({ status }) => status),
     client.getTaskStats({}, { headers }).then(
@@ -33,15 +33,15 @@ const answer = (world: World, headers: Record<string, string>) => {
 
 const SERVED = [200, 'ok'];
 
-const suite = (slow: Record<string, string>, others: Record<string, string>) => (world: () => World) => {
+const suite = (slow: Record<string, string>, others: Record<string, string>) => (system: () => TestSystem) => {
   it.each([
     ['REST', '/api/manual/escalate', 'application/json'],
     ['Connect', RPC, 'application/json'],
   ])('does not delay other callers, over %s on HTTP/1.1', async (_, path, type) => {
-    const { baseUrl } = world().rest;
-    using senders = slowOverHttp1({ baseUrl, path, count: COUNT, headers: { ...slow, 'content-type': type } });
-    await senders.begun;
-    expect(await answer(world(), others)).toEqual(SERVED);
+    const { baseUrl } = system().rest;
+    using senders = slowBodiesOverHttp1({ baseUrl, path, count: COUNT, headers: { ...slow, 'content-type': type } });
+    await senders.started;
+    expect(await answer(system(), others)).toEqual(SERVED);
   });
 
   it.each([
@@ -49,18 +49,23 @@ const suite = (slow: Record<string, string>, others: Record<string, string>) => 
     ['gRPC-Web', 'application/grpc-web+proto'],
     ['Connect', 'application/proto'],
   ])('does not delay other callers, over %s on one HTTP/2 connection', async (_, type) => {
-    const baseUrl = world().rpcUrl;
-    using senders = slowOverHttp2({ baseUrl, path: RPC, count: COUNT, headers: { ...slow, 'content-type': type } });
-    await senders.begun;
-    expect(await answer(world(), others)).toEqual(SERVED);
+    const baseUrl = system().rpcUrl;
+    using senders = slowBodiesOverHttp2({
+      baseUrl,
+      path: RPC,
+      count: COUNT,
+      headers: { ...slow, 'content-type': type },
+    });
+    await senders.started;
+    expect(await answer(system(), others)).toEqual(SERVED);
   });
 
   it('that reads no answer does not delay other callers', async () => {
-    const session = connectHttp2(world().rpcUrl, { settings: { initialWindowSize: 0 } });
+    const session = connectHttp2(system().rpcUrl, { settings: { initialWindowSize: 0 } });
     const head = { ':method': 'POST', ':path': RPC, 'content-type': 'application/json', ...slow };
     const streams = Array.from({ length: COUNT }, () => session.request(head).end('{}'));
     await Promise.all(streams.map((stream) => once(stream, 'response')));
-    expect(await answer(world(), others)).toEqual(SERVED);
+    expect(await answer(system(), others)).toEqual(SERVED);
     session.destroy();
   });
 };
@@ -80,10 +85,10 @@ onEveryBackend('a caller whose bodies do not arrive and others with the same key
 
 onEveryBackend(
   'a request that will be refused',
-  (world) => {
+  (system) => {
     /** The answer to headers and one byte of a body. */
     const firstAnswer = async (path: string, headers: readonly string[] = []): Promise<string> => {
-      const { port, hostname, host } = new URL(world().rest.baseUrl);
+      const { port, hostname, host } = new URL(system().rest.baseUrl);
       const socket = connect(Number(port), hostname);
       const lines = [`POST ${path} HTTP/1.1`, `host: ${host}`, 'content-type: application/json', ...headers];
       socket.write(`${lines.join('\r\n')}\r\ncontent-length: 1000\r\n\r\n{`);
@@ -110,7 +115,7 @@ onEveryBackend(
       ['Connect', 'application/json', { ':status': 401 }, 'response'],
     ])('over %s on HTTP/2', (_, type, expected, where) => {
       it('is answered before its body arrives', async () => {
-        const session = connectHttp2(world().rpcUrl);
+        const session = connectHttp2(system().rpcUrl);
         const stream = session.request({ ':method': 'POST', ':path': RPC, 'content-type': type });
         stream.write(Buffer.of(0));
         const closed = once(stream.resume(), 'close');

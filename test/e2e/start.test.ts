@@ -2,11 +2,11 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { runToEnd } from '../faults/server-process.ts';
-import { reservePort } from '../reserve-port.ts';
-import { mariadb, nats, redis } from '../servers.ts';
-import { createDatabase, stack, stackAvailable } from '../stack.ts';
-import { startWorld } from '../world.ts';
+import { runCommand } from '../support/processes/server-process.ts';
+import { reservePort } from '../support/servers/reserve-port.ts';
+import { startMariadb, startNats, startRedis } from '../support/servers/servers.ts';
+import { createDatabase, sharedServers, sharedServersAvailable } from '../support/servers/shared-servers.ts';
+import { startTestSystem } from '../support/test-system.ts';
 
 const folders: string[] = [];
 const folder = () => {
@@ -20,7 +20,7 @@ afterEach(() => {
 /** Starts a process that is expected to exit; returns its JSON lines and the rest of its output. */
 async function failedStart(env: Record<string, string>) {
   const ports = { AUTOSESSION_HTTP_PORT: '0', AUTOSESSION_RPC_PORT: '0' };
-  const { code, output } = await runToEnd(process.execPath, ['services/main.ts'], { ...ports, ...env }).ended;
+  const { code, output } = await runCommand(process.execPath, ['services/main.ts'], { ...ports, ...env }).ended;
   const lines = output.split('\n').filter(Boolean);
   const events = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
   return { code, output, events, sentences: lines.filter((line) => !line.startsWith('{')) };
@@ -30,8 +30,8 @@ describe('a start on a port that is in use', () => {
   it.each(['AUTOSESSION_HTTP_PORT', 'AUTOSESSION_RPC_PORT'])(
     'ends with a sentence about %s before it touches the database',
     async (name) => {
-      await using world = await startWorld('embedded');
-      const port = String(name === 'AUTOSESSION_HTTP_PORT' ? world.process.httpPort : world.process.rpcPort);
+      await using system = await startTestSystem('embedded');
+      const port = String(name === 'AUTOSESSION_HTTP_PORT' ? system.process.httpPort : system.process.rpcPort);
       const data = folder();
       const { code, sentences } = await failedStart({ AUTOSESSION_DATA_DIR: data, [name]: port });
       expect([code, sentences]).toEqual([
@@ -46,11 +46,11 @@ describe('a start on a port that is in use', () => {
   );
 });
 
-describe.runIf(stackAvailable)('a start', () => {
+describe.runIf(sharedServersAvailable)('a start', () => {
   const servers = async () => ({
     MYSQL_URL: await createDatabase(),
-    REDIS_URL: stack()?.redisUrl ?? '',
-    NATS_URL: stack()?.natsUrl ?? '',
+    REDIS_URL: sharedServers()?.redisUrl ?? '',
+    NATS_URL: sharedServers()?.natsUrl ?? '',
   });
   const away = [
     ['MySQL', 'MYSQL_URL', 'mysql://app:secret@127.0.0.1:PORT/db', 'mysql://app@127.0.0.1:PORT/db'],
@@ -76,7 +76,7 @@ describe.runIf(stackAvailable)('a start', () => {
       );
       expect(sentences).toHaveLength(2);
       expect(events).toMatchObject([
-        { event: 'server_awaited', level: 'warn', server, url: address },
+        { event: 'server_connecting', level: 'warn', server, url: address },
         { event: 'start_failed' },
       ]);
       expect(output).not.toMatch(/secret| {4}at /);
@@ -96,12 +96,12 @@ describe.runIf(stackAvailable)('a start', () => {
     [
       'MYSQL_URL',
       async () => {
-        const server = await mariadb();
+        const server = await startMariadb();
         return Object.assign(server, { env: await server.createDatabase() });
       },
     ],
-    ['REDIS_URL', async () => Object.assign(await redis(), {})],
-    ['NATS_URL', async () => Object.assign(await nats(), {})],
+    ['REDIS_URL', async () => Object.assign(await startRedis(), {})],
+    ['NATS_URL', async () => Object.assign(await startNats(), {})],
   ] as const)(
     'continues when the server of %s becomes available within that time',
     async (setting, make) => {
@@ -109,10 +109,10 @@ describe.runIf(stackAvailable)('a start', () => {
       const url = 'env' in server ? String(server.env) : server.url;
       const env = { ...(await servers()), [setting]: url };
       await server.stop();
-      const starting = startWorld('servers', { env });
+      const starting = startTestSystem('servers', { env });
       await server.start();
-      await using world = await starting;
-      expect((await world.rest.get('/readyz')).status).toBe(200);
+      await using system = await starting;
+      expect((await system.rest.get('/readyz')).status).toBe(200);
     },
     60_000,
   );

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { onEveryBackend } from '../every-backend.ts';
-import { sessionBody, unique } from '../make.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { sessionBody, unique } from '../support/factories.ts';
 
 const SESSIONS = 300;
 const SENDERS = 16;
@@ -16,11 +16,11 @@ interface Taken {
   readonly possiblySent: ReadonlySet<string>;
 }
 
-onEveryBackend('a takeover', (world) => {
+onEveryBackend('a takeover', (system) => {
   it('stops every fetch that starts after it, and lists whatever was out, in 300 races', {
     timeout: 180_000,
   }, async () => {
-    const { rest } = world();
+    const { rest } = system();
     const platform = `race${unique()}`;
     const sessions = await inBatches(SESSIONS, 30, () =>
       rest.ok(rest.post('/api/sessions/create', sessionBody({ platform }))),
@@ -68,7 +68,7 @@ onEveryBackend('a takeover', (world) => {
   });
 
   it('leaves nothing to claim in the session', async () => {
-    const { rest } = world();
+    const { rest } = system();
     const body = sessionBody();
     const { session_id: id } = await rest.ok(rest.post('/api/sessions/create', body));
     await rest.ok(rest.post(`/api/sessions/${id}/takeover`, { agent_id: 'a', agent_name: '小王' }));

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
 import { HandoverService } from '../../gen/autosession/handover/v1/handover_service_pb.js';
-import { onEveryBackend } from '../every-backend.ts';
-import { ChatWindow, sessionBody, unique } from '../make.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { ChatWindow, sessionBody, unique } from '../support/factories.ts';
 
-onEveryBackend('two tenants', (world) => {
+onEveryBackend('two tenants', (system) => {
   it('hold the same account and shop apart, under the same idempotency key', async () => {
-    const a = world().restAs('tenant-a');
-    const b = world().restAs('tenant-b');
+    const a = system().restAs('tenant-a');
+    const b = system().restAs('tenant-b');
     const body = sessionBody();
     const key = { 'idempotency-key': unique() };
     const first = await a.ok(a.post('/api/sessions/create', body, key));
@@ -18,8 +18,8 @@ onEveryBackend('two tenants', (world) => {
   });
 
   it('never see each other on any route', async () => {
-    const a = world().restAs('tenant-a');
-    const b = world().restAs('tenant-b');
+    const a = system().restAs('tenant-a');
+    const b = system().restAs('tenant-b');
     const body = sessionBody();
     const { session_id: session, task_id: task } = await a.ok(a.post('/api/sessions/create', body));
     await a.ok(a.post('/api/messages/batch', new ChatWindow(body).shop('秘密').batch({ account_id: body.account_id })));
@@ -68,7 +68,7 @@ onEveryBackend('two tenants', (world) => {
     }
     const untouched = await a.ok(a.get(`/api/sessions/${session}/status`));
     expect(untouched).toMatchObject({ status: 'bot_active', task_status: 'pending' });
-    const handover = world().rpc(HandoverService, 'tenant-b');
+    const handover = system().rpc(HandoverService, 'tenant-b');
     expect((await handover.listAuditEntries({ sessionId: session })).entries).toEqual([]);
   });
 
@@ -76,12 +76,12 @@ onEveryBackend('two tenants', (world) => {
     const stop = new AbortController();
     const seen: string[] = [];
     const watching = (async () => {
-      const stream = world().rpc(EventService, 'tenant-b').watchEvents({}, { signal: stop.signal });
+      const stream = system().rpc(EventService, 'tenant-b').watchEvents({}, { signal: stop.signal });
       for await (const { kind } of stream) if (kind.case === 'event') seen.push(kind.value.sessionId);
     })().catch(() => {});
-    const frames = await world().restAs('tenant-b').stream('/api/events/stream', stop.signal);
-    const a = world().restAs('tenant-a');
-    const b = world().restAs('tenant-b');
+    const frames = await system().restAs('tenant-b').stream('/api/events/stream', stop.signal);
+    const a = system().restAs('tenant-a');
+    const b = system().restAs('tenant-b');
     const foreign = await a.ok(a.post('/api/sessions/create', sessionBody()));
     const own = await b.ok(b.post('/api/sessions/create', sessionBody()));
     for await (const frame of frames) {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { onEveryBackend } from '../every-backend.ts';
-import { steps } from '../steps.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { flowSteps } from '../support/flow-steps.ts';
 
 const RACES = 40;
 /** Starts both at once, the second one first every other time. */
@@ -12,10 +12,10 @@ async function together<A, B>(race: number, first: () => Promise<A>, second: () 
 
 const withdrawal = { success: false, error_message: '不用发了' };
 
-onEveryBackend('a task that was never leased', (world) => {
+onEveryBackend('a task that was never leased', (system) => {
   it('is withdrawn by complete with success: false, and its session cancelled', async () => {
-    const { rest } = world();
-    const { create, claim, complete, status } = steps(world());
+    const { rest } = system();
+    const { create, claim, complete, status } = flowSteps(system());
     const { body, data } = await create({ max_attempts: 3 });
     const answer = await rest.ok(complete(data.session_id, withdrawal));
     expect(answer).toMatchObject({ success: false, state: 'cancelled', task_status: 'failed' });
@@ -26,8 +26,8 @@ onEveryBackend('a task that was never leased', (world) => {
   });
 
   it('is not sent after its withdrawal was answered, even if a sender claims at the same time', async () => {
-    const { rest } = world();
-    const { create, claim, sendInfo, complete, status } = steps(world());
+    const { rest } = system();
+    const { create, claim, sendInfo, complete, status } = flowSteps(system());
     for (let race = 0; race < RACES; race++) {
       const { body, data } = await create();
       const [lease, answer] = await together(
@@ -48,10 +48,10 @@ onEveryBackend('a task that was never leased', (world) => {
 
 onEveryBackend(
   'under strict leases a task',
-  (world) => {
+  (system) => {
     it('goes to a claim or to a withdrawal at the same moment, never to both', async () => {
-      const { rest } = world();
-      const { create, claim, sendInfo, complete } = steps(world());
+      const { rest } = system();
+      const { create, claim, sendInfo, complete } = flowSteps(system());
       for (let race = 0; race < RACES; race++) {
         const { body, data } = await create();
         const [lease, answer] = await together(

@@ -1,34 +1,34 @@
 import { expect, it } from 'vitest';
-import { arm } from '../../services/lib/failpoints.ts';
-import { onEveryBackend } from '../every-backend.ts';
-import { unique } from '../make.ts';
-import type { Json } from '../rest-client.ts';
-import { steps } from '../steps.ts';
+import { armFailpoint } from '../../services/lib/runtime/failpoints.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { unique } from '../support/factories.ts';
+import { flowSteps } from '../support/flow-steps.ts';
+import type { Json } from '../support/http/rest-client.ts';
 
-onEveryBackend('a batch without new messages', (world) => {
+onEveryBackend('a batch without new messages', (system) => {
   /** While it lasts no event reaches a consumer: NATS is stopped where there is one, and the relay publishes nothing. */
   const eventsAway = async (): Promise<AsyncDisposable> => {
     const publishing = Promise.withResolvers<void>();
-    const held = arm('relay.before-publish', () => publishing.promise);
-    await world().nats?.stop();
+    const held = armFailpoint('relay.before-publish', () => publishing.promise);
+    await system().nats?.stop();
     return {
       [Symbol.asyncDispose]: async () => {
-        await world().nats?.start();
+        await system().nats?.start();
         publishing.resolve();
         held[Symbol.dispose]();
       },
     };
   };
   const sessionAway = () =>
-    arm('call:SessionService/GetConversationSession', () => {
+    armFailpoint('call:SessionService/GetConversationSession', () => {
       throw new Error('unreachable');
     });
   const reported = ({ active_session_id, state, status }: Json) => ({ active_session_id, state, status });
   const nothing = { active_session_id: null, state: null, status: null };
 
   it('reports the last acknowledged control while no events arrive', async () => {
-    const { rest } = world();
-    const { sentSession, upload, takeOver, release, create } = steps(world());
+    const { rest } = system();
+    const { sentSession, upload, takeOver, release, create } = flowSteps(system());
     const { body, sessionId, window } = await sentSession();
     await using _ = await eventsAway();
     await rest.ok(takeOver(sessionId));
@@ -51,23 +51,23 @@ onEveryBackend('a batch without new messages', (world) => {
   }, 60_000);
 
   it('under the key of a known batch reports the last acknowledged control', async () => {
-    const { rest } = world();
-    const { sentSession, upload, takeOver } = steps(world());
+    const { rest } = system();
+    const { sentSession, upload, takeOver } = flowSteps(system());
     const { sessionId, window } = await sentSession();
     window.shop('在的');
-    const over = { idempotency_key: unique() };
-    const first = await upload(window, over);
+    const overrides = { idempotency_key: unique() };
+    const first = await upload(window, overrides);
     expect(reported(first)).toMatchObject({ status: 'bot_active' });
     await using _ = await eventsAway();
     await rest.ok(takeOver(sessionId));
-    const again = await upload(window, over);
+    const again = await upload(window, overrides);
     expect(again.messages).toEqual(first.messages);
     expect(reported(again)).toEqual({ active_session_id: sessionId, state: 'transferred', status: 'manual_live' });
   }, 60_000);
 
   it('with other content than the stored one reports the last acknowledged control', async () => {
-    const { rest } = world();
-    const { sentSession, upload, takeOver } = steps(world());
+    const { rest } = system();
+    const { sentSession, upload, takeOver } = flowSteps(system());
     const { sessionId, window } = await sentSession();
     await using _ = await eventsAway();
     await rest.ok(takeOver(sessionId));
@@ -78,7 +78,7 @@ onEveryBackend('a batch without new messages', (world) => {
   }, 60_000);
 
   it('is answered without a session while the session service is down', async () => {
-    const { sentSession, upload } = steps(world());
+    const { sentSession, upload } = flowSteps(system());
     const { window } = await sentSession();
     using _ = sessionAway();
     const answer = await upload(window);

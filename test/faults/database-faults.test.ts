@@ -1,17 +1,17 @@
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { eventually } from '../eventually.ts';
-import { sessionBody } from '../make.ts';
-import type { Server } from '../private-server.ts';
-import { type RestAnswer, type RestClient, restClient } from '../rest-client.ts';
-import { type MariadbServer, mariadb, nats, redis } from '../servers.ts';
-import { stackAvailable } from '../stack.ts';
-import { type ServerProcess, startServerProcess } from './server-process.ts';
+import { eventually } from '../support/eventually.ts';
+import { sessionBody } from '../support/factories.ts';
+import { type RestClient, type RestResponse, restClient } from '../support/http/rest-client.ts';
+import { type ServerProcess, startServerProcess } from '../support/processes/server-process.ts';
+import type { Server } from '../support/servers/private-server.ts';
+import { type MariadbServer, startMariadb, startNats, startRedis } from '../support/servers/servers.ts';
+import { sharedServersAvailable } from '../support/servers/shared-servers.ts';
 
 type Line = Record<string, unknown> & { event?: string };
 
 /** The system in a process of its own, with an account that has only the rights that it needs on its own database. */
-describe.runIf(stackAvailable)('a process whose', () => {
+describe.runIf(sharedServersAvailable)('a process whose', () => {
   const owned = new AsyncDisposableStack();
   let database: MariadbServer;
   let queue: Server;
@@ -55,7 +55,7 @@ describe.runIf(stackAvailable)('a process whose', () => {
     }, 20_000);
   /** Creates sessions until one gets this status; returns all answers. */
   const createUntil = async (status: number) => {
-    const answers: RestAnswer[] = [];
+    const answers: RestResponse[] = [];
     await eventually(async () => {
       const answer = await rest.post('/api/sessions/create', sessionBody());
       answers.push(answer);
@@ -73,7 +73,7 @@ describe.runIf(stackAvailable)('a process whose', () => {
     }
   };
   /** None of them is a 500, and those that are no success say when to retry. */
-  const areHarmless = (answers: readonly RestAnswer[]) => {
+  const areHarmless = (answers: readonly RestResponse[]) => {
     for (const { status, body, headers } of answers.filter((answer) => answer.status !== 200)) {
       expect([status, body.error_code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
       expect(headers.get('retry-after')).toMatch(/^\d+$/);
@@ -81,9 +81,9 @@ describe.runIf(stackAvailable)('a process whose', () => {
   };
 
   beforeAll(async () => {
-    database = owned.use(await mariadb());
-    queue = owned.use(await redis());
-    log = owned.use(await nats());
+    database = owned.use(await startMariadb());
+    queue = owned.use(await startRedis());
+    log = owned.use(await startNats());
     const url = await database.createDatabase();
     const name = new URL(url).pathname.slice(1);
     await administer("CREATE USER app@'%' IDENTIFIED BY 'p'", `GRANT ALL ON ${name}.* TO app@'%'`);

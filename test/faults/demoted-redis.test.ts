@@ -1,26 +1,26 @@
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { createLogger } from '../../services/lib/log.ts';
-import { redisQueue } from '../../services/lib/queue/redis-queue.ts';
-import { eventually } from '../eventually.ts';
-import { redis } from '../servers.ts';
-import { stackAvailable } from '../stack.ts';
-import { steps } from '../steps.ts';
-import { startWorld } from '../world.ts';
+import { redisQueue } from '../../services/lib/messaging/queue/redis-queue.ts';
+import { createLogger } from '../../services/lib/observability/logger.ts';
+import { eventually } from '../support/eventually.ts';
+import { flowSteps } from '../support/flow-steps.ts';
+import { startRedis } from '../support/servers/servers.ts';
+import { sharedServersAvailable } from '../support/servers/shared-servers.ts';
+import { startTestSystem } from '../support/test-system.ts';
 
-describe.runIf(stackAvailable)('a Redis that was made a replica', () => {
+describe.runIf(sharedServersAvailable)('a Redis that was made a replica', () => {
   it('degrades a process, which keeps serving, until it accepts writes again', async () => {
-    await using world = await startWorld('servers');
-    await using primary = await redis();
+    await using system = await startTestSystem('servers');
+    await using primary = await startRedis();
     const { port } = new URL(primary.url);
-    const admin = new Redis(world.redis!.url);
+    const admin = new Redis(system.redis!.url);
     const ready = async () => {
-      const { status, body } = await world.rest.get('/readyz');
+      const { status, body } = await system.rest.get('/readyz');
       return [status, body.status, body.checks.queue, body.reasons];
     };
     await admin.replicaof('127.0.0.1', port);
     await eventually(async () => expect(await ready()).toEqual([200, 'degraded', false, { queue: 'read_only' }]));
-    const { sentSession } = steps(world);
+    const { sentSession } = flowSteps(system);
     await sentSession();
     await admin.replicaof('NO', 'ONE');
     await eventually(async () => expect(await ready()).toEqual([200, 'ok', true, undefined]));
@@ -28,8 +28,8 @@ describe.runIf(stackAvailable)('a Redis that was made a replica', () => {
   }, 60_000);
 
   it('is logged once as lost and once as back, however many commands it refuses', async () => {
-    await using server = await redis();
-    await using primary = await redis();
+    await using server = await startRedis();
+    await using primary = await startRedis();
     const events: string[] = [];
     const write = (line: string) => void events.push(JSON.parse(line).event);
     const config = { url: server.url, maxRetries: 3, retryDelayMs: 20 };

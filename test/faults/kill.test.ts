@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { eventually } from '../eventually.ts';
-import { nats, redis } from '../servers.ts';
-import { createDatabase, stackAvailable } from '../stack.ts';
-import { untilAtRest } from './rest-of-process.ts';
-import { runToEnd, type ServerProcess, startServerProcess } from './server-process.ts';
+import { eventually } from '../support/eventually.ts';
+import { runCommand, type ServerProcess, startServerProcess } from '../support/processes/server-process.ts';
+import { waitUntilIdle } from '../support/processes/wait-until-idle.ts';
+import { startNats, startRedis } from '../support/servers/servers.ts';
+import { createDatabase, sharedServersAvailable } from '../support/servers/shared-servers.ts';
 
 const KILLS = 3;
 
 /** Numbers that the seed alone decides, so that a failed run can be run again. */
-function seeded(seed: number): () => number {
+function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
@@ -21,8 +21,8 @@ function seeded(seed: number): () => number {
 }
 
 /** Plays the demo against the server, lets `disturb` do its worst meanwhile, and lets the checker judge what is stored. */
-async function playThrough(server: ServerProcess, env: Record<string, string>, disturb: () => Promise<void>) {
-  const demo = runToEnd(process.execPath, [
+async function runDemo(server: ServerProcess, env: Record<string, string>, injectFault: () => Promise<void>) {
+  const demo = runCommand(process.execPath, [
     'examples/demo/main.ts',
     '--url',
     server.url,
@@ -30,30 +30,30 @@ async function playThrough(server: ServerProcess, env: Record<string, string>, d
     '24',
     '--quiet',
   ]);
-  await disturb();
+  await injectFault();
   const { code, output } = await demo.ended;
   expect(output).toContain('All as injected');
   expect(code).toBe(0);
-  await untilAtRest(server.url);
+  await waitUntilIdle(server.url);
   await server[Symbol.asyncDispose]();
-  const checker = await runToEnd(process.execPath, ['scripts/verify/main.ts'], env).ended;
+  const checker = await runCommand(process.execPath, ['scripts/check-invariants/main.ts'], env).ended;
   expect(checker.output).toContain('Every invariant holds.');
   expect(checker.code).toBe(0);
 }
 
 /** How many events the relay has published. */
-async function published(url: string): Promise<number> {
+async function publishedEvents(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const rows = text.matchAll(/^autosession_events_published_total\{.*\} (\d+)$/gm);
   return rows.reduce((all, row) => all + Number(row[1]), 0);
 }
 
-async function killSometimes(server: ServerProcess): Promise<void> {
+async function killAtRandomTimes(server: ServerProcess): Promise<void> {
   const seed = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
   process.stdout.write(`FAULT_SEED=${seed}\n`);
-  const chance = seeded(seed);
+  const random = seededRandom(seed);
   for (let kill = 0; kill < KILLS; kill++) {
-    await delay(500 + chance() * 1_500); // the fault itself: a moment that nothing announces
+    await delay(500 + random() * 1_500); // the fault itself: a moment that nothing announces
     await server.kill();
     await server.start();
   }
@@ -64,30 +64,30 @@ describe('kill -9 in the middle of the demo', () => {
     const folder = mkdtempSync(join(tmpdir(), 'auto-session-kill-'));
     const env = { AUTOSESSION_DATA_DIR: folder };
     await using server = await startServerProcess(env);
-    await playThrough(server, env, () => killSometimes(server));
+    await runDemo(server, env, () => killAtRandomTimes(server));
     rmSync(folder, { recursive: true });
   }, 180_000);
 
-  it.runIf(stackAvailable)(
+  it.runIf(sharedServersAvailable)(
     'loses nothing and sends nothing twice on the real servers',
     async () => {
-      await using queue = await redis();
-      await using events = await nats();
+      await using queue = await startRedis();
+      await using events = await startNats();
       const env = { MYSQL_URL: await createDatabase(), REDIS_URL: queue.url, NATS_URL: events.url };
       await using server = await startServerProcess(env);
-      await playThrough(server, env, () => killSometimes(server));
+      await runDemo(server, env, () => killAtRandomTimes(server));
     },
     180_000,
   );
 });
 
-describe.runIf(stackAvailable)('losing what may be lost, under load', () => {
+describe.runIf(sharedServersAvailable)('losing what may be lost, under load', () => {
   it('FLUSHALL on Redis changes nothing', async () => {
-    await using queue = await redis();
-    await using events = await nats();
+    await using queue = await startRedis();
+    await using events = await startNats();
     const env = { MYSQL_URL: await createDatabase(), REDIS_URL: queue.url, NATS_URL: events.url };
     await using server = await startServerProcess(env);
-    await playThrough(server, env, async () => {
+    await runDemo(server, env, async () => {
       for (let i = 0; i < 10; i++) {
         await delay(200); // the fault itself
         await queue.flushall();
@@ -96,27 +96,27 @@ describe.runIf(stackAvailable)('losing what may be lost, under load', () => {
   }, 180_000);
 
   it('a wiped JetStream folder is filled again from the outbox', async () => {
-    await using queue = await redis();
-    await using events = await nats();
+    await using queue = await startRedis();
+    await using events = await startNats();
     const env = { MYSQL_URL: await createDatabase(), REDIS_URL: queue.url, NATS_URL: events.url };
     await using server = await startServerProcess(env);
-    await playThrough(server, env, async () => {
+    await runDemo(server, env, async () => {
       await delay(1_000); // the fault itself
       await events.wipe();
     });
   }, 180_000);
 
   it('a JetStream folder restored from an older copy is filled again from the outbox', async () => {
-    await using queue = await redis();
-    await using events = await nats();
+    await using queue = await startRedis();
+    await using events = await startNats();
     const env = { MYSQL_URL: await createDatabase(), REDIS_URL: queue.url, NATS_URL: events.url };
     await using server = await startServerProcess(env);
-    await playThrough(server, env, async () => {
+    await runDemo(server, env, async () => {
       const publishedMoreThan = (count: number) =>
-        eventually(async () => expect(await published(server.url)).toBeGreaterThan(count), 60_000);
+        eventually(async () => expect(await publishedEvents(server.url)).toBeGreaterThan(count), 60_000);
       await publishedMoreThan(30);
       const restore = await events.backUp();
-      await publishedMoreThan((await published(server.url)) + 50);
+      await publishedMoreThan((await publishedEvents(server.url)) + 50);
       await restore();
     });
   }, 180_000);

@@ -1,31 +1,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { eventually } from '../eventually.ts';
-import { sessionBody, unique } from '../make.ts';
-import { mariadb, nats, redis } from '../servers.ts';
-import { canSlowRedo, slowRedo } from '../slow-redo.ts';
-import { stackAvailable } from '../stack.ts';
-import { seeded } from './seeded.ts';
-import { runToEnd, type ServerProcess, startServerProcess } from './server-process.ts';
-import { type Deed, type Silence, silencesBroken } from './silences.ts';
-import { startSplitProcesses } from './split-processes.ts';
+import { eventually } from '../support/eventually.ts';
+import { sessionBody, unique } from '../support/factories.ts';
+import { type NoSendWindow, operationsInNoSendWindow, type SendOperation } from '../support/faults/no-send-window.ts';
+import { runCommand, type ServerProcess, startServerProcess } from '../support/processes/server-process.ts';
+import { startSplitProcesses } from '../support/processes/split-processes.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { startMariadb, startNats, startRedis } from '../support/servers/servers.ts';
+import { sharedServersAvailable } from '../support/servers/shared-servers.ts';
+import { canSlowRedo, slowRedo } from '../support/servers/slow-redo.ts';
 
 /** How often the database is killed; more often in the runs before a release. */
 const CRASHES = Number(process.env.LOST_COMMIT_CRASHES ?? 4);
 const REDO_DELAY_MS = 5;
-const LIVES = 12;
+const AGENTS = 12;
 const SENDERS = 6;
-const ANSWER_MS = 15_000;
+const RESPONSE_TIMEOUT_MS = 15_000;
 /** How many sessions and commands must happen before each crash, and after the last one. */
-const PROGRESS = 20;
+const MIN_PROGRESS = 20;
 
-if (stackAvailable && !canSlowRedo) {
+if (sharedServersAvailable && !canSlowRedo) {
   const text = 'the test of lost commits DOES NOT RUN: no C compiler here (apt-get install gcc libc6-dev)';
   if (process.env.REQUIRE_STACK === '1') throw new Error(text);
   process.stderr.write(`\n!!! ${text} !!!\n\n`);
 }
 
-interface Answer {
+interface CallResult {
   /** 0 without an answer. */
   readonly status: number;
   // biome-ignore lint/suspicious/noExplicitAny: whatever the route answers
@@ -33,14 +33,19 @@ interface Answer {
 }
 
 /** A REST client whose server may be down. */
-function callerOf(url: string) {
-  return async (method: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<Answer> => {
+function createCaller(url: string) {
+  return async (
+    method: string,
+    path: string,
+    body?: object,
+    headers: Record<string, string> = {},
+  ): Promise<CallResult> => {
     try {
       const response = await fetch(url + path, {
         method,
         headers: { 'content-type': 'application/json', ...headers },
         body: body && JSON.stringify(body),
-        signal: AbortSignal.timeout(ANSWER_MS),
+        signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS),
       });
       const { data } = (await response.json()) as { data: unknown };
       return { status: response.status, data };
@@ -50,7 +55,7 @@ function callerOf(url: string) {
   };
 }
 
-type Call = ReturnType<typeof callerOf>;
+type Call = ReturnType<typeof createCaller>;
 
 const commands = [
   { path: 'pause', body: {}, silences: true },
@@ -61,31 +66,31 @@ const commands = [
 
 class Load {
   readonly #call: Call;
-  readonly #chance: () => number;
+  readonly #random: () => number;
   readonly #platform = `lost${unique()}`;
-  readonly silences = new Map<string, Silence[]>();
-  readonly deeds: Deed[] = [];
+  readonly noSendWindows = new Map<string, NoSendWindow[]>();
+  readonly operations: SendOperation[] = [];
   /** The tasks under which each content was handed out. */
   readonly handedOut = new Map<string, Set<string>>();
   /** Sessions and tasks whose creation was acknowledged. */
   readonly acknowledged: { sessionId: string; taskId: string }[] = [];
   #isOver = false;
 
-  constructor(call: Call, chance: () => number) {
+  constructor(call: Call, random: () => number) {
     this.#call = call;
-    this.#chance = chance;
+    this.#random = random;
   }
 
   /** Runs until `end`. */
   async run(): Promise<void> {
-    const lives = Array.from({ length: LIVES }, () => this.#live());
-    const senders = Array.from({ length: SENDERS }, () => this.#send());
-    await Promise.all([...lives, ...senders]);
+    const agents = Array.from({ length: AGENTS }, () => this.#runAgent());
+    const senders = Array.from({ length: SENDERS }, () => this.#runSender());
+    await Promise.all([...agents, ...senders]);
   }
 
   /** Resolves when this many more sessions were opened and tasks claimed or fetched. */
-  more(count: number): Promise<void> {
-    const progress = () => this.acknowledged.length + this.deeds.length;
+  waitForProgress(count: number): Promise<void> {
+    const progress = () => this.acknowledged.length + this.operations.length;
     const goal = progress() + count;
     return eventually(() => expect(progress()).toBeGreaterThanOrEqual(goal), 90_000);
   }
@@ -95,7 +100,7 @@ class Load {
   }
 
   /** Opens one session after another, each with some commands of its agent. */
-  async #live(): Promise<void> {
+  async #runAgent(): Promise<void> {
     while (!this.#isOver) {
       const body = sessionBody({ platform: this.#platform });
       const created = await this.#untilAnswered('/api/sessions/create', body);
@@ -108,21 +113,21 @@ class Load {
 
   /** One command, not repeated when its outcome is unknown: the next one may be a different one. */
   async #command(sessionId: string): Promise<void> {
-    const { path, body, silences } = commands[Math.floor(this.#chance() * commands.length)]!;
-    const own = this.silences.get(sessionId) ?? [];
-    this.silences.set(sessionId, own);
+    const { path, body, silences } = commands[Math.floor(this.#random() * commands.length)]!;
+    const own = this.noSendWindows.get(sessionId) ?? [];
+    this.noSendWindows.set(sessionId, own);
     const startedAt = performance.now();
-    if (!silences) for (const silence of own) silence.until = Math.min(silence.until, startedAt);
+    if (!silences) for (const noSendWindow of own) noSendWindow.until = Math.min(noSendWindow.until, startedAt);
     const { status } = await this.#call('POST', `/api/sessions/${sessionId}/${path}`, body);
     if (status === 200 && silences) own.push({ from: performance.now(), until: Number.POSITIVE_INFINITY });
-    if (this.#chance() < 0.5) {
+    if (this.#random() < 0.5) {
       const task = { external_task_id: unique(), send_content: `在吗 ${unique()}` };
       await this.#untilAnswered(`/api/sessions/${sessionId}/tasks`, task);
     }
   }
 
   /** Repeats the request under its key until it is answered. */
-  async #untilAnswered(path: string, body: object): Promise<Answer> {
+  async #untilAnswered(path: string, body: object): Promise<CallResult> {
     const key = { 'idempotency-key': unique() };
     for (;;) {
       const answer = await this.#call('POST', path, body, key);
@@ -131,7 +136,7 @@ class Load {
     }
   }
 
-  async #send(): Promise<void> {
+  async #runSender(): Promise<void> {
     while (!this.#isOver) {
       const claimedAt = performance.now();
       const { status, data } = await this.#call('GET', `/api/tasks/next_id?platform=${this.#platform}`);
@@ -140,11 +145,11 @@ class Load {
         continue;
       }
       const { task_id: taskId, session_id: sessionId, lease_token: token } = data;
-      this.deeds.push({ what: `claim of ${taskId}`, sessionId, startedAt: claimedAt, endedAt: performance.now() });
+      this.operations.push({ what: `claim of ${taskId}`, sessionId, startedAt: claimedAt, endedAt: performance.now() });
       const startedAt = performance.now();
       const info = await this.#call('GET', `/api/tasks/${taskId}/send_info`, undefined, { 'x-lease-token': token });
       if (info.status !== 200) continue;
-      this.deeds.push({ what: `fetch of ${taskId}`, sessionId, startedAt, endedAt: performance.now() });
+      this.operations.push({ what: `fetch of ${taskId}`, sessionId, startedAt, endedAt: performance.now() });
       const content = info.data.send_content as string;
       this.handedOut.set(content, (this.handedOut.get(content) ?? new Set()).add(taskId));
       await this.#call('POST', `/api/sessions/${sessionId}/complete`, {
@@ -157,13 +162,13 @@ class Load {
 }
 
 /** The processes of a deployment; the last one is the gateway. */
-interface WayToRun {
+interface ProcessLayout {
   readonly name: string;
   readonly crashes: number;
   start(stack: AsyncDisposableStack, env: Record<string, string>): Promise<ServerProcess[]>;
 }
 
-const waysToRun: WayToRun[] = [
+const processLayouts: ProcessLayout[] = [
   {
     name: 'one process',
     crashes: CRASHES,
@@ -176,35 +181,35 @@ const waysToRun: WayToRun[] = [
   },
 ];
 
-describe.runIf(stackAvailable && canSlowRedo)(
+describe.runIf(sharedServersAvailable && canSlowRedo)(
   'a database that dies while commits are visible and not yet on disk',
   () => {
-    it.each(waysToRun)(
+    it.each(processLayouts)(
       'leaves nothing behind that $name published, acknowledged or acted on',
       async ({ start, crashes }) => {
         const seed = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
         process.stdout.write(`FAULT_SEED=${seed}\n`);
-        const chance = seeded(seed);
-        await using database = await mariadb(undefined, (folder) => slowRedo(folder, REDO_DELAY_MS));
-        await using queue = await redis();
-        await using events = await nats();
+        const random = seededRandom(seed);
+        await using database = await startMariadb(undefined, (folder) => slowRedo(folder, REDO_DELAY_MS));
+        await using queue = await startRedis();
+        await using events = await startNats();
         const env = { MYSQL_URL: await database.createDatabase(), REDIS_URL: queue.url, NATS_URL: events.url };
         await using processes = new AsyncDisposableStack();
         const servers = await start(processes, env);
-        const load = new Load(callerOf(servers.at(-1)!.url), chance);
+        const load = new Load(createCaller(servers.at(-1)!.url), random);
         const running = load.run();
         for (let crash = 0; crash < crashes; crash++) {
-          await load.more(PROGRESS);
-          await delay(chance() * 500); // the fault itself: a random moment
+          await load.waitForProgress(MIN_PROGRESS);
+          await delay(random() * 500); // the fault itself: a random moment
           await database.kill();
           await database.start();
         }
-        await load.more(PROGRESS); // requests of the last outage are repeated
+        await load.waitForProgress(MIN_PROGRESS); // requests of the last outage are repeated
         load.end();
         await running;
-        await judge(load, servers);
+        await assertNothingLost(load, servers);
         await processes.disposeAsync();
-        const checker = await runToEnd(process.execPath, ['scripts/verify/main.ts'], env).ended;
+        const checker = await runCommand(process.execPath, ['scripts/check-invariants/main.ts'], env).ended;
         expect(checker.output).not.toContain('BROKEN');
         expect(checker.code).toBe(0);
       },
@@ -213,14 +218,14 @@ describe.runIf(stackAvailable && canSlowRedo)(
   },
 );
 
-async function judge(load: Load, servers: readonly ServerProcess[]): Promise<void> {
-  const twice = [...load.handedOut].filter(([, tasks]) => tasks.size > 1);
-  expect(twice, 'contents that were handed out under two tasks').toEqual([]);
-  expect(silencesBroken(load.deeds, load.silences)).toEqual([]);
-  const counts = { sessions: load.acknowledged.length, deeds: load.deeds.length };
+async function assertNothingLost(load: Load, servers: readonly ServerProcess[]): Promise<void> {
+  const sentTwice = [...load.handedOut].filter(([, tasks]) => tasks.size > 1);
+  expect(sentTwice, 'contents that were handed out under two tasks').toEqual([]);
+  expect(operationsInNoSendWindow(load.operations, load.noSendWindows)).toEqual([]);
+  const counts = { sessions: load.acknowledged.length, deeds: load.operations.length };
   process.stdout.write(`${JSON.stringify(counts)}\n`);
   expect(Math.min(counts.sessions, counts.deeds)).toBeGreaterThan(5);
-  const call = callerOf(servers.at(-1)!.url);
+  const call = createCaller(servers.at(-1)!.url);
   const lost: string[] = [];
   for (const { sessionId, taskId } of load.acknowledged) {
     const [session, task] = await Promise.all([

@@ -2,20 +2,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'nats';
 import { describe, expect, it } from 'vitest';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
-import { eventually } from '../eventually.ts';
-import { sessionBody } from '../make.ts';
-import type { SseFrame } from '../rest-client.ts';
-import { backendNames, startWorld, type World } from '../world.ts';
+import { eventually } from '../support/eventually.ts';
+import { sessionBody } from '../support/factories.ts';
+import type { SseFrame } from '../support/http/rest-client.ts';
+import { backendNames, startTestSystem, type TestSystem } from '../support/test-system.ts';
 
 /** A stream, read continuously. */
 class Listener implements Disposable {
   readonly frames: SseFrame[] = [];
   readonly #stop = new AbortController();
 
-  static async open(world: World, path: string, cursor?: string): Promise<Listener> {
+  static async open(system: TestSystem, path: string, cursor?: string): Promise<Listener> {
     const listener = new Listener();
     const headers: Record<string, string> = cursor === undefined ? {} : { 'last-event-id': cursor };
-    const frames = await world.rest.stream(path, listener.#stop.signal, headers);
+    const frames = await system.rest.stream(path, listener.#stop.signal, headers);
     void listener.#read(frames);
     return listener;
   }
@@ -44,16 +44,16 @@ const ALL = '/api/events/stream';
 const CREATED = '/api/events/stream?types=session_created';
 
 /** Opens a session and takes it over; returns its id. */
-async function openSession({ rest }: World): Promise<string> {
+async function openSession({ rest }: TestSystem): Promise<string> {
   const { session_id: id } = await rest.ok(rest.post('/api/sessions/create', sessionBody()));
   await rest.ok(rest.post(`/api/sessions/${id}/takeover`, { agent_id: 'agent_01', agent_name: '小王' }));
   return id;
 }
 
-async function openSessions(world: World, count: number): Promise<string[]> {
+async function openSessions(system: TestSystem, count: number): Promise<string[]> {
   const ids: string[] = [];
   for (let left = count; left > 0; left -= 4)
-    ids.push(...(await Promise.all(Array.from({ length: Math.min(4, left) }, () => openSession(world)))));
+    ids.push(...(await Promise.all(Array.from({ length: Math.min(4, left) }, () => openSession(system)))));
   return ids;
 }
 
@@ -94,18 +94,18 @@ const onServers = backendNames.filter((name) => name !== 'embedded');
 
 describe.each(onServers)('a lost event log on %s', (backend) => {
   /** Loses the log under load, with connected and disconnected clients, and compares what each of them receives. */
-  async function loseUnderLoad(lose: (world: World, more: () => Promise<void>) => Promise<void>): Promise<void> {
-    await using world = await startWorld(backend);
-    using all = await Listener.open(world, ALL);
-    using created = await Listener.open(world, CREATED);
-    const sessions = await openSessions(world, 12);
+  async function loseUnderLoad(lose: (system: TestSystem, more: () => Promise<void>) => Promise<void>): Promise<void> {
+    await using system = await startTestSystem(backend);
+    using all = await Listener.open(system, ALL);
+    using created = await Listener.open(system, CREATED);
+    const sessions = await openSessions(system, 12);
     await complete(all, sessions);
     const [first = ''] = sessions;
-    using one = await Listener.open(world, `/api/sessions/${first}/events`);
-    const away = await Listener.open(world, ALL);
+    using one = await Listener.open(system, `/api/sessions/${first}/events`);
+    const away = await Listener.open(system, ALL);
     /** Opens more sessions, and waits until their events have arrived. */
     const more = async () => {
-      sessions.push(...(await openSessions(world, 8)));
+      sessions.push(...(await openSessions(system, 8)));
       await complete(all, sessions);
     };
     await more();
@@ -113,12 +113,12 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
     away[Symbol.dispose]();
     const { cursor, events: seenBefore } = away;
     await more();
-    await lose(world, more);
+    await lose(system, more);
     await more();
-    await world.rest.ok(world.rest.post(`/api/sessions/${first}/release`, { agent_id: 'agent_01' }));
+    await system.rest.ok(system.rest.post(`/api/sessions/${first}/release`, { agent_id: 'agent_01' }));
     await complete(all, sessions);
-    using back = await Listener.open(world, ALL, cursor);
-    using filtered = await Listener.open(world, CREATED, cursor);
+    using back = await Listener.open(system, ALL, cursor);
+    using filtered = await Listener.open(system, CREATED, cursor);
     await settled(all, [back, filtered, created, one]);
     expectOnce(all.events);
     const lastSeen = all.events.indexOf(seenBefore.at(-1) ?? '');
@@ -135,18 +135,18 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
   }
 
   it('that was wiped gives every stream the new events and nothing twice', { timeout: 120_000 }, () =>
-    loseUnderLoad(async (world, more) => {
+    loseUnderLoad(async (system, more) => {
       const meanwhile = more();
-      await world.nats?.wipe();
+      await system.nats?.wipe();
       await meanwhile;
     }),
   );
 
   it('that was wiped twice gives every stream the new events and nothing twice', { timeout: 120_000 }, () =>
-    loseUnderLoad(async (world, more) => {
-      await world.nats?.wipe();
+    loseUnderLoad(async (system, more) => {
+      await system.nats?.wipe();
       await more();
-      await world.nats?.wipe();
+      await system.nats?.wipe();
     }),
   );
 
@@ -156,8 +156,8 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
       timeout: 120_000,
     },
     () =>
-      loseUnderLoad(async (world, more) => {
-        const restore = await world.nats?.backUp();
+      loseUnderLoad(async (system, more) => {
+        const restore = await system.nats?.backUp();
         await more();
         await restore?.();
       }),
@@ -169,10 +169,10 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
       timeout: 120_000,
     },
     () =>
-      loseUnderLoad(async (world, more) => {
-        const restore = await world.nats?.backUp();
+      loseUnderLoad(async (system, more) => {
+        const restore = await system.nats?.backUp();
         await more();
-        await world.nats?.wipe();
+        await system.nats?.wipe();
         await more();
         await restore?.();
       }),
@@ -181,12 +181,12 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
   it('that was deleted shows a stream without a cursor no older events, over SSE and gRPC', {
     timeout: 120_000,
   }, async () => {
-    await using world = await startWorld(backend);
-    const old = new Set(await openSessions(world, 40));
-    using all = await Listener.open(world, ALL, undefined);
-    old.add(await openSession(world));
+    await using system = await startTestSystem(backend);
+    const old = new Set(await openSessions(system, 40));
+    using all = await Listener.open(system, ALL, undefined);
+    old.add(await openSession(system));
     await settled(all, []); // unpublished events are new to every stream
-    const connection = await connect({ servers: world.nats?.url.replace('nats://', '') });
+    const connection = await connect({ servers: system.nats?.url.replace('nats://', '') });
     const { streams } = await connection.jetstreamManager();
     for (const name of await streams.names().next()) await streams.delete(name);
     await connection.close();
@@ -194,8 +194,8 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
     const calls: { sessionId: string }[] = [];
     const listeners: Listener[] = [];
     for (let i = 0; i < 20; i++) {
-      listeners.push(await Listener.open(world, ALL));
-      const call = world.rpc(EventService).watchEvents({}, { signal: stop.signal })[Symbol.asyncIterator]();
+      listeners.push(await Listener.open(system, ALL));
+      const call = system.rpc(EventService).watchEvents({}, { signal: stop.signal })[Symbol.asyncIterator]();
       await call.next();
       void (async () => {
         for (let next = await call.next(); !next.done; next = await call.next())
@@ -203,7 +203,7 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
       })().catch(() => {});
       await delay(50); // varied on purpose: the moment between the loss and the end of the replay
     }
-    const fresh = await openSession(world);
+    const fresh = await openSession(system);
     for (const listener of listeners) await complete(listener, [fresh]);
     await eventually(() => expect(calls.filter(({ sessionId }) => sessionId === fresh).length).toBeGreaterThan(20));
     for (const listener of listeners) {

@@ -5,19 +5,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { fencesOf } from '../../scripts/docs/fences.ts';
-import { eventually } from '../eventually.ts';
-import { sessionBody } from '../make.ts';
-import { type RestClient, restClient, type SseFrame } from '../rest-client.ts';
-import { nats, redis } from '../servers.ts';
-import { createDatabase, stackAvailable } from '../stack.ts';
-import { runToEnd, startServerProcess } from './server-process.ts';
+import { parseCodeBlocks } from '../../scripts/generate-docs/code-blocks.ts';
+import { eventually } from '../support/eventually.ts';
+import { sessionBody } from '../support/factories.ts';
+import { type RestClient, restClient, type SseFrame } from '../support/http/rest-client.ts';
+import { runCommand, startServerProcess } from '../support/processes/server-process.ts';
+import { startNats, startRedis } from '../support/servers/servers.ts';
+import { createDatabase, sharedServersAvailable } from '../support/servers/shared-servers.ts';
 
 const bash = (script: string) => promisify(execFile)('bash', ['-ec', script]);
 
 /** The page's dump, of this database, and its way back. */
 function backupOf(mysqlUrl: string, file: string) {
-  const shown = fencesOf(readFileSync('docs/operations.md', 'utf8')).find(({ text }) => text.startsWith('mysqldump '));
+  const shown = parseCodeBlocks(readFileSync('docs/operations.md', 'utf8')).find(({ text }) =>
+    text.startsWith('mysqldump '),
+  );
   const { hostname, port, username, password, pathname } = new URL(mysqlUrl);
   const database = pathname.slice(1);
   const server = `--host=${hostname} --port=${port} --user=${username} --password=${password}`;
@@ -42,14 +44,18 @@ async function framesOf(rest: RestClient, listening: AbortController, cursor?: s
   return frames;
 }
 
-describe.runIf(stackAvailable)('a database that was restored to an earlier state', () => {
+describe.runIf(sharedServersAvailable)('a database that was restored to an earlier state', () => {
   it('keeps every promise when the event log was emptied, as the page on operations says', {
     timeout: 90_000,
   }, async () => {
     await using stack = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), 'auto-session-backup-'));
     stack.defer(() => rmSync(folder, { recursive: true }));
-    const [queue, log, mysqlUrl] = [stack.use(await redis()), stack.use(await nats()), await createDatabase()];
+    const [queue, log, mysqlUrl] = [
+      stack.use(await startRedis()),
+      stack.use(await startNats()),
+      await createDatabase(),
+    ];
     const env = { MYSQL_URL: mysqlUrl, REDIS_URL: queue.url, NATS_URL: log.url };
     const backup = backupOf(mysqlUrl, join(folder, 'dump.sql'));
     const server = stack.use(await startServerProcess(env));
@@ -91,7 +97,7 @@ describe.runIf(stackAvailable)('a database that was restored to an earlier state
     expect(fromBefore.map(({ event }) => event)).not.toContain('resync');
     expect(fromLostTime[0]?.event).toBe('resync');
     await eventually(async () => {
-      const { code, output } = await runToEnd(process.execPath, ['scripts/verify/main.ts'], env).ended;
+      const { code, output } = await runCommand(process.execPath, ['scripts/check-invariants/main.ts'], env).ended;
       if (code !== 0) throw new Error(output);
     }, 15_000);
   });

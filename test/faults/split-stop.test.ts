@@ -2,17 +2,17 @@ import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { describe, expect, it } from 'vitest';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import { arm } from '../../services/lib/failpoints.ts';
-import { sessionBody } from '../make.ts';
-import { type Placed, startPlaced } from '../placed.ts';
-import type { RestClient, SseFrame } from '../rest-client.ts';
-import { stackAvailable } from '../stack.ts';
+import { armFailpoint } from '../../services/lib/runtime/failpoints.ts';
+import { sessionBody } from '../support/factories.ts';
+import type { RestClient, SseFrame } from '../support/http/rest-client.ts';
+import { startProcesses, type TargetProcess } from '../support/processes/start-processes.ts';
+import { sharedServersAvailable } from '../support/servers/shared-servers.ts';
 
 const OTHERS = ['session', 'task-dispatch', 'message-analysis', 'handover'];
 
 async function twoGateways() {
-  const system = await startPlaced('gateway', 'gateway', ...OTHERS);
-  const [first, second] = system.processes as [Placed, Placed];
+  const system = await startProcesses('gateway', 'gateway', ...OTHERS);
+  const [first, second] = system.processes as [TargetProcess, TargetProcess];
   const stop = () => first.running[Symbol.asyncDispose]();
   return { first, second, stop, [Symbol.asyncDispose]: () => system[Symbol.asyncDispose]() };
 }
@@ -21,17 +21,17 @@ async function twoGateways() {
 function asked(times: number) {
   const { promise, resolve } = Promise.withResolvers<void>();
   let count = 0;
-  const armed = arm('call:TaskService/ClaimNextTask', () => {
+  const armed = armFailpoint('call:TaskService/ClaimNextTask', () => {
     count += 1;
     if (count === times) resolve();
   });
   return { promise, [Symbol.dispose]: () => armed[Symbol.dispose]() };
 }
 
-const create = async (rest: RestClient, over = {}) =>
-  (await rest.ok(rest.post('/api/sessions/create', sessionBody(over)))) as { session_id: string; task_id: string };
+const create = async (rest: RestClient, overrides = {}) =>
+  (await rest.ok(rest.post('/api/sessions/create', sessionBody(overrides)))) as { session_id: string; task_id: string };
 
-describe.runIf(stackAvailable)('a gateway that stops', () => {
+describe.runIf(sharedServersAvailable)('a gateway that stops', () => {
   it('answers senders who wait for a task, over REST and over gRPC', async () => {
     await using gateways = await twoGateways();
     using waiting = asked(2);
@@ -49,11 +49,11 @@ describe.runIf(stackAvailable)('a gateway that stops', () => {
   it('ends streams, which go on at the other one without a gap', async () => {
     await using gateways = await twoGateways();
     const { first, second } = gateways;
-    const over = { account_id: `t-${process.pid}-stream` };
-    const path = `/api/events/stream?types=session_created&account_id=${over.account_id}`;
+    const overrides = { account_id: `t-${process.pid}-stream` };
+    const path = `/api/events/stream?types=session_created&account_id=${overrides.account_id}`;
     const reading = new AbortController();
     const before = await first.rest.stream(path, reading.signal);
-    const ids = [(await create(second.rest, over)).session_id];
+    const ids = [(await create(second.rest, overrides)).session_id];
     const frames: SseFrame[] = [];
     const read = async (from: AsyncGenerator<SseFrame>, until: number) => {
       for await (const frame of from) {
@@ -66,16 +66,16 @@ describe.runIf(stackAvailable)('a gateway that stops', () => {
     const ended = read(before, Number.POSITIVE_INFINITY);
     await gateways.stop();
     await ended;
-    ids.push((await create(second.rest, over)).session_id);
+    ids.push((await create(second.rest, overrides)).session_id);
     const after = await second.rest.stream(path, reading.signal, { 'last-event-id': frames.at(-1)?.id ?? '' });
-    ids.push((await create(second.rest, over)).session_id);
+    ids.push((await create(second.rest, overrides)).session_id);
     await read(after, ids.length);
     reading.abort();
     expect(frames.map(({ data }) => data.session_id)).toEqual(ids);
   }, 60_000);
 });
 
-describe.runIf(stackAvailable)('a sender who waits at a gateway', () => {
+describe.runIf(sharedServersAvailable)('a sender who waits at a gateway', () => {
   it('gets the task that comes late', async () => {
     await using gateways = await twoGateways();
     using waiting = asked(2);

@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { eventually } from '../eventually.ts';
-import { unique } from '../make.ts';
-import { type RestAnswer, type RestClient, restClient } from '../rest-client.ts';
-import { nats, redis } from '../servers.ts';
-import { services } from '../split.ts';
-import { createDatabase, stackAvailable } from '../stack.ts';
-import { runToEnd, type ServerProcess } from './server-process.ts';
-import { startSplitProcesses } from './split-processes.ts';
+import { eventually } from '../support/eventually.ts';
+import { unique } from '../support/factories.ts';
+import { type RestClient, type RestResponse, restClient } from '../support/http/rest-client.ts';
+import { runCommand, type ServerProcess } from '../support/processes/server-process.ts';
+import { serviceNames } from '../support/processes/split-addresses.ts';
+import { startSplitProcesses } from '../support/processes/split-processes.ts';
+import { startNats, startRedis } from '../support/servers/servers.ts';
+import { createDatabase, sharedServersAvailable } from '../support/servers/shared-servers.ts';
 
 const INSTANCES = 2;
-const LANES = 6;
+const CONCURRENCY = 6;
 /** Flows that have to end between a kill and the next step: then the loss has been noticed and lived with. */
-const FLOWS_BETWEEN = 25;
+const MIN_FLOWS_BETWEEN_KILLS = 25;
 
 /** Plays main flows in lanes until it is told to stop, repeating at most once what failed. */
 class Load {
@@ -20,17 +20,17 @@ class Load {
   readonly failures = { once: 0, twice: [] as string[] };
   flows = 0;
   readonly #gateways: readonly RestClient[];
-  #turn = 0;
+  #requestCount = 0;
   #stopping = false;
-  readonly #lanes: Promise<unknown>;
+  readonly #workers: Promise<unknown>;
 
   constructor(gateways: readonly RestClient[]) {
     this.#gateways = gateways;
-    this.#lanes = Promise.all(Array.from({ length: LANES }, () => this.#lane()));
+    this.#workers = Promise.all(Array.from({ length: CONCURRENCY }, () => this.#runFlows()));
   }
 
   /** Resolves when so many more flows have ended. */
-  more(flows: number): Promise<void> {
+  waitForFlows(flows: number): Promise<void> {
     const goal = this.flows + flows;
     return eventually(() => {
       if (this.flows < goal) throw new Error(`${this.flows} of ${goal} flows: ${this.failures.twice.join('\n')}`);
@@ -39,10 +39,10 @@ class Load {
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    await this.#lanes;
+    await this.#workers;
   }
 
-  async #lane(): Promise<void> {
+  async #runFlows(): Promise<void> {
     while (!this.#stopping) {
       await this.#flow();
       this.flows += 1;
@@ -70,9 +70,9 @@ class Load {
   }
 
   /** The answer's data; of the other gateway when the first one failed. */
-  async #ask(request: (rest: RestClient) => Promise<RestAnswer>) {
-    this.#turn += 1;
-    for (let attempt = 1, next = this.#turn; ; attempt++, next++) {
+  async #ask(request: (rest: RestClient) => Promise<RestResponse>) {
+    this.#requestCount += 1;
+    for (let attempt = 1, next = this.#requestCount; ; attempt++, next++) {
       const gateway = this.#gateways[next % this.#gateways.length] as RestClient;
       try {
         return await gateway.ok(request(gateway));
@@ -87,25 +87,25 @@ class Load {
   }
 }
 
-describe.runIf(stackAvailable)('two processes of every service', () => {
+describe.runIf(sharedServersAvailable)('two processes of every service', () => {
   it('serve on, repeats included, while one of each in turn is killed under load', async () => {
     await using stack = new AsyncDisposableStack();
-    const [queue, events] = [stack.use(await redis()), stack.use(await nats())];
+    const [queue, events] = [stack.use(await startRedis()), stack.use(await startNats())];
     const env = { MYSQL_URL: await createDatabase(), REDIS_URL: queue.url, NATS_URL: events.url };
     const system = await startSplitProcesses(stack, INSTANCES, env);
     const load = new Load(system.gateway.map(({ url }) => restClient(url)));
-    await load.more(FLOWS_BETWEEN);
-    for (const name of services) {
+    await load.waitForFlows(MIN_FLOWS_BETWEEN_KILLS);
+    for (const name of serviceNames) {
       const victim = system[name][0] as ServerProcess;
       await victim.kill();
-      await load.more(FLOWS_BETWEEN);
+      await load.waitForFlows(MIN_FLOWS_BETWEEN_KILLS);
       await victim.start();
-      await load.more(FLOWS_BETWEEN);
+      await load.waitForFlows(MIN_FLOWS_BETWEEN_KILLS);
     }
     await load.stop();
     expect(load.failures.twice).toEqual([]);
     await eventually(async () => {
-      const checker = await runToEnd(process.execPath, ['scripts/verify/main.ts'], env).ended;
+      const checker = await runCommand(process.execPath, ['scripts/check-invariants/main.ts'], env).ended;
       expect(checker.output).toContain('Every invariant holds.');
     }, 30_000);
   }, 240_000);

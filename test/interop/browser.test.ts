@@ -3,11 +3,11 @@ import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/conn
 import { describe, expect, it, vi } from 'vitest';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import { ErrorReason, errorInfo } from '../../services/lib/errors/refuse.ts';
-import { eventually } from '../eventually.ts';
-import { onEveryBackend } from '../every-backend.ts';
-import { envelope } from '../raw-rpc.ts';
-import { steps } from '../steps.ts';
+import { ErrorReason, errorInfo } from '../../services/lib/errors/app-error.ts';
+import { eventually } from '../support/eventually.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { flowSteps } from '../support/flow-steps.ts';
+import { envelope } from '../support/http/raw-rpc.ts';
 
 type MakeTransport = (options: { baseUrl: string }) => Transport;
 
@@ -18,12 +18,12 @@ const protocols: [string, MakeTransport][] = [
   ['Connect with GET', (options) => createConnectTransport({ ...options, useHttpGet: true })],
 ];
 
-onEveryBackend('the HTTP port and a browser', (world) => {
-  const baseUrl = () => world().rest.baseUrl;
+onEveryBackend('the HTTP port and a browser', (system) => {
+  const baseUrl = () => system().rest.baseUrl;
 
   describe.each(protocols)('that speaks %s', (_, transport) => {
     it('answers a call', async () => {
-      const { data } = await steps(world()).create();
+      const { data } = await flowSteps(system()).create();
       const client = createClient(TaskService, transport({ baseUrl: baseUrl() }));
       expect((await client.getTask({ taskId: data.task_id })).task?.sessionId).toBe(data.session_id);
     });
@@ -35,7 +35,7 @@ onEveryBackend('the HTTP port and a browser', (world) => {
         .watchEvents({ types: ['session_created'] }, { signal: page.signal })
         [Symbol.asyncIterator]();
       expect((await stream.next()).value?.kind.case).toBe('heartbeat');
-      const { data } = await steps(world()).create();
+      const { data } = await flowSteps(system()).create();
       await eventually(async () => {
         const { value } = await stream.next();
         expect(value?.kind).toMatchObject({ case: 'event', value: { sessionId: data.session_id } });
@@ -95,7 +95,7 @@ onEveryBackend('the HTTP port and a browser', (world) => {
       const stream = await fetch(`${baseUrl()}/${EventService.typeName}/WatchEvents`, init);
       expect(stream.status).toBe(200);
       page.abort();
-      await steps(world()).create(); // an event for the page
+      await flowSteps(system()).create(); // an event for the page
       await eventually(async () => {
         const metrics = await (await fetch(`${baseUrl()}/metrics`)).text();
         expect(metrics).toMatch(/^autosession_event_streams 0$/m);

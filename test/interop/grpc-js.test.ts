@@ -18,8 +18,8 @@ import { TaskType } from '../../gen/autosession/task/v1/task_pb.js';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.js';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import { HealthCheckRequestSchema, HealthCheckResponseSchema } from '../../gen/grpc/health/v1/health_pb.js';
-import { onEveryBackend } from '../every-backend.ts';
-import { sessionBody } from '../make.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { sessionBody } from '../support/factories.ts';
 
 const createMethod = {
   path: `/${SessionService.typeName}/CreateSession`,
@@ -44,10 +44,10 @@ type Call = (
   done: (error: ServiceError | null, answer: never) => void,
 ) => void;
 
-onEveryBackend('a foreign gRPC client', (world) => {
+onEveryBackend('a foreign gRPC client', (system) => {
   const call = <T>(method: string, request: unknown, options: ChannelOptions = {}): Promise<T> => {
     const Client = makeGenericClientConstructor({ create: createMethod, health: healthMethod } as never, 'Foreign');
-    const client = new Client(world().rpcUrl.replace('http://', ''), credentials.createInsecure(), options);
+    const client = new Client(system().rpcUrl.replace('http://', ''), credentials.createInsecure(), options);
     const invoke = (client as unknown as Record<string, Call>)[method]?.bind(client);
     return new Promise<T>((resolve, reject) => {
       invoke?.(request, { deadline: Date.now() + 10_000 }, (error, answer) =>
@@ -106,7 +106,7 @@ onEveryBackend('a foreign gRPC client', (world) => {
       { fence: { ...healthMethod, path: '/autosession.task.v1.TaskService/RaiseFence' } } as never,
       'Foreign',
     );
-    const client = new Client(world().rpcUrl.replace('http://', ''), credentials.createInsecure());
+    const client = new Client(system().rpcUrl.replace('http://', ''), credentials.createInsecure());
     const code = await new Promise((resolve) => {
       (client as unknown as Record<string, Call>).fence?.(
         create(HealthCheckRequestSchema),

@@ -3,8 +3,8 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
 import { GetTaskRequestSchema, TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import { onEveryBackend } from '../every-backend.ts';
-import { callHttp1, callHttp2, codeAndReason, envelope, type RawRequest } from '../raw-rpc.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { callHttp1, callHttp2, codeAndReason, envelope, type RawRpcRequest } from '../support/http/raw-rpc.ts';
 
 const GET_TASK = `/${TaskService.typeName}/GetTask`;
 const WATCH = `/${EventService.typeName}/WatchEvents`;
@@ -68,10 +68,10 @@ const bare: [string, string, Buffer, string, Record<string, string>?][] = [
   ],
 ];
 
-onEveryBackend('a request that cannot be read', (world) => {
+onEveryBackend('a request that cannot be read', (system) => {
   const ports = {
-    RPC: (request: RawRequest) => callHttp2(world().rpcUrl, request),
-    HTTP: (request: RawRequest) => callHttp1(world().rest.baseUrl, request),
+    RPC: (request: RawRpcRequest) => callHttp2(system().rpcUrl, request),
+    HTTP: (request: RawRpcRequest) => callHttp1(system().rest.baseUrl, request),
   };
   const protocols = [
     ['gRPC', 'RPC', 'application/grpc', 'grpc', GET_TASK],
@@ -110,13 +110,13 @@ onEveryBackend('a request that cannot be read', (world) => {
 
   it('is refused as a GET of Connect, too', async () => {
     const query = 'connect=v1&encoding=proto&base64=1&message=%21%21%21';
-    const answer = await fetch(`${world().rest.baseUrl}${GET_TASK}?${query}`);
+    const answer = await fetch(`${system().rest.baseUrl}${GET_TASK}?${query}`);
     expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ code: 'invalid_argument' })]);
   });
 
   it.each(['%0A', '%E5%BA%97'])('is refused as a GET of Connect whose encoding is %s', async (encoding) => {
     const query = `connect=v1&encoding=${encoding}&compression=snappy&message=`;
-    expect((await fetch(`${world().rest.baseUrl}${GET_TASK}?${query}`)).status).toBe(415);
+    expect((await fetch(`${system().rest.baseUrl}${GET_TASK}?${query}`)).status).toBe(415);
   });
 });
 
@@ -125,11 +125,11 @@ const AUTOSESSION_API_KEYS = JSON.stringify([{ key: KEY, name: 'caller-1', tenan
 
 onEveryBackend(
   'a request that cannot be read, where keys are needed',
-  (world) => {
+  (system) => {
     const types = ['application/grpc', 'application/grpc-web', 'application/proto'];
     const send = (type: string, headers: Record<string, string>) => {
       const body = type === 'application/proto' ? notProtobuf : envelope(notProtobuf);
-      return callHttp2(world().rpcUrl, { path: GET_TASK, type, body, headers });
+      return callHttp2(system().rpcUrl, { path: GET_TASK, type, body, headers });
     };
 
     it.each(types)('is refused as such with a key, as %s', async (type) => {

@@ -5,20 +5,20 @@ import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/conn
 import { expect, it } from 'vitest';
 import '../../scripts/export-protovalidate.ts'; // what buf reads beside our own contracts
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import { onEveryBackend } from '../every-backend.ts';
-import { steps } from '../steps.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { flowSteps } from '../support/flow-steps.ts';
 
 const execute = promisify(execFile);
 
-onEveryBackend('other clients', (world) => {
+onEveryBackend('other clients', (system) => {
   it('buf curl speaks gRPC with the contracts of the repository', async () => {
-    const { create } = steps(world());
+    const { create } = flowSteps(system());
     const { data } = await create();
     const { stdout } = await execute('node_modules/.bin/buf', [
       'curl',
       ...['--schema', 'proto', '--protocol', 'grpc', '--http2-prior-knowledge'],
       ...['--data', JSON.stringify({ task_id: data.task_id })],
-      `${world().rpcUrl}/autosession.task.v1.TaskService/GetTask`,
+      `${system().rpcUrl}/autosession.task.v1.TaskService/GetTask`,
     ]);
     expect(JSON.parse(stdout).task).toMatchObject({ taskId: data.task_id, taskStatus: 'TASK_STATUS_PENDING' });
   });
@@ -27,15 +27,15 @@ onEveryBackend('other clients', (world) => {
     ['gRPC-Web', createGrpcWebTransport],
     ['Connect', createConnectTransport],
   ])('%s works on the HTTP port', async (_, transport) => {
-    const { create } = steps(world());
+    const { create } = flowSteps(system());
     const { data } = await create();
-    const client = createClient(TaskService, transport({ baseUrl: world().rest.baseUrl }));
+    const client = createClient(TaskService, transport({ baseUrl: system().rest.baseUrl }));
     expect((await client.getTask({ taskId: data.task_id })).task?.sessionId).toBe(data.session_id);
   });
 
   it('plain curl follows an event stream', async () => {
-    const { create } = steps(world());
-    const url = `${world().rest.baseUrl}/api/events/stream?types=session_created`;
+    const { create } = flowSteps(system());
+    const url = `${system().rest.baseUrl}/api/events/stream?types=session_created`;
     const child = execFile('curl', ['-sN', url]);
     let text = '';
     let created: string | undefined;

@@ -9,17 +9,17 @@ import {
   type ServerReflectionRequest,
   type ServerReflectionResponse,
 } from '../../gen/grpc/reflection/v1/reflection_pb.js';
-import { onEveryBackend } from '../every-backend.ts';
-import { steps } from '../steps.ts';
+import { onEveryBackend } from '../support/every-backend.ts';
+import { flowSteps } from '../support/flow-steps.ts';
 
 const execute = promisify(execFile);
 
-onEveryBackend('server reflection', (world) => {
+onEveryBackend('server reflection', (system) => {
   const curl = (path: string, ...args: string[]) =>
-    execute('node_modules/.bin/buf', ['curl', '--http2-prior-knowledge', ...args, `${world().rpcUrl}${path}`]);
+    execute('node_modules/.bin/buf', ['curl', '--http2-prior-knowledge', ...args, `${system().rpcUrl}${path}`]);
 
   const ask = async (messageRequest: ServerReflectionRequest['messageRequest']): Promise<ServerReflectionResponse> => {
-    const client = createClient(ServerReflection, createGrpcTransport({ baseUrl: world().rpcUrl }));
+    const client = createClient(ServerReflection, createGrpcTransport({ baseUrl: system().rpcUrl }));
     async function* questions() {
       yield { messageRequest };
     }
@@ -42,7 +42,7 @@ onEveryBackend('server reflection', (world) => {
   });
 
   it.each(['grpc', 'connect'])('lets a tool without the contracts call an RPC over %s', async (protocol) => {
-    const { data } = await steps(world()).create();
+    const { data } = await flowSteps(system()).create();
     const body = JSON.stringify({ task_id: data.task_id });
     const { stdout } = await curl('/autosession.task.v1.TaskService/GetTask', '--protocol', protocol, '--data', body);
     expect(JSON.parse(stdout).task).toMatchObject({ taskId: data.task_id, taskStatus: 'TASK_STATUS_PENDING' });

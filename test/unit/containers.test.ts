@@ -4,13 +4,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseEnv } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { loadConfig } from '../../services/lib/load-config.ts';
-import { placeModules } from '../../services/lib/placement.ts';
-import { fillIn, readComposeFile, variablesIn } from '../compose-file.ts';
-import { namesRead } from '../config-names.ts';
-import { dockerContext, readDockerfile } from '../dockerfile.ts';
-import { runToEnd } from '../faults/server-process.ts';
-import { modules } from '../world.ts';
+import { loadConfig } from '../../services/lib/config/load-config.ts';
+import { resolveDeployment } from '../../services/lib/runtime/deployment.ts';
+import { variablesRead } from '../support/config-variables.ts';
+import { fillIn, readComposeFile, variablesIn } from '../support/deployment/compose-file.ts';
+import { dockerContextPaths, readDockerfile } from '../support/deployment/dockerfile.ts';
+import { runCommand } from '../support/processes/server-process.ts';
+import { modules } from '../support/test-system.ts';
 
 const compose = readComposeFile();
 const dockerfile = readDockerfile();
@@ -24,7 +24,7 @@ const secrets = {
 /** What runs in a container, from its `--target`. */
 function placementOf(name: string) {
   const [argument] = compose.services[name]?.command ?? [];
-  return placeModules(modules, argument?.replace('--target=', ''));
+  return resolveDeployment(modules, argument?.replace('--target=', ''));
 }
 
 /** The environment as the process in the container gets it. */
@@ -49,7 +49,7 @@ describe('docker-compose.yml', () => {
   });
 
   it('tells the containers nothing that the code does not read', () => {
-    const read = ours.flatMap(([name]) => [...namesRead(environmentOf(name), placementOf(name))]);
+    const read = ours.flatMap(([name]) => [...variablesRead(environmentOf(name), placementOf(name))]);
     const told = ours.flatMap(([name]) => Object.keys(environmentOf(name)));
     expect(told.filter((name) => name !== 'NODE_ENV' && !read.includes(name))).toEqual([]);
   });
@@ -57,7 +57,7 @@ describe('docker-compose.yml', () => {
   it('lets every setting be changed that is not the containers’ own business', () => {
     const fixed = ['AUTOSESSION_HTTP_PORT', 'AUTOSESSION_RPC_PORT', 'REDIS_HOST', 'AUTOSESSION_FAILPOINTS'];
     const settable = new Set([...Object.keys(environmentOf('embedded')), ...Object.keys(environmentOf('gateway'))]);
-    const missing = [...namesRead({})].filter((name) => !settable.has(name) && !fixed.includes(name));
+    const missing = [...variablesRead({})].filter((name) => !settable.has(name) && !fixed.includes(name));
     expect(missing).toEqual([]);
   });
 
@@ -121,7 +121,7 @@ describe('docker-compose.yml', () => {
 describe('the Dockerfile', () => {
   it('copies what exists and what .dockerignore lets in, and nothing is let in for nothing', () => {
     for (const path of dockerfile.copied) expect([path, existsSync(path)]).toEqual([path, true]);
-    expect([...new Set(dockerfile.copied)].sort()).toEqual(dockerContext().sort());
+    expect([...new Set(dockerfile.copied)].sort()).toEqual(dockerContextPaths().sort());
   });
 
   it('is of the version of the package, and runs its entry point as a user without rights', () => {
@@ -145,7 +145,7 @@ describe('the Dockerfile', () => {
     await once(server, 'listening');
     const [, ...words] = dockerfile.exec('HEALTHCHECK');
     const port = String((server.address() as AddressInfo).port);
-    const { code } = await runToEnd(process.execPath, words, { AUTOSESSION_HTTP_PORT: port }).ended;
+    const { code } = await runCommand(process.execPath, words, { AUTOSESSION_HTTP_PORT: port }).ended;
     server.close();
     expect([code, asked]).toEqual([expected, ['/readyz']]);
   });

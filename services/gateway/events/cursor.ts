@@ -1,11 +1,11 @@
-import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 
 /** A place in the event log. */
 export interface Cursor {
   /** Which log; positions of another one mean nothing. */
-  readonly incarnation: string;
+  readonly generationId: string;
   /** The number of its generation, if it was known when the cursor was made. */
-  readonly generation?: number;
+  readonly generationNumber?: number;
   /** The last event that was passed. */
   readonly position: bigint;
   /**
@@ -16,25 +16,30 @@ export interface Cursor {
 }
 
 /** The cursor as clients keep it. */
-export function writeCursor({ incarnation, generation, position, seen }: Cursor): string {
-  const stored = { i: incarnation, p: String(position), g: generation, s: seen === undefined ? seen : String(seen) };
+export function encodeCursor({ generationId, generationNumber, position, seen }: Cursor): string {
+  const stored = {
+    i: generationId,
+    p: String(position),
+    g: generationNumber,
+    s: seen === undefined ? seen : String(seen),
+  };
   const text = JSON.stringify(stored);
   return Buffer.from(text).toString('base64url');
 }
 
 /** Reads a client's cursor. Throws INVALID_ARGUMENT on what no stream ever gave out. */
-export function readCursor(text: string): Cursor {
+export function decodeCursor(text: string): Cursor {
   const { i, p, g, s } = parsed(text);
-  if (typeof i !== 'string' || !isNumber(p) || !isCount(g) || !(s === undefined || isNumber(s)))
-    throw refuse(ErrorReason.INVALID_ARGUMENT, 'the cursor is not one that a stream gave out', { field: 'cursor' });
-  return { incarnation: i, generation: g, position: BigInt(p), seen: s === undefined ? s : BigInt(s) };
+  if (typeof i !== 'string' || !isDecimal(p) || !isGenerationNumber(g) || !(s === undefined || isDecimal(s)))
+    throw appError(ErrorReason.INVALID_ARGUMENT, 'the cursor is not one that a stream gave out', { field: 'cursor' });
+  return { generationId: i, generationNumber: g, position: BigInt(p), seen: s === undefined ? s : BigInt(s) };
 }
 
-function isNumber(value: unknown): value is string {
+function isDecimal(value: unknown): value is string {
   return typeof value === 'string' && /^\d{1,19}$/.test(value);
 }
 
-function isCount(value: unknown): value is number | undefined {
+function isGenerationNumber(value: unknown): value is number | undefined {
   return value === undefined || (Number.isSafeInteger(value) && Number(value) > 0);
 }
 

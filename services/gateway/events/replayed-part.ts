@@ -1,7 +1,7 @@
-import type { EventLog, LoggedEvent } from '../../lib/bus/event-log.ts';
+import type { EventLog, LoggedEvent } from '../../lib/messaging/bus/event-log.ts';
 import type { Cursor } from './cursor.ts';
 
-const PAGE = 500;
+const PAGE_SIZE = 500;
 /** 16 MiB; streams read the records after it themselves. */
 const MAX_RECORDS = 1_000_000;
 
@@ -10,38 +10,38 @@ const MAX_RECORDS = 1_000_000;
  * client has seen. It is read once for all streams of the process.
  */
 export class ReplayedPart {
-  readonly incarnation: string;
+  readonly generationId: string;
   readonly #log: EventLog;
   /** For each record its position, and the highest order so far. */
   readonly #positions: number[] = [];
   readonly #highest: number[] = [];
   /** The position after which to continue reading. */
-  #at: bigint;
+  #readTo: bigint;
   #complete = false;
   #reading: Promise<void> | undefined;
 
-  constructor(log: EventLog, incarnation: string, before: bigint) {
+  constructor(log: EventLog, generationId: string, before: bigint) {
     this.#log = log;
-    this.incarnation = incarnation;
-    this.#at = before;
+    this.generationId = generationId;
+    this.#readTo = before;
   }
 
   /** Skips the records that the client has seen, as far as the log reaches now. Throws when the log cannot be reached. */
-  async skip(cursor: Cursor & { readonly seen: bigint }): Promise<Cursor> {
+  async skipSeen(cursor: Cursor & { readonly seen: bigint }): Promise<Cursor> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
     });
     await this.#reading;
-    const position = BigInt(this.#positions[this.#unknownFrom(Number(cursor.seen)) - 1] ?? 0);
+    const position = BigInt(this.#positions[this.#firstUnseen(Number(cursor.seen)) - 1] ?? 0);
     return position > cursor.position ? { ...cursor, position } : cursor;
   }
 
   async #read(): Promise<void> {
     while (!this.#complete) {
-      const records = await this.#log.read(this.#at, PAGE);
-      if ((await this.#log.bounds()).incarnation !== this.incarnation) this.#complete = true;
+      const records = await this.#log.read(this.#readTo, PAGE_SIZE);
+      if ((await this.#log.bounds()).generationId !== this.generationId) this.#complete = true;
       else this.#add(records);
-      if (records.length < PAGE) return;
+      if (records.length < PAGE_SIZE) return;
     }
   }
 
@@ -53,12 +53,12 @@ export class ReplayedPart {
       }
       this.#positions.push(Number(position));
       this.#highest.push(Math.max(Number(order), this.#highest.at(-1) ?? 0));
-      this.#at = position;
+      this.#readTo = position;
     }
   }
 
   /** The index of the first record whose order is above `seen`. */
-  #unknownFrom(seen: number): number {
+  #firstUnseen(seen: number): number {
     let low = 0;
     let high = this.#highest.length;
     while (low < high) {

@@ -4,12 +4,12 @@ import {
   type WatchEventsResponse,
   WatchEventsResponseSchema,
 } from '../../../gen/autosession/event/v1/event_service_pb.js';
-import { eventIn } from '../../lib/bus/event-in.ts';
-import type { LoggedEvent } from '../../lib/bus/event-log.ts';
+import { decodeEvent } from '../../lib/messaging/bus/decode-event.ts';
+import type { LoggedEvent } from '../../lib/messaging/bus/event-log.ts';
+import { frameTypesOf } from '../sse/event-frames.ts';
 import type { FrameType } from '../sse/frame.ts';
-import { frameTypes } from '../sse/frames.ts';
-import { type Cursor, writeCursor } from './cursor.ts';
-import { lineOf } from './repeats.ts';
+import { type Cursor, encodeCursor } from './cursor.ts';
+import { sequenceKey } from './deduplicator.ts';
 
 /** An event as streams may show it, with its place in the log. */
 export interface StreamEvent {
@@ -19,7 +19,7 @@ export interface StreamEvent {
   readonly order?: bigint;
   readonly event: Event;
   /** What its number counts in; one string, since every stream keeps it. */
-  readonly line: string;
+  readonly sequence: string;
   /** The types of its frames. */
   readonly types: readonly FrameType[];
   /** What every stream says of it; one object, so that it is written once for all of them. */
@@ -29,25 +29,25 @@ export interface StreamEvent {
 }
 
 /** Identifies the log that a record is in. */
-export type Log = Pick<Cursor, 'incarnation' | 'generation'>;
+export type LogIdentity = Pick<Cursor, 'generationId' | 'generationNumber'>;
 
 /** Reads a record of the log and leaves out what only senders may see. Throws on a payload that is no event. */
-export function streamEvent(record: LoggedEvent, { incarnation, generation }: Log): StreamEvent {
+export function toStreamEvent(record: LoggedEvent, { generationId, generationNumber }: LogIdentity): StreamEvent {
   const { position, tenant, order, payload } = record;
-  const event = withoutContent(eventIn(record));
-  const cursor = writeCursor({ incarnation, generation, position });
+  const event = redactContent(decodeEvent(record));
+  const cursor = encodeCursor({ generationId, generationNumber, position });
   const response = create(WatchEventsResponseSchema, { cursor, kind: { case: 'event', value: event } });
-  const line = lineOf(event);
-  return { position, tenant, order, event, line, types: frameTypes(event), response, bytes: payload.length };
+  const sequence = sequenceKey(event);
+  return { position, tenant, order, event, sequence, types: frameTypesOf(event), response, bytes: payload.length };
 }
 
 /** The response that all streams share, unless the cursor of this one has further fields. */
 export function responseOf({ response }: StreamEvent, cursor: Cursor): WatchEventsResponse {
-  return cursor.seen === undefined ? response : { ...response, cursor: writeCursor(cursor) };
+  return cursor.seen === undefined ? response : { ...response, cursor: encodeCursor(cursor) };
 }
 
 /** The event itself is the consumers' as well. */
-function withoutContent(event: Event): Event {
+function redactContent(event: Event): Event {
   const { payload } = event;
   if (payload.case === 'sessionCreated')
     return { ...event, payload: { case: payload.case, value: { ...payload.value, task: undefined } } };

@@ -1,56 +1,56 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
-import type { Clock } from '../../lib/clock.ts';
-import { currentTenant } from '../../lib/context.ts';
 import type { Database } from '../../lib/db/database.ts';
-import type { Metrics } from '../../lib/metrics.ts';
-import type { Directory } from '../../lib/module.ts';
-import { outletKey } from '../../lib/outlet.ts';
-import { eventFilter } from './filter.ts';
-import type { EventHub } from './hub.ts';
-import { findSession } from './snapshot.ts';
-import { type StreamPace, Watch } from './watch.ts';
+import type { Metrics } from '../../lib/observability/metrics.ts';
+import { streamSinkKey } from '../../lib/rpc/stream-sink.ts';
+import type { Clock } from '../../lib/runtime/clock.ts';
+import type { ServiceClients } from '../../lib/runtime/module.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
+import type { EventBroker } from './event-broker.ts';
+import { eventFilter } from './event-filter.ts';
+import { findSession } from './session-snapshot.ts';
+import { type StreamTimings, Subscription } from './subscription.ts';
 
 export interface WatchDeps {
-  readonly hub: EventHub;
+  readonly broker: EventBroker;
   readonly db: Pick<Database, 'confirmReads'>;
-  readonly directory: Directory;
+  readonly clients: ServiceClients;
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, 'streams'>;
   /** Fires when the process stops. */
   readonly stopping: AbortSignal;
-  readonly pace?: StreamPace;
+  readonly timings?: StreamTimings;
 }
 
 /** Streams events of the caller's tenant; the first response is there at once, and comes before any later event. */
 export const watchEvents = (deps: WatchDeps): ServiceImpl<typeof EventService>['watchEvents'] =>
   async function* (request, { signal, values }) {
     const tenant = currentTenant();
-    deps.hub.begin();
-    const session = request.session ? await findSession(deps.directory, request.session) : undefined;
-    const watch = new Watch({
+    deps.broker.start();
+    const session = request.session ? await findSession(deps.clients, request.session) : undefined;
+    const subscription = new Subscription({
       ...deps,
       filter: eventFilter(request, tenant, session?.sessionId),
       sessionId: session?.sessionId,
-      gone: signal,
-      outlet: values.get(outletKey),
+      disconnected: signal,
+      sink: values.get(streamSinkKey),
     });
-    const uncount = counted(deps.metrics.streams, signal);
+    const release = countStream(deps.metrics.streams, signal);
     try {
-      yield* watch.from(request.cursor);
+      yield* subscription.responses(request.cursor);
     } finally {
-      uncount();
+      release();
     }
   };
 
 /** Counts a stream until the returned function is called or its client is gone, whichever comes first. */
-function counted(streams: Metrics['streams'], gone: AbortSignal): () => void {
+function countStream(streams: Metrics['streams'], disconnected: AbortSignal): () => void {
   streams.inc();
   let open = true;
-  const uncount = () => {
+  const release = () => {
     if (open) streams.dec();
     open = false;
   };
-  gone.addEventListener('abort', uncount, { once: true });
-  return uncount;
+  disconnected.addEventListener('abort', release, { once: true });
+  return release;
 }

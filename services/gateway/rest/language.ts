@@ -2,7 +2,7 @@
 export type Language = 'zh' | 'en';
 
 /** A sentence in both. */
-export type Text = Readonly<Record<Language, string>>;
+export type LocalizedText = Readonly<Record<Language, string>>;
 
 /** The language that an Accept-Language header prefers; Chinese unless it says otherwise. */
 export function languageOf(header: string | undefined): Language {

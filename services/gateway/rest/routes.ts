@@ -9,7 +9,7 @@ import {
 import { internal } from '../../../gen/autosession/access/v1/access_pb.js';
 import { http } from '../../../gen/google/api/annotations_pb.js';
 import type { HttpRule } from '../../../gen/google/api/http_pb.js';
-import { assertBindable } from './bind.ts';
+import { assertDecodable } from './decode-request.ts';
 
 export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
 
@@ -36,12 +36,12 @@ const VARIABLE = /^\{([a-z][a-z0-9_]*)\}$/;
  */
 export function routesOf(services: readonly DescService[]): Route[] {
   const routes = services.flatMap((service) => service.methods.flatMap(routesOfMethod));
-  const taken = new Map<string, Route>();
+  const routesByShape = new Map<string, Route>();
   for (const route of routes) {
     const shape = `${route.method} ${route.path.replace(/\{[^}]*\}/g, '{}')}`;
-    const other = taken.get(shape);
+    const other = routesByShape.get(shape);
     if (other) throw new Error(`${nameOf(other.rpc)} and ${nameOf(route.rpc)} clash: ${shape}`);
-    taken.set(shape, route);
+    routesByShape.set(shape, route);
   }
   return routes;
 }
@@ -54,47 +54,48 @@ export function nameOf(rpc: DescMethod): string {
 function routesOfMethod(rpc: DescMethod): Route[] {
   if (!hasOption(rpc, http)) return [];
   const rule = getOption(rpc, http);
-  if (getOption(rpc, internal)) throw refusal(rpc, 'an internal RPC has a REST route');
+  if (getOption(rpc, internal)) throw invalidRule(rpc, 'an internal RPC has a REST route');
   if (rpc.methodKind !== 'unary' && rpc.methodKind !== 'server_streaming')
-    throw refusal(rpc, 'a client stream cannot have a REST route');
-  assertBindable(rpc.input, nameOf(rpc));
+    throw invalidRule(rpc, 'a client stream cannot have a REST route');
+  assertDecodable(rpc.input, nameOf(rpc));
   if (rule.additionalBindings.some((binding) => binding.additionalBindings.length > 0))
-    throw refusal(rpc, 'additional_bindings are nested');
+    throw invalidRule(rpc, 'additional_bindings are nested');
   return [rule, ...rule.additionalBindings].map((each) => routeOf(rpc, each));
 }
 
 function routeOf(rpc: DescMethod, rule: HttpRule): Route {
   const { case: verb, value: path } = rule.pattern;
-  if (verb === undefined || verb === 'custom') throw refusal(rpc, 'the rule has no plain method');
-  if (rule.body !== '' && rule.body !== '*') throw refusal(rpc, `body "${rule.body}" is neither "*" nor absent`);
-  if (rule.body && (verb === 'get' || verb === 'delete')) throw refusal(rpc, `${verb} has a body`);
+  if (verb === undefined || verb === 'custom') throw invalidRule(rpc, 'the rule has no plain method');
+  if (rule.body !== '' && rule.body !== '*') throw invalidRule(rpc, `body "${rule.body}" is neither "*" nor absent`);
+  if (rule.body && (verb === 'get' || verb === 'delete')) throw invalidRule(rpc, `${verb} has a body`);
   const method = verb.toUpperCase() as HttpMethod;
   return { rpc, method, path, url: toUrl(rpc, path), hasBody: rule.body === '*', responseField: dataField(rpc, rule) };
 }
 
 function toUrl(rpc: DescMethod, path: string): string {
   const segments = path.split('/').slice(1);
-  if (!path.startsWith('/') || segments.length === 0) throw refusal(rpc, `the path ${path} does not begin with /`);
+  if (!path.startsWith('/') || segments.length === 0) throw invalidRule(rpc, `the path ${path} does not begin with /`);
   return segments.map((segment) => `/${toSegment(rpc, segment)}`).join('');
 }
 
 function toSegment(rpc: DescMethod, segment: string): string {
   if (LITERAL.test(segment)) return segment;
   const name = VARIABLE.exec(segment)?.[1];
-  if (!name) throw refusal(rpc, `the path segment "${segment}" is neither a literal nor a {field}`);
+  if (!name) throw invalidRule(rpc, `the path segment "${segment}" is neither a literal nor a {field}`);
   const field = rpc.input.fields.find((each) => each.name === name);
   if (field?.fieldKind !== 'scalar' || field.scalar !== ScalarType.STRING)
-    throw refusal(rpc, `{${name}} is not a string field of ${rpc.input.name}`);
+    throw invalidRule(rpc, `{${name}} is not a string field of ${rpc.input.name}`);
   return `:${name}`;
 }
 
 function dataField(rpc: DescMethod, rule: HttpRule): DescField | undefined {
   if (!rule.responseBody) return undefined;
   const field = rpc.output.fields.find((each) => each.name === rule.responseBody);
-  if (field?.fieldKind !== 'message') throw refusal(rpc, `response_body "${rule.responseBody}" is not a message field`);
+  if (field?.fieldKind !== 'message')
+    throw invalidRule(rpc, `response_body "${rule.responseBody}" is not a message field`);
   return field;
 }
 
-function refusal(rpc: DescMethod, text: string): Error {
+function invalidRule(rpc: DescMethod, text: string): Error {
   return new Error(`${nameOf(rpc)}: ${text}`);
 }

@@ -1,7 +1,7 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { type Event, SourceSchema, TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
-import { enumWord } from '../words.ts';
+import { enumName } from '../rest/enum-names.ts';
 
 /** What one SSE frame carries; `type` is its name too. */
 export interface Frame {
@@ -10,7 +10,7 @@ export interface Frame {
 }
 
 /** The frame of each change of a task. */
-export const taskTypes = {
+export const taskFrameTypes = {
   [TaskChange.CREATED]: 'task_created',
   [TaskChange.SENT]: 'task_sent',
   [TaskChange.COMPLETED]: 'task_completed',
@@ -23,13 +23,13 @@ export const taskTypes = {
 } as const;
 
 /** The names that a stream can be filtered by. */
-const frameNames = [
+const FRAME_TYPES = [
   'session_created',
   'status_change',
   'state_change',
   'manual_message',
   'intervention_detected',
-  ...Object.values(taskTypes),
+  ...Object.values(taskFrameTypes),
   'message_received',
   'handover_queued',
   'handover_assigned',
@@ -38,11 +38,11 @@ const frameNames = [
   'heartbeat',
 ] as const;
 
-export type FrameType = (typeof frameNames)[number];
+export type FrameType = (typeof FRAME_TYPES)[number];
 
 /** Whether a stream can be filtered by this name. */
 export function isFrameType(name: string): name is FrameType {
-  return (frameNames as readonly string[]).includes(name);
+  return (FRAME_TYPES as readonly string[]).includes(name);
 }
 
 /**
@@ -50,7 +50,7 @@ export function isFrameType(name: string): name is FrameType {
  * delivered again has the same `event_id`, and the same number from the same source. `version` is null when the session did not
  * change.
  */
-export function headOf<T extends FrameType>(event: Event, type: T) {
+export function frameHeader<T extends FrameType>(event: Event, type: T) {
   return {
     type,
     session_id: event.sessionId,
@@ -58,7 +58,7 @@ export function headOf<T extends FrameType>(event: Event, type: T) {
     version: event.sessionVersion || null,
     timestamp: event.occurredAt ? timestampMs(event.occurredAt) / 1_000 : null,
     event_id: event.eventId,
-    source: enumWord(SourceSchema, event.source),
+    source: enumName(SourceSchema, event.source),
     source_seq: event.sourceSeq,
   };
 }

@@ -5,24 +5,24 @@ export interface ReminderChannel {
   /** Names its deliveries in the database: it has to stay the same over restarts. Holds no secret. */
   readonly name: string;
   /** What the receiver can bear. Without it every reminder goes by itself, several at a time. */
-  readonly pace?: Pace;
+  readonly rateLimit?: RateLimit;
   /**
    * Returns when the receiver has taken all of the reminders: one, or as many as the pace lets go together. Throws
    * DeliveryError when it has not, or nobody knows whether. Runs in the context of the reminders' tenant. The same reminder
    * may be delivered again when the process ends between its arrival and the note of it: who can dedupe does so by its id.
    */
-  deliver(reminders: Together, signal: AbortSignal): Promise<void>;
+  deliver(reminders: ReminderBatch, signal: AbortSignal): Promise<void>;
 }
 
 /** Reminders that go in one message. */
-export type Together = readonly [Reminder, ...Reminder[]];
+export type ReminderBatch = readonly [Reminder, ...Reminder[]];
 
 /** The limits of a receiver that takes one message at a time, and not too often. */
-export interface Pace {
+export interface RateLimit {
   /** The shortest time between the beginnings of two messages, in milliseconds, over all processes. */
   readonly intervalMs: number;
   /** How many of the reminders, from the first one on, go into one message: at least one. */
-  fits(reminders: Together): number;
+  batchSize(reminders: ReminderBatch): number;
 }
 
 /** Why a delivery failed, in words that are safe to store and log: no URL, no secret, no text of the receiver. */

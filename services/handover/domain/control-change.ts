@@ -1,7 +1,7 @@
 import { Control, HandoverReason, SessionState, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
 import type { SessionChanged, SessionCreated } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { AgentRef, Session } from '../../../gen/autosession/session/v1/session_pb.js';
-import { wordOf } from './words.ts';
+import { enumToText } from './enum-text.ts';
 
 /** One change of who may speak, or a pause, a resume or a close: what the audit keeps and handovers are made of. */
 export interface ControlChange {
@@ -29,44 +29,44 @@ export interface ControlChange {
 }
 
 /** The opening of a session as a change of control from nothing. */
-export function changeOfOpening(event: SessionCreated, session: Session, at: number): ControlChange {
-  const facts = { action: 'open', actor: event.actor, reason: '', stateBefore: '', before: Control.UNSPECIFIED };
-  return { ...facts, ...afterwards(session, at), ...causeOf('open', Control.UNSPECIFIED, session) };
+export function controlChangeOfOpening(event: SessionCreated, session: Session, at: number): ControlChange {
+  const fields = { action: 'open', actor: event.actor, reason: '', stateBefore: '', before: Control.UNSPECIFIED };
+  return { ...fields, ...stateAfterChange(session, at), ...causeOf('open', Control.UNSPECIFIED, session) };
 }
 
 /** What a session's change says for the audit; undefined when it moved neither the control nor a pause. */
-export function changeOfControl(event: SessionChanged, session: Session, at: number): ControlChange | undefined {
+export function controlChangeOf(event: SessionChanged, session: Session, at: number): ControlChange | undefined {
   const before = event.previousStatus;
-  const moved = event.epochRaised || before !== session.status || ['pause', 'resume'].includes(event.command);
-  if (!moved) return undefined;
+  const isControlChange = event.epochRaised || before !== session.status || ['pause', 'resume'].includes(event.command);
+  if (!isControlChange) return undefined;
   return {
     action: event.command,
     actor: event.actor,
     reason: event.reason,
     stateBefore: stateAndControl(event.previousState, before),
     before,
-    ...afterwards(session, at),
+    ...stateAfterChange(session, at),
     ...causeOf(event.command, before, session),
   };
 }
 
 /** `transferred/pending_manual`. */
 export function stateAndControl(state: SessionState, control: Control): string {
-  return `${wordOf(SessionState, state)}/${wordOf(Control, control)}`;
+  return `${enumToText(SessionState, state)}/${enumToText(Control, control)}`;
 }
 
-function afterwards(session: Session, at: number) {
+function stateAfterChange(session: Session, at: number) {
   return {
     stateAfter: stateAndControl(session.state, session.status),
     after: session.status,
     epoch: session.ownerEpoch,
     at,
-    agent: session.assignedAgent && named(session.assignedAgent),
+    agent: session.assignedAgent && agentIdentity(session.assignedAgent),
     external: session.attendantExternal,
   };
 }
 
-function named({ agentId, agentName }: AgentRef) {
+function agentIdentity({ agentId, agentName }: AgentRef) {
   return { agentId, agentName };
 }
 

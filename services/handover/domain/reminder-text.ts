@@ -1,6 +1,6 @@
 import { ReminderKind } from '../../../gen/autosession/handover/v1/handover_pb.js';
 
-const sentences: Record<ReminderKind, (count: number) => string> = {
+const sentenceByKind: Record<ReminderKind, (count: number) => string> = {
   [ReminderKind.UNSPECIFIED]: () => '需要关注',
   [ReminderKind.HANDOVER_WAITING]: () => '会话等待人工接管',
   [ReminderKind.HUMAN_INTERVENTION]: () => '有人工在店铺窗口直接回复，机器人已停止发言',
@@ -21,5 +21,5 @@ export function reminderText(reminder: {
   const { kind, shopName, accountId, sessionName, count } = reminder;
   const subject = shopName ? `店铺「${shopName}」` : `会话 ${sessionName}`;
   const account = accountId ? `（账号 ${accountId}）` : '';
-  return `${subject}${account}：${sentences[kind](count)}`;
+  return `${subject}${account}：${sentenceByKind[kind](count)}`;
 }

@@ -2,10 +2,10 @@ import { Control, SessionState, Severity } from '../../../gen/autosession/contro
 import type { MessagesReceived } from '../../../gen/autosession/event/v1/event_pb.js';
 import { ReminderKind } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import type { ControlChange } from './control-change.ts';
-import { isManual } from './stretch.ts';
+import { isManual } from './handover-interval.ts';
 
 /** A reminder that is to exist. (session, kind, epoch, minute) names it: a second one of the same name is the same one. */
-export interface ReminderFacts {
+export interface ReminderFields {
   readonly kind: ReminderKind;
   readonly epoch: number;
   /** Minutes since the Unix epoch for new_messages; 0 for the other kinds. */
@@ -19,14 +19,14 @@ export interface ReminderFacts {
 }
 
 /** What people are reminded of when the control changed like this; undefined when nobody has to know. */
-export function reminderOfChange(change: ControlChange, unattendedMessage: boolean): ReminderFacts | undefined {
-  const kind = kindOfChange(change, unattendedMessage);
+export function reminderForChange(change: ControlChange, unattendedMessage: boolean): ReminderFields | undefined {
+  const kind = reminderKindFor(change, unattendedMessage);
   if (kind === undefined) return undefined;
-  const severity = change.severity || usualSeverity[kind];
+  const severity = change.severity || defaultSeverityByKind[kind];
   return { kind, epoch: change.epoch, minute: 0, count: 1, severity, at: change.at, dueAt: change.at };
 }
 
-function kindOfChange(change: ControlChange, unattendedMessage: boolean): ReminderKind | undefined {
+function reminderKindFor(change: ControlChange, unattendedMessage: boolean): ReminderKind | undefined {
   const { before, after } = change;
   if (after === Control.PENDING_MANUAL && before !== after)
     return unattendedMessage ? ReminderKind.UNATTENDED_MESSAGE : ReminderKind.HANDOVER_WAITING;
@@ -36,26 +36,34 @@ function kindOfChange(change: ControlChange, unattendedMessage: boolean): Remind
 }
 
 /** The reminder of a task of which nobody has learnt for too long whether it was sent. */
-export function reminderOfTask(epoch: number, at: number): ReminderFacts {
+export function reminderForTask(epoch: number, at: number): ReminderFields {
   const kind = ReminderKind.TASK_UNKNOWN;
-  return { kind, epoch, minute: 0, count: 1, severity: usualSeverity[kind], at, dueAt: at };
+  return { kind, epoch, minute: 0, count: 1, severity: defaultSeverityByKind[kind], at, dueAt: at };
 }
 
 /** The reminder of new shop messages that are shown in `minute`. */
-export function reminderOfMessages(epoch: number, minute: number, count: number, at: number): ReminderFacts {
+export function reminderForMessages(epoch: number, minute: number, count: number, at: number): ReminderFields {
   const kind = ReminderKind.NEW_MESSAGES;
-  return { kind, epoch, minute, count, severity: usualSeverity[kind], at, dueAt: Math.max(at, minute * MINUTE_MS) };
+  return {
+    kind,
+    epoch,
+    minute,
+    count,
+    severity: defaultSeverityByKind[kind],
+    at,
+    dueAt: Math.max(at, minute * MINUTE_MS),
+  };
 }
 
 /** Whether a batch brought something that a human has to see: the shop wrote where the bot may not answer. */
-export function concernsHuman({ shopCount, status, state }: MessagesReceived): boolean {
+export function needsHuman({ shopCount, status, state }: MessagesReceived): boolean {
   return shopCount > 0 && (isManual(status) || state === SessionState.PAUSED);
 }
 
 const MINUTE_MS = 60_000;
 
 /** A reminder of new messages that exists. `out`: somebody may have read it, so that it says what it says. */
-export interface PlacedReminder {
+export interface MessageReminder {
   readonly reminderId: string;
   readonly minute: number;
   readonly out: boolean;
@@ -66,7 +74,7 @@ export interface PlacedReminder {
  * first later minute that is free or not out. So there is at most one reminder a minute, and no message goes untold.
  * `later` are the reminders of that minute and later ones, in any order.
  */
-export function placeMessages(at: number, later: readonly PlacedReminder[]): { minute: number; grow?: string } {
+export function chooseReminderMinute(at: number, later: readonly MessageReminder[]): { minute: number; grow?: string } {
   const byMinute = new Map(later.map((reminder) => [reminder.minute, reminder]));
   for (let minute = Math.floor(at / MINUTE_MS); ; minute++) {
     const reminder = byMinute.get(minute);
@@ -80,7 +88,7 @@ export function minuteOf(ms: number): number {
   return Math.floor(ms / MINUTE_MS);
 }
 
-const usualSeverity: Record<ReminderKind, Severity> = {
+const defaultSeverityByKind: Record<ReminderKind, Severity> = {
   [ReminderKind.UNSPECIFIED]: Severity.LOW,
   [ReminderKind.HANDOVER_WAITING]: Severity.MEDIUM,
   [ReminderKind.HUMAN_INTERVENTION]: Severity.LOW,

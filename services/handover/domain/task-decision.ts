@@ -3,7 +3,7 @@ import { TaskChange, type TaskChanged } from '../../../gen/autosession/event/v1/
 /** How task-dispatch names whoever decides about a task in place of its sender. */
 const OPERATOR = 'operator';
 
-const actions: Partial<Record<TaskChange, string>> = {
+const actionByChange: Partial<Record<TaskChange, string>> = {
   [TaskChange.COMPLETED]: 'complete_task',
   [TaskChange.FAILED]: 'fail_task',
   [TaskChange.REQUEUED]: 'requeue_task',
@@ -12,5 +12,5 @@ const actions: Partial<Record<TaskChange, string>> = {
 
 /** What an operator decided about a task; undefined for what senders, deadlines and evidence do. */
 export function operatorDecision({ actor, change }: TaskChanged): string | undefined {
-  return actor === OPERATOR ? actions[change] : undefined;
+  return actor === OPERATOR ? actionByChange[change] : undefined;
 }

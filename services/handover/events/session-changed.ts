@@ -1,21 +1,21 @@
 import type { Event } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { HandoverDeps } from '../deps.ts';
-import { changeOfControl } from '../domain/control-change.ts';
-import { partiesOf, present, timeOf } from './read.ts';
-import { recordChange } from './record-change.ts';
+import { controlChangeOf } from '../domain/control-change.ts';
+import { occurredAtMs, requireField, sessionRefOf } from './event-fields.ts';
+import { recordControlChange } from './record-control-change.ts';
 
 /** Every change of control, pause and resume is audited, moves its handover on, and reminds when people have to know. */
-export const onSessionChanged =
+export const recordSessionChanged =
   (deps: HandoverDeps) =>
   async (event: Event): Promise<void> => {
     if (event.payload.case !== 'sessionChanged') return;
     const { value } = event.payload;
-    const session = present(value.session, 'session');
-    const change = changeOfControl(value, session, timeOf(event));
+    const session = requireField(value.session, 'session');
+    const change = controlChangeOf(value, session, occurredAtMs(event));
     if (!change) return;
-    await recordChange(deps, {
+    await recordControlChange(deps, {
       eventId: event.eventId,
-      session: partiesOf(event, session.shopName),
+      session: sessionRefOf(event, session.shopName),
       change,
       unattendedMessage: false,
     });

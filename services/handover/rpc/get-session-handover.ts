@@ -1,7 +1,7 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import { Source } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { HandoverService } from '../../../gen/autosession/handover/v1/handover_service_pb.js';
-import { currentTenant } from '../../lib/context.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { HandoverDeps } from '../deps.ts';
 import { newestHandover } from '../store/handovers.ts';
 import type { HandoverTables } from '../store/tables.ts';
@@ -10,7 +10,7 @@ export const getSessionHandover =
   ({ db, outbox }: HandoverDeps): ServiceImpl<typeof HandoverService>['getSessionHandover'] =>
   async ({ sessionId }) => {
     // The number first: a reader that drops events up to it must not miss what the handover does not show yet.
-    const sourceSeq = await outbox.lastSequence(db.of(), currentTenant(), Source.HANDOVER, sessionId);
-    const handover = await newestHandover(db.of<HandoverTables>(), sessionId);
+    const sourceSeq = await outbox.lastSequence(db.autocommit(), currentTenant(), Source.HANDOVER, sessionId);
+    const handover = await newestHandover(db.autocommit<HandoverTables>(), sessionId);
     return { handover, sourceSeq };
   };

@@ -1,22 +1,22 @@
-import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
-import type { Cursor } from '../store/page.ts';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import type { ListCursor } from '../store/list-page.ts';
 
-const DEFAULT_SIZE = 20;
+const DEFAULT_PAGE_SIZE = 20;
 const STORED_TIME = /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{3}$/;
 
 /** What a list request asks for: how many, and behind which row. Throws INVALID_ARGUMENT for a token that is not ours. */
-export function paging({ pageSize, pageToken }: { pageSize: number; pageToken: string }) {
-  return { limit: pageSize || DEFAULT_SIZE, after: pageToken ? cursorIn(pageToken) : undefined };
+export function parsePaging({ pageSize, pageToken }: { pageSize: number; pageToken: string }) {
+  return { limit: pageSize || DEFAULT_PAGE_SIZE, after: pageToken ? decodeListCursor(pageToken) : undefined };
 }
 
 /** The token that leads behind a row; empty without one. */
-export function pageToken(next: Cursor | undefined): string {
+export function encodeListCursor(next: ListCursor | undefined): string {
   return next ? Buffer.from(`${next.at}|${next.id}`).toString('base64url') : '';
 }
 
-function cursorIn(token: string): Cursor {
+function decodeListCursor(token: string): ListCursor {
   const [at = '', id = '', ...rest] = Buffer.from(token, 'base64url').toString().split('|');
   if (!STORED_TIME.test(at) || !id || rest.length > 0)
-    throw refuse(ErrorReason.INVALID_ARGUMENT, 'page_token is not a next_page_token', { field: 'page_token' });
+    throw appError(ErrorReason.INVALID_ARGUMENT, 'page_token is not a next_page_token', { field: 'page_token' });
   return { at, id };
 }

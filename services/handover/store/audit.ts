@@ -2,13 +2,13 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Control, HandoverReason, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
 import { type AuditEntry, AuditEntrySchema } from '../../../gen/autosession/handover/v1/handover_pb.js';
-import { currentTenant } from '../../lib/context.ts';
 import type { Executor } from '../../lib/db/database.ts';
-import { prepared } from '../../lib/db/prepared.ts';
-import { msOf, sqlTime } from '../../lib/db/time.ts';
+import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { ControlChange } from '../domain/control-change.ts';
-import { enumOf, wordOf } from '../domain/words.ts';
-import { type Cursor, cut, type Page, pageOf } from './page.ts';
+import { enumFromText, enumToText } from '../domain/enum-text.ts';
+import { type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
 import type { AuditRow, HandoverTables } from './tables.ts';
 
 /** What an entry is about. The event that told of it makes it unique. */
@@ -35,12 +35,21 @@ export async function isAudited(tx: Executor<HandoverTables>, eventId: string): 
   return (await selectEntry(tx, { tenant: currentTenant(), eventId })).rows.length > 0;
 }
 
-const selectEntry = prepared((db: Executor<HandoverTables>, { tenant, eventId }: { tenant: string; eventId: string }) =>
-  db.selectFrom('audit_entries').select('audit_id').where('tenant', '=', tenant).where('source_event_id', '=', eventId),
+const selectEntry = precompiledQuery(
+  (db: Executor<HandoverTables>, { tenant, eventId }: { tenant: string; eventId: string }) =>
+    db
+      .selectFrom('audit_entries')
+      .select('audit_id')
+      .where('tenant', '=', tenant)
+      .where('source_event_id', '=', eventId),
 );
 
 /** Adds the entry of a change of control. The commit fails on the unique index when the event has one. */
-export async function auditChange(tx: Executor<HandoverTables>, key: AuditKey, change: ControlChange): Promise<void> {
+export async function auditControlChange(
+  tx: Executor<HandoverTables>,
+  key: AuditKey,
+  change: ControlChange,
+): Promise<void> {
   const row = {
     ...columns(key, change.at),
     actor: change.actor,
@@ -53,14 +62,14 @@ export async function auditChange(tx: Executor<HandoverTables>, key: AuditKey, c
     agent_id: change.agent?.agentId ?? null,
     agent_name: change.agent?.agentName ?? null,
     attendant_external: Number(change.external),
-    handover_reason: wordOf(HandoverReason, change.cause),
-    severity: wordOf(Severity, change.severity),
+    handover_reason: enumToText(HandoverReason, change.cause),
+    severity: enumToText(Severity, change.severity),
     details: change.details,
   };
-  await insert.later(tx, { row });
+  await insertEntry.enqueue(tx, { row });
 }
 
-const insert = prepared((db: Executor<HandoverTables>, { row }: { row: AuditRow }) =>
+const insertEntry = precompiledQuery((db: Executor<HandoverTables>, { row }: { row: AuditRow }) =>
   db.insertInto('audit_entries').values(row),
 );
 
@@ -82,8 +91,8 @@ export async function auditDecision(
     agent_id: null,
     agent_name: null,
     attendant_external: 0,
-    handover_reason: wordOf(HandoverReason, HandoverReason.UNSPECIFIED),
-    severity: wordOf(Severity, Severity.UNSPECIFIED),
+    handover_reason: enumToText(HandoverReason, HandoverReason.UNSPECIFIED),
+    severity: enumToText(Severity, Severity.UNSPECIFIED),
     details: '',
   };
   await tx.insertInto('audit_entries').values(row).execute();
@@ -95,7 +104,7 @@ function columns({ auditId, eventId, sessionId }: AuditKey, at: number) {
 }
 
 /** The session's changes of control from `fromEpoch` on. */
-export async function changesFrom(
+export async function controlChangesFrom(
   tx: Executor<HandoverTables>,
   sessionId: string,
   fromEpoch: number,
@@ -109,44 +118,44 @@ export async function changesFrom(
     .where('task_id', '=', '')
     .orderBy('owner_epoch')
     .execute();
-  return rows.map(toChange);
+  return rows.map(toControlChange);
 }
 
-function toChange(row: AuditRow): ControlChange {
+function toControlChange(row: AuditRow): ControlChange {
   return {
     action: row.action,
     actor: row.actor,
     reason: row.reason,
     stateBefore: row.state_before,
     stateAfter: row.state_after,
-    before: controlIn(row.state_before),
-    after: controlIn(row.state_after),
+    before: parseControl(row.state_before),
+    after: parseControl(row.state_after),
     epoch: row.owner_epoch,
-    at: msOf(row.created_at),
+    at: parseSqlTime(row.created_at),
     agent: row.agent_id === null ? undefined : { agentId: row.agent_id, agentName: row.agent_name ?? '' },
     external: row.attendant_external === 1,
-    cause: enumOf(HandoverReason, row.handover_reason),
-    severity: enumOf(Severity, row.severity),
+    cause: enumFromText(HandoverReason, row.handover_reason),
+    severity: enumFromText(Severity, row.severity),
     details: row.details,
   };
 }
 
 /** The control of `active/bot_active`. */
-function controlIn(stateAndControl: string): Control {
-  return enumOf(Control, stateAndControl.split('/')[1] ?? 'unspecified');
+function parseControl(stateAndControl: string): Control {
+  return enumFromText(Control, stateAndControl.split('/')[1] ?? 'unspecified');
 }
 
 /** A page of the audit, oldest first. */
-export async function listAuditEntries(
+export async function readAuditPage(
   db: Executor<HandoverTables>,
   filter: { sessionId: string },
   limit: number,
-  after: Cursor | undefined,
-): Promise<Page<AuditEntry>> {
+  after: ListCursor | undefined,
+): Promise<ListPage<AuditEntry>> {
   let query = db.selectFrom('audit_entries').selectAll().where('tenant', '=', currentTenant());
   if (filter.sessionId) query = query.where('session_id', '=', filter.sessionId);
-  const rows = await pageOf(query, { id: 'audit_id', direction: 'asc' }, limit, after).execute();
-  return cut(rows, limit, (row) => row.audit_id, toEntry);
+  const rows = await paginate(query, { id: 'audit_id', direction: 'asc' }, limit, after).execute();
+  return toListPage(rows, limit, (row) => row.audit_id, toEntry);
 }
 
 function toEntry(row: AuditRow): AuditEntry {
@@ -159,7 +168,7 @@ function toEntry(row: AuditRow): AuditEntry {
     before: row.state_before,
     after: row.state_after,
     ownerEpoch: row.owner_epoch,
-    createdAt: timestampFromMs(msOf(row.created_at)),
+    createdAt: timestampFromMs(parseSqlTime(row.created_at)),
     taskId: row.task_id,
   });
 }

@@ -1,13 +1,13 @@
 import type { Reminder } from '../../../gen/autosession/handover/v1/handover_pb.js';
-import { currentTenant } from '../../lib/context.ts';
 import type { Database } from '../../lib/db/database.ts';
 import { isDueSince } from '../../lib/db/due.ts';
-import { sqlTime } from '../../lib/db/time.ts';
+import { sqlTime } from '../../lib/db/sql-time.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { toReminder } from './reminders.ts';
 import type { DeliveryRow, HandoverTables } from './tables.ts';
 
 /** The states of a delivery that somebody has to go on with. */
-export const OPEN = ['pending', 'accepted'] as const;
+export const OPEN_DELIVERY_STATES = ['pending', 'accepted'] as const;
 
 /**
  * At most `limit` deliveries of a channel that are due, of all tenants, the longest due first. `accepted` ones are due when
@@ -16,12 +16,12 @@ export const OPEN = ['pending', 'accepted'] as const;
 export function dueDeliveries(
   db: Database,
   channel: string,
-  state: (typeof OPEN)[number],
+  state: (typeof OPEN_DELIVERY_STATES)[number],
   now: number,
   limit: number,
 ): Promise<DeliveryRow[]> {
   return db
-    .of<HandoverTables>()
+    .autocommit<HandoverTables>()
     .selectFrom('reminder_deliveries')
     .selectAll()
     .where('channel', '=', channel)
@@ -33,9 +33,14 @@ export function dueDeliveries(
 }
 
 /** The pending ones of them, those of the gravest reminders first, and of these the oldest. */
-export function gravestDeliveries(db: Database, channel: string, now: number, limit: number): Promise<DeliveryRow[]> {
+export function mostSevereDeliveries(
+  db: Database,
+  channel: string,
+  now: number,
+  limit: number,
+): Promise<DeliveryRow[]> {
   return db
-    .of<HandoverTables>()
+    .autocommit<HandoverTables>()
     .selectFrom('reminder_deliveries as delivery')
     .innerJoin('reminders as reminder', (join) =>
       join.onRef('reminder.tenant', '=', 'delivery.tenant').onRef('reminder.reminder_id', '=', 'delivery.reminder_id'),
@@ -62,7 +67,7 @@ export function gravestDeliveries(db: Database, channel: string, now: number, li
 
 /** Reserves the delivery for this process for `ms`; false when another process was faster. */
 export async function claimDelivery(db: Database, delivery: DeliveryRow, now: number, ms: number): Promise<boolean> {
-  const result = await mine(db, delivery)
+  const result = await updatePendingDelivery(db, delivery)
     .set({ attempts: delivery.attempts + 1, next_try_at: sqlTime(now + ms), waits_since: sqlTime(now) })
     .where('attempts', '=', delivery.attempts)
     .executeTakeFirst();
@@ -70,15 +75,15 @@ export async function claimDelivery(db: Database, delivery: DeliveryRow, now: nu
 }
 
 /** Lets a delivery that was claimed and not tried to its end be claimed again at once. */
-export async function giveBackDelivery(db: Database, delivery: DeliveryRow, now: number): Promise<void> {
-  await mine(db, delivery)
+export async function releaseDelivery(db: Database, delivery: DeliveryRow, now: number): Promise<void> {
+  await updatePendingDelivery(db, delivery)
     .set({ next_try_at: sqlTime(now), waits_since: sqlTime(now) })
     .execute();
 }
 
-function mine(db: Database, { reminder_id, channel }: DeliveryRow) {
+function updatePendingDelivery(db: Database, { reminder_id, channel }: DeliveryRow) {
   return db
-    .of<HandoverTables>()
+    .autocommit<HandoverTables>()
     .updateTable('reminder_deliveries')
     .where('tenant', '=', currentTenant())
     .where('reminder_id', '=', reminder_id)
@@ -87,9 +92,13 @@ function mine(db: Database, { reminder_id, channel }: DeliveryRow) {
 }
 
 /** Notes, in one statement, that the receiver has the reminders. From here on they are not said again. */
-export async function acceptDeliveries(db: Database, channel: string, reminderIds: readonly string[]): Promise<void> {
+export async function markDeliveriesAccepted(
+  db: Database,
+  channel: string,
+  reminderIds: readonly string[],
+): Promise<void> {
   await db
-    .of<HandoverTables>()
+    .autocommit<HandoverTables>()
     .updateTable('reminder_deliveries')
     .set({ state: 'accepted' })
     .where('tenant', '=', currentTenant())
@@ -100,22 +109,22 @@ export async function acceptDeliveries(db: Database, channel: string, reminderId
 }
 
 /** Fixes what the reminders say, for every channel and every try, and returns them, without those that are gone. */
-export async function letOut(db: Database, reminderIds: readonly string[], now: number): Promise<Reminder[]> {
+export async function freezeReminders(db: Database, reminderIds: readonly string[], now: number): Promise<Reminder[]> {
   await db
-    .of<HandoverTables>()
+    .autocommit<HandoverTables>()
     .updateTable('reminders')
     .set({ out_at: sqlTime(now) })
     .where('tenant', '=', currentTenant())
     .where('reminder_id', 'in', reminderIds)
     .where('out_at', 'is', null)
     .execute();
-  return peek(db, reminderIds);
+  return readReminders(db, reminderIds);
 }
 
 /** The reminders in the order of their ids' list, without those that are gone. What they count may still grow. */
-export async function peek(db: Database, reminderIds: readonly string[]): Promise<Reminder[]> {
+export async function readReminders(db: Database, reminderIds: readonly string[]): Promise<Reminder[]> {
   const rows = await db
-    .of<HandoverTables>()
+    .autocommit<HandoverTables>()
     .selectFrom('reminders')
     .selectAll()
     .where('tenant', '=', currentTenant())

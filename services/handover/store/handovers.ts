@@ -2,17 +2,17 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { HandoverReason, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
 import { type Handover, HandoverSchema, HandoverState } from '../../../gen/autosession/handover/v1/handover_pb.js';
-import { currentTenant } from '../../lib/context.ts';
 import type { Executor } from '../../lib/db/database.ts';
-import { msOf, sqlTime, sqlTimeOrNull } from '../../lib/db/time.ts';
-import type { Parties } from '../domain/parties.ts';
-import type { HandoverFacts } from '../domain/stretch.ts';
-import { enumOf, wordOf } from '../domain/words.ts';
-import { type Cursor, cut, type Page, pageOf } from './page.ts';
+import { parseSqlTime, sqlTime, sqlTimeOrNull } from '../../lib/db/sql-time.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
+import { enumFromText, enumToText } from '../domain/enum-text.ts';
+import type { HandoverFields } from '../domain/handover-interval.ts';
+import type { SessionRef } from '../domain/session-ref.ts';
+import { type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
 import type { HandoverRow, HandoverTables } from './tables.ts';
 
 /** The epoch of the session's last handover that began at `epoch` or before; 0 if none did. */
-export async function epochOfHandoverBefore(
+export async function lastHandoverEpoch(
   tx: Executor<HandoverTables>,
   sessionId: string,
   epoch: number,
@@ -35,17 +35,17 @@ export async function epochOfHandoverBefore(
  */
 export async function saveHandover(
   tx: Executor<HandoverTables>,
-  session: Parties,
-  facts: HandoverFacts,
+  session: SessionRef,
+  fields: HandoverFields,
   lastEpoch: number,
   newId: () => string,
 ): Promise<Handover> {
-  const known = await tx
+  const existing = await tx
     .selectFrom('handovers')
     .selectAll()
     .where('tenant', '=', currentTenant())
     .where('session_id', '=', session.sessionId)
-    .where('owner_epoch', '>=', facts.ownerEpoch)
+    .where('owner_epoch', '>=', fields.ownerEpoch)
     .where('owner_epoch', '<=', lastEpoch)
     .orderBy('owner_epoch')
     .limit(1)
@@ -53,11 +53,11 @@ export async function saveHandover(
   const key = { tenant: currentTenant(), session_id: session.sessionId, session_name: session.sessionName };
   const row: HandoverRow = {
     ...key,
-    ...columns(facts),
-    handover_id: known?.handover_id ?? newId(),
-    version: (known?.version ?? 0) + 1,
+    ...columns(fields),
+    handover_id: existing?.handover_id ?? newId(),
+    version: (existing?.version ?? 0) + 1,
   };
-  if (known) await update(tx, row, known.version);
+  if (existing) await update(tx, row, existing.version);
   else await tx.insertInto('handovers').values(row).execute();
   return toHandover(row);
 }
@@ -75,20 +75,20 @@ async function update(tx: Executor<HandoverTables>, row: HandoverRow, version: n
   if (result.numUpdatedRows !== 1n) throw new Error(`the handover ${handover_id} changed meanwhile`);
 }
 
-function columns(facts: HandoverFacts) {
+function columns(fields: HandoverFields) {
   return {
-    owner_epoch: facts.ownerEpoch,
-    state: wordOf(HandoverState, facts.state),
-    reason: wordOf(HandoverReason, facts.reason),
-    severity: wordOf(Severity, facts.severity),
-    details: facts.details,
-    agent_id: facts.agent?.agentId ?? null,
-    agent_name: facts.agent?.agentName ?? null,
-    attendant_external: Number(facts.external),
-    created_at: sqlTime(facts.createdAt),
-    taken_at: sqlTimeOrNull(facts.takenAt),
-    ended_at: sqlTimeOrNull(facts.endedAt),
-    end_reason: facts.endReason,
+    owner_epoch: fields.ownerEpoch,
+    state: enumToText(HandoverState, fields.state),
+    reason: enumToText(HandoverReason, fields.reason),
+    severity: enumToText(Severity, fields.severity),
+    details: fields.details,
+    agent_id: fields.agent?.agentId ?? null,
+    agent_name: fields.agent?.agentName ?? null,
+    attendant_external: Number(fields.external),
+    created_at: sqlTime(fields.createdAt),
+    taken_at: sqlTimeOrNull(fields.takenAt),
+    ended_at: sqlTimeOrNull(fields.endedAt),
+    end_reason: fields.endReason,
   };
 }
 
@@ -106,17 +106,17 @@ export async function newestHandover(db: Executor<HandoverTables>, sessionId: st
 }
 
 /** A page of handovers, newest first. */
-export async function listHandovers(
+export async function readHandoverPage(
   db: Executor<HandoverTables>,
   filter: { sessionId: string; state: HandoverState },
   limit: number,
-  after: Cursor | undefined,
-): Promise<Page<Handover>> {
+  after: ListCursor | undefined,
+): Promise<ListPage<Handover>> {
   let query = db.selectFrom('handovers').selectAll().where('tenant', '=', currentTenant());
   if (filter.sessionId) query = query.where('session_id', '=', filter.sessionId);
-  if (filter.state) query = query.where('state', '=', wordOf(HandoverState, filter.state));
-  const rows = await pageOf(query, { id: 'handover_id', direction: 'desc' }, limit, after).execute();
-  return cut(rows, limit, (row) => row.handover_id, toHandover);
+  if (filter.state) query = query.where('state', '=', enumToText(HandoverState, filter.state));
+  const rows = await paginate(query, { id: 'handover_id', direction: 'desc' }, limit, after).execute();
+  return toListPage(rows, limit, (row) => row.handover_id, toHandover);
 }
 
 function toHandover(row: HandoverRow): Handover {
@@ -125,15 +125,15 @@ function toHandover(row: HandoverRow): Handover {
     sessionId: row.session_id,
     sessionName: row.session_name,
     ownerEpoch: row.owner_epoch,
-    state: enumOf(HandoverState, row.state),
-    reason: enumOf(HandoverReason, row.reason),
-    severity: enumOf(Severity, row.severity),
+    state: enumFromText(HandoverState, row.state),
+    reason: enumFromText(HandoverReason, row.reason),
+    severity: enumFromText(Severity, row.severity),
     details: row.details,
     assignedAgent: row.agent_id === null ? undefined : { agentId: row.agent_id, agentName: row.agent_name ?? '' },
     attendantExternal: row.attendant_external === 1,
-    createdAt: timestampFromMs(msOf(row.created_at)),
-    takenAt: row.taken_at === null ? undefined : timestampFromMs(msOf(row.taken_at)),
-    endedAt: row.ended_at === null ? undefined : timestampFromMs(msOf(row.ended_at)),
+    createdAt: timestampFromMs(parseSqlTime(row.created_at)),
+    takenAt: row.taken_at === null ? undefined : timestampFromMs(parseSqlTime(row.taken_at)),
+    endedAt: row.ended_at === null ? undefined : timestampFromMs(parseSqlTime(row.ended_at)),
     endReason: row.end_reason,
   });
 }

@@ -1,4 +1,4 @@
-import type { Migrations } from '../../lib/db/migrate.ts';
+import type { Migrations } from '../../lib/db/migrations/migrate.ts';
 
 /** The service's tables; tables.ts says what the columns mean. */
 export const handoverMigrations: Migrations = {
@@ -34,7 +34,7 @@ export const handoverMigrations: Migrations = {
           end_reason ${c.text} NOT NULL,
           version ${c.int} NOT NULL,
           PRIMARY KEY (tenant, handover_id)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
         'CREATE UNIQUE INDEX handovers_epoch ON handovers (tenant, session_id, owner_epoch)',
         'CREATE INDEX handovers_age ON handovers (tenant, created_at, handover_id)',
         'CREATE INDEX handovers_session ON handovers (tenant, session_id, created_at, handover_id)',
@@ -65,7 +65,7 @@ export const handoverMigrations: Migrations = {
           severity ${c.id} NOT NULL,
           details ${c.text} NOT NULL,
           PRIMARY KEY (tenant, audit_id)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
         'CREATE UNIQUE INDEX audit_entries_event ON audit_entries (tenant, source_event_id)',
         'CREATE INDEX audit_entries_epoch ON audit_entries (tenant, session_id, owner_epoch)',
         'CREATE INDEX audit_entries_session ON audit_entries (tenant, session_id, created_at, audit_id)',
@@ -94,7 +94,7 @@ export const handoverMigrations: Migrations = {
           attempts ${c.int} NOT NULL,
           last_error ${c.text} NOT NULL,
           PRIMARY KEY (tenant, reminder_id)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
         'CREATE UNIQUE INDEX reminders_name ON reminders (tenant, session_id, kind, owner_epoch, minute)',
         'CREATE INDEX reminders_minute ON reminders (tenant, session_id, kind, minute)',
         'CREATE INDEX reminders_age ON reminders (tenant, created_at, reminder_id)',
@@ -111,14 +111,14 @@ export const handoverMigrations: Migrations = {
           next_try_at ${c.time} NOT NULL,
           last_error ${c.text} NOT NULL,
           PRIMARY KEY (tenant, reminder_id, channel)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
         'CREATE INDEX reminder_deliveries_due ON reminder_deliveries (channel, state, next_try_at)',
         `CREATE TABLE reminder_counted_events (
           tenant ${c.id} NOT NULL,
           event_id ${c.id} NOT NULL,
           reminder_id ${c.id} NOT NULL,
           PRIMARY KEY (tenant, event_id)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
         'CREATE INDEX reminder_counted_events_reminder ON reminder_counted_events (tenant, reminder_id)',
       ],
     },
@@ -129,7 +129,7 @@ export const handoverMigrations: Migrations = {
           channel ${c.key(300)} NOT NULL,
           free_at ${c.time} NOT NULL,
           PRIMARY KEY (channel)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
       ],
     },
     {

@@ -7,28 +7,28 @@ import {
   ReminderSchema,
   ReminderState,
 } from '../../../gen/autosession/handover/v1/handover_pb.js';
-import { currentTenant } from '../../lib/context.ts';
 import type { Executor } from '../../lib/db/database.ts';
-import { msOf, sqlTime } from '../../lib/db/time.ts';
-import type { Parties } from '../domain/parties.ts';
-import type { PlacedReminder, ReminderFacts } from '../domain/reminder.ts';
+import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
+import { enumFromText, enumToText } from '../domain/enum-text.ts';
+import type { MessageReminder, ReminderFields } from '../domain/reminder.ts';
 import { reminderText } from '../domain/reminder-text.ts';
-import { enumOf, wordOf } from '../domain/words.ts';
-import { type Cursor, cut, type Page, pageOf } from './page.ts';
+import type { SessionRef } from '../domain/session-ref.ts';
+import { type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
 import type { HandoverTables, ReminderRow } from './tables.ts';
 
 /** Whether the reminder of this name exists. */
 export async function hasReminder(
   tx: Executor<HandoverTables>,
   sessionId: string,
-  { kind, epoch, minute }: Pick<ReminderFacts, 'kind' | 'epoch' | 'minute'>,
+  { kind, epoch, minute }: Pick<ReminderFields, 'kind' | 'epoch' | 'minute'>,
 ): Promise<boolean> {
   const row = await tx
     .selectFrom('reminders')
     .select('reminder_id')
     .where('tenant', '=', currentTenant())
     .where('session_id', '=', sessionId)
-    .where('kind', '=', wordOf(ReminderKind, kind))
+    .where('kind', '=', enumToText(ReminderKind, kind))
     .where('owner_epoch', '=', epoch)
     .where('minute', '=', minute)
     .executeTakeFirst();
@@ -36,10 +36,10 @@ export async function hasReminder(
 }
 
 /** Adds a reminder and its delivery on every channel, and returns it. Fails on the unique index when it exists. */
-export async function addReminder(
+export async function insertReminder(
   tx: Executor<HandoverTables>,
-  session: Parties,
-  facts: ReminderFacts,
+  session: SessionRef,
+  fields: ReminderFields,
   reminderId: string,
   channels: readonly string[],
 ): Promise<Reminder> {
@@ -50,13 +50,13 @@ export async function addReminder(
     session_name: session.sessionName,
     account_id: session.accountId,
     shop_name: session.shopName,
-    kind: wordOf(ReminderKind, facts.kind),
-    owner_epoch: facts.epoch,
-    minute: facts.minute,
-    state: wordOf(ReminderState, ReminderState.PENDING),
-    severity: wordOf(Severity, facts.severity),
-    count: facts.count,
-    created_at: sqlTime(facts.at),
+    kind: enumToText(ReminderKind, fields.kind),
+    owner_epoch: fields.epoch,
+    minute: fields.minute,
+    state: enumToText(ReminderState, ReminderState.PENDING),
+    severity: enumToText(Severity, fields.severity),
+    count: fields.count,
+    created_at: sqlTime(fields.at),
     out_at: null,
     settled_at: null,
     attempts: 0,
@@ -64,17 +64,17 @@ export async function addReminder(
   };
   await tx.insertInto('reminders').values(row).execute();
   const { tenant, reminder_id } = row;
-  const first = {
+  const initialDelivery = {
     state: 'pending',
     attempts: 0,
     refusals: 0,
-    next_try_at: sqlTime(facts.dueAt),
-    waits_since: sqlTime(facts.at),
+    next_try_at: sqlTime(fields.dueAt),
+    waits_since: sqlTime(fields.at),
     last_error: '',
   };
   await tx
     .insertInto('reminder_deliveries')
-    .values(channels.map((channel) => ({ tenant, reminder_id, channel, ...first })))
+    .values(channels.map((channel) => ({ tenant, reminder_id, channel, ...initialDelivery })))
     .execute();
   return toReminder(row);
 }
@@ -84,20 +84,24 @@ export async function messageReminders(
   tx: Executor<HandoverTables>,
   sessionId: string,
   minute: number,
-): Promise<PlacedReminder[]> {
+): Promise<MessageReminder[]> {
   const rows = await tx
     .selectFrom('reminders')
     .select(['reminder_id', 'minute', 'out_at'])
     .where('tenant', '=', currentTenant())
     .where('session_id', '=', sessionId)
-    .where('kind', '=', wordOf(ReminderKind, ReminderKind.NEW_MESSAGES))
+    .where('kind', '=', enumToText(ReminderKind, ReminderKind.NEW_MESSAGES))
     .where('minute', '>=', minute)
     .execute();
   return rows.map((row) => ({ reminderId: row.reminder_id, minute: row.minute, out: row.out_at !== null }));
 }
 
 /** Adds to the count of a reminder that is not out; false when it is out by now. */
-export async function growReminder(tx: Executor<HandoverTables>, reminderId: string, by: number): Promise<boolean> {
+export async function incrementReminderCount(
+  tx: Executor<HandoverTables>,
+  reminderId: string,
+  by: number,
+): Promise<boolean> {
   const result = await tx
     .updateTable('reminders')
     .set((eb) => ({ count: eb('count', '+', by) }))
@@ -109,7 +113,7 @@ export async function growReminder(tx: Executor<HandoverTables>, reminderId: str
 }
 
 /** Whether the event's messages are counted. */
-export async function isCounted(tx: Executor<HandoverTables>, eventId: string): Promise<boolean> {
+export async function isEventCounted(tx: Executor<HandoverTables>, eventId: string): Promise<boolean> {
   const row = await tx
     .selectFrom('reminder_counted_events')
     .select('reminder_id')
@@ -120,23 +124,27 @@ export async function isCounted(tx: Executor<HandoverTables>, eventId: string): 
 }
 
 /** Remembers that the reminder counts the event's messages. Fails on the primary key when one does. */
-export async function markCounted(tx: Executor<HandoverTables>, eventId: string, reminderId: string): Promise<void> {
+export async function markEventCounted(
+  tx: Executor<HandoverTables>,
+  eventId: string,
+  reminderId: string,
+): Promise<void> {
   const row = { tenant: currentTenant(), event_id: eventId, reminder_id: reminderId };
   await tx.insertInto('reminder_counted_events').values(row).execute();
 }
 
 /** A page of reminders, newest first. */
-export async function listReminders(
+export async function readReminderPage(
   db: Executor<HandoverTables>,
   filter: { sessionId: string; state: ReminderState },
   limit: number,
-  after: Cursor | undefined,
-): Promise<Page<Reminder>> {
+  after: ListCursor | undefined,
+): Promise<ListPage<Reminder>> {
   let query = db.selectFrom('reminders').selectAll().where('tenant', '=', currentTenant());
   if (filter.sessionId) query = query.where('session_id', '=', filter.sessionId);
-  if (filter.state) query = query.where('state', '=', wordOf(ReminderState, filter.state));
-  const rows = await pageOf(query, { id: 'reminder_id', direction: 'desc' }, limit, after).execute();
-  return cut(rows, limit, (row) => row.reminder_id, toReminder);
+  if (filter.state) query = query.where('state', '=', enumToText(ReminderState, filter.state));
+  const rows = await paginate(query, { id: 'reminder_id', direction: 'desc' }, limit, after).execute();
+  return toListPage(rows, limit, (row) => row.reminder_id, toReminder);
 }
 
 /** The reminder of a row, its text made of what the row says now. */
@@ -147,16 +155,16 @@ export function toReminder(row: ReminderRow): Reminder {
     sessionName: row.session_name,
     accountId: row.account_id,
     shopName: row.shop_name,
-    kind: enumOf(ReminderKind, row.kind),
+    kind: enumFromText(ReminderKind, row.kind),
     ownerEpoch: row.owner_epoch,
-    state: enumOf(ReminderState, row.state),
-    severity: enumOf(Severity, row.severity),
+    state: enumFromText(ReminderState, row.state),
+    severity: enumFromText(Severity, row.severity),
     count: row.count,
-    createdAt: timestampFromMs(msOf(row.created_at)),
+    createdAt: timestampFromMs(parseSqlTime(row.created_at)),
     attempts: row.attempts,
     lastError: row.last_error,
   });
-  if (row.state === 'delivered' && row.settled_at) reminder.deliveredAt = timestampFromMs(msOf(row.settled_at));
+  if (row.state === 'delivered' && row.settled_at) reminder.deliveredAt = timestampFromMs(parseSqlTime(row.settled_at));
   reminder.text = reminderText(reminder);
   return reminder;
 }

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { ErrorReason, refuse } from '../errors/refuse.ts';
+import { appError, ErrorReason } from '../errors/app-error.ts';
 import type { Authenticate, Identity } from '../interceptors/context.ts';
 
 /** A key as the process keeps it: not the key itself, so that nothing can print it. */
@@ -14,7 +14,7 @@ export interface ApiKey {
 }
 
 /** SHA-256 in hex. */
-export function digestOf(key: string): string {
+export function digestApiKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
@@ -23,15 +23,15 @@ export function digestOf(key: string): string {
  * takes says nothing about the keys: all are compared, by digest.
  */
 export function authenticateByKey(keys: readonly ApiKey[]): Authenticate {
-  const known = keys.map(({ digest, name, tenant, scopes }) => ({
+  const entries = keys.map(({ digest, name, tenant, scopes }) => ({
     digest: Buffer.from(digest, 'hex'),
     identity: { tenant, actor: name, scopes } satisfies Identity,
   }));
   return (headers) => {
-    const given = Buffer.from(digestOf(keyIn(headers)), 'hex');
+    const givenDigest = Buffer.from(digestApiKey(extractKey(headers)), 'hex');
     let found: Identity | undefined;
-    for (const { digest, identity } of known) if (timingSafeEqual(digest, given)) found = identity;
-    if (!found) throw refuse(ErrorReason.UNAUTHENTICATED, 'the API key is not a known one');
+    for (const { digest, identity } of entries) if (timingSafeEqual(digest, givenDigest)) found = identity;
+    if (!found) throw appError(ErrorReason.UNAUTHENTICATED, 'the API key is not a known one');
     return found;
   };
 }
@@ -39,13 +39,13 @@ export function authenticateByKey(keys: readonly ApiKey[]): Authenticate {
 const BEARER = /^Bearer +(\S+)$/i;
 
 /** The one key that a request brings. */
-function keyIn(headers: Headers): string {
+function extractKey(headers: Headers): string {
   const bearer = BEARER.exec(headers.get('authorization') ?? '')?.[1];
-  const plain = headers.get('x-api-key') || undefined;
-  if (bearer && plain && bearer !== plain)
-    throw refuse(ErrorReason.UNAUTHENTICATED, 'Authorization and X-API-Key bring different keys');
-  const key = bearer ?? plain;
+  const apiKeyHeader = headers.get('x-api-key') || undefined;
+  if (bearer && apiKeyHeader && bearer !== apiKeyHeader)
+    throw appError(ErrorReason.UNAUTHENTICATED, 'Authorization and X-API-Key bring different keys');
+  const key = bearer ?? apiKeyHeader;
   if (!key)
-    throw refuse(ErrorReason.UNAUTHENTICATED, 'an API key is needed, as Authorization: Bearer KEY or X-API-Key: KEY');
+    throw appError(ErrorReason.UNAUTHENTICATED, 'an API key is needed, as Authorization: Bearer KEY or X-API-Key: KEY');
   return key;
 }

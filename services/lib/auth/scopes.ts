@@ -1,10 +1,10 @@
 import { type DescMethod, getOption } from '@bufbuild/protobuf';
 import { Scope, scopes } from '../../../gen/autosession/access/v1/access_pb.js';
-import { ErrorReason, refuse } from '../errors/refuse.ts';
+import { appError, ErrorReason } from '../errors/app-error.ts';
 import type { Identity } from '../interceptors/context.ts';
 
 /** The scopes as configuration and errors name them. */
-export const scopeWords: Readonly<Record<string, Scope>> = {
+export const scopesByName: Readonly<Record<string, Scope>> = {
   upstream: Scope.UPSTREAM,
   rpa: Scope.RPA,
   agent: Scope.AGENT,
@@ -12,26 +12,26 @@ export const scopeWords: Readonly<Record<string, Scope>> = {
   admin: Scope.ADMIN,
 };
 
-const wordOf = new Map(Object.entries(scopeWords).map(([word, scope]) => [scope, word]));
+const namesByScope = new Map(Object.entries(scopesByName).map(([name, scope]) => [scope, name]));
 
 /** The words of the scopes with which an RPC may be called; `admin` is always among them. */
-export function scopesOf(rpc: DescMethod): readonly string[] {
-  let words = allowed.get(rpc);
-  if (!words) {
-    words = [...new Set([...getOption(rpc, scopes), Scope.ADMIN])].map((scope) => wordOf.get(scope) ?? '');
-    allowed.set(rpc, words);
+export function requiredScopes(rpc: DescMethod): readonly string[] {
+  let names = requiredScopesCache.get(rpc);
+  if (!names) {
+    names = [...new Set([...getOption(rpc, scopes), Scope.ADMIN])].map((scope) => namesByScope.get(scope) ?? '');
+    requiredScopesCache.set(rpc, names);
   }
-  return words;
+  return names;
 }
 
-const allowed = new WeakMap<DescMethod, readonly string[]>();
+const requiredScopesCache = new WeakMap<DescMethod, readonly string[]>();
 
 /** Refuses a caller whose key is not for this RPC: PERMISSION_DENIED that names the scopes that would do. */
 export function requireScope(identity: Identity, rpc: DescMethod): void {
   if (identity.scopes === undefined) return;
-  const fitting = scopesOf(rpc);
-  if (fitting.some((word) => identity.scopes?.includes(word))) return;
-  throw refuse(ErrorReason.PERMISSION_DENIED, `this needs a key with the scope ${fitting.join(' or ')}`, {
-    scopes: fitting.join(', '),
+  const required = requiredScopes(rpc);
+  if (required.some((name) => identity.scopes?.includes(name))) return;
+  throw appError(ErrorReason.PERMISSION_DENIED, `this needs a key with the scope ${required.join(' or ')}`, {
+    scopes: required.join(', '),
   });
 }

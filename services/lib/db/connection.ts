@@ -11,7 +11,7 @@ export interface Connection {
    * A write of the open transaction whose result nobody asks for: it may travel with the next statement or with the commit,
    * and its failure may come as theirs.
    */
-  executeLater(query: CompiledQuery, flow?: object): Promise<void>;
+  enqueue(query: CompiledQuery, flow?: object): Promise<void>;
   /**
    * Whether the statements since `begin` (for a statement without a transaction: since the connection was lent) certainly
    * changed something, so that the redo log was on disk before the commit was answered. A commit that changed nothing does not

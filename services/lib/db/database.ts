@@ -1,17 +1,17 @@
 import type { CompiledQuery, Kysely } from 'kysely';
-import { currentReads, throwIfNobodyWaits } from '../context.ts';
-import { ErrorReason, refuse } from '../errors/refuse.ts';
-import { failpoint } from '../failpoints.ts';
+import { appError, ErrorReason } from '../errors/app-error.ts';
+import { failpoint } from '../runtime/failpoints.ts';
+import { currentUnconfirmedReads, throwIfAborted } from '../runtime/request-context.ts';
+import { AutocommitExecutor, delayRetry, MAX_ATTEMPTS } from './autocommit-executor.ts';
 import type { Connection } from './connection.ts';
-import type { SqlCounts } from './counts.ts';
-import { DurabilityBarrier } from './durability-barrier.ts';
-import { ConnectionExecutor, kyselyOver } from './executor.ts';
-import { type DatabaseFault, faultTexts } from './fault.ts';
-import { assertNoTransaction, insideTransaction, type OpenTransaction } from './open-transaction.ts';
-import { PrimaryKeys } from './primary-keys.ts';
-import { SharedReads } from './shared-reads.ts';
-import { ATTEMPTS, retryPause, SingleStatements } from './single-statements.ts';
-import { TransactionGroup } from './transaction-group.ts';
+import { type DatabaseFault, faultMessages } from './database-fault.ts';
+import { DurabilityBarrier } from './durability/durability-barrier.ts';
+import { GroupCommit } from './group-commit/group-commit.ts';
+import { ReadBatcher } from './read-batcher.ts';
+import { PrimaryKeys } from './row-access/primary-keys.ts';
+import type { SqlStats } from './sql-stats.ts';
+import { ConnectionExecutor, kyselyOver } from './statement-executor.ts';
+import { assertNoTransaction, runInTransaction, type TransactionContext } from './transaction-context.ts';
 
 export type Dialect = 'mysql' | 'sqlite';
 
@@ -22,14 +22,14 @@ export type Executor<T = any> = Kysely<T>;
 /** A lock that the whole installation knows by name; it ends with its holder's connection or process. */
 export interface NamedLock extends AsyncDisposable {
   /** Whether it is still held; false after the connection that carried it was lost. */
-  held(): Promise<boolean>;
+  isHeld(): Promise<boolean>;
 }
 
 /** What a SQL dialect brings. */
-export interface Backend {
+export interface SqlBackend {
   readonly dialect: Dialect;
   /** What was asked of it so far. */
-  readonly counts: SqlCounts;
+  readonly stats: SqlStats;
   /**
    * Whether another connection sees a commit only once it is on disk. SQLite syncs its log before readers can see a commit; InnoDB
    * shows it before.
@@ -41,7 +41,7 @@ export interface Backend {
    */
   readonly servedSince: number;
   /** Lends a connection; waits for one when all are lent. */
-  connect(): Promise<Connection>;
+  acquireConnection(): Promise<Connection>;
   /** Takes the lock, or returns undefined when somebody else holds it. Does not wait. */
   tryLock(name: string): Promise<NamedLock | undefined>;
   /** Whether the statement failed on a unique index. */
@@ -49,7 +49,7 @@ export interface Backend {
   /** Whether the whole transaction may be tried again: a deadlock, a lock wait or a snapshot that moved. */
   isRetryable(error: unknown): boolean;
   /** Whether the connection to the server is lost: the outcome of a commit under way is unknown. */
-  isUnavailable(error: unknown): boolean;
+  isConnectionLost(error: unknown): boolean;
   /** The fault of the database that caused the error; undefined for an error of the statement itself. */
   faultOf(error: unknown): DatabaseFault | undefined;
   close(): Promise<void>;
@@ -68,23 +68,23 @@ type BeforeStatement = (query: CompiledQuery) => void;
 
 /** The one way to the SQL database, over either dialect. */
 export class Database {
-  readonly backend: Backend;
+  readonly backend: SqlBackend;
   // biome-ignore lint/suspicious/noExplicitAny: the tables are the stores' business
-  readonly #statements: Kysely<any>;
+  readonly #autocommit: Kysely<any>;
   /** Of hot paths, outside of transactions. */
-  readonly reads: SharedReads;
-  readonly #groups = new Map<string, TransactionGroup>();
+  readonly readBatcher: ReadBatcher;
+  readonly #groups = new Map<string, GroupCommit>();
   /** Receives every fault that a statement reports. */
   onFault: (fault: DatabaseFault, error: unknown) => void = () => {};
   readonly #barrier: DurabilityBarrier;
   readonly #keys: PrimaryKeys;
 
-  constructor(backend: Backend) {
+  constructor(backend: SqlBackend) {
     this.backend = backend;
-    this.reads = new SharedReads(backend);
+    this.readBatcher = new ReadBatcher(backend);
     this.#barrier = new DurabilityBarrier(backend);
     this.#keys = new PrimaryKeys(backend);
-    this.#statements = kyselyOver(new SingleStatements(this));
+    this.#autocommit = kyselyOver(new AutocommitExecutor(this));
   }
 
   get dialect(): Dialect {
@@ -95,9 +95,9 @@ export class Database {
    * Single statements, each committed by itself and run again after a deadlock. A server that is not there becomes
    * SERVICE_UNAVAILABLE. Throws inside a transaction, where it would wait for itself.
    */
-  of<T>(): Kysely<T> {
+  autocommit<T>(): Kysely<T> {
     assertNoTransaction('a statement of its own');
-    return this.#statements as Kysely<T>;
+    return this.#autocommit as Kysely<T>;
   }
 
   /**
@@ -110,11 +110,11 @@ export class Database {
    */
   async transaction<T, R>(
     label: string,
-    work: (tx: Executor<T>) => Promise<R>,
+    callback: (tx: Executor<T>) => Promise<R>,
     { group }: TransactionOptions = {},
   ): Promise<R> {
     assertNoTransaction('a second transaction');
-    return group === undefined ? this.#alone(label, work) : this.#group(group).run(label, work);
+    return group === undefined ? this.#runSolo(label, callback) : this.#groupNamed(group).run(label, callback);
   }
 
   /**
@@ -124,9 +124,9 @@ export class Database {
    * the server was restarted since the flow began.
    */
   async confirmReads(): Promise<void> {
-    const reads = currentReads();
+    const reads = currentUnconfirmedReads();
     const begunAt = reads?.begunAt ?? performance.now();
-    if (this.backend.visibleIsDurable || (reads && !reads.pending)) return;
+    if (this.backend.visibleIsDurable || (reads && !reads.hasPending)) return;
     assertNoTransaction('waiting for the durability of what was read');
     const mark = reads?.mark ?? 0;
     try {
@@ -144,45 +144,49 @@ export class Database {
    */
   assertServedSince(begunAt: number): void {
     if (begunAt < this.backend.servedSince)
-      throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the database was restarted meanwhile; repeat the request');
+      throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the database was restarted meanwhile; repeat the request');
   }
 
-  #group(name: string): TransactionGroup {
-    const known = this.#groups.get(name);
-    if (known) return known;
+  #groupNamed(name: string): GroupCommit {
+    const existing = this.#groups.get(name);
+    if (existing) return existing;
     const { backend } = this;
-    const group = new TransactionGroup(name, {
+    const group = new GroupCommit(name, {
       backend,
       keys: this.#keys,
-      alone: (label, work, before) => this.#alone(label, work, before),
+      runSolo: (label, callback, beforeStatement) => this.#runSolo(label, callback, beforeStatement),
       translate: (error) => this.translate(error),
     });
     this.#groups.set(name, group);
     return group;
   }
 
-  async #alone<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>, before?: BeforeStatement): Promise<R> {
-    const state: OpenTransaction = { afterCommit: [] };
-    const result = await this.#attempt(label, work, state, before);
-    for (const hook of state.afterCommit) hook();
+  async #runSolo<T, R>(
+    label: string,
+    callback: (tx: Executor<T>) => Promise<R>,
+    beforeStatement?: BeforeStatement,
+  ): Promise<R> {
+    const context: TransactionContext = { afterCommit: [] };
+    const result = await this.#runWithRetries(label, callback, context, beforeStatement);
+    for (const hook of context.afterCommit) hook();
     await failpoint(`db.after-commit:${label}`);
     return result;
   }
 
-  async #attempt<T, R>(
+  async #runWithRetries<T, R>(
     label: string,
-    work: (tx: Executor<T>) => Promise<R>,
-    state: OpenTransaction,
-    before?: BeforeStatement,
+    callback: (tx: Executor<T>) => Promise<R>,
+    context: TransactionContext,
+    beforeStatement?: BeforeStatement,
   ): Promise<R> {
     for (let attempt = 1; ; attempt++) {
-      state.afterCommit.length = 0;
-      throwIfNobodyWaits();
+      context.afterCommit.length = 0;
+      throwIfAborted();
       try {
-        return await insideTransaction(state, () => this.#run(label, work, before));
+        return await runInTransaction(context, () => this.#runOnce(label, callback, beforeStatement));
       } catch (error) {
-        if (attempt < ATTEMPTS && this.backend.isRetryable(error)) {
-          await retryPause(attempt);
+        if (attempt < MAX_ATTEMPTS && this.backend.isRetryable(error)) {
+          await delayRetry(attempt);
           continue;
         }
         throw this.translate(error);
@@ -190,23 +194,27 @@ export class Database {
     }
   }
 
-  async #run<T, R>(label: string, work: (tx: Executor<T>) => Promise<R>, before?: BeforeStatement): Promise<R> {
-    const connection = await this.backend.connect();
-    const statements = new ConnectionExecutor(this.dialect, connection, before);
-    const reads = currentReads();
+  async #runOnce<T, R>(
+    label: string,
+    callback: (tx: Executor<T>) => Promise<R>,
+    beforeStatement?: BeforeStatement,
+  ): Promise<R> {
+    const connection = await this.backend.acquireConnection();
+    const statements = new ConnectionExecutor(this.dialect, connection, beforeStatement);
+    const reads = currentUnconfirmedReads();
     try {
       await connection.begin();
-      const result = await work(kyselyOver(statements));
+      const result = await callback(kyselyOver(statements));
       await failpoint(`db.before-commit:${label}`);
-      throwIfNobodyWaits();
-      reads?.read();
+      throwIfAborted();
+      reads?.recordRead();
       const mark = reads?.mark ?? 0;
       await connection.commit();
       if (connection.wrote) reads?.confirm(mark, this.backend.servedSince);
-      this.backend.counts.committed(label);
+      this.backend.stats.countCommit(label);
       return result;
     } catch (error) {
-      reads?.read();
+      reads?.recordRead();
       await connection.rollback();
       throw error;
     } finally {
@@ -220,7 +228,7 @@ export class Database {
     const fault = this.backend.faultOf(error);
     if (fault) this.onFault(fault, error);
     if (fault || this.backend.isRetryable(error))
-      return refuse(ErrorReason.SERVICE_UNAVAILABLE, faultTexts[fault ?? 'away'], {}, error);
+      return appError(ErrorReason.SERVICE_UNAVAILABLE, faultMessages[fault ?? 'away'], {}, error);
     return error;
   }
 

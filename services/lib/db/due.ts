@@ -1,5 +1,5 @@
 import { type Expression, type SqlBool, sql } from 'kysely';
-import { sqlTime } from './time.ts';
+import { sqlTime } from './sql-time.ts';
 
 /** Clocks of hosts differ: a time that another process has just stored does not count as future. */
 export const MAX_CLOCK_SKEW_MS = 1_000;
@@ -9,14 +9,14 @@ export const MAX_CLOCK_SKEW_MS = 1_000;
  * that the system chooses, also counts: the wall clock was set back after it was stored, and nothing should wait until the
  * clock catches up. Not for times that callers choose.
  */
-export function isDue(column: string, now: number, longestMs: number): Expression<SqlBool> {
+export function isDue(column: string, now: number, maxDelayMs: number): Expression<SqlBool> {
   const time = sql.ref(column);
-  return sql<SqlBool>`(${time} <= ${sqlTime(now)} or ${time} > ${sqlTime(now + longestMs)})`;
+  return sql<SqlBool>`(${time} <= ${sqlTime(now)} or ${time} > ${sqlTime(now + maxDelayMs)})`;
 }
 
 /** The same for a time in milliseconds. */
-export function isTimeDue(time: number, now: number, longestMs: number): boolean {
-  return time <= now || time > now + longestMs;
+export function isTimeDue(time: number, now: number, maxDelayMs: number): boolean {
+  return time <= now || time > now + maxDelayMs;
 }
 
 /**

@@ -12,14 +12,14 @@ export interface Upsert {
  * Lets an insert write the row that is there already. For rows that the transaction has locked: many of them are one
  * statement then, which updates are not.
  */
-export function orUpdate<DB, TB extends keyof DB, O>(
+export function onDuplicateUpdate<DB, TB extends keyof DB, O>(
   insert: InsertQueryBuilder<DB, TB, O>,
   dialect: Dialect,
   { key, columns }: Upsert,
 ): InsertQueryBuilder<DB, TB, O> {
   const changed = columns.filter((column) => !key.includes(column));
-  const values = (given: (column: string) => unknown) =>
-    Object.fromEntries(changed.map((column) => [column, given(column)])) as never;
+  const values = (valueFor: (column: string) => unknown) =>
+    Object.fromEntries(changed.map((column) => [column, valueFor(column)])) as never;
   if (dialect === 'mysql')
     return insert.onDuplicateKeyUpdate(values((column) => sql`values(${sql.ref(column)})`)) as typeof insert;
   return insert.onConflict((conflict) =>

@@ -3,12 +3,12 @@ import { getOption } from '@bufbuild/protobuf';
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 import { internal } from '../../../gen/autosession/access/v1/access_pb.js';
 import { requireScope } from '../auth/scopes.ts';
-import { inRequest, type RequestContext } from '../context.ts';
-import { ErrorReason, refuse } from '../errors/refuse.ts';
-import type { Ids } from '../ids.ts';
-import { headerText } from '../text/header-text.ts';
-import { presentable } from './observe.ts';
-import { isTrimmed, NOT_TRIMMED } from './validate.ts';
+import { appError, ErrorReason } from '../errors/app-error.ts';
+import type { IdGenerator } from '../runtime/id-generator.ts';
+import { type RequestContext, runInRequestContext } from '../runtime/request-context.ts';
+import { decodeHeaderText } from '../text/header-text.ts';
+import { toPublicError } from './observe.ts';
+import { isTrimmed, NOT_TRIMMED_TEXT } from './validate.ts';
 
 /** Who a caller is. */
 export interface Identity {
@@ -24,18 +24,18 @@ export interface Identity {
 export type Authenticate = (headers: Headers) => Identity | Promise<Identity>;
 
 /** Everybody is the default tenant: right as long as only this machine can reach the ports. */
-export const anonymous = (): Identity => ({ tenant: 'default', actor: 'anonymous' });
+export const allowAnonymous = (): Identity => ({ tenant: 'default', actor: 'anonymous' });
 
 /** For a process that serves the installation's own services alone: nobody else is anybody there. */
-export const servicesOnly: Authenticate = () => {
-  throw refuse(
+export const denyExternal: Authenticate = () => {
+  throw appError(
     ErrorReason.UNAUTHENTICATED,
     'this process answers to the services of the installation: call the gateway',
   );
 };
 
 /** The headers by which a service tells the next one for whom it calls. Believed only beside the installation's secret. */
-export const hop = {
+export const internalHeaders = {
   secret: 'x-autosession-hop',
   tenant: 'x-autosession-tenant',
   actor: 'x-autosession-actor',
@@ -47,15 +47,15 @@ export const hop = {
 const REQUEST_ID = /^[\x21-\x7e]{1,100}$/;
 
 /** A caller's request id if it is usable, else a new one. */
-export function requestIdFrom(value: string | null | undefined, ids: Ids): string {
+export function requestIdFrom(value: string | null | undefined, ids: IdGenerator): string {
   return value && REQUEST_ID.test(value) ? value : ids.next('req');
 }
 
 /** Identifies callers by their credentials. */
 export interface ContextOptions {
   readonly authenticate: Authenticate;
-  readonly hopSecret: string;
-  readonly ids: Ids;
+  readonly internalSecret: string;
+  readonly ids: IdGenerator;
 }
 
 /**
@@ -64,27 +64,27 @@ export interface ContextOptions {
  */
 export function contextInterceptor(options: ContextOptions): Interceptor {
   return (next) => async (request) => {
-    const requestId = requestIdFrom(request.header.get(hop.requestId), options.ids);
+    const requestId = requestIdFrom(request.header.get(internalHeaders.requestId), options.ids);
     try {
-      const context = await contextOf(request, requestId, options);
-      const response = await inRequest(context, () => next(request));
-      response.header.set(hop.requestId, requestId);
+      const context = await createRequestContext(request, requestId, options);
+      const response = await runInRequestContext(context, () => next(request));
+      response.header.set(internalHeaders.requestId, requestId);
       if (!response.stream) return response;
       return { ...response, message: iterateInContext(context, response.message) };
     } catch (thrown) {
-      const error = presentable(thrown, request.signal);
-      error.metadata.set(hop.requestId, requestId);
+      const error = toPublicError(thrown, request.signal);
+      error.metadata.set(internalHeaders.requestId, requestId);
       throw error;
     }
   };
 }
 
-async function contextOf(
+async function createRequestContext(
   request: UnaryRequest | StreamRequest,
   requestId: string,
   options: ContextOptions,
 ): Promise<RequestContext> {
-  const { tenant, actor, isFromService } = await identify(request, options);
+  const { tenant, actor, isFromService } = await identifyCaller(request, options);
   const { header } = request;
   const key = idempotencyKey(header, request.stream ? undefined : request.message);
   return {
@@ -99,34 +99,34 @@ async function contextOf(
 }
 
 /** A call as the gate sees it, before its body is read. */
-export type Call = Pick<UnaryRequest | StreamRequest, 'service' | 'method' | 'header'>;
+export type IncomingCall = Pick<UnaryRequest | StreamRequest, 'service' | 'method' | 'header'>;
 
 /**
  * The caller: if a service of the installation calls, the caller that it names; otherwise the one that `authenticate` finds.
  * Throws UNAUTHENTICATED, and PERMISSION_DENIED for callers that may not call this RPC.
  */
-export async function identify(
-  call: Call,
+export async function identifyCaller(
+  call: IncomingCall,
   options: ContextOptions,
 ): Promise<Identity & { readonly isFromService: boolean }> {
   const { header } = call;
-  const secret = header.get(hop.secret);
-  const trusted = isOurs(secret, options.hopSecret);
+  const secret = header.get(internalHeaders.secret);
+  const isInternal = isInternalSecret(secret, options.internalSecret);
   // were he taken for somebody from outside, a service with a wrong secret would look like a caller with a wrong key
-  if (!trusted && secret !== null)
-    throw refuse(ErrorReason.UNAUTHENTICATED, 'the secret of the installation is another one in this process');
-  if (trusted)
+  if (!isInternal && secret !== null)
+    throw appError(ErrorReason.UNAUTHENTICATED, 'the secret of the installation is another one in this process');
+  if (isInternal)
     return {
-      tenant: header.get(hop.tenant) ?? 'default',
-      actor: decodeURIComponent(header.get(hop.actor) ?? 'system'),
+      tenant: header.get(internalHeaders.tenant) ?? 'default',
+      actor: decodeURIComponent(header.get(internalHeaders.actor) ?? 'system'),
       isFromService: true,
     };
   if (getOption(call.method, internal))
-    throw refuse(
+    throw appError(
       ErrorReason.PERMISSION_DENIED,
       `${call.method.name} may only be called by services of the installation`,
     );
-  if (isOpen(call)) return { ...anonymous(), isFromService: false };
+  if (isPublicService(call)) return { ...allowAnonymous(), isFromService: false };
   const identity = await options.authenticate(header);
   requireScope(identity, call.method);
   return { ...identity, isFromService: false };
@@ -143,27 +143,27 @@ function deadlineOf(header: Headers): number | undefined {
 }
 
 /** gRPC's own services (health, reflection) tell nothing of anybody. */
-function isOpen({ service }: Call): boolean {
+function isPublicService({ service }: IncomingCall): boolean {
   return service.typeName.startsWith('grpc.');
 }
 
 /** Whether what a caller gives as `hop.secret` is the installation's. */
-export function isOurs(given: string | null | undefined, secret: string): boolean {
+export function isInternalSecret(given: string | null | undefined, secret: string): boolean {
   const [bytes, expected] = [Buffer.from(given ?? ''), Buffer.from(secret)];
   return bytes.length === expected.length && timingSafeEqual(bytes, expected);
 }
 
 function idempotencyKey(header: Headers, message: object | undefined): string | undefined {
-  const fromHeader = headerText(header.get('idempotency-key') ?? '');
+  const fromHeader = decodeHeaderText(header.get('idempotency-key') ?? '');
   const fromField = (message as { idempotencyKey?: string } | undefined)?.idempotencyKey ?? '';
   if (fromHeader && fromField && fromHeader !== fromField)
-    throw refuse(ErrorReason.INVALID_ARGUMENT, 'the header and the field idempotency_key differ', {
+    throw appError(ErrorReason.INVALID_ARGUMENT, 'the header and the field idempotency_key differ', {
       field: 'idempotency_key',
     });
   if (fromHeader && !isTrimmed(fromHeader))
-    throw refuse(ErrorReason.INVALID_ARGUMENT, `Idempotency-Key ${NOT_TRIMMED}`, { field: 'idempotency_key' });
+    throw appError(ErrorReason.INVALID_ARGUMENT, `Idempotency-Key ${NOT_TRIMMED_TEXT}`, { field: 'idempotency_key' });
   if (fromHeader.length > 100)
-    throw refuse(ErrorReason.INVALID_ARGUMENT, 'Idempotency-Key is longer than 100 characters', {
+    throw appError(ErrorReason.INVALID_ARGUMENT, 'Idempotency-Key is longer than 100 characters', {
       field: 'idempotency_key',
     });
   return fromField || fromHeader || undefined;
@@ -174,11 +174,11 @@ async function* iterateInContext<T>(context: RequestContext, messages: AsyncIter
   const iterator = messages[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const { done, value } = await inRequest(context, () => iterator.next());
+      const { done, value } = await runInRequestContext(context, () => iterator.next());
       if (done) return;
       yield value;
     }
   } finally {
-    await inRequest(context, () => iterator.return?.());
+    await runInRequestContext(context, () => iterator.return?.());
   }
 }

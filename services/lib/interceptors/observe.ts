@@ -1,38 +1,38 @@
 import { Code, ConnectError, type Interceptor, type StreamRequest, type UnaryRequest } from '@connectrpc/connect';
-import { ErrorReason, errorInfo, refuse } from '../errors/refuse.ts';
-import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
-import { RefusedCalls, type RefusedStatus } from '../refused-calls.ts';
-import { hop } from './context.ts';
+import { appError, ErrorReason, errorInfo } from '../errors/app-error.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { RefusedCallLog, type RefusedStatus } from '../observability/refused-call-log.ts';
+import { internalHeaders } from './context.ts';
 
-type Request = Pick<UnaryRequest | StreamRequest, 'service' | 'method' | 'header' | 'signal'>;
+type ObservedRequest = Pick<UnaryRequest | StreamRequest, 'service' | 'method' | 'header' | 'signal'>;
 
 /** The codes of calls that their callers must correct, with the HTTP status that REST uses for them. */
-const refusedStatuses: Readonly<Partial<Record<Code, RefusedStatus>>> = {
+const refusedStatusByCode: Readonly<Partial<Record<Code, RefusedStatus>>> = {
   [Code.InvalidArgument]: 400,
   [Code.Unauthenticated]: 401,
   [Code.PermissionDenied]: 403,
 };
 
 /** Where calls are measured and logged. */
-export interface Observation {
+export interface ObserveOptions {
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'rpcSeconds' | 'longPollSeconds'>;
   /** Shared where one port logs refused calls in two places. */
-  readonly refused?: RefusedCalls;
+  readonly refusedCalls?: RefusedCallLog;
 }
 
 /** Measures, from now, an RPC that is refused before its interceptors run; the result converts a thrown value into an error. */
-export function observeRefusal(
-  request: Request,
-  { logger, metrics, refused = new RefusedCalls(logger) }: Observation,
+export function observeRefusedCall(
+  request: ObservedRequest,
+  { logger, metrics, refusedCalls = new RefusedCallLog(logger) }: ObserveOptions,
 ): (thrown: unknown, requestId: string) => ConnectError {
   const end = metrics.rpcSeconds.startTimer({ service: request.service.typeName, method: request.method.name });
   return (thrown, requestId) => {
-    const error = presentable(thrown, request.signal);
-    error.metadata.set(hop.requestId, requestId);
-    toldFailure(error, request, logger);
-    noteRefused(refused, error, request);
+    const error = toPublicError(thrown, request.signal);
+    error.metadata.set(internalHeaders.requestId, requestId);
+    logFailure(error, request, logger);
+    logRefusedCall(refusedCalls, error, request);
     end({ code: Code[error.code] });
     return error;
   };
@@ -42,20 +42,24 @@ export function observeRefusal(
  * Measures every RPC, logs the failures, and turns whatever was thrown into an error with exactly one ErrorInfo. A stream is
  * measured up to its first answer; what it throws later is told and turned in the same way.
  */
-export function observeInterceptor({ logger, metrics, refused = new RefusedCalls(logger) }: Observation): Interceptor {
-  const failure = (thrown: unknown, request: Request, header?: Headers) => {
-    const error = toldFailure(thrown, request, logger, header);
-    noteRefused(refused, error, request);
+export function observeInterceptor({
+  logger,
+  metrics,
+  refusedCalls = new RefusedCallLog(logger),
+}: ObserveOptions): Interceptor {
+  const failure = (thrown: unknown, request: ObservedRequest, header?: Headers) => {
+    const error = logFailure(thrown, request, logger, header);
+    logRefusedCall(refusedCalls, error, request);
     return error;
   };
   return (next) => async (request) => {
-    const end = timerOf(request, metrics);
+    const end = startTimer(request, metrics);
     try {
       const response = await next(request);
       end({ code: 'ok' });
       if (!response.stream) return response;
-      const present = (thrown: unknown) => failure(thrown, request, response.header);
-      return { ...response, message: presentStream(response.message, present) };
+      const toError = (thrown: unknown) => failure(thrown, request, response.header);
+      return { ...response, message: mapStreamErrors(response.message, toError) };
     } catch (thrown) {
       const error = failure(thrown, request);
       end({ code: Code[error.code] });
@@ -65,9 +69,9 @@ export function observeInterceptor({ logger, metrics, refused = new RefusedCalls
 }
 
 /** Measures an RPC from now until the returned function receives its code; long polls are measured separately. */
-function timerOf(
+function startTimer(
   request: UnaryRequest | StreamRequest,
-  { rpcSeconds, longPollSeconds }: Observation['metrics'],
+  { rpcSeconds, longPollSeconds }: ObserveOptions['metrics'],
 ): (labels: { code: string }) => void {
   const { service, method } = request;
   const { waitSeconds = 0 } = request.stream ? {} : (request.message as { waitSeconds?: number });
@@ -77,8 +81,8 @@ function timerOf(
 }
 
 /** The error that the caller of an RPC may see; a defect is logged with what caused it. */
-function toldFailure(thrown: unknown, request: Request, logger: Logger, header?: Headers): ConnectError {
-  const error = presentable(thrown, request.signal);
+function logFailure(thrown: unknown, request: ObservedRequest, logger: Logger, header?: Headers): ConnectError {
+  const error = toPublicError(thrown, request.signal);
   const id = (header ?? error.metadata).get('x-request-id');
   const method = `${request.service.typeName}/${request.method.name}`;
   const line = { event: 'rpc_failed', method, ...(id && { request_id: id }) };
@@ -88,21 +92,25 @@ function toldFailure(thrown: unknown, request: Request, logger: Logger, header?:
 }
 
 /** Calls from the installation's own services are logged where the original call arrived, except for a wrong secret. */
-function noteRefused(refused: RefusedCalls, error: ConnectError, { header, service, method }: Request): void {
-  const status = refusedStatuses[error.code];
-  if (!status || (header.has(hop.secret) && status !== 401)) return;
+function logRefusedCall(
+  refusedCalls: RefusedCallLog,
+  error: ConnectError,
+  { header, service, method }: ObservedRequest,
+): void {
+  const status = refusedStatusByCode[error.code];
+  if (!status || (header.has(internalHeaders.secret) && status !== 401)) return;
   const reason = ErrorReason[errorInfo(error)?.reason ?? ErrorReason.UNSPECIFIED];
   const id = error.metadata.get('x-request-id') ?? undefined;
-  refused.note({ protocol: 'rpc', status, reason, rpc: `${service.typeName}/${method.name}`, request_id: id });
+  refusedCalls.log({ protocol: 'rpc', status, reason, rpc: `${service.typeName}/${method.name}`, request_id: id });
 }
 
 /** An error of a connection that could not take a message: the handler did not throw it. */
-async function* presentStream<T>(messages: AsyncIterable<T>, present: (thrown: unknown) => Error): AsyncIterable<T> {
+async function* mapStreamErrors<T>(messages: AsyncIterable<T>, toError: (thrown: unknown) => Error): AsyncIterable<T> {
   const iterator = messages[Symbol.asyncIterator]();
   try {
     for (;;) {
       const { done, value } = await iterator.next().catch((thrown) => {
-        throw present(thrown);
+        throw toError(thrown);
       });
       if (done) return;
       yield value;
@@ -113,19 +121,19 @@ async function* presentStream<T>(messages: AsyncIterable<T>, present: (thrown: u
 }
 
 /** The error that a caller may see. What is not one of ours is a defect: its text stays in the log. */
-export function presentable(thrown: unknown, signal?: AbortSignal): ConnectError {
+export function toPublicError(thrown: unknown, signal?: AbortSignal): ConnectError {
   if (errorInfo(thrown)) return thrown as ConnectError;
   const error = ConnectError.from(signal?.aborted ? (signal.reason ?? thrown) : thrown);
   if (error.code === Code.DeadlineExceeded)
-    return refuse(ErrorReason.DEADLINE_EXCEEDED, 'the deadline passed; a repeat is harmless', {}, thrown);
+    return appError(ErrorReason.DEADLINE_EXCEEDED, 'the deadline passed; a repeat is harmless', {}, thrown);
   // a broken connection ends its calls with an arbitrary error of the HTTP/2 layer
   if (signal?.aborted || error.code === Code.Canceled || isAbort(thrown))
-    return refuse(ErrorReason.CANCELED, 'the caller went away', {}, thrown);
+    return appError(ErrorReason.CANCELED, 'the caller went away', {}, thrown);
   if (error.code === Code.Unavailable)
-    return refuse(ErrorReason.SERVICE_UNAVAILABLE, 'a service does not answer; a repeat is harmless', {}, thrown);
-  if (error.code === Code.InvalidArgument) return refuse(ErrorReason.INVALID_ARGUMENT, error.rawMessage, {}, thrown);
-  if (error.code === Code.ResourceExhausted) return refuse(ErrorReason.TOO_LARGE, error.rawMessage, {}, thrown);
-  return refuse(ErrorReason.INTERNAL, 'internal error', {}, thrown);
+    return appError(ErrorReason.SERVICE_UNAVAILABLE, 'a service does not answer; a repeat is harmless', {}, thrown);
+  if (error.code === Code.InvalidArgument) return appError(ErrorReason.INVALID_ARGUMENT, error.rawMessage, {}, thrown);
+  if (error.code === Code.ResourceExhausted) return appError(ErrorReason.TOO_LARGE, error.rawMessage, {}, thrown);
+  return appError(ErrorReason.INTERNAL, 'internal error', {}, thrown);
 }
 
 function isAbort(error: unknown): boolean {

@@ -1,13 +1,13 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { createValidator, type Violation } from '@bufbuild/protovalidate';
 import type { Interceptor } from '@connectrpc/connect';
-import { ErrorReason, refuse } from '../errors/refuse.ts';
+import { appError, ErrorReason } from '../errors/app-error.ts';
 
 /** Throws INVALID_ARGUMENT, with the first field and rule, for a message that breaks the rules of its proto. */
-export type CheckMessage = (schema: DescMessage, message: Message) => void;
+export type ValidateMessage = (schema: DescMessage, message: Message) => void;
 
 /** A check that knows the rules of what it has seen once. */
-export function messageCheck(): CheckMessage {
+export function createMessageValidator(): ValidateMessage {
   const validator = createValidator({ regexMatch: platformRegex() });
   return (schema, message) => {
     const result = validator.validate(schema, message);
@@ -18,18 +18,18 @@ export function messageCheck(): CheckMessage {
 
 /** Refuses requests that break the rules of their proto. */
 export function validateInterceptor(): Interceptor {
-  const check = messageCheck();
+  const validate = createMessageValidator();
   return (next) => async (request) => {
     const { input } = request.method;
-    if (request.stream) return next({ ...request, message: checkEach(request.message, (m) => check(input, m)) });
-    check(input, request.message);
+    if (request.stream) return next({ ...request, message: validateEach(request.message, (m) => validate(input, m)) });
+    validate(input, request.message);
     return next(request);
   };
 }
 
-async function* checkEach<T>(messages: AsyncIterable<T>, check: (message: T) => void): AsyncIterable<T> {
+async function* validateEach<T>(messages: AsyncIterable<T>, validate: (message: T) => void): AsyncIterable<T> {
   for await (const message of messages) {
-    check(message);
+    validate(message);
     yield message;
   }
 }
@@ -50,40 +50,40 @@ export function platformRegex(): (pattern: string, against: string) => boolean {
 /** The refusal for the violations of a message; all in the text, the first one in the metadata. */
 export function violationError(violations: readonly Violation[]) {
   const text = violations.map((violation) => {
-    const field = pathOf(violation);
+    const field = fieldPath(violation);
     return field ? `${field}: ${violationText(violation)}` : violationText(violation);
   });
   const first = violations[0];
-  return refuse(ErrorReason.INVALID_ARGUMENT, text.join('; '), {
-    field: first && (pathOf(first) || fieldOfRule(first)),
+  return appError(ErrorReason.INVALID_ARGUMENT, text.join('; '), {
+    field: first && (fieldPath(first) || fieldFromRule(first)),
     rule: first?.ruleId,
   });
 }
 
 /** The pattern of the protos for texts that SQL compares: MariaDB ignores trailing spaces. */
-const TRIMMED = /^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u;
+const TRIMMED_PATTERN = /^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u;
 
 /** The error text for a value that breaks this rule. */
-export const NOT_TRIMMED = 'must not begin or end with white space, and must not hold control characters';
+export const NOT_TRIMMED_TEXT = 'must not begin or end with white space, and must not hold control characters';
 
 /** Whether an identifier, a name or a key has no white space at its ends and no control characters; false for an empty one. */
 export function isTrimmed(text: string): boolean {
-  return TRIMMED.test(text);
+  return TRIMMED_PATTERN.test(text);
 }
 
 /** What is wrong, in words; every pattern in the protos is the one for names and ids. */
 export function violationText({ ruleId, message }: Violation): string {
   if (ruleId !== 'string.pattern') return message;
-  return NOT_TRIMMED;
+  return NOT_TRIMMED_TEXT;
 }
 
 /** A rule over a whole message has an id that ends with the field it is about: `create.send_content`. */
-function fieldOfRule({ ruleId }: Violation): string | undefined {
+function fieldFromRule({ ruleId }: Violation): string | undefined {
   return ruleId.split('.').at(-1);
 }
 
 /** `task.send_content`; empty for a rule over the whole message. */
-function pathOf(violation: Violation): string {
+function fieldPath(violation: Violation): string {
   return violation.field
     .map((step) => ('name' in step ? step.name : undefined))
     .filter(Boolean)

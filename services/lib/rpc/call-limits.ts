@@ -13,22 +13,22 @@ export interface CallLimits {
 }
 
 /** The longest that a timer can wait; one that is set for longer fires at once. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The limits of a call whose time begins now; a `timeoutMs` of 0 or less is none. */
 export function callLimits(caller: AbortSignal | undefined, timeoutMs: number | undefined): CallLimits {
   const controller = new AbortController();
-  const bounded = timeoutMs !== undefined && timeoutMs > 0;
-  const deadline = bounded ? performance.now() + timeoutMs : undefined;
-  const late = () => controller.abort(new ConnectError('the deadline passed', Code.DeadlineExceeded));
-  const gone = () => controller.abort(ConnectError.from(caller?.reason, Code.Canceled));
-  const timer = bounded ? setTimeout(late, Math.min(timeoutMs, LONGEST_TIMER_MS)) : undefined;
+  const hasDeadline = timeoutMs !== undefined && timeoutMs > 0;
+  const deadline = hasDeadline ? performance.now() + timeoutMs : undefined;
+  const onDeadline = () => controller.abort(new ConnectError('the deadline passed', Code.DeadlineExceeded));
+  const onCallerAbort = () => controller.abort(ConnectError.from(caller?.reason, Code.Canceled));
+  const timer = hasDeadline ? setTimeout(onDeadline, Math.min(timeoutMs, MAX_TIMER_MS)) : undefined;
   const end = () => {
     clearTimeout(timer);
-    caller?.removeEventListener('abort', gone);
+    caller?.removeEventListener('abort', onCallerAbort);
   };
-  if (caller?.aborted) gone();
-  else caller?.addEventListener('abort', gone);
+  if (caller?.aborted) onCallerAbort();
+  else caller?.addEventListener('abort', onCallerAbort);
   return {
     signal: controller.signal,
     remaining: () => deadline && Math.max(1, Math.round(deadline - performance.now())),

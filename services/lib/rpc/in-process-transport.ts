@@ -17,11 +17,11 @@ import {
   type UnaryResponse,
 } from '@connectrpc/connect';
 import { type CallLimits, callLimits } from './call-limits.ts';
-import { copyMessage } from './copy-message.ts';
-import { receivedError } from './received-error.ts';
+import { cloneError } from './clone-error.ts';
+import { cloneMessage } from './clone-message.ts';
 
 /** Where Connect says how long the caller waits. */
-const TIMEOUT = 'connect-timeout-ms';
+const TIMEOUT_HEADER = 'connect-timeout-ms';
 
 type UnaryFn = ReturnType<Interceptor>;
 
@@ -52,11 +52,14 @@ export function inProcessTransport(routes: (router: ConnectRouter) => void, inte
           header: requestHeader(header, timeoutMs),
           signal: limits.signal,
           contextValues: contextValues ?? createContextValues(),
-          message: received(method.input, input),
+          message: receivedMessage(method.input, input),
         } satisfies UnaryRequest;
-        return (await inTime(limits, call.run(request))) as UnaryResponse<typeof method.input, typeof method.output>;
+        return (await untilAborted(limits, call.run(request))) as UnaryResponse<
+          typeof method.input,
+          typeof method.output
+        >;
       } catch (error) {
-        const failure = receivedError(limits.signal.aborted ? limits.signal.reason : error);
+        const failure = cloneError(limits.signal.aborted ? limits.signal.reason : error);
         limits.cancel(); // what the handler left running has nobody to run for
         throw failure;
       } finally {
@@ -77,10 +80,10 @@ export function inProcessTransport(routes: (router: ConnectRouter) => void, inte
       try {
         limits.signal.throwIfAborted();
         const response = (await call.run(request)) as StreamResponse<typeof method.input, typeof method.output>;
-        return { ...response, message: untilEnd(limits, response.message) };
+        return { ...response, message: endingCall(limits, response.message) };
       } catch (error) {
         limits.cancel();
-        throw receivedError(limits.signal.aborted ? limits.signal.reason : error);
+        throw cloneError(limits.signal.aborted ? limits.signal.reason : error);
       }
     },
   };
@@ -90,16 +93,16 @@ async function* receivedEach<D extends DescMethodUnary['input']>(
   schema: D,
   messages: AsyncIterable<MessageInitShape<D>>,
 ): AsyncGenerator<never> {
-  for await (const message of messages) yield received(schema, message) as never;
+  for await (const message of messages) yield receivedMessage(schema, message) as never;
 }
 
 /** The stream's messages; ends the call with them, or when the reader leaves. */
-async function* untilEnd<T>(limits: CallLimits, messages: AsyncIterable<T>): AsyncGenerator<T> {
+async function* endingCall<T>(limits: CallLimits, messages: AsyncIterable<T>): AsyncGenerator<T> {
   try {
     yield* messages;
     limits.signal.throwIfAborted();
   } catch (error) {
-    throw receivedError(limits.signal.aborted ? limits.signal.reason : error);
+    throw cloneError(limits.signal.aborted ? limits.signal.reason : error);
   } finally {
     limits.cancel();
   }
@@ -132,8 +135,8 @@ function localCalls(routes: (router: ConnectRouter) => void, interceptors: Inter
 function handlerOf({ method, impl }: Extract<MethodImplSpec, { kind: 'unary' }>): UnaryFn {
   return async (request) => {
     const context = handlerContext(method, request);
-    const message = received(method.output, await impl((request as UnaryRequest).message, context));
-    return { ...answerOf(method, context), stream: false, message };
+    const message = receivedMessage(method.output, await impl((request as UnaryRequest).message, context));
+    return { ...responseOf(method, context), stream: false, message };
   };
 }
 
@@ -142,8 +145,8 @@ function streamHandlerOf({ method, impl }: Extract<MethodImplSpec, { kind: 'serv
     const context = handlerContext(method, request);
     const messages = (request as StreamRequest).message[Symbol.asyncIterator]();
     const { value } = await messages.next();
-    const answers = impl(value, context);
-    return { ...answerOf(method, context), stream: true, message: createdEach(method.output, answers) };
+    const responses = impl(value, context);
+    return { ...responseOf(method, context), stream: true, message: createdEach(method.output, responses) };
   };
 }
 
@@ -159,38 +162,38 @@ function handlerContext(method: DescMethod, request: UnaryRequest | StreamReques
   return {
     ...{ method, service: method.parent, signal, url, values, requestMethod: 'POST', protocolName: 'connect' },
     ...{ requestHeader, responseHeader: new Headers(), responseTrailer: new Headers() },
-    timeoutMs: remainingIn(requestHeader),
+    timeoutMs: remainingTimeoutOf(requestHeader),
   };
 }
 
-function answerOf(method: DescMethod, { responseHeader, responseTrailer }: HandlerContext) {
+function responseOf(method: DescMethod, { responseHeader, responseTrailer }: HandlerContext) {
   return { service: method.parent, method: method as never, header: responseHeader, trailer: responseTrailer };
 }
 
-function remainingIn(header: Headers): () => number | undefined {
-  const timeout = header.get(TIMEOUT);
+function remainingTimeoutOf(header: Headers): () => number | undefined {
+  const timeout = header.get(TIMEOUT_HEADER);
   if (timeout === null) return () => undefined;
-  const until = performance.now() + Number(timeout);
-  return () => until - performance.now();
+  const deadline = performance.now() + Number(timeout);
+  return () => deadline - performance.now();
 }
 
 /** The message as the other side gets it. */
-function received<D extends DescMethodUnary['input']>(schema: D, message: MessageInitShape<D>): Message {
-  return copyMessage(create(schema, message));
+function receivedMessage<D extends DescMethodUnary['input']>(schema: D, message: MessageInitShape<D>): Message {
+  return cloneMessage(create(schema, message));
 }
 
 /** Headers that were made for the call become the request's: making them is a good part of what a call costs. */
 function requestHeader(given: ConstructorParameters<typeof Headers>[0], timeoutMs: number | undefined): Headers {
   const header = given instanceof Headers ? given : new Headers(given);
-  if (timeoutMs !== undefined && timeoutMs > 0) header.set(TIMEOUT, String(Math.ceil(timeoutMs)));
+  if (timeoutMs !== undefined && timeoutMs > 0) header.set(TIMEOUT_HEADER, String(Math.ceil(timeoutMs)));
   return header;
 }
 
 /** The work's result, or the signal's reason as soon as that fires: nobody waits for a handler that does not listen. */
-function inTime<T>({ signal }: CallLimits, work: Promise<T>): Promise<T> {
+function untilAborted<T>({ signal }: CallLimits, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(signal.reason);
-    signal.addEventListener('abort', late, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', late));
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }

@@ -1,30 +1,30 @@
 import { create, type DescMessage, type DescMethodUnary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import type { Transport, UnaryResponse } from '@connectrpc/connect';
-import { type Peers, untilAnswered } from './attempts.ts';
 import { callLimits } from './call-limits.ts';
-import { type InstanceOptions, Instances } from './instances.ts';
-import { RepeatBudget } from './repeats.ts';
-import { resolveTargets } from './resolve.ts';
+import { EndpointPool, type EndpointPoolOptions } from './endpoint-pool.ts';
+import { resolveEndpoints } from './resolve-endpoints.ts';
+import { RetryBudget } from './retry-budget.ts';
+import { type PeerChannel, retryCall } from './retry-call.ts';
 import { streamCall } from './stream-call.ts';
 import { unaryCall } from './unary-call.ts';
 
 const DEFAULTS = {
-  resolve: resolveTargets,
-  resolveMs: 5_000,
-  patienceMs: 2_000,
-  connectMs: 2_000,
-  pingMs: 5_000,
+  resolve: resolveEndpoints,
+  resolveIntervalMs: 5_000,
+  waitForReadyMs: 2_000,
+  connectTimeoutMs: 2_000,
+  pingIntervalMs: 5_000,
   pingTimeoutMs: 5_000,
-  firstRetryMs: 50,
-  lastRetryMs: 1_000,
-  maxAnswerBytes: 32 * 1024 * 1024,
+  minRetryDelayMs: 50,
+  maxRetryDelayMs: 1_000,
+  maxResponseBytes: 32 * 1024 * 1024,
 };
 
 /** Where a service is, and how patient its callers are; times in milliseconds, see `InstanceOptions`. */
-export interface PeerOptions extends Partial<InstanceOptions> {
+export interface PeerOptions extends Partial<EndpointPoolOptions> {
   readonly addresses: readonly string[];
   /** The largest answer that is taken. */
-  readonly maxAnswerBytes?: number;
+  readonly maxResponseBytes?: number;
 }
 
 /**
@@ -35,17 +35,17 @@ export interface PeerOptions extends Partial<InstanceOptions> {
  */
 export function peerTransport(options: PeerOptions): Transport & AsyncDisposable {
   const settings = { ...DEFAULTS, ...options };
-  const instances = new Instances(settings);
-  const peers: Peers = { instances, budget: new RepeatBudget(), maxAnswerBytes: settings.maxAnswerBytes };
+  const endpoints = new EndpointPool(settings);
+  const channel: PeerChannel = { endpoints, budget: new RetryBudget(), maxResponseBytes: settings.maxResponseBytes };
   return {
-    unary: (method, signal, timeoutMs, header, input) => unary(peers, method, signal, timeoutMs, header, input),
-    stream: (method, signal, timeoutMs, header, input) => streamCall(peers, method, signal, timeoutMs, header, input),
-    [Symbol.asyncDispose]: () => instances[Symbol.asyncDispose](),
+    unary: (method, signal, timeoutMs, header, input) => unary(channel, method, signal, timeoutMs, header, input),
+    stream: (method, signal, timeoutMs, header, input) => streamCall(channel, method, signal, timeoutMs, header, input),
+    [Symbol.asyncDispose]: () => endpoints[Symbol.asyncDispose](),
   };
 }
 
 async function unary<I extends DescMessage, O extends DescMessage>(
-  peers: Peers,
+  channel: PeerChannel,
   method: DescMethodUnary<I, O>,
   caller: AbortSignal | undefined,
   timeoutMs: number | undefined,
@@ -56,12 +56,12 @@ async function unary<I extends DescMessage, O extends DescMessage>(
   const request = {
     header: new Headers(header),
     bytes: toBinary(method.input, create(method.input, input)),
-    maxAnswerBytes: peers.maxAnswerBytes,
+    maxResponseBytes: channel.maxResponseBytes,
     limits,
   };
   try {
-    return await untilAnswered(peers, method, limits.signal, (instance) =>
-      unaryCall((path, headers) => instance.request(path, headers), method, request),
+    return await retryCall(channel, method, limits.signal, (endpoint) =>
+      unaryCall((path, headers) => endpoint.request(path, headers), method, request),
     );
   } finally {
     limits.end();

@@ -3,22 +3,22 @@ import type { DescMessage, DescMethodStreaming, MessageInitShape } from '@bufbui
 import { Code, ConnectError, type StreamResponse } from '@connectrpc/connect';
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import { createConnectTransport } from '@connectrpc/connect-node';
-import { errorInfo } from '../errors/refuse.ts';
-import { type Peers, untilAnswered } from './attempts.ts';
+import { errorInfo } from '../errors/app-error.ts';
 import { callLimits } from './call-limits.ts';
-import type { Instance } from './instance.ts';
-import { LostCall, unanswered } from './lost-call.ts';
-import { lost, notSent } from './unary-call.ts';
+import type { Endpoint } from './endpoint.ts';
+import { type PeerChannel, retryCall } from './retry-call.ts';
+import { TransportError, toUnavailableError } from './transport-error.ts';
+import { connectFailure, streamFailure } from './unary-call.ts';
 
 /** What the HTTP/2 layer makes of a connection or a stream that broke; what a service answers carries its ErrorInfo. */
-const BROKEN = new Set([Code.Aborted, Code.Canceled, Code.Internal, Code.Unavailable]);
+const TRANSPORT_FAILURE_CODES = new Set([Code.Aborted, Code.Canceled, Code.Internal, Code.Unavailable]);
 
 /**
  * Opens a server stream on an instance. Until its response headers it is tried again as a unary call is; when it breaks
  * later, its messages end with SERVICE_UNAVAILABLE. A cursor, if it has one, is for the caller to go on with.
  */
 export async function streamCall<I extends DescMessage, O extends DescMessage>(
-  peers: Peers,
+  channel: PeerChannel,
   method: DescMethodStreaming<I, O>,
   caller: AbortSignal | undefined,
   timeoutMs: number | undefined,
@@ -30,13 +30,17 @@ export async function streamCall<I extends DescMessage, O extends DescMessage>(
   const request = await Array.fromAsync(input);
   const limits = callLimits(caller, timeoutMs);
   try {
-    return await untilAnswered(peers, method, limits.signal, async (instance) => {
-      const { transport, present } = transportTo(instance, peers.maxAnswerBytes, limits.signal);
+    return await retryCall(channel, method, limits.signal, async (endpoint) => {
+      const { transport, present: toCallError } = createStreamTransport(
+        endpoint,
+        channel.maxResponseBytes,
+        limits.signal,
+      );
       const opening = transport.stream(method, limits.signal, limits.remaining(), header, createAsyncIterable(request));
       const response = await opening.catch((error) => {
-        throw present(error);
+        throw toCallError(error);
       });
-      return { ...response, message: readable(response.message, present, limits.cancel) };
+      return { ...response, message: readMessages(response.message, toCallError, limits.cancel) };
     });
   } catch (error) {
     limits.cancel();
@@ -45,41 +49,43 @@ export async function streamCall<I extends DescMessage, O extends DescMessage>(
 }
 
 /** A transport for one stream over the instance's connection, and what its errors mean. */
-function transportTo({ manager }: Instance, readMaxBytes: number, signal: AbortSignal) {
+function createStreamTransport({ sessionManager }: Endpoint, readMaxBytes: number, signal: AbortSignal) {
   let stream: ClientHttp2Stream | undefined;
   const transport = createConnectTransport({
-    baseUrl: manager.authority,
+    baseUrl: sessionManager.authority,
     httpVersion: '2',
     acceptCompression: [],
     readMaxBytes,
     sessionManager: {
-      authority: manager.authority,
+      authority: sessionManager.authority,
       request: async (...args) => {
-        stream = await manager.request(...args);
+        stream = await sessionManager.request(...args);
         return stream;
       },
-      notifyResponseByteRead: (read) => manager.notifyResponseByteRead(read),
+      notifyResponseByteRead: (read) => sessionManager.notifyResponseByteRead(read),
     },
   });
-  const present = (error: unknown) => {
+  const toCallError = (error: unknown) => {
     if (signal.aborted) return signal.reason;
     if (errorInfo(error)) return error;
-    if (!stream) return notSent(error);
-    return error instanceof ConnectError && BROKEN.has(error.code) ? lost(stream, error) : error;
+    if (!stream) return connectFailure(error);
+    return error instanceof ConnectError && TRANSPORT_FAILURE_CODES.has(error.code)
+      ? streamFailure(stream, error)
+      : error;
   };
-  return { transport, present };
+  return { transport, present: toCallError };
 }
 
-async function* readable<T>(
+async function* readMessages<T>(
   messages: AsyncIterable<T>,
-  present: (error: unknown) => unknown,
+  toCallError: (error: unknown) => unknown,
   end: () => void,
 ): AsyncIterable<T> {
   try {
     yield* messages;
   } catch (error) {
-    const presented = present(error);
-    throw presented instanceof LostCall ? unanswered(presented) : presented;
+    const callError = toCallError(error);
+    throw callError instanceof TransportError ? toUnavailableError(callError) : callError;
   } finally {
     end();
   }

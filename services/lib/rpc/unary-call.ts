@@ -3,50 +3,50 @@ import { type DescMessage, type DescMethodUnary, fromBinary } from '@bufbuild/pr
 import { Code, ConnectError, type UnaryResponse } from '@connectrpc/connect';
 import { codeFromHttpStatus, errorFromJsonBytes } from '@connectrpc/connect/protocol-connect';
 import type { CallLimits } from './call-limits.ts';
-import { LostCall } from './lost-call.ts';
-import { receivedError } from './received-error.ts';
+import { cloneError } from './clone-error.ts';
+import { TransportError } from './transport-error.ts';
 
 const TRAILER = 'trailer-';
 
 /** What is sent, and what ends it; the headers of the Connect protocol are added. */
-export interface UnaryBody {
+export interface UnaryCallRequest {
   readonly header: Headers;
   readonly bytes: Uint8Array;
   readonly limits: CallLimits;
   /** The largest answer that is taken. */
-  readonly maxAnswerBytes: number;
+  readonly maxResponseBytes: number;
 }
 
 /** Opens a request on a connection; throws when there is none to be had. */
-export type OpenRequest = (path: string, headers: OutgoingHttpHeaders) => Promise<ClientHttp2Stream>;
+export type OpenStream = (path: string, headers: OutgoingHttpHeaders) => Promise<ClientHttp2Stream>;
 
 /**
  * One unary call of the Connect protocol over one connection. Throws what the service answered, LostCall when no answer
  * came, and the signal's reason when that fired: the handler is then told to stop.
  */
 export async function unaryCall<I extends DescMessage, O extends DescMessage>(
-  open: OpenRequest,
+  open: OpenStream,
   method: DescMethodUnary<I, O>,
-  body: UnaryBody,
+  body: UnaryCallRequest,
 ): Promise<UnaryResponse<I, O>> {
-  const answer = await exchange(open, `/${method.parent.typeName}/${method.name}`, body);
-  const { header, trailer } = webHeaders(answer.headers);
-  const status = answer.headers[':status'] ?? 0;
+  const response = await sendRequest(open, `/${method.parent.typeName}/${method.name}`, body);
+  const { header, trailer } = splitTrailers(response.headers);
+  const status = response.headers[':status'] ?? 0;
   if (status !== 200) {
     const fallback = new ConnectError(`HTTP ${status}`, codeFromHttpStatus(status));
     // what came over a wire loses the headers that this process gives it when it is passed on
-    throw receivedError(errorFromJsonBytes(answer.bytes, undefined, fallback));
+    throw cloneError(errorFromJsonBytes(response.bytes, undefined, fallback));
   }
-  const message = fromBinary(method.output, answer.bytes);
+  const message = fromBinary(method.output, response.bytes);
   return { stream: false, service: method.parent, method, header, trailer, message };
 }
 
-interface Answer {
+interface RawResponse {
   readonly headers: IncomingHttpHeaders & { ':status'?: number };
   readonly bytes: Uint8Array;
 }
 
-function exchange(open: OpenRequest, path: string, body: UnaryBody): Promise<Answer> {
+function sendRequest(open: OpenStream, path: string, body: UnaryCallRequest): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
     const { signal } = body.limits;
     if (signal.aborted) return reject(signal.reason);
@@ -63,19 +63,19 @@ function exchange(open: OpenRequest, path: string, body: UnaryBody): Promise<Ans
     open(path, requestHeaders(body)).then(
       (opened) => {
         stream = opened;
-        read(opened, body.maxAnswerBytes).then(
-          (answer) => settle(() => resolve(answer)),
+        readResponse(opened, body.maxResponseBytes).then(
+          (response) => settle(() => resolve(response)),
           (error) => settle(() => reject(error)),
         );
         if (signal.aborted) opened.close(constants.NGHTTP2_CANCEL);
         else opened.end(body.bytes);
       },
-      (error) => settle(() => reject(notSent(error))),
+      (error) => settle(() => reject(connectFailure(error))),
     );
   });
 }
 
-function requestHeaders({ header, limits }: UnaryBody): OutgoingHttpHeaders {
+function requestHeaders({ header, limits }: UnaryCallRequest): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {};
   header.forEach((value, name) => {
     headers[name] = value;
@@ -88,14 +88,14 @@ function requestHeaders({ header, limits }: UnaryBody): OutgoingHttpHeaders {
 }
 
 /** What the connection says is about the connection; anything else is a defect of the request. */
-export function notSent(error: unknown): unknown {
+export function connectFailure(error: unknown): unknown {
   if (!(error instanceof ConnectError)) return error;
-  return new LostCall(`no connection: ${error.rawMessage}`, false, error);
+  return new TransportError(`no connection: ${error.rawMessage}`, false, error);
 }
 
-function read(stream: ClientHttp2Stream, maxBytes: number): Promise<Answer> {
+function readResponse(stream: ClientHttp2Stream, maxBytes: number): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
-    let headers: Answer['headers'] | undefined;
+    let headers: RawResponse['headers'] | undefined;
     const chunks: Buffer[] = [];
     let size = 0;
     let cause: unknown;
@@ -109,46 +109,49 @@ function read(stream: ClientHttp2Stream, maxBytes: number): Promise<Answer> {
       stream.close(constants.NGHTTP2_CANCEL);
       reject(new ConnectError(`the answer is larger than ${maxBytes} bytes`, Code.ResourceExhausted));
     });
-    let whole = false;
+    let complete = false;
     stream.on('end', () => {
-      if (!headers || !isWhole(headers, size)) return;
-      whole = true;
-      resolve({ headers, bytes: joined(chunks) });
+      if (!headers || !isComplete(headers, size)) return;
+      complete = true;
+      resolve({ headers, bytes: concatChunks(chunks) });
     });
     stream.on('error', (error) => {
       cause = error;
     });
     stream.on('close', () => {
-      if (!whole) reject(lost(stream, cause));
+      if (!complete) reject(streamFailure(stream, cause));
     });
   });
 }
 
 /** A connection that breaks can look like the end of the answer. */
-function isWhole(headers: IncomingHttpHeaders, size: number): boolean {
+function isComplete(headers: IncomingHttpHeaders, size: number): boolean {
   const length = headers['content-length'];
   return length === undefined || Number(length) === size;
 }
 
-function joined(chunks: readonly Buffer[]): Uint8Array {
+function concatChunks(chunks: readonly Buffer[]): Uint8Array {
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
 }
 
 /** REFUSED_STREAM, also behind a GOAWAY, promises that nothing was done. */
-export function lost({ rstCode = constants.NGHTTP2_NO_ERROR }: Partial<ClientHttp2Stream>, cause: unknown): LostCall {
+export function streamFailure(
+  { rstCode = constants.NGHTTP2_NO_ERROR }: Partial<ClientHttp2Stream>,
+  cause: unknown,
+): TransportError {
   const refused = rstCode === constants.NGHTTP2_REFUSED_STREAM;
-  return new LostCall(refused ? 'the request was refused' : 'the connection broke', !refused, cause);
+  return new TransportError(refused ? 'the request was refused' : 'the connection broke', !refused, cause);
 }
 
 /** A unary answer of the Connect protocol carries its trailers as headers with a prefix. */
-function webHeaders(received: IncomingHttpHeaders): { header: Headers; trailer: Headers } {
+function splitTrailers(received: IncomingHttpHeaders): { header: Headers; trailer: Headers } {
   const header = new Headers();
   const trailer = new Headers();
   for (const [name, value] of Object.entries(received)) {
     if (name.startsWith(':') || value === undefined) continue;
     const to = name.startsWith(TRAILER) ? trailer : header;
-    const plain = name.startsWith(TRAILER) ? name.slice(TRAILER.length) : name;
-    for (const each of [value].flat()) to.append(plain, each);
+    const plainName = name.startsWith(TRAILER) ? name.slice(TRAILER.length) : name;
+    for (const each of [value].flat()) to.append(plainName, each);
   }
   return { header, trailer };
 }

@@ -3,24 +3,24 @@ const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', qu
 const ENTITY = /&(?:(amp|lt|gt|quot|apos|nbsp)|#(\d{1,7})|#[xX]([\da-fA-F]{1,6}));$/;
 
 /** The longest entity. */
-const LONGEST = '&#1114111;'.length;
+const MAX_ENTITY_LENGTH = '&#1114111;'.length;
 
 /**
  * Decodes the HTML entities that chat windows show as text: the five of XML, the non-breaking space and numeric ones, however
  * often they were escaped, in one pass. `shown` maps an escaped character to its visible form: an invisible one may stand inside
  * another entity. Other text stays unchanged.
  */
-export function decodeEntities(text: string, shown: (character: string) => string): string {
+export function decodeEntities(text: string, toVisible: (character: string) => string): string {
   if (!text.includes('&') || !text.includes(';')) return text;
   const decoded: string[] = [];
   for (const character of text) {
     decoded.push(character);
     while (decoded.at(-1) === ';') {
-      const match = ENTITY.exec(decoded.slice(-LONGEST).join(''));
+      const match = ENTITY.exec(decoded.slice(-MAX_ENTITY_LENGTH).join(''));
       const escaped = match && characterOf(match);
       if (typeof escaped !== 'string') break;
       decoded.length -= match![0].length;
-      decoded.push(...shown(escaped));
+      decoded.push(...toVisible(escaped));
     }
   }
   return decoded.join('');

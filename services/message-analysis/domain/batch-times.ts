@@ -1,5 +1,5 @@
 /** A message's time, if it could be parsed. */
-export interface Timed {
+export interface TimedMessage {
   readonly sentAt?: number;
   readonly timeUnusable: boolean;
 }
@@ -9,7 +9,7 @@ export interface Timed {
  * unreadable time is taken from the next message, else it is unknown: chat windows show the times of today in another format
  * than older ones, so the previous message's time could make a message of today look old.
  */
-export function neighbourTimes(messages: readonly Timed[]): (number | undefined)[] {
+export function fillMissingTimes(messages: readonly TimedMessage[]): (number | undefined)[] {
   const next: (number | undefined)[] = [];
   for (let i = messages.length - 1, time: number | undefined; i >= 0; i--) {
     time = messages[i]?.sentAt ?? time;
@@ -23,7 +23,7 @@ export function neighbourTimes(messages: readonly Timed[]): (number | undefined)
 }
 
 /** A message shown in a chat window, for deriving the time range that the window covers. */
-export interface Shown {
+export interface WindowMessage {
   readonly sentAt?: number;
   /** Whether it may be whatever the bot has sent: it is no text, or was recalled since, and not the shop's. */
   readonly maybeBot: boolean;
@@ -33,10 +33,10 @@ export interface Shown {
  * The time range in which the messages show everything that the bot has sent: from the last message that may be any of the
  * bot's, else from the oldest, to the newest. Undefined when no message has a time, or one that may be the bot's has none.
  */
-export function windowOf(messages: readonly Shown[]): { oldest: number; newest: number } | undefined {
+export function coveredTimeRange(messages: readonly WindowMessage[]): { oldest: number; newest: number } | undefined {
   const times = messages.flatMap(({ sentAt }) => sentAt ?? []);
-  const doubtful = messages.filter(({ maybeBot }) => maybeBot);
-  if (times.length === 0 || doubtful.some(({ sentAt }) => sentAt === undefined)) return undefined;
-  const oldest = Math.max(Math.min(...times), ...doubtful.map(({ sentAt }) => sentAt ?? 0));
+  const ambiguous = messages.filter(({ maybeBot }) => maybeBot);
+  if (times.length === 0 || ambiguous.some(({ sentAt }) => sentAt === undefined)) return undefined;
+  const oldest = Math.max(Math.min(...times), ...ambiguous.map(({ sentAt }) => sentAt ?? 0));
   return { oldest, newest: Math.max(...times) };
 }

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
-import { foldText } from '../../lib/text/fold.ts';
-import type { Side } from './side.ts';
+import { foldText } from '../../lib/text/fold-text.ts';
+import type { SenderRole } from './sender-role.ts';
 
 /** What is known of a message's content: its hash and, once a different content arrives, the content itself. */
-export interface KnownContent {
+export interface ContentFingerprint {
   readonly contentHash: string;
   readonly content?: string;
 }
 
 /** Identifies a content under its message id: its side and the exact text, whatever its time. */
-export function contentHash(role: MessageRole, content: string): string {
+export function hashContent(role: MessageRole, content: string): string {
   return createHash('sha256').update(`${MessageRole[role]}\n${content}`).digest('hex');
 }
 
@@ -19,14 +19,19 @@ export function contentHash(role: MessageRole, content: string): string {
  * that looks the same. While the side of either is unsure, a different side alone is no difference: re-evaluating the side does
  * not change the message.
  */
-export function sameContent(stored: KnownContent & { readonly unsure: boolean }, side: Side, content: string): boolean {
-  const roles = stored.unsure || side.unsure ? [MessageRole.ACCOUNT, MessageRole.SHOP] : [side.role];
-  return roles.some((role) => saysSame(stored, role, content));
+export function isSameMessage(
+  stored: ContentFingerprint & { readonly unsure: boolean },
+  sender: SenderRole,
+  content: string,
+): boolean {
+  const roles = stored.unsure || sender.unsure ? [MessageRole.ACCOUNT, MessageRole.SHOP] : [sender.role];
+  return roles.some((role) => matchesContent(stored, role, content));
 }
 
 /** Whether the content is the known one of this side, or looks like it. */
-export function saysSame(known: KnownContent, role: MessageRole, content: string): boolean {
-  if (known.contentHash === contentHash(role, content)) return true;
-  if (known.content === undefined || known.contentHash !== contentHash(role, known.content)) return false;
-  return foldText(known.content) === foldText(content);
+export function matchesContent(fingerprint: ContentFingerprint, role: MessageRole, content: string): boolean {
+  if (fingerprint.contentHash === hashContent(role, content)) return true;
+  if (fingerprint.content === undefined || fingerprint.contentHash !== hashContent(role, fingerprint.content))
+    return false;
+  return foldText(fingerprint.content) === foldText(content);
 }

@@ -5,7 +5,7 @@ const NOTICE_WORDS = new Set(
   ),
 );
 /** Words that do not identify the kind. */
-const FILLERS = new Set('message messages msg info event text content type'.split(' '));
+const FILLER_WORDS = new Set('message messages msg info event text content type'.split(' '));
 const CHINESE_NOTICE = /^(?:系统|撤回|已读|回执|提示|通知|消息|的)*(?:系统|撤回|已读|回执|提示|通知)(?:消息|类|的)*$/;
 
 /**
@@ -14,13 +14,13 @@ const CHINESE_NOTICE = /^(?:系统|撤回|已读|回执|提示|通知|消息|的
  */
 export function isNotice(type: string): boolean {
   if (type === '') return false;
-  const plain = type.normalize('NFKC').trim();
-  if (CHINESE_NOTICE.test(plain)) return true;
-  const words = plain
+  const normalized = type.normalize('NFKC').trim();
+  if (CHINESE_NOTICE.test(normalized)) return true;
+  const words = normalized
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .toLowerCase()
     .split(/[\s_.:/-]+/)
-    .filter((word) => !FILLERS.has(word));
+    .filter((word) => !FILLER_WORDS.has(word));
   return words.length > 0 && words.every((word) => NOTICE_WORDS.has(word));
 }
 
@@ -37,6 +37,6 @@ export function isTextless({ content, type }: { readonly content: string; readon
 }
 
 /** What is shown for a message without text. It is never stored, so that it cannot be taken for real text. */
-export function shownContent({ content, type }: { readonly content: string; readonly type: string }): string {
+export function displayContent({ content, type }: { readonly content: string; readonly type: string }): string {
   return content || `[${type || 'unreadable'}]`;
 }

@@ -1,7 +1,7 @@
-import { type BoundMessage, MAX_AHEAD_MS } from './bind.ts';
+import { MAX_AHEAD_MS, type ParsedMessage } from './parse-batch.ts';
 
 /** A warning about a message that is still stored; see IngestMessagesResponse.Warning. */
-export type WarningCode =
+export type IngestWarningCode =
   | 'CONTENT_UNREADABLE'
   | 'TYPE_UNREADABLE'
   | 'TIME_UNREADABLE'
@@ -9,26 +9,30 @@ export type WarningCode =
   | 'TIME_ZONE'
   | 'SESSION_UNKNOWN';
 
-export interface Warning {
+export interface IngestWarning {
   /** The message's id; empty for the whole batch. */
   readonly id: string;
-  readonly code: WarningCode;
+  readonly code: IngestWarningCode;
   readonly text: string;
 }
 
 /** The tolerance when clocks of chat windows and servers are compared to detect a wrong time zone. */
-const ROUGHLY_MS = 600_000;
-const SMALLEST_ZONE_MS = 3_600_000;
+const ZONE_TOLERANCE_MS = 600_000;
+const MIN_ZONE_OFFSET_MS = 3_600_000;
 
 /** The warnings for a batch's new messages. `zoneOffset`: how far the clocks of times without zone are ahead of UTC. */
-export function warningsOf(fresh: readonly BoundMessage[], now: number, zoneOffset: number): Warning[] {
-  const each = fresh.flatMap(({ id, warnings }) => warnings.map((warning) => ({ id, ...warning })));
-  return [...each, ...ofWholeBatch(fresh, now, zoneOffset)];
+export function warningsForBatch(
+  newMessages: readonly ParsedMessage[],
+  now: number,
+  zoneOffset: number,
+): IngestWarning[] {
+  const messageWarnings = newMessages.flatMap(({ id, warnings }) => warnings.map((warning) => ({ id, ...warning })));
+  return [...messageWarnings, ...wholeBatchWarnings(newMessages, now, zoneOffset)];
 }
 
-function ofWholeBatch(fresh: readonly BoundMessage[], now: number, zoneOffset: number): Warning[] {
-  const ahead = fresh.filter(({ warnings }) => warnings.some(({ code }) => code === 'TIME_AHEAD'));
-  if (fresh.length > 0 && ahead.length === fresh.length) {
+function wholeBatchWarnings(newMessages: readonly ParsedMessage[], now: number, zoneOffset: number): IngestWarning[] {
+  const ahead = newMessages.filter(({ warnings }) => warnings.some(({ code }) => code === 'TIME_AHEAD'));
+  if (newMessages.length > 0 && ahead.length === newMessages.length) {
     const minutes = MAX_AHEAD_MS / 60_000;
     return [
       {
@@ -38,12 +42,13 @@ function ofWholeBatch(fresh: readonly BoundMessage[], now: number, zoneOffset: n
       },
     ];
   }
-  const newest = fresh.reduce<BoundMessage | undefined>(
+  const newest = newMessages.reduce<ParsedMessage | undefined>(
     (a, b) => ((b.sentAt ?? 0) > (a?.sentAt ?? 0) ? b : a),
     undefined,
   );
   const behind = now - (newest?.sentAt ?? now);
-  const isUtc = newest?.zoneless && zoneOffset >= SMALLEST_ZONE_MS && Math.abs(behind - zoneOffset) <= ROUGHLY_MS;
+  const isUtc =
+    newest?.zoneless && zoneOffset >= MIN_ZONE_OFFSET_MS && Math.abs(behind - zoneOffset) <= ZONE_TOLERANCE_MS;
   if (!isUtc) return [];
   const hours = zoneOffset / 3_600_000;
   const text = `the newest new message is ${hours} hours old, as if its time were UTC: send the time zone, or set AUTOSESSION_TIMEZONE`;

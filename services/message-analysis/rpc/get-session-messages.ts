@@ -1,9 +1,9 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import { Source } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { MessageService } from '../../../gen/autosession/message/v1/message_service_pb.js';
-import { currentTenant } from '../../lib/context.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { MessageDeps } from '../deps.ts';
-import { countMessages, lastMessages } from '../store/read.ts';
+import { countMessages, lastMessages } from '../store/session-messages.ts';
 import type { MessageTables } from '../store/tables.ts';
 
 /** What a session has, for the other services. */
@@ -11,7 +11,7 @@ export const getSessionMessages =
   (deps: MessageDeps): ServiceImpl<typeof MessageService>['getSessionMessages'] =>
   async ({ sessionId, limit }) => {
     const tenant = currentTenant();
-    const db = deps.db.of<MessageTables>();
+    const db = deps.db.autocommit<MessageTables>();
     // the number first: what is read after it is at least as new
     const sourceSeq = await deps.outbox.lastSequence(db, tenant, Source.MESSAGE_ANALYSIS, sessionId);
     const [messageCount, last] = await Promise.all([

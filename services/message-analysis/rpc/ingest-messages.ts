@@ -5,121 +5,136 @@ import {
   type IngestMessagesResponse,
   MessageService,
 } from '../../../gen/autosession/message/v1/message_service_pb.js';
-import { currentTenant } from '../../lib/context.ts';
-import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
-import { onceOrReplayed, type RecordAnswer } from '../../lib/idempotency.ts';
-import { offsetAt } from '../../lib/times.ts';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import { type SaveResponse, withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
+import { zoneOffsetMs } from '../../lib/text/parse-time.ts';
 import type { MessageDeps } from '../deps.ts';
-import { windowOf } from '../domain/batch-times.ts';
-import { type BoundMessage, bindBatch } from '../domain/bind.ts';
+import { coveredTimeRange } from '../domain/batch-times.ts';
 import { isRecall, isTextless } from '../domain/message-kind.ts';
-import { type Warning, warningsOf } from '../domain/warnings.ts';
-import { type Judgement, judge, PartiesMoved } from '../judge.ts';
-import { openSessionOf } from '../open-session.ts';
-import { type Parties, rememberParties, resolveParties } from '../parties.ts';
-import { type Ingested, replayedReply, reply } from '../reply.ts';
-import { settle } from '../settle.ts';
-import { ConversationGone } from '../store/add-messages.ts';
-import { groupFor } from '../store/group.ts';
-import { addRevisions, unseenRevisions } from '../store/revisions.ts';
+import { type ParsedMessage, parseBatch } from '../domain/parse-batch.ts';
+import { type IngestWarning, warningsForBatch } from '../domain/warnings.ts';
+import { type BatchParties, rememberParties, resolveBatchParties } from '../ingest/batch-parties.ts';
+import { type Evaluation, evaluateMessages, PartiesChangedError } from '../ingest/evaluate-messages.ts';
+import { finalizeMessages } from '../ingest/finalize-messages.ts';
+import { findOpenSession } from '../ingest/find-open-session.ts';
+import { buildIngestResponse, type IngestResult, refreshReplayedResponse } from '../ingest/ingest-response.ts';
+import { type StoredBatch, storeBatch } from '../ingest/store-batch.ts';
+import { ConversationMergedError } from '../store/add-messages.ts';
+import { addRevisions, findNewRevisions } from '../store/revisions.ts';
 import type { MessageTables } from '../store/tables.ts';
-import { type StoredBatch, storeBatch } from '../store-batch.ts';
+import { transactionOptionsFor } from '../store/transaction-options.ts';
 
 /** How often the last transaction is tried when another batch writes the same rows first. */
-const ATTEMPTS = 8;
+const MAX_FINALIZE_ATTEMPTS = 8;
 
-type Record = RecordAnswer<IngestMessagesResponse>;
+type SaveIngestResponse = SaveResponse<IngestMessagesResponse>;
 
 /** Bind, resolve participants, store, judge, settle, reply. The answer to a repeated key contains the session as it is now. */
 export const ingestMessages =
   (deps: MessageDeps): ServiceImpl<typeof MessageService>['ingestMessages'] =>
   async (request) => {
     const method = MessageService.method.ingestMessages;
-    const run = (record: Record) => ingest(deps, request, record);
-    const { answer, replayed } = await onceOrReplayed(deps, method, request, run);
+    const run = (saveResponse: SaveIngestResponse) => ingest(deps, request, saveResponse);
+    const { answer, replayed } = await withReplayDetection(deps, method, request, run);
     if (!replayed) return answer;
-    const { messages } = bindBatch(request.messages, deps.elementRules(deps.clock.now()));
-    const parties = await resolveParties(deps, request, nicksOf(messages));
-    return replayedReply(answer, await openSessionOf(deps, parties));
+    const { messages } = parseBatch(request.messages, deps.parseContextAt(deps.clock.now()));
+    const parties = await resolveBatchParties(deps, request, senderNicksOf(messages));
+    return refreshReplayedResponse(answer, await findOpenSession(deps, parties));
   };
 
 async function ingest(
   deps: MessageDeps,
   request: IngestMessagesRequest,
-  record: Record,
+  saveResponse: SaveIngestResponse,
 ): Promise<IngestMessagesResponse> {
-  const { messages, rejected } = bindBatch(request.messages, deps.elementRules(deps.clock.now()));
-  if (messages.length === 0) return reply({ messages, rejected, warnings: [], conflicts: [], unresolved: false });
-  const { parties, batch, judgement } = await storeAndJudge(deps, request, messages);
+  const { messages, rejected } = parseBatch(request.messages, deps.parseContextAt(deps.clock.now()));
+  if (messages.length === 0)
+    return buildIngestResponse({ messages, rejected, warnings: [], conflicts: [], unresolved: false });
+  const { parties, batch, judgement } = await storeAndEvaluate(deps, request, messages);
   const { unresolved } = parties;
-  const present = judgement ? { session: judgement.session, known: true } : await openSessionOf(deps, parties);
-  const warnings = warningsAbout(deps, batch, messages);
+  const present = judgement ? { session: judgement.session, known: true } : await findOpenSession(deps, parties);
+  const warnings = warningsForNewMessages(deps, batch, messages);
   const ingested = { messages, rejected, batch, judgement, present, warnings, conflicts: [], unresolved };
-  const answer = await finish(deps, batch, ingested, record);
+  const answer = await finalizeAndRespond(deps, batch, ingested, saveResponse);
   await rememberParties(deps, parties);
   return answer;
 }
 
 /** A name that has changed its owner since it was resolved is resolved anew, once: the directory is read afresh then. */
-async function storeAndJudge(
+async function storeAndEvaluate(
   deps: MessageDeps,
   request: IngestMessagesRequest,
-  messages: readonly BoundMessage[],
-  again = false,
-): Promise<{ parties: Parties; batch: StoredBatch; judgement?: Judgement }> {
-  const parties = await resolveParties(deps, request, nicksOf(messages));
+  messages: readonly ParsedMessage[],
+  isRetry = false,
+): Promise<{ parties: BatchParties; batch: StoredBatch; judgement?: Evaluation }> {
+  const parties = await resolveBatchParties(deps, request, senderNicksOf(messages));
   const batch = await storeBatch(deps, parties, messages);
-  const news = batch.pending.length > 0 || batch.conversation.claimedSessionId !== '';
+  const needsEvaluation = batch.pending.length > 0 || batch.conversation.claimedSessionId !== '';
   try {
-    const judgement = news ? await judgeBatch(deps, request, parties, batch, messages) : undefined;
+    const judgement = needsEvaluation ? await evaluateBatch(deps, request, parties, batch, messages) : undefined;
     return { parties, batch, judgement };
   } catch (error) {
-    if (!(error instanceof PartiesMoved)) throw error;
-    deps.parties.forget(parties);
-    if (!again) return storeAndJudge(deps, request, messages, true);
-    throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the directory is being changed; a repeat is harmless', {}, error);
+    if (!(error instanceof PartiesChangedError)) throw error;
+    deps.parties.invalidate(parties);
+    if (!isRetry) return storeAndEvaluate(deps, request, messages, true);
+    throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the directory is being changed; a repeat is harmless', {}, error);
   }
 }
 
-const nicksOf = (messages: readonly BoundMessage[]) => messages.map(({ nick }) => nick);
+const senderNicksOf = (messages: readonly ParsedMessage[]) => messages.map(({ nick }) => nick);
 
 /** Only of new messages: the same window is uploaded repeatedly. */
-function warningsAbout(deps: MessageDeps, { pending }: StoredBatch, messages: readonly BoundMessage[]): Warning[] {
-  const fresh = new Set(pending.map(({ messageId }) => messageId));
+function warningsForNewMessages(
+  deps: MessageDeps,
+  { pending }: StoredBatch,
+  messages: readonly ParsedMessage[],
+): IngestWarning[] {
+  const newIds = new Set(pending.map(({ messageId }) => messageId));
   const now = deps.clock.now();
-  return warningsOf(
-    messages.filter(({ id }) => fresh.has(id)),
+  return warningsForBatch(
+    messages.filter(({ id }) => newIds.has(id)),
     now,
-    offsetAt(now, deps.config.timezone),
+    zoneOffsetMs(now, deps.config.timezone),
   );
 }
 
-function judgeBatch(
+function evaluateBatch(
   deps: MessageDeps,
   { maxInactiveMinutes }: IngestMessagesRequest,
-  parties: Parties,
+  parties: BatchParties,
   { pending, conversation: { claimedSessionId } }: StoredBatch,
-  messages: readonly BoundMessage[],
-): Promise<Judgement> {
-  const { formerShopKeys, botPrefix, sides } = parties;
-  const isShops = (nick: string) => sides.get(nick)?.role === MessageRole.SHOP && !sides.get(nick)?.unsure;
-  const maybeBot = (message: BoundMessage) => (isTextless(message) || isRecall(message)) && !isShops(message.nick);
-  const window = windowOf(messages.map((message) => ({ ...message, maybeBot: maybeBot(message) })));
-  return judge(deps, { parties, formerShopKeys, pending, claimedSessionId, botPrefix, window, maxInactiveMinutes });
+  messages: readonly ParsedMessage[],
+): Promise<Evaluation> {
+  const { formerShopKeys, botPrefix, senderRoles } = parties;
+  const isCertainlyShop = (nick: string) =>
+    senderRoles.get(nick)?.role === MessageRole.SHOP && !senderRoles.get(nick)?.unsure;
+  const maybeBot = (message: ParsedMessage) =>
+    (isTextless(message) || isRecall(message)) && !isCertainlyShop(message.nick);
+  const window = coveredTimeRange(messages.map((message) => ({ ...message, maybeBot: maybeBot(message) })));
+  return evaluateMessages(deps, {
+    parties,
+    formerShopKeys,
+    pending,
+    claimedSessionId,
+    botPrefix,
+    window,
+    maxInactiveMinutes,
+  });
 }
 
 /** Settles what was judged, keeps what differs and records the answer, all or nothing; a batch without news writes nothing. */
-async function finish(
+async function finalizeAndRespond(
   deps: MessageDeps,
   { conversation, created, sorted }: StoredBatch,
-  ingested: Ingested,
-  record: Record,
+  ingested: IngestResult,
+  saveResponse: SaveIngestResponse,
 ): Promise<IngestMessagesResponse> {
   const tenant = currentTenant();
   const key = { tenant, conversationId: conversation.conversationId };
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const conflicts = await unseenRevisions(deps.db.of<MessageTables>(), key, sorted.differing);
-    const answer = reply({ ...ingested, conflicts });
+  for (let attempt = 1; attempt <= MAX_FINALIZE_ATTEMPTS; attempt++) {
+    const conflicts = await findNewRevisions(deps.db.autocommit<MessageTables>(), key, sorted.revisions);
+    const answer = buildIngestResponse({ ...ingested, conflicts });
     const { judgement } = ingested;
     try {
       if (judgement || conflicts.length > 0)
@@ -127,20 +142,20 @@ async function finish(
           'settle-messages',
           async (tx) => {
             // a new conversation's sessions have no events yet; should one have some, the unique key says so
-            if (judgement) await settle(deps, tx, tenant, conversation, judgement, !created || attempt > 1);
+            if (judgement) await finalizeMessages(deps, tx, tenant, conversation, judgement, !created || attempt > 1);
             await addRevisions(tx, key, conflicts, deps.clock.now());
-            await record(tx, answer);
+            await saveResponse(tx, answer);
           },
-          groupFor(sorted.fresh.length + conflicts.length),
+          transactionOptionsFor(sorted.newMessages.length + conflicts.length),
         );
       countSkipped(deps, answer);
       return answer;
     } catch (error) {
-      if (error instanceof ConversationGone) break;
+      if (error instanceof ConversationMergedError) break;
       if (!deps.db.isDuplicateKey(error)) throw error;
     }
   }
-  throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the conversation is being moved; a repeat is harmless');
+  throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the conversation is being moved; a repeat is harmless');
 }
 
 /** Settled messages are counted where they are settled. */

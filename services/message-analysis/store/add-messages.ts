@@ -1,21 +1,21 @@
 import { Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { Executor } from '../../lib/db/database.ts';
-import { prepared } from '../../lib/db/prepared.ts';
-import { sqlTime, sqlTimeOrNull } from '../../lib/db/time.ts';
-import type { NewMessage } from '../domain/sort-out.ts';
+import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import { sqlTime, sqlTimeOrNull } from '../../lib/db/sql-time.ts';
+import type { NewMessage } from '../domain/diff-batch.ts';
 import { chunks } from './chunks.ts';
 import type { ConversationParties } from './conversation.ts';
 import type { ConversationRow, MessageRow, MessageTables } from './tables.ts';
 
 /** Where to add messages: a conversation that is there, or one to make under this id. */
-export interface Target {
+export interface ConversationTarget {
   readonly conversationId: string;
   /** The parties of a new conversation; undefined when it is stored. */
   readonly create?: ConversationParties;
 }
 
 /** The conversation is not there any more: it was merged into another one. */
-export class ConversationGone extends Error {}
+export class ConversationMergedError extends Error {}
 
 /**
  * Stores messages as unsettled, with the conversation's next numbers in their order, and returns the number of the first.
@@ -24,29 +24,29 @@ export class ConversationGone extends Error {}
 export async function addMessages(
   tx: Executor<MessageTables>,
   tenant: string,
-  target: Target,
+  target: ConversationTarget,
   messages: readonly NewMessage[],
   now: number,
 ): Promise<number> {
-  const firstSeq = await takeSeqs(tx, tenant, target, messages.length, now);
-  const rows = messages.map((message, i) => messageRow(tenant, target.conversationId, message, firstSeq + i, now));
-  if (rows.length <= FEW) await insertMessages.later(tx, { rows });
+  const firstSeq = await allocateSeqs(tx, tenant, target, messages.length, now);
+  const rows = messages.map((message, i) => toMessageRow(tenant, target.conversationId, message, firstSeq + i, now));
+  if (rows.length <= MAX_DEFERRED_ROWS) await insertMessages.enqueue(tx, { rows });
   else for (const chunk of chunks(rows)) await tx.insertInto('messages').values(chunk).execute();
   return firstSeq;
 }
 
 /** So few that they cannot make a request too big that carries them with other statements. */
-const FEW = 16;
+const MAX_DEFERRED_ROWS = 16;
 
-const insertMessages = prepared((db: Executor<MessageTables>, { rows }: { rows: readonly MessageRow[] }) =>
+const insertMessages = precompiledQuery((db: Executor<MessageTables>, { rows }: { rows: readonly MessageRow[] }) =>
   db.insertInto('messages').values(rows),
 );
 
 /** Holds the conversation's row from here to the end of the transaction, so that numbers have no gaps. */
-async function takeSeqs(
+async function allocateSeqs(
   tx: Executor<MessageTables>,
   tenant: string,
-  { conversationId, create }: Target,
+  { conversationId, create }: ConversationTarget,
   count: number,
   now: number,
 ): Promise<number> {
@@ -55,9 +55,9 @@ async function takeSeqs(
     return 1;
   }
   const key = { tenant, conversationId };
-  const [updated, { rows }] = await Promise.all([raiseSeq(tx, { ...key, count }), selectSeq(tx, key)]);
+  const [updated, { rows }] = await Promise.all([incrementLastSeq(tx, { ...key, count }), selectLastSeq(tx, key)]);
   const [row] = rows;
-  if (!updated.numAffectedRows || !row) throw new ConversationGone();
+  if (!updated.numAffectedRows || !row) throw new ConversationMergedError();
   return row.last_seq - count + 1;
 }
 
@@ -66,7 +66,7 @@ interface ConversationKey {
   readonly conversationId: string;
 }
 
-const raiseSeq = prepared(
+const incrementLastSeq = precompiledQuery(
   (db: Executor<MessageTables>, { tenant, conversationId, count }: ConversationKey & { count: number }) =>
     db
       .updateTable('conversations')
@@ -75,7 +75,7 @@ const raiseSeq = prepared(
       .where('conversation_id', '=', conversationId),
 );
 
-const selectSeq = prepared((db: Executor<MessageTables>, { tenant, conversationId }: ConversationKey) =>
+const selectLastSeq = precompiledQuery((db: Executor<MessageTables>, { tenant, conversationId }: ConversationKey) =>
   db
     .selectFrom('conversations')
     .select('last_seq')
@@ -109,14 +109,20 @@ function insertConversation(
     session_status: 0,
     claimed_session_id: '',
   };
-  return insertRow.later(tx, { row });
+  return insertConversationRow.enqueue(tx, { row });
 }
 
-const insertRow = prepared((db: Executor<MessageTables>, { row }: { row: ConversationRow }) =>
+const insertConversationRow = precompiledQuery((db: Executor<MessageTables>, { row }: { row: ConversationRow }) =>
   db.insertInto('conversations').values(row),
 );
 
-function messageRow(tenant: string, conversationId: string, message: NewMessage, seq: number, now: number): MessageRow {
+function toMessageRow(
+  tenant: string,
+  conversationId: string,
+  message: NewMessage,
+  seq: number,
+  now: number,
+): MessageRow {
   return {
     tenant,
     conversation_id: conversationId,

@@ -1,10 +1,10 @@
 import type { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
-import { msOrUndefined } from '../../lib/db/time.ts';
+import { parseSqlTimeOrUndefined } from '../../lib/db/sql-time.ts';
 import type { ConversationRow } from './tables.ts';
 
 /** The account key of conversations whose account is not known. */
-export const UNKNOWN_ACCOUNT = 'unknown';
+export const UNKNOWN_ACCOUNT_KEY = 'unknown';
 
 /** The two sides of a conversation, by key and as they are to be shown. */
 export interface ConversationParties {
@@ -26,7 +26,7 @@ export interface KnownSession {
 }
 
 /** A conversation as it is stored. */
-export interface Conversation extends ConversationParties {
+export interface StoredConversation extends ConversationParties {
   readonly conversationId: string;
   readonly session?: KnownSession;
   /** The session that has yet to follow it to its account; empty for none. */
@@ -39,15 +39,15 @@ type SessionColumns = Pick<
 >;
 
 /** The conversation's session columns as a value; undefined before the first session. */
-export function knownSession(row: SessionColumns): KnownSession | undefined {
-  const openedAt = msOrUndefined(row.session_opened_at);
+export function knownSessionOfRow(row: SessionColumns): KnownSession | undefined {
+  const openedAt = parseSqlTimeOrUndefined(row.session_opened_at);
   if (openedAt === undefined) return undefined;
   const { session_id: sessionId, session_version: version } = row;
   return { sessionId, openedAt, version, state: row.session_state, status: row.session_status };
 }
 
 /** A row of conversations as a value. */
-export function conversationOf(row: ConversationRow): Conversation {
+export function toStoredConversation(row: ConversationRow): StoredConversation {
   return {
     conversationId: row.conversation_id,
     platform: row.platform,
@@ -56,13 +56,13 @@ export function conversationOf(row: ConversationRow): Conversation {
     shopKey: row.shop_key,
     shopId: row.shop_id,
     shopName: row.shop_name,
-    session: knownSession(row),
+    session: knownSessionOfRow(row),
     claimedSessionId: row.claimed_session_id,
   };
 }
 
 /** What of a session is kept on its conversation. */
-export function sessionKnown(session: Session): KnownSession {
+export function toKnownSession(session: Session): KnownSession {
   const { sessionId, version, state, status, createdAt } = session;
   const openedAt = createdAt ? Number(createdAt.seconds) * 1_000 + Math.floor(createdAt.nanos / 1e6) : 0;
   return { sessionId, openedAt, version, state, status };

@@ -1,4 +1,4 @@
-import type { Migrations } from '../../lib/db/migrate.ts';
+import type { Migrations } from '../../lib/db/migrations/migrate.ts';
 
 /** One account's talk with one shop, over all sessions. */
 export interface ConversationRow {
@@ -95,7 +95,7 @@ export const messageMigrations: Migrations = {
           session_state ${c.int} NOT NULL,
           session_status ${c.int} NOT NULL,
           PRIMARY KEY (tenant, conversation_id)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
         'CREATE UNIQUE INDEX conversations_parties ON conversations (tenant, shop_key, account_key)',
         `CREATE TABLE messages (
           tenant ${c.id} NOT NULL,
@@ -119,7 +119,7 @@ export const messageMigrations: Migrations = {
           task_id ${c.id} NULL,
           receipt_session_id ${c.id} NULL,
           PRIMARY KEY (tenant, conversation_id, message_id)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
         'CREATE UNIQUE INDEX messages_seq ON messages (tenant, conversation_id, seq)',
         'CREATE INDEX messages_session ON messages (tenant, session_id, order_at, seq)',
         'CREATE INDEX messages_settled ON messages (settled, received_at)',
@@ -131,7 +131,7 @@ export const messageMigrations: Migrations = {
           content ${c.text} NOT NULL,
           first_seen_at ${c.time} NOT NULL,
           PRIMARY KEY (tenant, conversation_id, message_id, content_hash)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
       ],
     },
     {

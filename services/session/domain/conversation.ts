@@ -1,22 +1,22 @@
 import { appendMessages } from './append-messages.ts';
-import { beginSession } from './begin-session.ts';
-import { type Change, decide } from './change.ts';
-import type { Opened } from './events.ts';
-import { type Holders, mergeUnknown } from './merge.ts';
-import type { BatchMessage } from './newer.ts';
-import type { Asked } from './requests.ts';
+import { applyCommand, type Change } from './apply-command.ts';
+import type { CommandContext } from './commands.ts';
+import { mergeSessions, type OpenSessions } from './merge-sessions.ts';
+import type { BatchMessage } from './message-recency.ts';
+import { openFromMessages } from './open-from-messages.ts';
 import { type SessionRecord, timeoutAt, UNKNOWN_ACCOUNT } from './session.ts';
+import type { OpenedSession } from './session-events.ts';
 
 /** What is known of a conversation when new messages come. */
-export interface Conversation extends Holders {
+export interface Conversation extends OpenSessions {
   /** The newest closed session of the account and the shop. */
   readonly last?: SessionRecord;
   /** The messages of the batch that already opened a session or proved an intervention: message_id → session_id. */
-  readonly triggers: ReadonlyMap<string, string>;
+  readonly processed: ReadonlyMap<string, string>;
 }
 
 /** New messages of one conversation, in the batch's order. */
-export interface Batch {
+export interface MessageBatch {
   readonly platform: string;
   readonly accountKey: string;
   readonly accountId: string;
@@ -29,23 +29,23 @@ export interface Batch {
 }
 
 /** What a new session takes from outside. */
-export interface Fresh extends Asked {
+export interface GeneratedValues extends CommandContext {
   readonly sessionId: string;
   readonly defaultMaxInactiveMinutes: number;
 }
 
 /** Where a message ends. */
-export interface Placement {
+export interface MessagePlacement {
   readonly messageId: string;
   /** Empty for history from before the session. */
   readonly sessionId: string;
   readonly stored: boolean;
 }
 
-export type Operation = 'created' | 'updated' | 'transferred' | 'timed_out' | 'history';
+export type BatchOperation = 'created' | 'updated' | 'transferred' | 'timed_out' | 'history';
 
 /** A message that acted once and must not act again. */
-export interface Trigger {
+export interface ProcessedMessage {
   readonly messageId: string;
   readonly sessionId: string;
   readonly kind: 'opened' | 'intervention';
@@ -58,39 +58,43 @@ export interface Touch {
 }
 
 /** All that a batch does. */
-export interface Applied {
+export interface AppliedBatch {
   readonly changes: readonly Change[];
-  readonly opened?: Opened;
+  readonly opened?: OpenedSession;
   readonly touch?: Touch;
-  readonly triggers: readonly Trigger[];
-  readonly operations: readonly Operation[];
-  readonly placements: readonly Placement[];
+  readonly processed: readonly ProcessedMessage[];
+  readonly operations: readonly BatchOperation[];
+  readonly placements: readonly MessagePlacement[];
   /** The conversation's open session afterwards. */
   readonly session?: SessionRecord;
 }
 
 /** Decides what new messages do to a conversation. Pure; the same messages again lead to nothing new. */
-export function applyMessages(conversation: Conversation, batch: Batch, fresh: Fresh): Applied {
-  const { changes: merging, session: held } =
+export function decideMessages(
+  conversation: Conversation,
+  batch: MessageBatch,
+  generated: GeneratedValues,
+): AppliedBatch {
+  const { changes: mergeChanges, session: held } =
     batch.accountKey === UNKNOWN_ACCOUNT
       ? { changes: [], session: conversation.unknown ?? conversation.own }
-      : mergeUnknown(conversation, batch, fresh);
+      : mergeSessions(conversation, batch, generated);
   const limitMinutes = batch.maxInactiveMinutes ?? held?.maxInactiveMinutes ?? 0;
-  if (held && timeoutAt(held, limitMinutes) > fresh.now) {
-    const appended = appendMessages(held, conversation.triggers, batch, fresh);
-    return withHistory({ ...appended, changes: [...merging, ...appended.changes] });
+  if (held && timeoutAt(held, limitMinutes) > generated.now) {
+    const appended = appendMessages(held, conversation.processed, batch, generated);
+    return withHistory({ ...appended, changes: [...mergeChanges, ...appended.changes] });
   }
-  const ended = held ? [decide(held, 'time_out', { limitMinutes }, { ...fresh, actor: 'system' })] : [];
+  const ended = held ? [applyCommand(held, 'time_out', { limitMinutes }, { ...generated, actor: 'system' })] : [];
   const last = ended[0]?.after ?? conversation.last;
-  const begun = beginSession(last, conversation.triggers, batch, fresh);
+  const begun = openFromMessages(last, conversation.processed, batch, generated);
   return withHistory({
     ...begun,
-    changes: [...merging, ...ended],
+    changes: [...mergeChanges, ...ended],
     operations: [...ended.map(() => 'timed_out' as const), ...begun.operations],
   });
 }
 
-function withHistory(applied: Applied): Applied {
+function withHistory(applied: AppliedBatch): AppliedBatch {
   const history = applied.placements.some((placement) => !placement.stored);
   return history ? { ...applied, operations: [...applied.operations, 'history'] } : applied;
 }

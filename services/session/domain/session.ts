@@ -95,7 +95,7 @@ export function isOpen(session: SessionRecord): boolean {
 }
 
 /** Whether a human has the word or is waited for. */
-export function isHumanHeld(session: SessionRecord): boolean {
+export function isHandedOver(session: SessionRecord): boolean {
   return session.control === Control.PENDING_MANUAL || session.control === Control.MANUAL_LIVE;
 }
 
@@ -106,11 +106,11 @@ export function timeoutAt(session: SessionRecord, limitMinutes = session.maxInac
 
 /** Whether the task type asks for a human. */
 export function isManualType(taskType: TaskType): boolean {
-  return priorityOf(taskType) <= 2;
+  return taskTypePriority(taskType) <= 2;
 }
 
 /** 1 (first) to 4, by task type. */
-export function priorityOf(taskType: TaskType): number {
+export function taskTypePriority(taskType: TaskType): number {
   switch (taskType) {
     case TaskType.MANUAL_URGENT:
       return 1;

@@ -1,9 +1,9 @@
 import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import type { TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
-import { isHumanHeld, isManualType, isOpen, type SessionRecord, timeoutAt, UNKNOWN_ACCOUNT } from './session.ts';
+import { isHandedOver, isManualType, isOpen, type SessionRecord, timeoutAt, UNKNOWN_ACCOUNT } from './session.ts';
 
 /** A completed session answers a repeat of the request that opened it this long. */
-export const REPEAT_MS = 24 * 3_600_000;
+export const REPLAY_WINDOW_MS = 24 * 3_600_000;
 
 /** A request to open a session, as far as the slot rules see it. */
 export interface SlotRequest {
@@ -34,7 +34,7 @@ export function decideSlot(candidates: readonly SessionRecord[], request: SlotRe
   const open = candidates.filter(isOpen);
   const holder = open.find((session) => session.accountKey !== UNKNOWN_ACCOUNT) ?? open[0];
   if (!holder) return { kind: 'open' };
-  if (isHumanHeld(holder)) return { kind: 'refuse', holder };
+  if (isHandedOver(holder)) return { kind: 'refuse', holder };
   const manual = isManualType(request.taskType);
   const explicit = manual ? undefined : request.maxInactiveMinutes;
   const limitMinutes = explicit ?? holder.maxInactiveMinutes;
@@ -46,11 +46,11 @@ export function decideSlot(candidates: readonly SessionRecord[], request: SlotRe
 function isRepeat(session: SessionRecord, hash: string, now: number): boolean {
   if (session.createHash !== hash && session.takenHash !== hash) return false;
   if (isOpen(session)) return timeoutAt(session) > now;
-  return session.finishedAt !== undefined && session.finishedAt > now - REPEAT_MS;
+  return session.finishedAt !== undefined && session.finishedAt > now - REPLAY_WINDOW_MS;
 }
 
 /** Whether the bot may be given work in it. */
-export function botHasTheWord(session: SessionRecord): boolean {
+export function isBotInControl(session: SessionRecord): boolean {
   return session.control === Control.BOT_ACTIVE;
 }
 

@@ -6,17 +6,17 @@ import {
   SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { type Task, TaskStatus } from '../../../gen/autosession/task/v1/task_pb.js';
-import { currentTenant } from '../../lib/context.ts';
-import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
-import { onceOrReplayed } from '../../lib/idempotency.ts';
-import { loadSession } from '../commit.ts';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import { withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
-import { wantsTouch } from '../domain/deadlines.ts';
+import { sessionControlName, sessionStateName } from '../domain/enum-names.ts';
 import { isOpen, type SessionRecord } from '../domain/session.ts';
-import { botHasTheWord, isPaused, REPEAT_MS } from '../domain/slot.ts';
-import { controlWord, stateWord } from '../domain/words.ts';
-import { recordAlone } from './command-once.ts';
-import { taskSpec } from './task-spec.ts';
+import { isBotInControl, isPaused, REPLAY_WINDOW_MS } from '../domain/slot.ts';
+import { taskSpec } from '../domain/task-spec.ts';
+import { shouldTouch } from '../domain/timers.ts';
+import { saveResponseAlone } from '../unit-of-work/idempotent-command.ts';
+import { loadSession } from '../unit-of-work/session-transaction.ts';
 
 /** Why a task is withdrawn at once: the bot has lost the word since the session was read. */
 const WITHDRAWN = ['handed_over', 'session_closed'];
@@ -26,15 +26,15 @@ export const addSessionTask =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['addSessionTask'] =>
   async (request) => {
     const method = SessionService.method.addSessionTask;
-    const { answer, replayed } = await onceOrReplayed(deps, method, request, async (record) => {
+    const { answer, replayed } = await withReplayDetection(deps, method, request, async (saveResponse) => {
       const session = await loadSession(deps, request.sessionId);
-      checkWord(session);
+      assertBotInControl(session);
       await deps.fences.confirm(session);
       const task = await createTask(deps, session, request);
       const answer = create(AddSessionTaskResponseSchema, { task });
       const now = deps.clock.now();
-      if (wantsTouch(session, now)) await deps.sessions.touch(currentTenant(), session, now);
-      await recordAlone(deps, record, answer);
+      if (shouldTouch(session, now)) await deps.sessions.touch(currentTenant(), session, now);
+      await saveResponseAlone(deps, saveResponse, answer);
       return answer;
     });
     if (replayed && answer.task) answer.task = (await deps.tasks.getTask({ taskId: answer.task.taskId })).task;
@@ -52,33 +52,33 @@ async function createTask(deps: SessionDeps, session: SessionRecord, request: Ad
     task: spec,
     status: session.control,
     paused: isPaused(session),
-    reuseSeconds: REPEAT_MS / 1_000,
+    reuseSeconds: REPLAY_WINDOW_MS / 1_000,
   });
-  if (!task) throw refuse(ErrorReason.SERVICE_UNAVAILABLE, 'the task was not stored; a repeat is harmless');
+  if (!task) throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the task was not stored; a repeat is harmless');
   if (task.taskStatus === TaskStatus.CANCELLED && WITHDRAWN.includes(task.errorMessage)) {
     const now = await loadSession(deps, session.sessionId);
-    checkWord(now);
+    assertBotInControl(now);
     throw handedOver(now);
   }
   return task;
 }
 
-function checkWord(session: SessionRecord): void {
-  if (isOpen(session) && !botHasTheWord(session)) throw handedOver(session);
+function assertBotInControl(session: SessionRecord): void {
+  if (isOpen(session) && !isBotInControl(session)) throw handedOver(session);
   if (isOpen(session)) return;
-  const state = stateWord(session.state);
-  throw refuse(ErrorReason.INVALID_STATUS, `the session is ${state}`, {
+  const state = sessionStateName(session.state);
+  throw appError(ErrorReason.INVALID_STATUS, `the session is ${state}`, {
     session_id: session.sessionId,
     state,
-    status: controlWord(session.control),
+    status: sessionControlName(session.control),
     command: 'add_task',
     allowed: '',
   });
 }
 
 function handedOver(session: SessionRecord) {
-  return refuse(ErrorReason.HANDED_OVER, 'the bot has not the word in this session', {
+  return appError(ErrorReason.HANDED_OVER, 'the bot has not the word in this session', {
     session_id: session.sessionId,
-    status: controlWord(session.control),
+    status: sessionControlName(session.control),
   });
 }

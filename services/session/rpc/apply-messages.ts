@@ -8,27 +8,27 @@ import {
   type ConversationMessage,
   type SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
-import { currentTenant } from '../../lib/context.ts';
-import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
-import { commit } from '../commit.ts';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
 import {
-  type Applied,
-  type Batch,
+  type AppliedBatch,
+  type BatchOperation,
   type Conversation,
-  applyMessages as decideMessages,
-  type Operation,
+  decideMessages,
+  type MessageBatch,
 } from '../domain/conversation.ts';
-import { type BatchMessage, isTyped } from '../domain/newer.ts';
-import { presentSession } from '../domain/present.ts';
+import { type BatchMessage, isHumanTyped } from '../domain/message-recency.ts';
 import { isOpen, type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
-import { isRenamed } from '../store/alias-use.ts';
+import { sessionToProto } from '../domain/session-to-proto.ts';
+import { isAliasReassigned } from '../store/alias-guard.ts';
+import { findProcessedMessages } from '../store/processed-messages.ts';
 import type { SessionTables } from '../store/schema.ts';
-import { StaleSession } from '../store/session-store.ts';
-import { findTriggers } from '../store/trigger-store.ts';
+import { SessionConflictError } from '../store/session-store.ts';
+import { commit } from '../unit-of-work/session-transaction.ts';
 
 /** How often a batch is decided anew when other batches are faster. */
-const ATTEMPTS = 10;
+const MAX_ATTEMPTS = 10;
 
 /** Lets new messages act on their conversation's session. */
 export const applyMessages =
@@ -37,12 +37,12 @@ export const applyMessages =
     const batch = batchOf(request);
     if (batch.accountKey !== UNKNOWN_ACCOUNT)
       await deps.parties.learnNicks(batch.platform, batch.accountKey, request.matchedNicks);
-    const outcome = await applyOnce(deps, batch, request);
+    const outcome = await applyWithRetry(deps, batch, request);
     if (!outcome) return create(ApplyMessagesResponseSchema, { partiesMoved: true });
     const { applied, last } = outcome;
-    await confirmControl(deps, applied, last);
+    await confirmFences(deps, applied, last);
     return create(ApplyMessagesResponseSchema, {
-      session: applied.session && presentSession(applied.session),
+      session: applied.session && sessionToProto(applied.session),
       operations: [...applied.operations],
       messages: applied.placements.map(({ messageId, sessionId, stored }) => ({
         messageId,
@@ -57,16 +57,17 @@ export const applyMessages =
  * session was to go by a name that means another account or shop by now, when the shop has joined another one, whose its
  * sessions are, and when one has joined it since the batch was explained.
  */
-async function applyOnce(
+async function applyWithRetry(
   deps: SessionDeps,
-  batch: Batch,
+  batch: MessageBatch,
   { claimedSessionId, formerShopKeys }: ApplyMessagesRequest,
-): Promise<{ applied: Applied; last?: SessionRecord } | undefined> {
-  const done: Operation[] = [];
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+): Promise<{ applied: AppliedBatch; last?: SessionRecord } | undefined> {
+  const done: BatchOperation[] = [];
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const conversation = await readConversation(deps, { ...batch, formerShopKeys }, claimedSessionId);
-    if (isFirst(conversation) && (await deps.parties.joinedBy(batch.platform, batch.shopKey))) return undefined;
-    if (batch.messages.some(isTyped) && (await hasJoinedSince(deps, batch.shopKey, formerShopKeys))) return undefined;
+    if (isFirst(conversation) && (await deps.parties.findMergedInto(batch.platform, batch.shopKey))) return undefined;
+    if (batch.messages.some(isHumanTyped) && (await wasMergedSince(deps, batch.shopKey, formerShopKeys)))
+      return undefined;
     const applied = decideMessages(conversation, batch, {
       now: deps.clock.now(),
       actor: 'system',
@@ -74,7 +75,7 @@ async function applyOnce(
       defaultMaxInactiveMinutes: deps.config.maxInactiveMinutes,
     });
     try {
-      if (await closedFirst(deps, applied)) {
+      if (await closeFirst(deps, applied)) {
         done.push(...applied.operations.filter((operation) => operation === 'timed_out'));
         continue;
       }
@@ -82,11 +83,11 @@ async function applyOnce(
       if (writes(applied)) await commit(deps, 'session-apply-messages', applied);
       return { applied: { ...applied, operations: [...done, ...applied.operations] }, last: conversation.last };
     } catch (error) {
-      if (isRenamed(error)) return undefined;
-      if (!(error instanceof StaleSession || deps.db.isDuplicateKey(error))) throw error;
+      if (isAliasReassigned(error)) return undefined;
+      if (!(error instanceof SessionConflictError || deps.db.isDuplicateKey(error))) throw error;
     }
   }
-  throw refuse(
+  throw appError(
     ErrorReason.SERVICE_UNAVAILABLE,
     'the conversation is being changed by many batches; a repeat is harmless',
   );
@@ -96,7 +97,7 @@ async function applyOnce(
  * Closes what makes room for the session in which the conversation goes on, and has the senders hear of it before that
  * session can be seen. True when it did so, and the batch is to be decided anew.
  */
-async function closedFirst(deps: SessionDeps, { changes, opened }: Applied): Promise<boolean> {
+async function closeFirst(deps: SessionDeps, { changes, opened }: AppliedBatch): Promise<boolean> {
   const closing = changes.findLastIndex(({ after }) => !isOpen(after)) + 1;
   if (closing === 0 || (!opened && closing === changes.length)) return false;
   const closed = changes.slice(0, closing);
@@ -109,49 +110,50 @@ async function closedFirst(deps: SessionDeps, { changes, opened }: Applied): Pro
  * Whether a shop has joined this one that the batch does not know of: what its bot has sent was not looked for, and would be taken
  * for a human's words. Behind the look at the sessions, which come with it.
  */
-async function hasJoinedSince(deps: SessionDeps, shopKey: string, known: readonly string[]): Promise<boolean> {
-  return (await deps.parties.formerKeys(shopKey)).some((key) => !known.includes(key));
+async function wasMergedSince(deps: SessionDeps, shopKey: string, knownShopKeys: readonly string[]): Promise<boolean> {
+  return (await deps.parties.formerKeys(shopKey)).some((key) => !knownShopKeys.includes(key));
 }
 
 function isFirst({ own, unknown, last }: Conversation): boolean {
   return !own && !unknown && !last;
 }
 
-function writes({ changes, opened, touch }: Applied): boolean {
+function writes({ changes, opened, touch }: AppliedBatch): boolean {
   return changes.length > 0 || opened !== undefined || touch !== undefined;
 }
 
 /** A session of an unknown account is another conversation's, unless this one claims it or one of its messages opened it. */
 async function readConversation(
   deps: SessionDeps,
-  batch: Batch & { readonly formerShopKeys: readonly string[] },
+  batch: MessageBatch & { readonly formerShopKeys: readonly string[] },
   claimedSessionId: string,
 ): Promise<Conversation> {
   const tenant = currentTenant();
   const { accountKey, shopKey, messages } = batch;
   const messageIds = messages.map((message) => message.messageId);
-  const triggers = await findTriggers(deps.db.of<SessionTables>(), tenant, batch, messageIds);
+  const processed = await findProcessedMessages(deps.db.autocommit<SessionTables>(), tenant, batch, messageIds);
   // second: what a message is known to have done must be seen in it
   const open = await deps.sessions.findOpen(tenant, accountKey, shopKey);
   const own = open.find((session) => session.accountKey !== UNKNOWN_ACCOUNT);
-  const ours = new Set([claimedSessionId, ...triggers.values()]);
+  const ownSessionIds = new Set([claimedSessionId, ...processed.values()]);
   const unknown = open.find(
     (session) =>
-      session.accountKey === UNKNOWN_ACCOUNT && (accountKey === UNKNOWN_ACCOUNT || ours.has(session.sessionId)),
+      session.accountKey === UNKNOWN_ACCOUNT &&
+      (accountKey === UNKNOWN_ACCOUNT || ownSessionIds.has(session.sessionId)),
   );
   const last = (own ?? unknown) ? undefined : await deps.sessions.findNewest(tenant, accountKey, shopKey);
-  return { own, unknown, last, triggers };
+  return { own, unknown, last, processed };
 }
 
 /** A repeat after a lost answer changes nothing, but finds the fence still behind; the session that has just closed too. */
-async function confirmControl(deps: SessionDeps, applied: Applied, last: SessionRecord | undefined): Promise<void> {
+async function confirmFences(deps: SessionDeps, applied: AppliedBatch, last: SessionRecord | undefined): Promise<void> {
   const touched = new Map<string, SessionRecord>();
   for (const session of [last, ...applied.changes.map(({ after }) => after), applied.session])
     if (session) touched.set(session.sessionId, session);
   await deps.fences.confirm(...touched.values());
 }
 
-function batchOf(request: ApplyMessagesRequest): Batch {
+function batchOf(request: ApplyMessagesRequest): MessageBatch {
   const { platform, accountKey, accountId, shopKey, shopId, shopName, maxInactiveMinutes } = request;
   const messages = request.messages.map(messageOf);
   return { platform, accountKey, accountId, shopKey, shopId, shopName, maxInactiveMinutes, messages };

@@ -5,21 +5,21 @@ import {
   SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import type { SessionDeps } from '../deps.ts';
-import { presentSession } from '../domain/present.ts';
-import { isClosed } from '../domain/replay.ts';
-import { archive } from '../domain/requests.ts';
-import { commandOnce } from './command-once.ts';
+import { archive } from '../domain/commands.ts';
+import { isClosed } from '../domain/replayed-command.ts';
+import { sessionToProto } from '../domain/session-to-proto.ts';
+import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
 /** Puts a closed session away. */
 export const archiveSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['archiveSession'] =>
   async (request) => {
     const { sessionId, reason } = request;
-    const { answer, session } = await commandOnce(deps, SessionService.method.archiveSession, request, {
+    const { answer, session } = await runIdempotentCommand(deps, SessionService.method.archiveSession, request, {
       sessionId,
-      decide: (current, by) => archive(current, reason, by),
-      holds: isClosed,
-      reply: (after) => create(ArchiveSessionResponseSchema, { session: presentSession(after) }),
+      decide: (current, ctx) => archive(current, reason, ctx),
+      stillHolds: isClosed,
+      reply: (after) => create(ArchiveSessionResponseSchema, { session: sessionToProto(after) }),
     });
     await deps.fences.confirm(session);
     return answer;

@@ -4,9 +4,9 @@ import {
   BatchGetSessionsResponseSchema,
   type SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
-import { currentTenant } from '../../lib/context.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
-import { presentSession } from '../domain/present.ts';
+import { sessionToProto } from '../domain/session-to-proto.ts';
 
 /** Those of the named sessions that exist. */
 export const batchGetSessions =
@@ -14,5 +14,5 @@ export const batchGetSessions =
   async ({ sessionIds }) => {
     const sessions = await deps.sessions.findMany(currentTenant(), [...new Set(sessionIds)]);
     await deps.fences.confirm(...sessions);
-    return create(BatchGetSessionsResponseSchema, { sessions: sessions.map(presentSession) });
+    return create(BatchGetSessionsResponseSchema, { sessions: sessions.map(sessionToProto) });
   };

@@ -6,10 +6,10 @@ import {
   SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import type { SessionDeps } from '../deps.ts';
-import { presentSession } from '../domain/present.ts';
-import { isClosed } from '../domain/replay.ts';
-import { close } from '../domain/requests.ts';
-import { commandOnce } from './command-once.ts';
+import { close } from '../domain/commands.ts';
+import { isClosed } from '../domain/replayed-command.ts';
+import { sessionToProto } from '../domain/session-to-proto.ts';
+import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
 /** Ends a session; the answer lists what was already out. */
 export const closeSession =
@@ -17,11 +17,11 @@ export const closeSession =
   async (request) => {
     const cancelled = request.outcome === CloseSessionRequest_Outcome.CANCELLED;
     const reason = request.reason || (cancelled ? 'cancelled' : 'completed');
-    const { answer, session } = await commandOnce(deps, SessionService.method.closeSession, request, {
+    const { answer, session } = await runIdempotentCommand(deps, SessionService.method.closeSession, request, {
       sessionId: request.sessionId,
-      decide: (current, by) => close(current, cancelled ? 'cancel' : 'complete', reason, by),
-      holds: isClosed,
-      reply: (after) => create(CloseSessionResponseSchema, { session: presentSession(after) }),
+      decide: (current, ctx) => close(current, cancelled ? 'cancel' : 'complete', reason, ctx),
+      stillHolds: isClosed,
+      reply: (after) => create(CloseSessionResponseSchema, { session: sessionToProto(after) }),
     });
     answer.possiblySent = await deps.fences.raise(session);
     return answer;

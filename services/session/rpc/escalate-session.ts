@@ -6,33 +6,33 @@ import {
   EscalateSessionResponseSchema,
   SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
-import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import { recentMessages } from '../commands/recent-messages.ts';
 import type { SessionDeps } from '../deps.ts';
-import { presentEscalation } from '../domain/present.ts';
-import { isEscalated } from '../domain/replay.ts';
-import { defaultSeverity, escalate } from '../domain/requests.ts';
+import { defaultSeverity, escalate } from '../domain/commands.ts';
+import { isEscalated } from '../domain/replayed-command.ts';
 import type { SessionRecord } from '../domain/session.ts';
-import { commandOnce } from './command-once.ts';
-import { recentHistory } from './history.ts';
+import { escalationToProto } from '../domain/session-to-proto.ts';
+import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
-const CONTEXT_BYTES = 65_536;
+const MAX_CONTEXT_BYTES = 65_536;
 
 /** Takes the word from the bot; the answer lists what was already out and what was said last. */
 export const escalateSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['escalateSession'] =>
   async (request) => {
-    const sessionId = namedSession(request);
+    const sessionId = requestedSessionId(request);
     checkSize(request.context);
     const reason = request.reason || HandoverReason.USER_REQUEST;
     const severity = request.severity || defaultSeverity(reason);
     const { details, context } = request;
-    const { answer, session } = await commandOnce(deps, SessionService.method.escalateSession, request, {
+    const { answer, session } = await runIdempotentCommand(deps, SessionService.method.escalateSession, request, {
       sessionId,
-      decide: (current, by) => escalate(current, { reason, severity, details, context }, by),
-      holds: isEscalated,
+      decide: (current, ctx) => escalate(current, { reason, severity, details, context }, ctx),
+      stillHolds: isEscalated,
       reply,
     });
-    const [possiblySent, history] = await Promise.all([deps.fences.raise(session), recentHistory(deps, sessionId)]);
+    const [possiblySent, history] = await Promise.all([deps.fences.raise(session), recentMessages(deps, sessionId)]);
     return Object.assign(answer, { possiblySent, history });
   };
 
@@ -42,19 +42,22 @@ function reply(session: SessionRecord) {
     sessionId: session.sessionId,
     status: session.control,
     state: session.state,
-    escalation: session.escalation && presentEscalation(session.escalation),
+    escalation: session.escalation && escalationToProto(session.escalation),
   });
 }
 
-function namedSession({ sessionId, sessionName }: EscalateSessionRequest): string {
+function requestedSessionId({ sessionId, sessionName }: EscalateSessionRequest): string {
   if (sessionId && sessionName && sessionId !== sessionName)
-    throw refuse(ErrorReason.INVALID_ARGUMENT, 'session_name and session_id name different sessions', {
+    throw appError(ErrorReason.INVALID_ARGUMENT, 'session_name and session_id name different sessions', {
       field: 'session_name',
     });
   return sessionId || sessionName;
 }
 
 function checkSize(context: JsonObject | undefined): void {
-  if (context && Buffer.byteLength(JSON.stringify(context)) > CONTEXT_BYTES)
-    throw refuse(ErrorReason.TOO_LARGE, 'context is larger than 64 KiB', { field: 'context', limit: CONTEXT_BYTES });
+  if (context && Buffer.byteLength(JSON.stringify(context)) > MAX_CONTEXT_BYTES)
+    throw appError(ErrorReason.TOO_LARGE, 'context is larger than 64 KiB', {
+      field: 'context',
+      limit: MAX_CONTEXT_BYTES,
+    });
 }

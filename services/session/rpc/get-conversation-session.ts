@@ -4,9 +4,9 @@ import {
   GetConversationSessionResponseSchema,
   type SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
-import { currentTenant } from '../../lib/context.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
-import { presentSession } from '../domain/present.ts';
+import { sessionToProto } from '../domain/session-to-proto.ts';
 
 /**
  * The open session of (account, shop). The shop's unknown account is another conversation. The session of a merged shop is only
@@ -18,9 +18,9 @@ export const getConversationSession =
     const open = await deps.sessions.findOpen(currentTenant(), accountKey, shopKey);
     const session = open.find((candidate) => candidate.accountKey === accountKey);
     if (!session) {
-      const partiesMoved = (await deps.parties.joinedBy(platform, shopKey)) !== undefined;
+      const partiesMoved = (await deps.parties.findMergedInto(platform, shopKey)) !== undefined;
       return create(GetConversationSessionResponseSchema, { partiesMoved });
     }
     await deps.fences.confirm(session);
-    return create(GetConversationSessionResponseSchema, { session: presentSession(session) });
+    return create(GetConversationSessionResponseSchema, { session: sessionToProto(session) });
   };

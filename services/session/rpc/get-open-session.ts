@@ -5,17 +5,17 @@ import {
   GetOpenSessionResponseSchema,
   type SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
-import { currentTenant } from '../../lib/context.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
-import { aliasNamed } from '../domain/look-alike.ts';
-import { timestampOf } from '../domain/present.ts';
+import { findAliasByName } from '../domain/look-alikes.ts';
 import { DEFAULT_PLATFORM, type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
+import { optionalTimestamp } from '../domain/session-to-proto.ts';
 
 /** Which session holds the slot of (account, shop). */
 export const getOpenSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['getOpenSession'] =>
   async (request) => {
-    const session = await findHolder(deps, request);
+    const session = await findSlotHolder(deps, request);
     if (!session) return create(GetOpenSessionResponseSchema, { hasActiveSession: false });
     const [, { messageCount }] = await Promise.all([
       deps.fences.confirm(session),
@@ -29,18 +29,18 @@ export const getOpenSession =
       createdBy: session.createdBy,
       taskType: session.taskType,
       messageCount,
-      lastActivity: timestampOf(session.lastActivity),
+      lastActivity: optionalTimestamp(session.lastActivity),
     });
   };
 
 /** The account's own session, else that of the shop's unknown account, which occupies everybody's slot. */
-async function findHolder(deps: SessionDeps, request: GetOpenSessionRequest): Promise<SessionRecord | undefined> {
-  const known = await deps.parties.find(request.platform || DEFAULT_PLATFORM, request, request.accountId);
-  const shops = known.filter(({ side }) => side === 'shop');
+async function findSlotHolder(deps: SessionDeps, request: GetOpenSessionRequest): Promise<SessionRecord | undefined> {
+  const existingAliases = await deps.parties.find(request.platform || DEFAULT_PLATFORM, request, request.accountId);
+  const shops = existingAliases.filter(({ side }) => side === 'shop');
   const named = shops.filter(({ kind }) => kind === 'name');
-  const shop = aliasNamed(named, request.shopName) ?? shops[0];
+  const shop = findAliasByName(named, request.shopName) ?? shops[0];
   if (!shop) return undefined;
-  const account = known.find(({ side }) => side === 'account');
+  const account = existingAliases.find(({ side }) => side === 'account');
   const open = await deps.sessions.findOpen(currentTenant(), account?.key, shop.key);
   return open.find((session) => session.accountKey !== UNKNOWN_ACCOUNT) ?? open[0];
 }

@@ -4,9 +4,9 @@ import {
   GetSessionStatusResponseSchema,
   type SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
-import { loadSession } from '../commit.ts';
 import type { SessionDeps } from '../deps.ts';
-import { presentSession } from '../domain/present.ts';
+import { sessionToProto } from '../domain/session-to-proto.ts';
+import { loadSession } from '../unit-of-work/session-transaction.ts';
 
 /** A session with its newest task and its message count, in one flat record. */
 export const getSessionStatus =
@@ -19,7 +19,7 @@ export const getSessionStatus =
       deps.messages.getSessionMessages({ sessionId, limit: 0 }),
     ]);
     const task = tasks[0];
-    const session = presentSession(record);
+    const session = sessionToProto(record);
     return create(GetSessionStatusResponseSchema, {
       sessionId,
       sessionName: session.sessionName,

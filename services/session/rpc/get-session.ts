@@ -4,9 +4,9 @@ import {
   GetSessionResponseSchema,
   type SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
-import { loadSession } from '../commit.ts';
 import type { SessionDeps } from '../deps.ts';
-import { presentSession } from '../domain/present.ts';
+import { sessionToProto } from '../domain/session-to-proto.ts';
+import { loadSession } from '../unit-of-work/session-transaction.ts';
 
 /** One session. */
 export const getSession =
@@ -14,5 +14,5 @@ export const getSession =
   async ({ sessionId }) => {
     const session = await loadSession(deps, sessionId);
     await deps.fences.confirm(session);
-    return create(GetSessionResponseSchema, { session: presentSession(session) });
+    return create(GetSessionResponseSchema, { session: sessionToProto(session) });
   };

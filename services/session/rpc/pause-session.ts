@@ -3,10 +3,10 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { PauseSessionResponseSchema, SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import type { SessionDeps } from '../deps.ts';
-import { presentSession } from '../domain/present.ts';
-import { pause } from '../domain/requests.ts';
+import { pause } from '../domain/commands.ts';
+import { sessionToProto } from '../domain/session-to-proto.ts';
 import { isPaused } from '../domain/slot.ts';
-import { commandOnce } from './command-once.ts';
+import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
 /** Holds the bot's tasks; the answer lists what was already out. */
 export const pauseSession =
@@ -14,11 +14,11 @@ export const pauseSession =
   async (request) => {
     const { sessionId, reason } = request;
     const resumeAt = request.resumeAt && timestampMs(request.resumeAt);
-    const { answer, session } = await commandOnce(deps, SessionService.method.pauseSession, request, {
+    const { answer, session } = await runIdempotentCommand(deps, SessionService.method.pauseSession, request, {
       sessionId,
-      decide: (current, by) => pause(current, { reason, resumeAt }, by),
-      holds: isPaused,
-      reply: (after) => create(PauseSessionResponseSchema, { session: presentSession(after) }),
+      decide: (current, ctx) => pause(current, { reason, resumeAt }, ctx),
+      stillHolds: isPaused,
+      reply: (after) => create(PauseSessionResponseSchema, { session: sessionToProto(after) }),
     });
     answer.possiblySent = await deps.fences.raise(session);
     return answer;

@@ -4,22 +4,22 @@ import {
   RecordTaskOutcomeResponseSchema,
   type SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
-import { currentTenant } from '../../lib/context.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
+import { applyTaskOutcome } from '../commands/apply-task-outcome.ts';
 import type { SessionDeps } from '../deps.ts';
-import { wantsTouch } from '../domain/deadlines.ts';
-import { presentSession } from '../domain/present.ts';
 import { isOpen } from '../domain/session.ts';
-import { recordOutcome } from '../outcome.ts';
+import { sessionToProto } from '../domain/session-to-proto.ts';
+import { shouldTouch } from '../domain/timers.ts';
 
 /** Lets a task's end act on its session. */
 export const recordTaskOutcome =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['recordTaskOutcome'] =>
   async (request) => {
-    const session = await recordOutcome(deps, request);
+    const session = await applyTaskOutcome(deps, request);
     const now = deps.clock.now();
-    if (request.success && isOpen(session) && wantsTouch(session, now))
+    if (request.success && isOpen(session) && shouldTouch(session, now))
       await deps.sessions.touch(currentTenant(), session, now);
     await deps.fences.confirm(session);
     if (request.success) deps.succeeded.set(`${currentTenant()} ${request.taskId}`, true);
-    return create(RecordTaskOutcomeResponseSchema, { session: presentSession(session) });
+    return create(RecordTaskOutcomeResponseSchema, { session: sessionToProto(session) });
   };

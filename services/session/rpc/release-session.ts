@@ -5,10 +5,10 @@ import {
   SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import type { SessionDeps } from '../deps.ts';
-import { timestampOf } from '../domain/present.ts';
-import { isReleased } from '../domain/replay.ts';
-import { release } from '../domain/requests.ts';
-import { commandOnce } from './command-once.ts';
+import { release } from '../domain/commands.ts';
+import { isReleased } from '../domain/replayed-command.ts';
+import { optionalTimestamp } from '../domain/session-to-proto.ts';
+import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
 /** Gives the word back to the bot. */
 export const releaseSession =
@@ -16,17 +16,17 @@ export const releaseSession =
   async (request) => {
     const { agentId } = request;
     const reason = request.reason || 'resolved';
-    const { answer, session } = await commandOnce(deps, SessionService.method.releaseSession, request, {
+    const { answer, session } = await runIdempotentCommand(deps, SessionService.method.releaseSession, request, {
       sessionId: request.session,
-      decide: (current, by) => release(current, { agentId, reason }, { ...by, actor: agentId }),
-      holds: isReleased,
+      decide: (current, ctx) => release(current, { agentId, reason }, { ...ctx, actor: agentId }),
+      stillHolds: isReleased,
       reply: (after) =>
         create(ReleaseSessionResponseSchema, {
           sessionName: after.sessionName,
           sessionId: after.sessionId,
           status: after.control,
           state: after.state,
-          lastManualEndAt: timestampOf(after.lastManualEndAt),
+          lastManualEndAt: optionalTimestamp(after.lastManualEndAt),
         }),
     });
     await deps.fences.confirm(session);

@@ -5,9 +5,9 @@ import {
   ResolvePartiesResponseSchema,
   type SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
-import { currentTenant } from '../../lib/context.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
-import { type Alias, chooseAccount, isShopNick } from '../domain/parties.ts';
+import { chooseAccount, isShopNick, type PartyAlias } from '../domain/choose-account.ts';
 import { UNKNOWN_ACCOUNT } from '../domain/session.ts';
 
 /** Finds, and makes where needed, the account and the shop of a batch. */
@@ -16,12 +16,12 @@ export const resolveParties =
   async (request) => {
     const { platform, accountId } = request;
     const nicks = accountId ? [] : [...new Set(request.nicks)];
-    const { known, names } = await deps.parties.entries(platform, request, accountId, nicks);
-    const shopKey = await deps.parties.shopKey(platform, request, known);
+    const { known: existingAliases, names } = await deps.parties.findParties(platform, request, accountId, nicks);
+    const shopKey = await deps.parties.shopKey(platform, request, existingAliases);
     const account = accountId
-      ? { accountKey: await deps.parties.accountKey(platform, accountId, known), stable: true }
-      : await findAccount(deps, request, shopKey, known);
-    const all = isComplete(known, names, account.accountKey)
+      ? { accountKey: await deps.parties.accountKey(platform, accountId, existingAliases), stable: true }
+      : await findAccount(deps, request, shopKey, existingAliases);
+    const all = isComplete(existingAliases, names, account.accountKey)
       ? names
       : await deps.parties.aliasesOf([account.accountKey, shopKey]);
     const ofAccount = all.filter(({ side, key }) => side === 'account' && key === account.accountKey);
@@ -39,9 +39,9 @@ export const resolveParties =
   };
 
 /** Whether all names of both were among what was found: nothing had to be made, and the account came by its name. */
-function isComplete(known: readonly Alias[], names: readonly Alias[], accountKey: string): boolean {
+function isComplete(existingAliases: readonly PartyAlias[], names: readonly PartyAlias[], accountKey: string): boolean {
   const hasAccount = accountKey === UNKNOWN_ACCOUNT || names.some(({ key }) => key === accountKey);
-  return hasAccount && known.some(({ side, kind }) => side === 'shop' && kind === 'name');
+  return hasAccount && existingAliases.some(({ side, kind }) => side === 'shop' && kind === 'name');
 }
 
 /** The account of a batch that names none. What the shop itself is called is nobody's nick. */
@@ -49,16 +49,16 @@ async function findAccount(
   deps: SessionDeps,
   request: ResolvePartiesRequest,
   shopKey: string,
-  known: readonly Alias[],
+  existingAliases: readonly PartyAlias[],
 ): Promise<{ accountKey: string; stable: boolean }> {
   const { platform } = request;
   const choice = chooseAccount({
     platform,
     nicks: request.nicks.filter((nick) => !isShopNick(nick, request.shopName)),
-    aliases: known.filter(({ side }) => side === 'account'),
+    aliases: existingAliases.filter(({ side }) => side === 'account'),
     openSessions: await deps.sessions.openParties(currentTenant(), shopKey),
   });
   if (choice.kind === 'known') return choice;
   if (choice.kind === 'unknown') return { accountKey: UNKNOWN_ACCOUNT, stable: false };
-  return { accountKey: await deps.parties.accountKey(platform, choice.accountId, known), stable: true };
+  return { accountKey: await deps.parties.accountKey(platform, choice.accountId, existingAliases), stable: true };
 }

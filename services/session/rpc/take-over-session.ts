@@ -4,27 +4,27 @@ import {
   SessionService,
   TakeOverSessionResponseSchema,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { recentMessages } from '../commands/recent-messages.ts';
 import type { SessionDeps } from '../deps.ts';
-import { presentSession } from '../domain/present.ts';
-import { isHeldBy } from '../domain/replay.ts';
-import { takeOver } from '../domain/requests.ts';
-import { commandOnce } from './command-once.ts';
-import { recentHistory } from './history.ts';
+import { takeOver } from '../domain/commands.ts';
+import { isControlledBy } from '../domain/replayed-command.ts';
+import { sessionToProto } from '../domain/session-to-proto.ts';
+import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
 /** Gives the word to an agent; the answer lists what was already out and what was said last. */
 export const takeOverSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['takeOverSession'] =>
   async (request) => {
     const agent = { id: request.agentId, name: request.agentName };
-    const { answer, session } = await commandOnce(deps, SessionService.method.takeOverSession, request, {
+    const { answer, session } = await runIdempotentCommand(deps, SessionService.method.takeOverSession, request, {
       sessionId: request.session,
-      decide: (current, by) => takeOver(current, agent, { ...by, actor: agent.id }),
-      holds: (current) => isHeldBy(current, agent.id),
-      reply: (after) => create(TakeOverSessionResponseSchema, { session: presentSession(after) }),
+      decide: (current, ctx) => takeOver(current, agent, { ...ctx, actor: agent.id }),
+      stillHolds: (current) => isControlledBy(current, agent.id),
+      reply: (after) => create(TakeOverSessionResponseSchema, { session: sessionToProto(after) }),
     });
     const [possiblySent, history] = await Promise.all([
       deps.fences.raise(session),
-      recentHistory(deps, session.sessionId),
+      recentMessages(deps, session.sessionId),
     ]);
     return Object.assign(answer, { possiblySent, history });
   };

@@ -1,13 +1,13 @@
 import type { Executor } from '../../lib/db/database.ts';
-import { sqlTime } from '../../lib/db/time.ts';
-import { foldName } from '../../lib/text/fold.ts';
-import { touch } from './entry-store.ts';
+import { sqlTime } from '../../lib/db/sql-time.ts';
+import { foldName } from '../../lib/text/fold-text.ts';
+import { bumpVersion } from './party-store.ts';
 import type { SessionTables } from './schema.ts';
 
 type Tx = Executor<SessionTables>;
 
 /** Two shops with a name that looks the same. */
-export interface LookAlikes {
+export interface LookAlikeShops {
   readonly tenant: string;
   readonly platform: string;
   /** The name of the shop that is merged into the other one. */
@@ -23,10 +23,10 @@ export interface LookAlikes {
  * former key of that. Does nothing and returns false when the two no longer look alike. Fails on a unique index when both have
  * an open session with one account. The sessions come last: a transaction that opens one locks its name until the commit.
  */
-export async function mergeShops(tx: Tx, shops: LookAlikes, now: number): Promise<boolean> {
+export async function mergeShops(tx: Tx, shops: LookAlikeShops, now: number): Promise<boolean> {
   const { tenant, platform, from, into } = shops;
-  if (!(await areStill(tx, shops))) return false;
-  for (const key of [from, into]) await touch(tx, tenant, key, now);
+  if (!(await stillLookAlike(tx, shops))) return false;
+  for (const key of [from, into]) await bumpVersion(tx, tenant, key, now);
   await tx
     .updateTable('directory_alias')
     .set({ entry_key: into })
@@ -53,7 +53,7 @@ export async function mergeShops(tx: Tx, shops: LookAlikes, now: number): Promis
 }
 
 /** Locks the name and its folded form, in the key order that transactions that add both use, and reads them again. */
-async function areStill(tx: Tx, { tenant, platform, name, from, into }: LookAlikes): Promise<boolean> {
+async function stillLookAlike(tx: Tx, { tenant, platform, name, from, into }: LookAlikeShops): Promise<boolean> {
   const rows = await tx
     .selectFrom('directory_alias')
     .select(['value', 'entry_key'])

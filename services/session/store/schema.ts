@@ -1,6 +1,6 @@
 import type { GeneratedAlways } from 'kysely';
-import type { Columns } from '../../lib/db/columns.ts';
-import type { Migrations } from '../../lib/db/migrate.ts';
+import type { ColumnTypes } from '../../lib/db/migrations/column-types.ts';
+import type { Migrations } from '../../lib/db/migrations/migrate.ts';
 
 /** A session as it is stored: words for states, UTC texts for times. */
 export interface SessionRow {
@@ -94,7 +94,7 @@ export function slotOf(accountKey: string, shopKey: string): string {
 }
 
 /** slotOf() in SQL, for open sessions that have both keys. */
-function openSlot(c: Columns): string {
+function openSlot(c: ColumnTypes): string {
   const slot = c.dialect === 'mysql' ? "CONCAT(account_key, ':', shop_key)" : "account_key || ':' || shop_key";
   return (
     "CASE WHEN state IN ('pending', 'active', 'idle', 'paused', 'transferred') " +
@@ -156,7 +156,7 @@ export const sessionMigrations: Migrations = {
           wake_at ${c.time} NULL,
           open_slot ${c.generated(c.key(130), openSlot(c))},
           PRIMARY KEY (tenant, session_id)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
         'CREATE UNIQUE INDEX sessions_slot ON sessions (tenant, open_slot)',
         'CREATE INDEX sessions_wake ON sessions (wake_at)',
         'CREATE INDEX sessions_created_by_request ON sessions (tenant, create_hash)',
@@ -178,7 +178,7 @@ export const sessionMigrations: Migrations = {
           entry_key ${c.id} NOT NULL,
           created_at ${c.time} NOT NULL,
           PRIMARY KEY (tenant, platform, side, kind, value)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
         'CREATE INDEX directory_alias_entry ON directory_alias (tenant, entry_key)',
       ],
     },
@@ -193,7 +193,7 @@ export const sessionMigrations: Migrations = {
           session_id ${c.id} NOT NULL,
           kind ${c.id} NOT NULL,
           PRIMARY KEY (tenant, account_key, shop_key, message_id)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
         'CREATE INDEX conversation_trigger_session ON conversation_trigger (tenant, session_id)',
       ],
     },
@@ -208,7 +208,7 @@ export const sessionMigrations: Migrations = {
           version ${c.int} NOT NULL,
           updated_at ${c.time} NOT NULL,
           PRIMARY KEY (tenant, entry_key)
-        ) ${c.table}`,
+        ) ${c.tableOptions}`,
         'CREATE INDEX directory_alias_side ON directory_alias (tenant, side, entry_key)',
       ],
     },

@@ -2,10 +2,10 @@ import type { Insertable, Selectable, Updateable } from 'kysely';
 import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import { Creator } from '../../../gen/autosession/session/v1/session_pb.js';
 import { TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
-import { msOf, msOrUndefined, sqlTime, sqlTimeOrNull } from '../../lib/db/time.ts';
-import { wakeAt } from '../domain/deadlines.ts';
+import { parseSqlTime, parseSqlTimeOrUndefined, sqlTime, sqlTimeOrNull } from '../../lib/db/sql-time.ts';
+import { sessionControlName, sessionStateName, taskTypeName } from '../domain/enum-names.ts';
 import type { EscalationRecord, SessionRecord } from '../domain/session.ts';
-import { controlWord, stateWord, taskTypeWord } from '../domain/words.ts';
+import { nextDueAt } from '../domain/timers.ts';
 import type { SessionRow } from './schema.ts';
 
 /** The row of a session; `wake_at` follows from the session, so it is right after every write. */
@@ -14,14 +14,14 @@ export function rowOf(tenant: string, s: SessionRecord, idleAfterMs: number): In
     tenant,
     session_id: s.sessionId,
     session_name: s.sessionName,
-    state: stateWord(s.state),
-    control: controlWord(s.control),
+    state: sessionStateName(s.state),
+    control: sessionControlName(s.control),
     owner_epoch: s.ownerEpoch,
     fenced_epoch: s.fencedEpoch,
     tasks_from_epoch: s.tasksFromEpoch,
     version: s.version,
     source_seq: s.sourceSeq,
-    task_type: taskTypeWord(s.taskType),
+    task_type: taskTypeName(s.taskType),
     external_task_id: s.externalTaskId,
     first_task_id: s.firstTaskId,
     create_hash: s.createHash || null,
@@ -49,7 +49,7 @@ export function rowOf(tenant: string, s: SessionRecord, idleAfterMs: number): In
     resume_at: sqlTimeOrNull(s.resumeAt),
     last_manual_end_at: sqlTimeOrNull(s.lastManualEndAt),
     close_reason: s.closeReason,
-    wake_at: sqlTimeOrNull(wakeAt(s, idleAfterMs)),
+    wake_at: sqlTimeOrNull(nextDueAt(s, idleAfterMs)),
   };
 }
 
@@ -69,14 +69,14 @@ export function sessionOf(row: Selectable<SessionRow>): SessionRecord {
   return {
     sessionId: row.session_id,
     sessionName: row.session_name,
-    state: fromWord(SessionState, row.state),
-    control: fromWord(Control, row.control),
+    state: fromEnumName(SessionState, row.state),
+    control: fromEnumName(Control, row.control),
     ownerEpoch: row.owner_epoch,
     fencedEpoch: row.fenced_epoch,
     tasksFromEpoch: row.tasks_from_epoch,
     version: row.version,
     sourceSeq: row.source_seq,
-    taskType: fromWord(TaskType, row.task_type),
+    taskType: fromEnumName(TaskType, row.task_type),
     externalTaskId: row.external_task_id,
     firstTaskId: row.first_task_id,
     createHash: row.create_hash ?? '',
@@ -89,23 +89,23 @@ export function sessionOf(row: Selectable<SessionRow>): SessionRecord {
     shopName: row.shop_name,
     agent: row.agent_id === null ? undefined : { id: row.agent_id, name: row.agent_name ?? '' },
     attendantExternal: row.attendant_external === 1,
-    attendantDueAt: msOrUndefined(row.attendant_due_at),
+    attendantDueAt: parseSqlTimeOrUndefined(row.attendant_due_at),
     escalation: row.escalation === null ? undefined : (JSON.parse(row.escalation) as EscalationRecord),
-    createdBy: fromWord(Creator, row.created_by),
+    createdBy: fromEnumName(Creator, row.created_by),
     maxInactiveMinutes: row.max_inactive_minutes,
     vip: row.vip === 1,
     lastReleasedBy: row.last_released_by,
     releasedVersion: row.released_version,
-    createdAt: msOf(row.created_at),
-    updatedAt: msOf(row.updated_at),
-    lastActivity: msOf(row.last_activity),
-    finishedAt: msOrUndefined(row.finished_at),
-    resumeAt: msOrUndefined(row.resume_at),
-    lastManualEndAt: msOrUndefined(row.last_manual_end_at),
+    createdAt: parseSqlTime(row.created_at),
+    updatedAt: parseSqlTime(row.updated_at),
+    lastActivity: parseSqlTime(row.last_activity),
+    finishedAt: parseSqlTimeOrUndefined(row.finished_at),
+    resumeAt: parseSqlTimeOrUndefined(row.resume_at),
+    lastManualEndAt: parseSqlTimeOrUndefined(row.last_manual_end_at),
     closeReason: row.close_reason,
   };
 }
 
-function fromWord<E extends number>(words: Record<string, string | E>, word: string): E {
-  return words[word.toUpperCase()] as E;
+function fromEnumName<E extends number>(names: Record<string, string | E>, name: string): E {
+  return names[name.toUpperCase()] as E;
 }

@@ -1,21 +1,21 @@
 import type { Executor } from '../../lib/db/database.ts';
-import { prepared } from '../../lib/db/prepared.ts';
-import { keysWhileNamed, type PartyNames } from './alias-use.ts';
+import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import { keysIfCurrent, type SessionAliases } from './alias-guard.ts';
 import type { SessionTables } from './schema.ts';
 
 const ofTenant = (db: Executor<SessionTables>, tenant: string) =>
   db.selectFrom('sessions').selectAll().where('tenant', '=', tenant);
 
-export const byIds = prepared(
+export const selectSessionsById = precompiledQuery(
   (db: Executor<SessionTables>, { tenant, sessionIds }: { tenant: string; sessionIds: readonly string[] }) =>
     ofTenant(db, tenant).where('session_id', 'in', sessionIds),
-  { joint: { by: 'sessionIds', column: 'session_id' } },
+  { batchKey: { parameter: 'sessionIds', keyColumn: 'session_id' } },
 );
 
-export const onSlots = prepared(
+export const selectSessionsBySlot = precompiledQuery(
   (db: Executor<SessionTables>, { tenant, slots }: { tenant: string; slots: readonly string[] }) =>
     ofTenant(db, tenant).where('open_slot', 'in', slots),
-  { joint: { by: 'slots', column: 'open_slot' } },
+  { batchKey: { parameter: 'slots', keyColumn: 'open_slot' } },
 );
 
 interface PartiesKey {
@@ -34,9 +34,11 @@ const newest = (db: Executor<SessionTables>, { tenant, accountKey, shopKey }: Pa
     .orderBy('session_id', 'desc')
     .limit(1);
 
-export const newestOf = prepared((db: Executor<SessionTables>, parties: PartiesKey) => newest(db, parties).selectAll());
+export const selectNewestSession = precompiledQuery((db: Executor<SessionTables>, parties: PartiesKey) =>
+  newest(db, parties).selectAll(),
+);
 
-interface Wanted extends PartiesKey {
+interface RequestLookup extends PartiesKey {
   readonly slots: readonly string[];
   readonly sessionIds: readonly string[];
 }
@@ -45,7 +47,7 @@ interface Wanted extends PartiesKey {
  * Sessions on slots, the newest of two parties and some by id, in one answer: its 40 columns are described once. The newest
  * is looked for by its id, since a derived table with a text column is built on disk.
  */
-export const onSlotsOrNewestOrById = prepared((db: Executor<SessionTables>, wanted: Wanted) => {
+export const selectSessionsForRequest = precompiledQuery((db: Executor<SessionTables>, wanted: RequestLookup) => {
   const { tenant, slots, sessionIds } = wanted;
   const found = ofTenant(db, tenant)
     .where('open_slot', 'in', slots)
@@ -53,7 +55,7 @@ export const onSlotsOrNewestOrById = prepared((db: Executor<SessionTables>, want
   return sessionIds.length > 0 ? found.unionAll(ofTenant(db, tenant).where('session_id', 'in', sessionIds)) : found;
 });
 
-export const openPartiesOf = prepared(
+export const selectOpenParties = precompiledQuery(
   (db: Executor<SessionTables>, { tenant, shopKey }: { tenant: string; shopKey: string }) =>
     db
       .selectFrom('sessions')
@@ -64,7 +66,7 @@ export const openPartiesOf = prepared(
 );
 
 /** What was opened or taken by a request with this hash: ids and times alone, since most requests come once. */
-export const servedBy = prepared(
+export const selectSessionIdsByHash = precompiledQuery(
   (db: Executor<SessionTables>, { tenant, hashes }: { tenant: string; hashes: readonly string[] }) => {
     const served = (column: 'create_hash' | 'taken_hash') =>
       db
@@ -74,22 +76,22 @@ export const servedBy = prepared(
         .where(column, 'in', hashes);
     return served('create_hash').unionAll(served('taken_hash'));
   },
-  { joint: { by: 'hashes', column: 'hash' } },
+  { batchKey: { parameter: 'hashes', keyColumn: 'hash' } },
 );
 
-export const insertSession = prepared(
-  (db: Executor<SessionTables>, { row, names }: { row: object; names: PartyNames }) =>
-    db.insertInto('sessions').values({ ...row, ...keysWhileNamed(names) } as never),
+export const insertSession = precompiledQuery(
+  (db: Executor<SessionTables>, { row, names }: { row: object; names: SessionAliases }) =>
+    db.insertInto('sessions').values({ ...row, ...keysIfCurrent(names) } as never),
 );
 
-interface Replacement {
+interface SessionUpdate {
   readonly tenant: string;
   readonly sessionId: string;
   readonly version: number;
   readonly row: object;
 }
 
-const replace = (db: Executor<SessionTables>, { tenant, sessionId, version, row }: Replacement) =>
+const replace = (db: Executor<SessionTables>, { tenant, sessionId, version, row }: SessionUpdate) =>
   db
     .updateTable('sessions')
     .set(row as never)
@@ -98,10 +100,10 @@ const replace = (db: Executor<SessionTables>, { tenant, sessionId, version, row 
     .where('version', '=', version);
 
 /** Writes the row if nobody has changed the session since `version`; a touch does not count. */
-export const replaceVersion = prepared(replace);
+export const updateSessionByVersion = precompiledQuery(replace);
 
 /** Writes the row if nobody has changed or touched the session since. */
-export const replaceSession = prepared(
-  (db: Executor<SessionTables>, to: Replacement & { readonly lastActivity: string }) =>
+export const updateSessionIfUntouched = precompiledQuery(
+  (db: Executor<SessionTables>, to: SessionUpdate & { readonly lastActivity: string }) =>
     replace(db, to).where('last_activity', '=', to.lastActivity),
 );

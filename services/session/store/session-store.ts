@@ -1,46 +1,46 @@
 import type { Selectable } from 'kysely';
 import type { Database, Executor } from '../../lib/db/database.ts';
-import { reserve } from '../../lib/db/open-transaction.ts';
-import { sqlTime } from '../../lib/db/time.ts';
-import type { Outbox } from '../../lib/outbox/outbox.ts';
-import type { Change } from '../domain/change.ts';
-import type { Touch, Trigger } from '../domain/conversation.ts';
-import { changedEvent, createdEvent, type Opened } from '../domain/events.ts';
-import type { Alias } from '../domain/parties.ts';
+import { sqlTime } from '../../lib/db/sql-time.ts';
+import { lockKey } from '../../lib/db/transaction-context.ts';
+import type { Outbox } from '../../lib/messaging/outbox/outbox.ts';
+import type { Change } from '../domain/apply-command.ts';
+import type { PartyAlias } from '../domain/choose-account.ts';
+import type { ProcessedMessage, Touch } from '../domain/conversation.ts';
 import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
-import { lockNames, partyNames } from './alias-use.ts';
-import { addAliases } from './directory-store.ts';
+import { type OpenedSession, sessionChangedEvent, sessionCreatedEvent } from '../domain/session-events.ts';
+import { lockAliases, sessionAliases } from './alias-guard.ts';
+import { addAliases } from './party-alias-store.ts';
+import { addProcessedMessages } from './processed-messages.ts';
 import { type SessionRow, type SessionTables, slotOf } from './schema.ts';
 import { changedColumns, rowOf, sessionOf } from './session-row.ts';
 import {
-  byIds,
   insertSession,
-  newestOf,
-  onSlots,
-  onSlotsOrNewestOrById,
-  openPartiesOf,
-  replaceSession,
-  replaceVersion,
-  servedBy,
+  selectNewestSession,
+  selectOpenParties,
+  selectSessionIdsByHash,
+  selectSessionsById,
+  selectSessionsBySlot,
+  selectSessionsForRequest,
+  updateSessionByVersion,
+  updateSessionIfUntouched,
 } from './session-statements.ts';
-import { addTriggers } from './trigger-store.ts';
 
 /** The session was written by somebody else since it was read: read it again and decide anew. */
-export class StaleSession extends Error {}
+export class SessionConflictError extends Error {}
 
 /** At most this many sessions with one hash are looked at, the newest ones. */
-const SAME_HASH = 20;
+const MAX_SESSIONS_PER_HASH = 20;
 
 /** What one transaction writes. */
 export interface SessionWrite {
   readonly changes?: readonly Change[];
   /** The changes do not depend on when the session was last active, and their events alone tell whether they are stale. */
-  readonly checkedByEvents?: boolean;
-  readonly opened?: Opened;
+  readonly optimisticByEventSeq?: boolean;
+  readonly opened?: OpenedSession;
   /** Names of the opened session's account and shop that nobody had when they were looked up. */
-  readonly names?: readonly Alias[];
+  readonly newAliases?: readonly PartyAlias[];
   readonly touch?: Touch;
-  readonly triggers?: readonly Trigger[];
+  readonly processed?: readonly ProcessedMessage[];
 }
 
 /** Statements on the sessions of a tenant. */
@@ -61,19 +61,19 @@ export class SessionStore {
 
   async findMany(tenant: string, sessionIds: readonly string[]): Promise<SessionRecord[]> {
     if (sessionIds.length === 0) return [];
-    return records(await byIds(this.#tables(), { tenant, sessionIds }));
+    return records(await selectSessionsById(this.#tables(), { tenant, sessionIds }));
   }
 
   /** The open sessions of (account, shop) and of the shop's unknown account: at most two. */
   async findOpen(tenant: string, accountKey: string | undefined, shopKey: string): Promise<SessionRecord[]> {
-    return records(await onSlots(this.#tables(), { tenant, slots: slots(accountKey, shopKey) }));
+    return records(await selectSessionsBySlot(this.#tables(), { tenant, slots: slots(accountKey, shopKey) }));
   }
 
   /** The ids of what was opened or taken by a request with this hash, the newest first. */
-  async findServed(tenant: string, hash: string): Promise<string[]> {
-    const { rows } = await servedBy(this.#tables(), { tenant, hashes: [hash] });
+  async findByRequestHash(tenant: string, hash: string): Promise<string[]> {
+    const { rows } = await selectSessionIdsByHash(this.#tables(), { tenant, hashes: [hash] });
     const newestFirst = rows.toSorted((a, b) => (a.created_at < b.created_at ? 1 : -1));
-    return [...new Set(newestFirst.map((row) => row.session_id))].slice(0, SAME_HASH);
+    return [...new Set(newestFirst.map((row) => row.session_id))].slice(0, MAX_SESSIONS_PER_HASH);
   }
 
   /**
@@ -85,7 +85,7 @@ export class SessionStore {
     { accountKey, shopKey, served }: { accountKey: string; shopKey: string; served: readonly string[] },
   ): Promise<{ candidates: SessionRecord[]; newest: SessionRecord | undefined }> {
     const wanted = { tenant, accountKey, shopKey, slots: slots(accountKey, shopKey), sessionIds: served };
-    const found = records(await onSlotsOrNewestOrById(this.#tables(), wanted));
+    const found = records(await selectSessionsForRequest(this.#tables(), wanted));
     const candidates = [...new Map(found.map((session) => [session.sessionId, session])).values()];
     candidates.sort((a, b) => b.createdAt - a.createdAt || (a.sessionId < b.sessionId ? 1 : -1));
     const newest = candidates.find((session) => session.accountKey === accountKey && session.shopKey === shopKey);
@@ -94,12 +94,12 @@ export class SessionStore {
 
   /** The newest session of (account, shop), open or closed. */
   async findNewest(tenant: string, accountKey: string, shopKey: string): Promise<SessionRecord | undefined> {
-    return records(await newestOf(this.#tables(), { tenant, accountKey, shopKey }))[0];
+    return records(await selectNewestSession(this.#tables(), { tenant, accountKey, shopKey }))[0];
   }
 
   /** The accounts that have an open session of the shop; an open session always has a time to wake at. */
   async openParties(tenant: string, shopKey: string): Promise<{ accountKey: string; accountId: string }[]> {
-    const { rows } = await openPartiesOf(this.#tables(), { tenant, shopKey });
+    const { rows } = await selectOpenParties(this.#tables(), { tenant, shopKey });
     return rows.map((row) => ({ accountKey: row.account_key, accountId: row.account_id }));
   }
 
@@ -122,29 +122,30 @@ export class SessionStore {
    * `checkedByEvents` is stale: whoever was faster has taken the number of its event.
    */
   async write(tx: Executor<SessionTables>, tenant: string, write: SessionWrite): Promise<void> {
-    const { changes = [], opened, names: unowned = [], touch, triggers = [] } = write;
-    for (const { before } of [...changes, ...(touch ? [touch] : [])]) reserve(`${tenant} ${before.sessionId}`);
+    const { changes = [], opened, newAliases: unowned = [], touch, processed = [] } = write;
+    for (const { before } of [...changes, ...(touch ? [touch] : [])]) lockKey(`${tenant} ${before.sessionId}`);
     for (const { before, after } of changes) {
-      if (after.accountKey !== before.accountKey) await lockNames(tx, partyNames(tenant, after));
-      if (write.checkedByEvents) await replaceVersion.later(tx, this.#replacement(tenant, before, after));
+      if (after.accountKey !== before.accountKey) await lockAliases(tx, sessionAliases(tenant, after));
+      if (write.optimisticByEventSeq)
+        await updateSessionByVersion.enqueue(tx, this.#replacement(tenant, before, after));
       else await this.#replace(tx, tenant, before, after);
     }
     if (opened) {
       await addAliases(tx, tenant, opened.session.platform, unowned, opened.session.createdAt);
-      const names = partyNames(tenant, opened.session);
-      await insertSession.later(tx, { row: this.#row(tenant, opened.session), names });
+      const names = sessionAliases(tenant, opened.session);
+      await insertSession.enqueue(tx, { row: this.#row(tenant, opened.session), names });
     }
     if (touch) await this.#replace(tx, tenant, touch.before, touch.after);
     const actedOn = opened?.session ?? changes.at(-1)?.after;
-    if (actedOn) await addTriggers(tx, tenant, actedOn, triggers);
-    const events = [...changes.map(changedEvent), ...(opened ? [createdEvent(opened)] : [])];
+    if (actedOn) await addProcessedMessages(tx, tenant, actedOn, processed);
+    const events = [...changes.map(sessionChangedEvent), ...(opened ? [sessionCreatedEvent(opened)] : [])];
     await this.#outbox.emit(tx, tenant, events);
   }
 
   /** Moves `last_activity` if nobody has written the session meanwhile; else somebody was active anyway. */
   async touch(tenant: string, before: SessionRecord, now: number): Promise<void> {
     await this.#replace(this.#tables(), tenant, before, { ...before, lastActivity: now }).catch((error) => {
-      if (!(error instanceof StaleSession)) throw error;
+      if (!(error instanceof SessionConflictError)) throw error;
     });
   }
 
@@ -160,7 +161,7 @@ export class SessionStore {
   }
 
   #tables() {
-    return this.#db.of<SessionTables>();
+    return this.#db.autocommit<SessionTables>();
   }
 
   #row(tenant: string, session: SessionRecord) {
@@ -175,8 +176,8 @@ export class SessionStore {
   /** Compare-and-set on the version, and on last_activity because a touch raises no version. */
   async #replace(tx: Executor<SessionTables>, tenant: string, before: SessionRecord, after: SessionRecord) {
     const lastActivity = sqlTime(before.lastActivity);
-    const result = await replaceSession(tx, { ...this.#replacement(tenant, before, after), lastActivity });
-    if (!result.numAffectedRows) throw new StaleSession(before.sessionId);
+    const result = await updateSessionIfUntouched(tx, { ...this.#replacement(tenant, before, after), lastActivity });
+    if (!result.numAffectedRows) throw new SessionConflictError(before.sessionId);
   }
 }
 

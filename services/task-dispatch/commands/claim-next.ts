@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { currentContext } from '../../lib/context.ts';
 import type { Executor } from '../../lib/db/database.ts';
-import type { QueueFilter } from '../../lib/queue/task-queue.ts';
-import { logTask, noteSession } from '../change-sessions.ts';
+import type { QueueFilter } from '../../lib/messaging/queue/task-queue.ts';
+import { currentContext } from '../../lib/runtime/request-context.ts';
 import type { TaskDeps } from '../deps.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { claimTask, leasedTo, readyTasks } from '../store/claims.ts';
 import type { TaskTables } from '../store/tables.ts';
 import { findTask, taskOf } from '../store/tasks.ts';
+import { cacheTaskSession, logTask } from '../unit-of-work/task-transaction.ts';
 import { expireLease } from './expire-lease.ts';
 
 /** How many tasks one look into the database finds; what is not taken goes back into the queue. */
@@ -25,26 +25,26 @@ export interface Claimant {
  * the database finds. Undefined when there is nothing to do.
  */
 export async function claimNext(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
-  const held = await heldLease(deps, claimant.workerId);
-  return held ?? (await claimProposed(deps, claimant)) ?? (await claimFound(deps, claimant));
+  const held = await currentLease(deps, claimant.workerId);
+  return held ?? (await claimFromQueue(deps, claimant)) ?? (await claimFromDatabase(deps, claimant));
 }
 
 /** The worker's running lease. One that has run out is ended here, since it would be in the way of the next. */
-async function heldLease(deps: TaskDeps, workerId: string): Promise<StoredTask | undefined> {
+async function currentLease(deps: TaskDeps, workerId: string): Promise<StoredTask | undefined> {
   if (!workerId) return undefined;
-  const task = await leasedTo(deps.db.of(), currentContext().tenant, workerId);
+  const task = await leasedTo(deps.db.autocommit(), currentContext().tenant, workerId);
   if (!task || (task.leaseExpiresAt ?? 0) > deps.clock.now()) return task;
   await expireLease(deps, task);
   return undefined;
 }
 
-async function claimProposed(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
+async function claimFromQueue(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
   const { tenant, signal } = currentContext();
   for (;;) {
     signal?.throwIfAborted();
     const taskId = await deps.ready.take(tenant, claimant.filter, deps.clock.now());
     if (!taskId) return undefined;
-    const task = await findTask(deps.db.of(), tenant, taskId);
+    const task = await findTask(deps.db.autocommit(), tenant, taskId);
     const wanted = task && isWanted(task, claimant.filter);
     const leased = wanted && (await tryClaim(deps, claimant, task));
     if (leased) return leased;
@@ -58,13 +58,19 @@ function isWanted(task: StoredTask, { platform, accountId }: QueueFilter): boole
   );
 }
 
-async function claimFound(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
+async function claimFromDatabase(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
   const { tenant, signal } = currentContext();
-  while (deps.ready.mayCheck(tenant, claimant.filter)) {
+  while (deps.ready.shouldCheckDatabase(tenant, claimant.filter)) {
     signal?.throwIfAborted();
-    const rows = await readyTasks(deps.db.of(), tenant, claimant.filter, deps.clock.now(), CANDIDATES).execute();
+    const rows = await readyTasks(
+      deps.db.autocommit(),
+      tenant,
+      claimant.filter,
+      deps.clock.now(),
+      CANDIDATES,
+    ).execute();
     // there may be more: ask again as soon as these are gone
-    if (rows.length === CANDIDATES) deps.ready.suspect(tenant);
+    if (rows.length === CANDIDATES) deps.ready.markStale(tenant);
     const leased = await claimFirst(deps, claimant, rows.map(taskOf));
     if (leased) return leased;
   }
@@ -90,7 +96,7 @@ async function tryClaim(deps: TaskDeps, { workerId }: Claimant, task: StoredTask
     const claim = (tx: Executor<TaskTables>) => claimTask(tx, task, lease, now);
     const leased = await deps.db.transaction('task.claim', claim, { group: 'claims' });
     if (leased) {
-      noteSession(deps, leased);
+      cacheTaskSession(deps, leased);
       logTask(deps, 'task_leased', leased, 'claimed');
     }
     // a proposal that came too early goes back
@@ -99,6 +105,6 @@ async function tryClaim(deps: TaskDeps, { workerId }: Claimant, task: StoredTask
   } catch (error) {
     if (!deps.db.isDuplicateKey(error)) throw error;
     await deps.ready.push([task]);
-    return heldLease(deps, workerId);
+    return currentLease(deps, workerId);
   }
 }

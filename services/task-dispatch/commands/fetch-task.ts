@@ -1,10 +1,10 @@
-import { changeTask } from '../change-sessions.ts';
 import type { TaskDeps } from '../deps.ts';
-import { decideFetch } from '../domain/fetch.ts';
-import { taskNotFound } from '../domain/refusals.ts';
+import { decideFetch } from '../domain/decide-fetch.ts';
 import type { StoredTask } from '../domain/task.ts';
+import { taskNotFound } from '../domain/task-errors.ts';
 import { insertReceipt, receiptOf } from '../store/receipts.ts';
-import type { SessionUnit } from '../store/session-unit.ts';
+import { withLockedTask } from '../unit-of-work/task-transaction.ts';
+import type { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
 /** Who wants the content of which task. */
 export interface FetchRequest {
@@ -18,17 +18,17 @@ export interface FetchRequest {
  * TASK_NOT_FOUND and what decideFetch does.
  */
 export function fetchTask(deps: TaskDeps, { taskId, leaseToken }: FetchRequest, sendUrl?: string): Promise<StoredTask> {
-  return changeTask(deps, 'fetch', taskId, async (unit, task) => {
+  return withLockedTask(deps, 'fetch', taskId, async (unit, task) => {
     if (!task) throw taskNotFound(taskId);
     const request = { token: leaseToken, strict: deps.config.strictLease, now: unit.now };
     const decision = decideFetch(task, unit.fence(task.sessionId), request);
-    const wantsPage = task.sendUrl === '' && sendUrl === undefined && deps.sendUrls !== undefined;
-    if (decision === 'again' || wantsPage) return task;
-    return record(unit, task, task.sendUrl || (sendUrl ?? ''));
+    const needsSendUrl = task.sendUrl === '' && sendUrl === undefined && deps.sendUrls !== undefined;
+    if (decision === 'again' || needsSendUrl) return task;
+    return recordFetch(unit, task, task.sendUrl || (sendUrl ?? ''));
   });
 }
 
-async function record(unit: SessionUnit, task: StoredTask, sendUrl: string): Promise<StoredTask> {
+async function recordFetch(unit: TaskUnitOfWork, task: StoredTask, sendUrl: string): Promise<StoredTask> {
   const cause = { actor: task.workerId || 'sender', reason: 'fetched' };
   const sent = await unit.apply(task, 'fetch', cause, {
     attempt: task.attempt + 1,
@@ -43,9 +43,9 @@ async function record(unit: SessionUnit, task: StoredTask, sendUrl: string): Pro
 }
 
 /** A lease under which somebody asked is not one of a sender that died, whatever he was told. */
-export async function noteAsked(deps: TaskDeps, { taskId, leaseFence, lostLeases }: StoredTask): Promise<void> {
+export async function resetLostLeases(deps: TaskDeps, { taskId, leaseFence, lostLeases }: StoredTask): Promise<void> {
   if (lostLeases === 0) return;
-  await changeTask(deps, 'asked', taskId, async (unit, task) => {
+  await withLockedTask(deps, 'asked', taskId, async (unit, task) => {
     if (task?.status === 'leased' && task.leaseFence === leaseFence) await unit.amend(task, { lostLeases: 0 });
   });
 }

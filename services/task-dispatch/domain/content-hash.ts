@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { foldText } from '../../lib/text/fold.ts';
+import { foldText } from '../../lib/text/fold-text.ts';
 import { nfkc } from '../../lib/text/nfkc.ts';
 
 /**

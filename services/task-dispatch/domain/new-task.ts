@@ -1,13 +1,13 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { TaskSpec } from '../../../gen/autosession/task/v1/task_pb.js';
 import { contentHash } from './content-hash.ts';
-import { levelOf, priorityOf, rankOf } from './rank.ts';
+import { levelOf, queueRank, taskPriority } from './queue-priority.ts';
 import type { StoredTask } from './task.ts';
 
 /** The task that a spec asks for, waiting to be claimed. */
 export function newTask(spec: TaskSpec, tenant: string, now: number): StoredTask {
   const level = levelOf(spec.level);
-  const priority = priorityOf(spec.taskType);
+  const priority = taskPriority(spec.taskType);
   const notBeforeAt = spec.notBeforeAt && timestampMs(spec.notBeforeAt);
   return {
     tenant,
@@ -17,7 +17,7 @@ export function newTask(spec: TaskSpec, tenant: string, now: number): StoredTask
     taskType: spec.taskType,
     level,
     priority,
-    queueRank: rankOf(level, priority),
+    queueRank: queueRank(level, priority),
     status: 'pending',
     sendContent: spec.sendContent,
     contentHash: contentHash(spec.sendContent),

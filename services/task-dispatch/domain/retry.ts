@@ -1,21 +1,21 @@
-import { type Fence, leaveToAct, withdrawalReason } from './fence.ts';
-import type { TaskFields } from './move.ts';
+import type { TaskFields } from './apply-transition.ts';
+import { type Fence, sendPermission, withdrawalReason } from './fence.ts';
 import type { StoredTask } from './task.ts';
 import type { TaskCommand } from './transitions.ts';
 
-const FIRST_BACKOFF_MS = 5_000;
-const LONGEST_BACKOFF_MS = 300_000;
+const MIN_BACKOFF_MS = 5_000;
+const MAX_BACKOFF_MS = 300_000;
 
 /** A command with what it sets and why. */
-export interface Step {
+export interface TaskStep {
   readonly command: TaskCommand;
   readonly fields: TaskFields;
   readonly reason: string;
 }
 
 /** How long a task waits after its n-th failed attempt, in milliseconds. */
-export function backoff(attempts: number): number {
-  return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (Math.max(1, attempts) - 1));
+export function attemptDelayMs(attempts: number): number {
+  return Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** (Math.max(1, attempts) - 1));
 }
 
 /** Whether the task may be handed out once more. */
@@ -24,26 +24,31 @@ export function attemptsRemain(task: Pick<StoredTask, 'attempt' | 'unsentProofs'
 }
 
 /** What becomes of a task that a sender did not send: tried again, withdrawn when the bot lost the word, or failed. */
-export function afterFailure(task: StoredTask, fence: Fence | undefined, errorMessage: string, now: number): Step {
+export function decideAfterFailure(
+  task: StoredTask,
+  fence: Fence | undefined,
+  errorMessage: string,
+  now: number,
+): TaskStep {
   const unfetched = task.status === 'leased';
   const attempt = task.attempt + (unfetched ? 1 : 0);
   const failedFence = unfetched ? task.leaseFence : task.fetchedFence;
   const reason = errorMessage || 'not_sent';
   const fields = { attempt, failedFence, errorMessage: reason };
   if (!attemptsRemain({ ...task, attempt })) return { command: 'fail_final', fields, reason };
-  if (leaveToAct(fence, task) === 'handed_over') return withdrawn(fence, fields);
-  const runAt = now + backoff(attempt - task.unsentProofs);
+  if (sendPermission(fence, task) === 'handed_over') return withdrawStep(fence, fields);
+  const runAt = now + attemptDelayMs(attempt - task.unsentProofs);
   return { command: 'retry', fields: { ...fields, runAt }, reason };
 }
 
 /** What becomes of an unknown task that the chat window shows to be unsent. The attempt does not count. */
-export function afterProof(task: StoredTask, fence: Fence | undefined, now: number): Step {
+export function decideAfterUnsentProof(task: StoredTask, fence: Fence | undefined, now: number): TaskStep {
   const fields = { unsentProofs: task.unsentProofs + 1 };
-  if (leaveToAct(fence, task) === 'handed_over') return withdrawn(fence, fields);
+  if (sendPermission(fence, task) === 'handed_over') return withdrawStep(fence, fields);
   return { command: 'prove_unsent', fields: { ...fields, runAt: now }, reason: 'proved_unsent' };
 }
 
-function withdrawn(fence: Fence | undefined, fields: TaskFields): Step {
+function withdrawStep(fence: Fence | undefined, fields: TaskFields): TaskStep {
   const reason = withdrawalReason(fence);
   return { command: 'hand_over', fields: { ...fields, errorMessage: reason }, reason };
 }

@@ -1,7 +1,7 @@
 import { isWebUrl } from '../../lib/text/web-url.ts';
 
 /** Longer pages are refused from callers too. */
-const LONGEST_URL = 2_048;
+const MAX_URL_LENGTH = 2_048;
 const PLACEHOLDER = /\{(\w+)\}/g;
 
 /**
@@ -16,7 +16,7 @@ export function lookupAddress(template: string, values: Readonly<Record<string, 
 }
 
 /** What a field of an order system's answer says. */
-export type Page =
+export type SendUrlField =
   | { readonly kind: 'found'; readonly url: string }
   /** The order system knows the task and no page for it. */
   | { readonly kind: 'none' }
@@ -24,7 +24,7 @@ export type Page =
   | { readonly kind: 'wrong' };
 
 /** Reads the page at the dotted path `field`. `null` and an empty text mean that there is none; a missing field is wrong. */
-export function pageIn(answer: unknown, field: string): Page {
+export function readSendUrlField(answer: unknown, field: string): SendUrlField {
   let value = answer;
   for (const name of field.split('.')) {
     const isObject = typeof value === 'object' && value !== null && Object.hasOwn(value, name);
@@ -32,6 +32,6 @@ export function pageIn(answer: unknown, field: string): Page {
     value = (value as Record<string, unknown>)[name];
   }
   if (value === null || value === '') return { kind: 'none' };
-  const isPage = typeof value === 'string' && value.length <= LONGEST_URL && value.isWellFormed() && isWebUrl(value);
+  const isPage = typeof value === 'string' && value.length <= MAX_URL_LENGTH && value.isWellFormed() && isWebUrl(value);
   return isPage ? { kind: 'found', url: value as string } : { kind: 'wrong' };
 }

@@ -1,7 +1,7 @@
 import type { QueueLevel, TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
 
 /** The states of a task, as the database and REST name them. */
-export const statuses = [
+export const taskStatuses = [
   'pending',
   'held',
   'leased',
@@ -12,7 +12,7 @@ export const statuses = [
   'cancelled',
   'dead',
 ] as const;
-export type Status = (typeof statuses)[number];
+export type TaskStatusName = (typeof taskStatuses)[number];
 
 /** A task with everything that task-dispatch knows of it. Times are epoch milliseconds. */
 export interface StoredTask {
@@ -25,7 +25,7 @@ export interface StoredTask {
   priority: number;
   /** Made of level and priority; lower is handed out first. */
   queueRank: number;
-  status: Status;
+  status: TaskStatusName;
   sendContent: string;
   /** Of the content as it is compared with messages. */
   contentHash: string;
@@ -74,18 +74,18 @@ export interface StoredTask {
   version: number;
 }
 
-const finished: readonly Status[] = ['completed', 'failed', 'cancelled', 'dead'];
+const finished: readonly TaskStatusName[] = ['completed', 'failed', 'cancelled', 'dead'];
 
 /** Whether nothing is awaited of the task any more. */
-export function isFinished(status: Status): boolean {
+export function isFinished(status: TaskStatusName): boolean {
   return finished.includes(status);
 }
 
 /** The states of a task that is not finished. */
-export const openStatuses: readonly Status[] = statuses.filter((status) => !isFinished(status));
+export const openStatuses: readonly TaskStatusName[] = taskStatuses.filter((status) => !isFinished(status));
 
 /** The states in which the content may be out without anybody having said what became of it. */
-export const unsettledStatuses: readonly Status[] = ['sent', 'unknown'];
+export const unsettledStatuses: readonly TaskStatusName[] = ['sent', 'unknown'];
 
 /** Why a task was withdrawn when the bot lost the word. */
 export const HANDED_OVER = 'handed_over';

@@ -1,29 +1,29 @@
 import { TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
-import { ErrorReason, refuse } from '../../lib/errors/refuse.ts';
-import type { Status, StoredTask } from './task.ts';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import type { StoredTask, TaskStatusName } from './task.ts';
 
 /** One row of the table: what a command does to a task in one of the states `from`. */
-export interface Transition {
+export interface TaskTransition {
   readonly command: string;
-  readonly from: readonly Status[];
-  readonly to: Status;
+  readonly from: readonly TaskStatusName[];
+  readonly to: TaskStatusName;
   /** Where it leads instead while the session is paused. */
-  readonly whilePaused?: Status;
+  readonly whilePaused?: TaskStatusName;
   /** The event that it emits; none when no other service needs it. */
-  readonly tells?: TaskChange;
+  readonly event?: TaskChange;
   /** In words, for the documentation. */
   readonly note: string;
 }
 
 /** Everything that can happen to a task. Nothing else sets a task's state. */
-export const transitions = [
+export const taskTransitions = [
   { command: 'claim', from: ['pending'], to: 'leased', note: 'a sender gets the lease' },
-  { command: 'fetch', from: ['leased'], to: 'sent', tells: TaskChange.SENT, note: 'the sender reads the content' },
+  { command: 'fetch', from: ['leased'], to: 'sent', event: TaskChange.SENT, note: 'the sender reads the content' },
   {
     command: 'complete',
     from: ['pending', 'held', 'leased', 'sent', 'unknown', 'failed', 'cancelled', 'dead'],
     to: 'completed',
-    tells: TaskChange.COMPLETED,
+    event: TaskChange.COMPLETED,
     note: 'a report or evidence says that it was sent',
   },
   {
@@ -31,14 +31,14 @@ export const transitions = [
     from: ['leased', 'sent', 'unknown'],
     to: 'pending',
     whilePaused: 'held',
-    tells: TaskChange.REQUEUED,
+    event: TaskChange.REQUEUED,
     note: 'it was not sent, and attempts remain',
   },
   {
     command: 'fail_final',
     from: ['leased', 'sent', 'unknown'],
     to: 'failed',
-    tells: TaskChange.FAILED,
+    event: TaskChange.FAILED,
     note: 'it was not sent, and no attempt remains',
   },
   {
@@ -46,7 +46,7 @@ export const transitions = [
     from: ['leased'],
     to: 'pending',
     whilePaused: 'held',
-    tells: TaskChange.REQUEUED,
+    event: TaskChange.REQUEUED,
     note: 'the sender releases the lease',
   },
   {
@@ -54,7 +54,7 @@ export const transitions = [
     from: ['unknown', 'failed', 'dead'],
     to: 'pending',
     whilePaused: 'held',
-    tells: TaskChange.REQUEUED,
+    event: TaskChange.REQUEUED,
     note: 'an operator or the policy decides that it is sent (again)',
   },
   {
@@ -62,57 +62,57 @@ export const transitions = [
     from: ['unknown'],
     to: 'pending',
     whilePaused: 'held',
-    tells: TaskChange.REQUEUED,
+    event: TaskChange.REQUEUED,
     note: 'the chat window shows that it was not sent',
   },
   {
     command: 'cancel',
     from: ['pending', 'held', 'leased'],
     to: 'cancelled',
-    tells: TaskChange.CANCELLED,
+    event: TaskChange.CANCELLED,
     note: 'a caller withdraws it',
   },
   {
     command: 'withdraw',
     from: ['pending', 'held'],
     to: 'failed',
-    tells: TaskChange.FAILED,
+    event: TaskChange.FAILED,
     note: 'a report says that it was not sent, and no sender has ever had it',
   },
   {
     command: 'hand_over',
     from: ['pending', 'held', 'leased', 'sent', 'unknown'],
     to: 'cancelled',
-    tells: TaskChange.CANCELLED,
+    event: TaskChange.CANCELLED,
     note: 'the bot has lost control, and the task is known to be unsent',
   },
   { command: 'hold', from: ['pending', 'leased'], to: 'held', note: 'the session is paused' },
   { command: 'unhold', from: ['held'], to: 'pending', note: 'the session is resumed' },
   { command: 'lose_lease', from: ['leased'], to: 'pending', note: 'the lease ran out before the fetch' },
-  { command: 'kill', from: ['leased'], to: 'dead', tells: TaskChange.DEAD, note: 'too many leases ran out unfetched' },
+  { command: 'kill', from: ['leased'], to: 'dead', event: TaskChange.DEAD, note: 'too many leases ran out unfetched' },
   {
     command: 'lose_track',
     from: ['sent'],
     to: 'unknown',
-    tells: TaskChange.UNKNOWN,
+    event: TaskChange.UNKNOWN,
     note: 'the lease ran out after the fetch',
   },
-] as const satisfies readonly Transition[];
+] as const satisfies readonly TaskTransition[];
 
-export type TaskCommand = (typeof transitions)[number]['command'];
+export type TaskCommand = (typeof taskTransitions)[number]['command'];
 
 /** The row of `command` for a task in `status`, or undefined when the table has none. */
-export function transitionOf(status: Status, command: TaskCommand): Transition | undefined {
-  return transitions.find((row: Transition) => row.command === command && row.from.includes(status));
+export function findTaskTransition(status: TaskStatusName, command: TaskCommand): TaskTransition | undefined {
+  return taskTransitions.find((row: TaskTransition) => row.command === command && row.from.includes(status));
 }
 
 /** The commands that the table accepts in `status`. */
-function allowedCommands(status: Status): TaskCommand[] {
-  return transitions.filter((row: Transition) => row.from.includes(status)).map((row) => row.command);
+function allowedCommands(status: TaskStatusName): TaskCommand[] {
+  return taskTransitions.filter((row: TaskTransition) => row.from.includes(status)).map((row) => row.command);
 }
 
 /** What a caller asks for, by the commands that it leads to. */
-const asked: Partial<Record<TaskCommand, string>> = {
+const callerCommandNames: Partial<Record<TaskCommand, string>> = {
   complete: 'complete',
   fail_final: 'fail',
   requeue: 'requeue',
@@ -121,19 +121,19 @@ const asked: Partial<Record<TaskCommand, string>> = {
 };
 
 /** What a caller can ask for in `status`, by the names of the routes. */
-export function callersCommands(status: Status): string[] {
-  return [...new Set(allowedCommands(status).flatMap((command) => asked[command] ?? []))];
+export function callerCommands(status: TaskStatusName): string[] {
+  return [...new Set(allowedCommands(status).flatMap((command) => callerCommandNames[command] ?? []))];
 }
 
 /** The row to go by. Throws INVALID_TASK_STATUS when the table has none. */
-export function mustTransition(task: StoredTask, command: TaskCommand): Transition {
-  const row = transitionOf(task.status, command);
+export function requireTaskTransition(task: StoredTask, command: TaskCommand): TaskTransition {
+  const row = findTaskTransition(task.status, command);
   if (!row)
-    throw refuse(ErrorReason.INVALID_TASK_STATUS, `${command} is not possible on a task that is ${task.status}`, {
+    throw appError(ErrorReason.INVALID_TASK_STATUS, `${command} is not possible on a task that is ${task.status}`, {
       task_id: task.taskId,
       task_status: task.status,
       command,
-      allowed: callersCommands(task.status).join(','),
+      allowed: callerCommands(task.status).join(','),
     });
   return row;
 }

@@ -5,34 +5,39 @@ import {
   CancelTaskResponseSchema,
   TaskService,
 } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { onceOrReplayed } from '../../lib/idempotency.ts';
-import { changeSessions } from '../change-sessions.ts';
-import { mustFindTask } from '../commands/report.ts';
-import { tellSession } from '../commands/tell-session.ts';
+import { withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
+import { notifySession } from '../commands/notify-session.ts';
+import { requireTask } from '../commands/report-task.ts';
 import type { TaskDeps } from '../deps.ts';
-import { taskDone, taskNotFound } from '../domain/refusals.ts';
 import { isFinished } from '../domain/task.ts';
-import { taskMessage } from '../domain/task-message.ts';
-import type { SessionUnit } from '../store/session-unit.ts';
+import { taskDone, taskNotFound } from '../domain/task-errors.ts';
+import { taskToProto } from '../domain/task-to-proto.ts';
+import { inTaskTransaction } from '../unit-of-work/task-transaction.ts';
+import type { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
 export const cancelTask =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['cancelTask'] =>
   async (request) => {
-    const { answer, replayed } = await onceOrReplayed(deps, TaskService.method.cancelTask, request, async (record) => {
-      const { sessionId } = await mustFindTask(deps, request.taskId);
-      return changeSessions(deps, 'cancel', [sessionId], async (unit) => {
-        const task = await cancel(unit, request);
-        const answer = create(CancelTaskResponseSchema, { task: taskMessage(task) });
-        await record(unit.tx, answer);
-        return answer;
-      });
-    });
-    if (replayed) answer.task = taskMessage(await mustFindTask(deps, request.taskId));
-    if (answer.task) await tellSession(deps, answer.task);
+    const { answer, replayed } = await withReplayDetection(
+      deps,
+      TaskService.method.cancelTask,
+      request,
+      async (saveResponse) => {
+        const { sessionId } = await requireTask(deps, request.taskId);
+        return inTaskTransaction(deps, 'cancel', [sessionId], async (unit) => {
+          const task = await cancel(unit, request);
+          const answer = create(CancelTaskResponseSchema, { task: taskToProto(task) });
+          await saveResponse(unit.tx, answer);
+          return answer;
+        });
+      },
+    );
+    if (replayed) answer.task = taskToProto(await requireTask(deps, request.taskId));
+    if (answer.task) await notifySession(deps, answer.task);
     return answer;
   };
 
-async function cancel(unit: SessionUnit, { taskId, errorMessage }: CancelTaskRequest) {
+async function cancel(unit: TaskUnitOfWork, { taskId, errorMessage }: CancelTaskRequest) {
   const task = await unit.lockTask(taskId);
   if (!task) throw taskNotFound(taskId);
   if (task.status === 'cancelled') return task;

@@ -5,11 +5,11 @@ import {
   ClaimNextTaskResponseSchema,
   type TaskService,
 } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { currentContext, currentReads } from '../../lib/context.ts';
+import { currentContext, currentUnconfirmedReads } from '../../lib/runtime/request-context.ts';
 import { type Claimant, claimNext } from '../commands/claim-next.ts';
 import type { TaskDeps } from '../deps.ts';
 import type { StoredTask } from '../domain/task.ts';
-import { timestamp } from '../domain/task-message.ts';
+import { toTimestamp } from '../domain/task-to-proto.ts';
 
 /** A waiting caller looks again this often: for tasks whose time comes, which nobody pushes. */
 const LOOK_AGAIN_MS = 1_000;
@@ -20,23 +20,23 @@ export const claimNextTask =
     const filter = { platform: platform || undefined, accountId: accountId || undefined };
     const task = await claimWithin(deps, { workerId, filter }, waitSeconds * 1_000);
     // the sender asks for it next
-    if (task?.sendUrl === '') deps.sendUrls?.warm(task);
-    return answer(task, deps.clock.now());
+    if (task?.sendUrl === '') deps.sendUrls?.prefetch(task);
+    return toResponse(task, deps.clock.now());
   };
 
 /** Claims, or waits for something to claim; ends early, with nothing, when the process stops. */
 async function claimWithin(deps: TaskDeps, claimant: Claimant, waitMs: number): Promise<StoredTask | undefined> {
   const { signal, tenant } = currentContext();
-  const until = performance.now() + waitMs;
+  const deadline = performance.now() + waitMs;
   for (;;) {
-    const left = until - performance.now();
-    if (left <= 0) return look(deps, claimant);
+    const left = deadline - performance.now();
+    if (left <= 0) return attempt(deps, claimant);
     const waiting = new AbortController();
-    const ends = AbortSignal.any([waiting.signal, deps.stopping, ...(signal ? [signal] : [])]);
+    const stopSignal = AbortSignal.any([waiting.signal, deps.stopping, ...(signal ? [signal] : [])]);
     // waiting begins before the look, so that no push falls between the two
-    const pushed = deps.ready.waitForPush(tenant, Math.min(left, LOOK_AGAIN_MS), ends);
+    const pushed = deps.ready.waitForPush(tenant, Math.min(left, LOOK_AGAIN_MS), stopSignal);
     try {
-      const task = await look(deps, claimant);
+      const task = await attempt(deps, claimant);
       if (task || deps.stopping.aborted) return task;
       await pushed;
       signal?.throwIfAborted();
@@ -47,13 +47,13 @@ async function claimWithin(deps: TaskDeps, claimant: Claimant, waitMs: number): 
 }
 
 /** An empty answer promises nothing, so that a polling sender does not cost a commit each time. */
-async function look(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
+async function attempt(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
   const task = await claimNext(deps, claimant);
-  if (!task) currentReads()?.dismiss();
+  if (!task) currentUnconfirmedReads()?.dismiss();
   return task;
 }
 
-function answer(task: StoredTask | undefined, now: number): ClaimNextTaskResponse {
+function toResponse(task: StoredTask | undefined, now: number): ClaimNextTaskResponse {
   const response = create(ClaimNextTaskResponseSchema, { timestamp: now / 1_000 });
   if (!task) return response;
   const { taskId, sessionId, level, leaseToken } = task;
@@ -62,6 +62,6 @@ function answer(task: StoredTask | undefined, now: number): ClaimNextTaskRespons
     sessionId,
     level,
     leaseToken,
-    leaseExpiresAt: timestamp(task.leaseExpiresAt),
+    leaseExpiresAt: toTimestamp(task.leaseExpiresAt),
   });
 }

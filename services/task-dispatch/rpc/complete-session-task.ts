@@ -6,30 +6,32 @@ import {
   CompleteSessionTaskResponseSchema,
   TaskService,
 } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { onceOrReplayed } from '../../lib/idempotency.ts';
-import { mustFindTask, recordReport, reportedTask } from '../commands/report.ts';
-import { tellSession } from '../commands/tell-session.ts';
+import { withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
+import { notifySession } from '../commands/notify-session.ts';
+import { findReportedTask, recordTaskReport, requireTask } from '../commands/report-task.ts';
 import type { TaskDeps } from '../deps.ts';
 import type { StoredTask } from '../domain/task.ts';
-import { statusMessage, timestamp } from '../domain/task-message.ts';
+import { statusToProto, toTimestamp } from '../domain/task-to-proto.ts';
 
 export const completeSessionTask =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['completeSessionTask'] =>
   async (request) => {
     const method = TaskService.method.completeSessionTask;
     const success = request.success === true;
-    const { answer: said, replayed } = await onceOrReplayed(deps, method, request, async (record) => {
-      const found = await reportedTask(deps, request);
+    const { answer: recorded, replayed } = await withReplayDetection(deps, method, request, async (saveResponse) => {
+      const found = await findReportedTask(deps, request);
       const report = { success, token: request.leaseToken, errorMessage: request.errorMessage, byTask: false };
-      const task = await recordReport(deps, found, report, (tx, after) => record(tx, answerOf(after, success)));
+      const task = await recordTaskReport(deps, found, report, (tx, after) =>
+        saveResponse(tx, answerOf(after, success)),
+      );
       return answerOf(task, success);
     });
-    const answer = replayed ? answerOf(await mustFindTask(deps, said.taskId), success) : said;
+    const answer = replayed ? answerOf(await requireTask(deps, recorded.taskId), success) : recorded;
     // of every answer, repeats too: the session has heard of it, and its state is the one that it has now
     const { sessionId, taskId, taskStatus } = answer;
     const sent = taskStatus === TaskStatus.COMPLETED;
-    const errorMessage = sent ? '' : (await mustFindTask(deps, taskId)).errorMessage;
-    const session = await tellSession(deps, { sessionId, taskId, taskStatus, errorMessage });
+    const errorMessage = sent ? '' : (await requireTask(deps, taskId)).errorMessage;
+    const session = await notifySession(deps, { sessionId, taskId, taskStatus, errorMessage });
     return Object.assign(answer, { state: session?.state });
   };
 
@@ -37,8 +39,8 @@ function answerOf(task: StoredTask, success: boolean): CompleteSessionTaskRespon
   return create(CompleteSessionTaskResponseSchema, {
     sessionId: task.sessionId,
     success,
-    completedAt: timestamp(task.finishedAt),
+    completedAt: toTimestamp(task.finishedAt),
     taskId: task.taskId,
-    taskStatus: statusMessage(task.status),
+    taskStatus: statusToProto(task.status),
   });
 }

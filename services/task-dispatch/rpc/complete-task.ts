@@ -1,30 +1,30 @@
 import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { CompleteTaskResponseSchema, TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { onceOrReplayed } from '../../lib/idempotency.ts';
-import { mustFindTask, recordReport } from '../commands/report.ts';
-import { tellSession } from '../commands/tell-session.ts';
+import { withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
+import { notifySession } from '../commands/notify-session.ts';
+import { recordTaskReport, requireTask } from '../commands/report-task.ts';
 import type { TaskDeps } from '../deps.ts';
 import type { StoredTask } from '../domain/task.ts';
-import { taskMessage } from '../domain/task-message.ts';
+import { taskToProto } from '../domain/task-to-proto.ts';
 
 export const completeTask =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['completeTask'] =>
   async (request) => {
-    const { answer, replayed } = await onceOrReplayed(
+    const { answer, replayed } = await withReplayDetection(
       deps,
       TaskService.method.completeTask,
       request,
-      async (record) => {
-        const found = await mustFindTask(deps, request.taskId);
+      async (saveResponse) => {
+        const found = await requireTask(deps, request.taskId);
         const report = { success: true, token: request.leaseToken, errorMessage: '', byTask: true };
-        const task = await recordReport(deps, found, report, (tx, after) => record(tx, answerOf(after)));
+        const task = await recordTaskReport(deps, found, report, (tx, after) => saveResponse(tx, answerOf(after)));
         return answerOf(task);
       },
     );
-    if (replayed) answer.task = taskMessage(await mustFindTask(deps, request.taskId));
-    if (answer.task) await tellSession(deps, answer.task);
+    if (replayed) answer.task = taskToProto(await requireTask(deps, request.taskId));
+    if (answer.task) await notifySession(deps, answer.task);
     return answer;
   };
 
-const answerOf = (task: StoredTask) => create(CompleteTaskResponseSchema, { task: taskMessage(task) });
+const answerOf = (task: StoredTask) => create(CompleteTaskResponseSchema, { task: taskToProto(task) });

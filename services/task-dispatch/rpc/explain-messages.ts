@@ -6,17 +6,22 @@ import {
   type MessageToExplain,
   type TaskService,
 } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { explain } from '../commands/explain.ts';
+import { matchReceipts } from '../commands/match-receipts.ts';
 import type { TaskDeps } from '../deps.ts';
 import { contentHash, foldedHash } from '../domain/content-hash.ts';
-import type { Said } from '../domain/match.ts';
+import type { ObservedMessage } from '../domain/match-messages.ts';
 
 export const explainMessages =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['explainMessages'] =>
   async ({ accountKey, shopKey, formerShopKeys, messages, oldestAt, newestAt }) => {
-    const said = messages.map((message) => saidOf(message, deps.clock.now()));
+    const observed = messages.map((message) => toObservedMessage(message, deps.clock.now()));
     const window = { oldestAt: ms(oldestAt), newestAt: ms(newestAt) };
-    const matches = await explain(deps, { accountKey, shopKeys: [shopKey, ...formerShopKeys], messages: said, window });
+    const matches = await matchReceipts(deps, {
+      accountKey,
+      shopKeys: [shopKey, ...formerShopKeys],
+      messages: observed,
+      window,
+    });
     const explained = matches.map(({ message, receipt }) => ({
       messageId: message.messageId,
       taskId: receipt.taskId,
@@ -26,7 +31,7 @@ export const explainMessages =
   };
 
 /** A message without a time of storing is being stored now. */
-function saidOf({ messageId, content, sentAt, storedAt }: MessageToExplain, now: number): Said {
+function toObservedMessage({ messageId, content, sentAt, storedAt }: MessageToExplain, now: number): ObservedMessage {
   const hashes = { foldedHash: foldedHash(content), contentHash: contentHash(content) };
   return { messageId, ...hashes, sentAt: ms(sentAt), storedAt: ms(storedAt) ?? now };
 }

@@ -2,10 +2,10 @@ import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { GetSendInfoResponseSchema, type TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { fetchTask } from '../commands/fetch-task.ts';
-import { findPage } from '../commands/find-page.ts';
+import { resolveSendUrl } from '../commands/resolve-send-url.ts';
 import type { TaskDeps } from '../deps.ts';
 import type { StoredTask } from '../domain/task.ts';
-import { timestamp } from '../domain/task-message.ts';
+import { toTimestamp } from '../domain/task-to-proto.ts';
 
 /** A page is looked up between two transactions, never within one; without a lookup, or with a page, there is one. */
 export const getSendInfo =
@@ -13,7 +13,7 @@ export const getSendInfo =
   async (request) => {
     const task = await fetchTask(deps, request);
     if (task.status !== 'leased' || !deps.sendUrls) return sendInfo(task);
-    return sendInfo(await fetchTask(deps, request, await findPage(deps, deps.sendUrls, task)));
+    return sendInfo(await fetchTask(deps, request, await resolveSendUrl(deps, deps.sendUrls, task)));
   };
 
 function sendInfo(task: StoredTask) {
@@ -28,6 +28,6 @@ function sendInfo(task: StoredTask) {
     attempt: task.attempt,
     taskId: task.taskId,
     sessionId: task.sessionId,
-    leaseExpiresAt: timestamp(task.leaseExpiresAt),
+    leaseExpiresAt: toTimestamp(task.leaseExpiresAt),
   });
 }

@@ -1,14 +1,14 @@
 import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { GetSessionTasksResponseSchema, type TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { currentTenant } from '../../lib/context.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { TaskDeps } from '../deps.ts';
-import { taskMessage } from '../domain/task-message.ts';
-import { sessionSnapshot } from '../store/lists.ts';
+import { taskToProto } from '../domain/task-to-proto.ts';
+import { readTaskSnapshot } from '../store/task-queries.ts';
 
 export const getSessionTasks =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['getSessionTasks'] =>
   async ({ sessionId }) => {
-    const { tasks, sourceSeq } = await sessionSnapshot(deps.db.of(), currentTenant(), sessionId);
-    return create(GetSessionTasksResponseSchema, { tasks: tasks.map(taskMessage), sourceSeq });
+    const { tasks, sourceSeq } = await readTaskSnapshot(deps.db.autocommit(), currentTenant(), sessionId);
+    return create(GetSessionTasksResponseSchema, { tasks: tasks.map(taskToProto), sourceSeq });
   };

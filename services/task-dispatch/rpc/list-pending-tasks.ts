@@ -2,10 +2,10 @@ import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import { ListPendingTasksResponseSchema, type TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { currentTenant } from '../../lib/context.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { TaskDeps } from '../deps.ts';
 import type { StoredTask } from '../domain/task.ts';
-import { taskMessage } from '../domain/task-message.ts';
+import { taskToProto } from '../domain/task-to-proto.ts';
 import { readyTasks, waitingTasks } from '../store/claims.ts';
 import { taskOf } from '../store/tasks.ts';
 
@@ -18,7 +18,7 @@ export const listPendingTasks =
     const pending = await pendingTasks(deps, limit);
     const states = await sessionStates(deps, pending);
     const tasks = pending.map((task) =>
-      Object.assign(taskMessage(task), { sessionState: states.get(task.sessionId) ?? '' }),
+      Object.assign(taskToProto(task), { sessionState: states.get(task.sessionId) ?? '' }),
     );
     return create(ListPendingTasksResponseSchema, { tasks, count: tasks.length, limit });
   };
@@ -26,9 +26,9 @@ export const listPendingTasks =
 /** What is ready goes before what waits for its time. */
 async function pendingTasks(deps: TaskDeps, limit: number): Promise<StoredTask[]> {
   const now = deps.clock.now();
-  const ready = await readyTasks(deps.db.of(), currentTenant(), {}, now, limit).execute();
+  const ready = await readyTasks(deps.db.autocommit(), currentTenant(), {}, now, limit).execute();
   const left = limit - ready.length;
-  const waiting = left > 0 ? await waitingTasks(deps.db.of(), currentTenant(), now, left).execute() : [];
+  const waiting = left > 0 ? await waitingTasks(deps.db.autocommit(), currentTenant(), now, left).execute() : [];
   return [...ready, ...waiting].map(taskOf);
 }
 

@@ -1,20 +1,20 @@
 import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { RaiseFenceResponseSchema, type TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { raiseFence as raise } from '../commands/raise-fence.ts';
+import { raiseSessionFence as raise } from '../commands/raise-fence.ts';
 import type { TaskDeps } from '../deps.ts';
-import { controlWord } from '../domain/fence.ts';
+import { toControlName } from '../domain/fence.ts';
 import { HANDED_OVER } from '../domain/task.ts';
-import { possiblySent } from '../domain/task-message.ts';
+import { possiblySentToProto } from '../domain/task-to-proto.ts';
 
 export const raiseFence =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['raiseFence'] =>
   async (request) => {
     const { sessionId, ownerEpoch, paused, tasksFromEpoch } = request;
-    const word = { sessionId, ownerEpoch, status: controlWord(request.status), paused, tasksFromEpoch };
-    const raised = await raise(deps, { ...word, cancelReason: request.cancelReason || HANDED_OVER });
+    const update = { sessionId, ownerEpoch, status: toControlName(request.status), paused, tasksFromEpoch };
+    const raised = await raise(deps, { ...update, cancelReason: request.cancelReason || HANDED_OVER });
     return create(RaiseFenceResponseSchema, {
       ownerEpoch: raised.ownerEpoch,
-      possiblySent: raised.possiblySent.map(possiblySent),
+      possiblySent: raised.possiblySent.map(possiblySentToProto),
     });
   };

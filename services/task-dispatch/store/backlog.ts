@@ -1,10 +1,10 @@
 import type { QueueLevel } from '../../../gen/autosession/task/v1/task_pb.js';
 import type { Executor } from '../../lib/db/database.ts';
-import { msOf, sqlTime } from '../../lib/db/time.ts';
+import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
 import type { TaskTables } from './tables.ts';
 
 /** The most tasks of all tenants that are counted, the oldest first. */
-const MAX_COUNT = 20_000;
+const MAX_COUNTED_TASKS = 20_000;
 
 /** Tasks of one level. */
 export interface LevelBacklog {
@@ -22,7 +22,7 @@ export async function waitingByLevel(db: Executor<TaskTables>, now: number): Pro
     .where('status', '=', 'pending')
     .where('run_at', '<=', sqlTime(now))
     .orderBy('run_at')
-    .limit(MAX_COUNT);
+    .limit(MAX_COUNTED_TASKS);
   const rows = await db
     .selectFrom(ready.as('ready'))
     .select((eb) => ['level', eb.fn.countAll().as('count'), eb.fn.min('since').as('oldest')])
@@ -39,7 +39,7 @@ export async function unknownByLevel(db: Executor<TaskTables>): Promise<LevelBac
     .where('status', '=', 'unknown')
     .where('lease_expires_at', 'is not', null)
     .orderBy('lease_expires_at')
-    .limit(MAX_COUNT);
+    .limit(MAX_COUNTED_TASKS);
   const rows = await db
     .selectFrom(unknown.as('unsettled'))
     .select((eb) => ['level', eb.fn.countAll().as('count'), eb.fn.min('since').as('oldest')])
@@ -49,5 +49,5 @@ export async function unknownByLevel(db: Executor<TaskTables>): Promise<LevelBac
 }
 
 function backlogOf({ level, count, oldest }: { level: QueueLevel; count: unknown; oldest: unknown }): LevelBacklog {
-  return { level, count: Number(count), oldestAt: msOf(String(oldest)) };
+  return { level, count: Number(count), oldestAt: parseSqlTime(String(oldest)) };
 }

@@ -1,9 +1,9 @@
 import type { Executor } from '../../lib/db/database.ts';
-import { prepared } from '../../lib/db/prepared.ts';
-import { sqlTime } from '../../lib/db/time.ts';
-import { move } from '../domain/move.ts';
+import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import { sqlTime } from '../../lib/db/sql-time.ts';
+import { applyTransition } from '../domain/apply-transition.ts';
 import type { StoredTask } from '../domain/task.ts';
-import { columnsFor } from './row.ts';
+import { columnsFor } from './row-mapping.ts';
 import type { TaskTables } from './tables.ts';
 import { taskOf } from './tasks.ts';
 
@@ -39,7 +39,7 @@ export async function claimTask(
     leaseExpiresAt: lease.expiresAt,
     workerId: lease.workerId,
   };
-  const { task: leased, changes } = move(task, 'claim', { fields, paused: false, now });
+  const { task: leased, changes } = applyTransition(task, 'claim', { fields, paused: false, now });
   const { tenant, taskId, version } = task;
   const result = await claim(db, { tenant, taskId, version, readyAt: sqlTime(now), changes: columnsFor(changes) });
   return result.numAffectedRows === 1n ? leased : undefined;
@@ -53,7 +53,7 @@ interface Claim {
   readonly changes: object;
 }
 
-const claim = prepared(
+const claim = precompiledQuery(
   (db: Executor<TaskTables>, { tenant, taskId, version, readyAt, changes }: Claim) =>
     db
       .updateTable('tasks')
@@ -106,8 +106,8 @@ export async function leasedTo(
   return row && taskOf(row);
 }
 
-const ofWorkers = prepared(
+const ofWorkers = precompiledQuery(
   (db: Executor<TaskTables>, { tenant, workerIds }: { tenant: string; workerIds: readonly string[] }) =>
     db.selectFrom('tasks').selectAll().where('tenant', '=', tenant).where('active_worker', 'in', workerIds),
-  { joint: { by: 'workerIds', column: 'active_worker' } },
+  { batchKey: { parameter: 'workerIds', keyColumn: 'active_worker' } },
 );

@@ -1,8 +1,8 @@
 import type { Executor } from '../../lib/db/database.ts';
-import { prepared } from '../../lib/db/prepared.ts';
-import { orUpdate } from '../../lib/db/upsert.ts';
+import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import { onDuplicateUpdate } from '../../lib/db/upsert.ts';
 import type { Fence } from '../domain/fence.ts';
-import { columnsFor, recordOf } from './row.ts';
+import { columnsFor, recordOf } from './row-mapping.ts';
 import type { TaskTables } from './tables.ts';
 
 export async function findFence(
@@ -34,11 +34,11 @@ const ofSessions = (
     .where('session_id', 'in', sessionIds)
     .orderBy('session_id');
 
-const jointly = { joint: { by: 'sessionIds', column: 'session_id' } } as const;
-const select = prepared(ofSessions, jointly);
-const selectLocked = prepared(
+const batched = { batchKey: { parameter: 'sessionIds', keyColumn: 'session_id' } } as const;
+const select = precompiledQuery(ofSessions, batched);
+const selectLocked = precompiledQuery(
   (db: Executor<TaskTables>, key: Parameters<typeof ofSessions>[1]) => ofSessions(db, key).forUpdate(),
-  jointly,
+  batched,
 );
 
 function fenceOf(row: TaskTables['session_fence']): Fence {
@@ -47,20 +47,20 @@ function fenceOf(row: TaskTables['session_fence']): Fence {
 
 /** Stores a new fence. That there is one may come out at the commit. */
 export function insertFence(tx: Executor<TaskTables>, fence: Fence): Promise<void> {
-  return insert.later(tx, { row: columnsFor(fence) });
+  return insert.enqueue(tx, { row: columnsFor(fence) });
 }
 
-const insert = prepared((db: Executor<TaskTables>, { row }: { row: object }) =>
+const insert = precompiledQuery((db: Executor<TaskTables>, { row }: { row: object }) =>
   db.insertInto('session_fence').values(row as never),
 );
 
 /** Writes a fence that this transaction has locked. */
 export function updateFence(tx: Executor<TaskTables>, fence: Fence): Promise<void> {
-  return update.later(tx, { row: columnsFor(fence) });
+  return update.enqueue(tx, { row: columnsFor(fence) });
 }
 
-const update = prepared((db: Executor<TaskTables>, { row }: { row: object }, dialect) =>
-  orUpdate(db.insertInto('session_fence').values(row as never), dialect, {
+const update = precompiledQuery((db: Executor<TaskTables>, { row }: { row: object }, dialect) =>
+  onDuplicateUpdate(db.insertInto('session_fence').values(row as never), dialect, {
     key: ['tenant', 'session_id'],
     columns: Object.keys(row),
   }),

@@ -1,7 +1,7 @@
 import type { Executor } from '../../lib/db/database.ts';
-import { sqlTime } from '../../lib/db/time.ts';
+import { sqlTime } from '../../lib/db/sql-time.ts';
 import { openStatuses, type StoredTask } from '../domain/task.ts';
-import { columnsFor } from './row.ts';
+import { columnsFor } from './row-mapping.ts';
 import type { TaskTables } from './tables.ts';
 import { taskOf } from './tasks.ts';
 

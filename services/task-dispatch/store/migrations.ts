@@ -1,5 +1,5 @@
-import type { Columns } from '../../lib/db/columns.ts';
-import type { Migrations } from '../../lib/db/migrate.ts';
+import type { ColumnTypes } from '../../lib/db/migrations/column-types.ts';
+import type { Migrations } from '../../lib/db/migrations/migrate.ts';
 
 /** The tables of task-dispatch. */
 export const taskDispatchMigrations: Migrations = {
@@ -17,7 +17,7 @@ export const taskDispatchMigrations: Migrations = {
   ],
 };
 
-const tasks = (c: Columns) => `CREATE TABLE tasks (
+const tasks = (c: ColumnTypes) => `CREATE TABLE tasks (
   tenant ${c.id} NOT NULL,
   task_id ${c.id} NOT NULL,
   session_id ${c.id} NOT NULL,
@@ -62,7 +62,7 @@ const tasks = (c: Columns) => `CREATE TABLE tasks (
   updated_at ${c.time} NOT NULL,
   version ${c.int} NOT NULL,
   PRIMARY KEY (tenant, task_id)
-) ${c.table}`;
+) ${c.tableOptions}`;
 
 const taskIndexes = [
   // the claim walks one of these in its order and never sorts
@@ -79,7 +79,7 @@ const taskIndexes = [
   'CREATE INDEX tasks_finished ON tasks (finished_at)',
 ];
 
-const sessionFence = (c: Columns) => `CREATE TABLE session_fence (
+const sessionFence = (c: ColumnTypes) => `CREATE TABLE session_fence (
   tenant ${c.id} NOT NULL,
   session_id ${c.id} NOT NULL,
   session_name ${c.key(100)} NOT NULL,
@@ -91,11 +91,11 @@ const sessionFence = (c: Columns) => `CREATE TABLE session_fence (
   open_tasks ${c.int} NOT NULL,
   updated_at ${c.time} NOT NULL,
   PRIMARY KEY (tenant, session_id)
-) ${c.table}`;
+) ${c.tableOptions}`;
 
 const fenceIndex = 'CREATE INDEX session_fence_age ON session_fence (status, updated_at)';
 
-const receipts = (c: Columns) => `CREATE TABLE receipts (
+const receipts = (c: ColumnTypes) => `CREATE TABLE receipts (
   tenant ${c.id} NOT NULL,
   task_id ${c.id} NOT NULL,
   fence ${c.int} NOT NULL,
@@ -107,7 +107,7 @@ const receipts = (c: Columns) => `CREATE TABLE receipts (
   lease_expires_at ${c.time} NOT NULL,
   matched_message_id ${c.key(100)} NULL,
   PRIMARY KEY (tenant, task_id, fence)
-) ${c.table}`;
+) ${c.tableOptions}`;
 
 const receiptIndexes = [
   'CREATE INDEX receipts_content ON receipts (tenant, account_key, shop_key, content_hash, fetched_at)',

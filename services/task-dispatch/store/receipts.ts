@@ -1,10 +1,10 @@
 import type { Executor } from '../../lib/db/database.ts';
-import { prepared } from '../../lib/db/prepared.ts';
-import { sqlTime } from '../../lib/db/time.ts';
+import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import { sqlTime } from '../../lib/db/sql-time.ts';
 import { foldedHash } from '../domain/content-hash.ts';
-import type { Receipt, Said } from '../domain/match.ts';
+import type { ObservedMessage, Receipt } from '../domain/match-messages.ts';
 import type { StoredTask } from '../domain/task.ts';
-import { columnsFor, recordOf } from './row.ts';
+import { columnsFor, recordOf } from './row-mapping.ts';
 import type { StoredReceipt, TaskTables } from './tables.ts';
 
 /** The receipt of a task's newest fetch. */
@@ -18,10 +18,10 @@ export function receiptOf(task: StoredTask): StoredReceipt {
 }
 
 export function insertReceipt(tx: Executor<TaskTables>, receipt: StoredReceipt): Promise<void> {
-  return insert.later(tx, { row: columnsFor(receipt) });
+  return insert.enqueue(tx, { row: columnsFor(receipt) });
 }
 
-const insert = prepared((db: Executor<TaskTables>, { row }: { row: object }) =>
+const insert = precompiledQuery((db: Executor<TaskTables>, { row }: { row: object }) =>
   db.insertInto('receipts').values(row as never),
 );
 
@@ -40,7 +40,7 @@ export async function extendReceipt(tx: Executor<TaskTables>, task: StoredTask, 
 export async function findReceipts(
   db: Executor<TaskTables>,
   parties: { tenant: string; accountKey: string; shopKeys: readonly string[] },
-  messages: readonly Said[],
+  messages: readonly ObservedMessage[],
 ): Promise<Receipt[]> {
   const foldedHashes = new Set(messages.map((message) => message.foldedHash));
   const foldedBy = new Map(messages.map((message) => [message.contentHash, message.foldedHash]));
@@ -67,7 +67,7 @@ interface WantedReceipts {
   readonly foldedHashes: readonly string[];
 }
 
-const select = prepared((db: Executor<TaskTables>, wanted: WantedReceipts) =>
+const select = precompiledQuery((db: Executor<TaskTables>, wanted: WantedReceipts) =>
   db
     .selectFrom('receipts')
     .selectAll()
@@ -84,7 +84,7 @@ const select = prepared((db: Executor<TaskTables>, wanted: WantedReceipts) =>
 );
 
 /** Remembers the message on a receipt that has none; false when another message was faster. */
-export async function matchReceipt(
+export async function linkReceipt(
   tx: Executor<TaskTables>,
   tenant: string,
   receipt: Receipt,
@@ -94,7 +94,7 @@ export async function matchReceipt(
   return (await match(tx, { tenant, taskId, fence, messageId })).numAffectedRows === 1n;
 }
 
-const match = prepared(
+const match = precompiledQuery(
   (db: Executor<TaskTables>, to: { tenant: string; taskId: string; fence: number; messageId: string }) =>
     db
       .updateTable('receipts')

@@ -1,6 +1,6 @@
 import type { Executor } from '../../lib/db/database.ts';
-import { msOf, sqlTime } from '../../lib/db/time.ts';
-import type { Status, StoredTask } from '../domain/task.ts';
+import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
+import type { StoredTask, TaskStatusName } from '../domain/task.ts';
 import type { TaskTables } from './tables.ts';
 import { taskOf } from './tasks.ts';
 
@@ -14,7 +14,7 @@ export interface TaskRef {
 /** Tasks of all tenants in this state whose lease ended by then, the oldest first. */
 export async function expiredTasks(
   db: Executor<TaskTables>,
-  status: Status,
+  status: TaskStatusName,
   by: number,
   limit: number,
 ): Promise<TaskRef[]> {
@@ -32,7 +32,7 @@ export async function unsettledTasks(db: Executor<TaskTables>, since: number, li
   return rows.map(refOf);
 }
 
-function expired(db: Executor<TaskTables>, status: Status, by: number, limit: number) {
+function expired(db: Executor<TaskTables>, status: TaskStatusName, by: number, limit: number) {
   return db
     .selectFrom('tasks')
     .select(['tenant', 'task_id', 'session_id'])
@@ -47,15 +47,15 @@ function refOf(row: { tenant: string; task_id: string; session_id: string }): Ta
 }
 
 /** Where a walk along the ready tasks stands. */
-export interface ReadyPlace {
+export interface ReadyCursor {
   readonly runAt: number;
   readonly taskId: string;
 }
 
 /** Ready tasks of all tenants behind `after` that nothing has happened to since `untouchedSince`, the oldest first. */
-export async function strayTasks(
+export async function findOrphanedTasks(
   db: Executor<TaskTables>,
-  query: { now: number; untouchedSince: number; after?: ReadyPlace; limit: number },
+  query: { now: number; untouchedSince: number; after?: ReadyCursor; limit: number },
 ): Promise<StoredTask[]> {
   const { after } = query;
   const rows = await db
@@ -105,7 +105,7 @@ export async function removeReceipts(db: Executor<TaskTables>, before: number, l
     .offset(limit - 1)
     .limit(1)
     .executeTakeFirst();
-  const until = oldest ? msOf(oldest.fetched_at) + 1 : before;
+  const until = oldest ? parseSqlTime(oldest.fetched_at) + 1 : before;
   const result = await db.deleteFrom('receipts').where('fetched_at', '<', sqlTime(until)).executeTakeFirst();
   return Number(result.numDeletedRows);
 }

@@ -1,7 +1,7 @@
 import type { Fence } from '../domain/fence.ts';
-import type { Receipt } from '../domain/match.ts';
+import type { Receipt } from '../domain/match-messages.ts';
 import type { StoredTask } from '../domain/task.ts';
-import type { Row } from './row.ts';
+import type { Row } from './row-mapping.ts';
 
 /** A receipt as it is kept: it outlives its task's cancellation or failure, and the session. */
 export interface StoredReceipt extends Omit<Receipt, 'matchedMessageId' | 'foldedHash'> {

@@ -1,12 +1,12 @@
 import type { Executor } from '../../lib/db/database.ts';
-import { prepared } from '../../lib/db/prepared.ts';
-import { sqlTime } from '../../lib/db/time.ts';
-import type { Status, StoredTask } from '../domain/task.ts';
-import { columnsFor, recordOf } from './row.ts';
+import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import { sqlTime } from '../../lib/db/sql-time.ts';
+import type { StoredTask, TaskStatusName } from '../domain/task.ts';
+import { columnsFor, recordOf } from './row-mapping.ts';
 import type { TaskRow, TaskTables } from './tables.ts';
 
 /** A session shows, and a report chooses among, at most this many of its newest tasks. */
-export const SESSION_TASKS = 200;
+export const MAX_SESSION_TASKS = 200;
 
 /** The task of a row. */
 export function taskOf({ active_worker: _, ...row }: TaskRow & { active_worker?: string | null }): StoredTask {
@@ -45,9 +45,12 @@ interface TaskKeys {
 const selectByIds = (db: Executor<TaskTables>, { tenant, taskIds }: TaskKeys) =>
   db.selectFrom('tasks').selectAll().where('tenant', '=', tenant).where('task_id', 'in', taskIds).orderBy('task_id');
 
-const jointly = { joint: { by: 'taskIds', column: 'task_id' } } as const;
-const byIds = prepared(selectByIds, jointly);
-const byIdsLocked = prepared((db: Executor<TaskTables>, keys: TaskKeys) => selectByIds(db, keys).forUpdate(), jointly);
+const batched = { batchKey: { parameter: 'taskIds', keyColumn: 'task_id' } } as const;
+const byIds = precompiledQuery(selectByIds, batched);
+const byIdsLocked = precompiledQuery(
+  (db: Executor<TaskTables>, keys: TaskKeys) => selectByIds(db, keys).forUpdate(),
+  batched,
+);
 
 /**
  * A session's tasks in these states, newest first, locked until the transaction ends. Its fence is to be locked first: then
@@ -58,15 +61,15 @@ export async function lockSessionTasks(
   tx: Executor<TaskTables>,
   tenant: string,
   sessionId: string,
-  statuses: readonly Status[],
+  statuses: readonly TaskStatusName[],
 ): Promise<StoredTask[]> {
   const { rows } = await idsOfSession(tx, { tenant, sessionId, statuses });
   const tasks = await Promise.all(rows.map(({ task_id }) => lockTask(tx, tenant, task_id)));
   return tasks.filter((task) => task !== undefined);
 }
 
-const idsOfSession = prepared(
-  (db: Executor<TaskTables>, key: { tenant: string; sessionId: string; statuses: readonly Status[] }) =>
+const idsOfSession = precompiledQuery(
+  (db: Executor<TaskTables>, key: { tenant: string; sessionId: string; statuses: readonly TaskStatusName[] }) =>
     db
       .selectFrom('tasks')
       .select('task_id')
@@ -79,7 +82,7 @@ const idsOfSession = prepared(
 
 /** A session's newest tasks, newest first. */
 export async function sessionTasks(db: Executor<TaskTables>, tenant: string, sessionId: string): Promise<StoredTask[]> {
-  return (await ofSession(db, tenant, sessionId).limit(SESSION_TASKS).execute()).map(taskOf);
+  return (await ofSession(db, tenant, sessionId).limit(MAX_SESSION_TASKS).execute()).map(taskOf);
 }
 
 function ofSession(db: Executor<TaskTables>, tenant: string, sessionId: string) {
@@ -96,7 +99,7 @@ function ofSession(db: Executor<TaskTables>, tenant: string, sessionId: string) 
 export async function findEqualTask(
   tx: Executor<TaskTables>,
   task: Pick<StoredTask, 'tenant' | 'sessionId' | 'externalTaskId' | 'contentHash'>,
-  openStatuses: readonly Status[],
+  openStatuses: readonly TaskStatusName[],
   completedSince: number,
 ): Promise<StoredTask | undefined> {
   const row = await ofSession(tx, task.tenant, task.sessionId)
@@ -125,7 +128,7 @@ interface PartiesKeys {
   readonly shopKeys: readonly string[];
 }
 
-const unknownBetween = prepared((db: Executor<TaskTables>, parties: PartiesKeys) =>
+const unknownBetween = precompiledQuery((db: Executor<TaskTables>, parties: PartiesKeys) =>
   db
     .selectFrom('tasks')
     .selectAll()
@@ -137,23 +140,24 @@ const unknownBetween = prepared((db: Executor<TaskTables>, parties: PartiesKeys)
 
 /** Stores a new task. That its id is taken may come out at the commit. */
 export function insertTask(tx: Executor<TaskTables>, task: StoredTask): Promise<void> {
-  return insert.later(tx, { row: columnsFor(task) as TaskRow });
+  return insert.enqueue(tx, { row: columnsFor(task) as TaskRow });
 }
 
-const insert = prepared((db: Executor<TaskTables>, { row }: { row: TaskRow }) =>
+const insert = precompiledQuery((db: Executor<TaskTables>, { row }: { row: TaskRow }) =>
   db.insertInto('tasks').values(row as never),
 );
 
 /** Writes what changed of a task that this transaction has locked. */
 export function updateTask(tx: Executor<TaskTables>, task: StoredTask, changes: Partial<StoredTask>): Promise<void> {
   const { tenant, taskId } = task;
-  return update.later(tx, { tenant, taskId, changes: columnsFor(changes) });
+  return update.enqueue(tx, { tenant, taskId, changes: columnsFor(changes) });
 }
 
-const update = prepared((db: Executor<TaskTables>, { tenant, taskId, changes }: TaskKey & { changes: object }) =>
-  db
-    .updateTable('tasks')
-    .set(changes as never)
-    .where('tenant', '=', tenant)
-    .where('task_id', '=', taskId),
+const update = precompiledQuery(
+  (db: Executor<TaskTables>, { tenant, taskId, changes }: TaskKey & { changes: object }) =>
+    db
+      .updateTable('tasks')
+      .set(changes as never)
+      .where('tenant', '=', tenant)
+      .where('task_id', '=', taskId),
 );

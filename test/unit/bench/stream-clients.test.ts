@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Envelopes, envelope } from '../../../bench/driver/envelopes.ts';
-import { SseBody } from '../../../bench/driver/sse-body.ts';
+import { EnvelopeDecoder, envelope } from '../../../bench/load-generator/grpc-envelope.ts';
+import { SseBodyReader } from '../../../bench/load-generator/sse-body.ts';
 
 /** The bytes in pieces of `size`. */
 function pieces(bytes: Buffer, size: number): Buffer[] {
@@ -22,14 +22,14 @@ describe('what the driver reads of a stream', () => {
 
   it.each([1, 2, 3, 7, 50, 1_000])('over SSE is every event, in pieces of %i bytes too', (size) => {
     const times: number[] = [];
-    const reader = new SseBody((time) => times.push(time));
+    const reader = new SseBodyReader((time) => times.push(time));
     for (const piece of pieces(body, size)) reader.add(piece);
     expect(times).toEqual([1_000, 2_000, 3_000, 3_000]);
   });
 
   it('over SSE is the same for streams that get the same bytes', () => {
     const times: number[] = [];
-    const readers = Array.from({ length: 3 }, () => new SseBody((time) => times.push(time)));
+    const readers = Array.from({ length: 3 }, () => new SseBodyReader((time) => times.push(time)));
     for (const seconds of [4, 5, 5]) for (const reader of readers) reader.add(chunk(frame(seconds)));
     expect(times).toEqual([4, 5, 5].flatMap((seconds) => [seconds, seconds, seconds].map((each) => each * 1_000)));
   });
@@ -37,7 +37,7 @@ describe('what the driver reads of a stream', () => {
   it.each([1, 4, 6, 1_000])('over gRPC is every message, in pieces of %i bytes too', (size) => {
     const messages = ['', 'one', 'x'.repeat(300), 'two'];
     const seen: string[] = [];
-    const envelopes = new Envelopes((message) => seen.push(message.toString()));
+    const envelopes = new EnvelopeDecoder((message) => seen.push(message.toString()));
     const bytes = Buffer.concat(messages.map((message) => envelope(Buffer.from(message))));
     for (const piece of pieces(bytes, size)) envelopes.add(piece);
     expect(seen).toEqual(messages);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cut, oneLine, record, table, widthOf } from '../../../cli/table.ts';
+import { formatRecord, table, toSingleLine, truncate, widthOf } from '../../../cli/table.ts';
 
 describe('a table', () => {
   it.each([
@@ -31,18 +31,18 @@ describe('a table', () => {
   });
 
   it('keeps a text on its line, and a terminal safe', () => {
-    expect(oneLine('a\n b\t\u001b[31mc\r')).toBe('a b [31mc');
+    expect(toSingleLine('a\n b\t\u001b[31mc\r')).toBe('a b [31mc');
     expect(table(['A'], [['x\ny']], '')).toBe('A\nx y');
   });
 
   it('cuts what is too wide between two characters', () => {
-    expect(cut('您好吗', 6)).toBe('您好吗');
-    expect(cut('您好吗', 5)).toBe('您好…');
-    expect(cut('您好吗', 4)).toBe('您…');
+    expect(truncate('您好吗', 6)).toBe('您好吗');
+    expect(truncate('您好吗', 5)).toBe('您好…');
+    expect(truncate('您好吗', 4)).toBe('您…');
   });
 
   it('leaves out what is not known of one thing', () => {
-    expect(record({ a: 'x', long_name: 0, gone: null, empty: '', list: [1] })).toBe(
+    expect(formatRecord({ a: 'x', long_name: 0, gone: null, empty: '', list: [1] })).toBe(
       'a          x\nlong_name  0\nlist       [1]',
     );
   });

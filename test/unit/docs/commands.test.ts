@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { program } from '../../../cli/program.ts';
+import { createProgram } from '../../../cli/program.ts';
 import project from '../../../package.json' with { type: 'json' };
-import { fencesOf } from '../../../scripts/docs/fences.ts';
-import { loadConfig } from '../../../services/lib/load-config.ts';
+import { parseCodeBlocks } from '../../../scripts/generate-docs/code-blocks.ts';
+import { loadConfig } from '../../../services/lib/config/load-config.ts';
 
 const pages = ['README.md', 'CONTRIBUTING.md', 'docs/command-line.md', 'docs/configuration.md', 'docs/deployment.md'];
-const blocks = pages.flatMap((file) => fencesOf(readFileSync(file, 'utf8')).map(({ text }) => text));
+const blocks = pages.flatMap((file) => parseCodeBlocks(readFileSync(file, 'utf8')).map(({ text }) => text));
 const named = (pattern: RegExp) => blocks.flatMap((text) => [...text.matchAll(pattern)]);
 
 describe('the commands in the pages', () => {
@@ -21,9 +21,9 @@ describe('the commands in the pages', () => {
     const lines = named(/^npx auto-session (.+?)(?: [|>].*)?$/gm).map(([, words = '']) => words.split(' '));
     expect(lines.length).toBeGreaterThan(5);
     for (const words of lines) {
-      const top = program().commands.find((each) => each.name() === words[0]);
+      const top = createProgram().commands.find((each) => each.name() === words[0]);
       const command = top?.commands.find((each) => each.name() === words[1]) ?? top;
-      const known = [...(command?.options ?? []), ...program().options].map(({ long }) => long);
+      const known = [...(command?.options ?? []), ...createProgram().options].map(({ long }) => long);
       expect([words.join(' '), command?.commands]).toEqual([words.join(' '), []]);
       expect(words.filter((word) => word.startsWith('--') && !known.includes(word))).toEqual([]);
     }

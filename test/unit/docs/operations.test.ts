@@ -1,17 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { SqlCounts } from '../../../services/lib/db/counts.ts';
-import { loadConfig } from '../../../services/lib/load-config.ts';
-import { createMetrics, exposeSql } from '../../../services/lib/metrics.ts';
-import { placeModules } from '../../../services/lib/placement.ts';
-import { namesRead } from '../../config-names.ts';
-import { modules } from '../../world.ts';
-import { codeWords, tableUnder } from './markdown.ts';
+import { loadConfig } from '../../../services/lib/config/load-config.ts';
+import { SqlStats } from '../../../services/lib/db/sql-stats.ts';
+import { createMetrics, registerSqlMetrics } from '../../../services/lib/observability/metrics.ts';
+import { resolveDeployment } from '../../../services/lib/runtime/deployment.ts';
+import { variablesRead } from '../../support/config-variables.ts';
+import { inlineCode, tableUnder } from '../../support/deployment/markdown.ts';
+import { modules } from '../../support/test-system.ts';
 
 const PAGE = 'docs/operations.md';
 const settings = tableUnder('docs/configuration.md', 'Settings').map(([name = '', standard = '', values = '']) => ({
-  name: codeWords(name)[0] ?? '',
-  standard: codeWords(standard)[0],
+  name: inlineCode(name)[0] ?? '',
+  standard: inlineCode(standard)[0],
   values,
 }));
 const servers = { MYSQL_URL: 'mysql://h/auto_session', REDIS_HOST: 'h', NATS_URL: 'nats://h' };
@@ -30,8 +30,8 @@ const source = readdirSync('services', { recursive: true, encoding: 'utf8' })
 
 describe('the page on configuration', () => {
   it('names every variable that the code reads, and no other', () => {
-    const targets = modules.map(({ name }) => namesRead(apart, placeModules(modules, name)));
-    const read = [namesRead({}), namesRead(servers), ...targets].flatMap((names) => [...names]);
+    const targets = modules.map(({ name }) => variablesRead(apart, resolveDeployment(modules, name)));
+    const read = [variablesRead({}), variablesRead(servers), ...targets].flatMap((names) => [...names]);
     expect(settings.map(({ name }) => name).sort()).toEqual([...new Set(read)].sort());
   });
 
@@ -63,11 +63,11 @@ describe('the page on configuration', () => {
 describe('the page on operations', () => {
   it('names every metric, with its kind and its labels', async () => {
     const metrics = createMetrics(false);
-    exposeSql(metrics, new SqlCounts());
+    registerSqlMetrics(metrics, new SqlStats());
     const told = tableUnder(PAGE, 'Metrics').map(([name = '', kind = '', labels = '']) => ({
-      name: codeWords(name)[0],
+      name: inlineCode(name)[0],
       kind,
-      labels: codeWords(labels),
+      labels: inlineCode(labels),
     }));
     const there = metrics.registry.getMetricsAsArray().map((metric) => {
       const { name, type, labelNames } = metric as unknown as { name: string; type: string; labelNames: string[] };
@@ -81,7 +81,7 @@ describe('the page on operations', () => {
     const logged = [...source.matchAll(/\bevent: '([a-z_]+)'(?!, listener)/g)].map(([, name]) => name);
     const rows = tableUnder(PAGE, 'Logs').flatMap(([, name = '', says = '']) => [name, says]);
     const told = rows
-      .flatMap(codeWords)
+      .flatMap(inlineCode)
       .filter(
         (word) =>
           /^[a-z]+(_[a-z]+)+$/.test(word) ||
@@ -93,13 +93,13 @@ describe('the page on operations', () => {
 
 describe('the page on architecture', () => {
   it('names every lock that one process of the installation holds at a time', () => {
-    const named = tableUnder('docs/architecture.md', 'Leaders and locks').flatMap(([names = '']) => codeWords(names));
+    const named = tableUnder('docs/architecture.md', 'Leaders and locks').flatMap(([names = '']) => inlineCode(names));
     const plain = [...source.matchAll(/startLeaderLoop\((?:deps\.|options\.)?db, '([^']+)'/g)].map(([, name]) => name);
     const consumers = ['session', 'task-dispatch', 'message-analysis', 'handover'].map((name) => `consumer:${name}`);
     const rest = ['handover-sweep', 'handover-delivery:CHANNEL', 'migrations'];
     expect(named.sort()).toEqual([...plain, ...consumers, ...rest].sort());
     expect(source.match(/startLeaderLoop\(/g)).toHaveLength(plain.length + 4); // consumers, sweep, delivery, and its definition
-    for (const text of ["const name = 'handover-sweep'", 'handover-delivery:${', "const LOCK = 'migrations'"])
+    for (const text of ["const name = 'handover-sweep'", 'handover-delivery:${', "const LOCK_NAME = 'migrations'"])
       expect(source).toContain(text);
   });
 });

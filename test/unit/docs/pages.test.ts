@@ -2,12 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { marked, type Token, type Tokens } from 'marked';
 import { describe, expect, it } from 'vitest';
-import { fencesOf, stepsOf } from '../../../scripts/docs/fences.ts';
-import { sections, translations, walks } from '../../../scripts/docs/generated.ts';
-import { readSection } from '../../../scripts/docs/section.ts';
+import { docCommands, parseCodeBlocks } from '../../../scripts/generate-docs/code-blocks.ts';
+import { executableDocs, generatedBlocks, translations } from '../../../scripts/generate-docs/generated-blocks.ts';
+import { readMarkerBlock } from '../../../scripts/generate-docs/marker-block.ts';
 import { slugOf } from '../../../services/gateway/openapi/page/markdown.ts';
-import { restApp, stubRoutes } from '../gateway/rest-fixture.ts';
-import { codeWords, tableUnder } from './markdown.ts';
+import { inlineCode, tableUnder } from '../../support/deployment/markdown.ts';
+import { startRestApp, stubRoutes } from '../../support/gateway/rest-fixture.ts';
 
 const guides = readdirSync('docs')
   .filter((file) => /^[a-z].*\.md$/.test(file))
@@ -20,26 +20,26 @@ const pages = [...new Set([...originals, ...translated, 'docs/DECISIONS.md', 'be
 const textOf = (file: string) => readFileSync(file, 'utf8');
 
 describe('what pages say of the code', () => {
-  it.each(sections())('is as the code has it: $name of $file', ({ file, name, text }) => {
-    expect(readSection(file, name)).toBe(text.trim());
+  it.each(generatedBlocks())('is as the code has it: $name of $file', ({ file, name, text }) => {
+    expect(readMarkerBlock(file, name)).toBe(text.trim());
   });
 });
 
 describe('the blocks of the pages', () => {
   it.each(originals)('of %s are run, are answers or diagrams, or say why they are not run', (file) => {
     const page = textOf(file);
-    const steps = stepsOf(page);
-    const known = new Set(steps.flatMap(({ command, answer }) => [command.from, answer?.from]));
-    const rest = fencesOf(page).filter(
+    const steps = docCommands(page);
+    const known = new Set(steps.flatMap(({ command, output }) => [command.from, output?.from]));
+    const rest = parseCodeBlocks(page).filter(
       ({ from, language, notRun }) => !known.has(from) && language !== 'mermaid' && !notRun,
     );
     expect(rest.map(({ language, text }) => `${language}: ${text}`)).toEqual([]);
-    expect(walks.includes(file)).toBe(steps.length > 0);
+    expect(executableDocs.includes(file)).toBe(steps.length > 0);
   });
 
   it('are not run for these reasons alone', () => {
     const reasons = originals.flatMap((file) =>
-      fencesOf(textOf(file)).flatMap(({ notRun }) => (notRun ? [`${file}: ${notRun}`] : [])),
+      parseCodeBlocks(textOf(file)).flatMap(({ notRun }) => (notRun ? [`${file}: ${notRun}`] : [])),
     );
     expect(reasons.sort()).toEqual([
       'CONTRIBUTING.md: a drawing',
@@ -63,7 +63,9 @@ describe('the blocks of the pages', () => {
   });
 
   it('that are diagrams name only participants that they have', () => {
-    const diagrams = guides.flatMap((file) => fencesOf(textOf(file)).filter(({ language }) => language === 'mermaid'));
+    const diagrams = guides.flatMap((file) =>
+      parseCodeBlocks(textOf(file)).filter(({ language }) => language === 'mermaid'),
+    );
     expect(diagrams.map(({ text }) => text.split('\n')[0])).toEqual(expect.arrayContaining(['sequenceDiagram']));
     for (const { text } of diagrams.filter(({ text }) => text.startsWith('sequenceDiagram'))) {
       const declared = [...text.matchAll(/^ +participant (\w+)/gm)].map(([, name]) => name);
@@ -112,7 +114,7 @@ describe('the links', () => {
   it('to other hosts are none, and those to the server are answered', async () => {
     const absolute = pages.flatMap(linksOf).filter((href) => /^(https?:|\/)/.test(href));
     expect(absolute.filter((href) => !href.startsWith('/'))).toEqual([]);
-    await using app = await restApp(stubRoutes());
+    await using app = await startRestApp(stubRoutes());
     for (const url of new Set(absolute)) expect([url, (await app.inject(url)).statusCode]).toEqual([url, 200]);
   });
 
@@ -132,7 +134,9 @@ describe('paths of the repository', () => {
   it('that CONTRIBUTING.md names are there', () => {
     const steps = tableUnder('CONTRIBUTING.md', 'The code of one request').map(([, where = '']) => where);
     const folders = tableUnder('CONTRIBUTING.md', 'Layout').map(([folder = '']) => folder);
-    const named = [...steps, ...folders].flatMap(codeWords).filter((path) => path.includes('/') && !path.includes('<'));
+    const named = [...steps, ...folders]
+      .flatMap(inlineCode)
+      .filter((path) => path.includes('/') && !path.includes('<'));
     expect(named.length).toBeGreaterThan(15);
     expect(named.filter((path) => !existsSync(path))).toEqual([]);
   });

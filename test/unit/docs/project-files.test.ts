@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import type { Tokens } from 'marked';
 import { describe, expect, it } from 'vitest';
 import project from '../../../package.json' with { type: 'json' };
-import { readDockerfile } from '../../dockerfile.ts';
-import { blocksOf } from './markdown.ts';
+import { readDockerfile } from '../../support/deployment/dockerfile.ts';
+import { readBlocks } from '../../support/deployment/markdown.ts';
 
 const headings = (file: string) =>
-  blocksOf(file).filter((block): block is Tokens.Heading => block.type === 'heading' && 'depth' in block);
+  readBlocks(file).filter((block): block is Tokens.Heading => block.type === 'heading' && 'depth' in block);
 
 describe('the licence', () => {
   it('is the one that the package and the image name, and is in the image', () => {

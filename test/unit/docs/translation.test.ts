@@ -2,12 +2,12 @@ import { readdirSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import type { Token, Tokens } from 'marked';
 import { describe, expect, it } from 'vitest';
-import { translations } from '../../../scripts/docs/generated.ts';
-import { blocksOf, codeWords } from './markdown.ts';
+import { translations } from '../../../scripts/generate-docs/generated-blocks.ts';
+import { inlineCode, readBlocks } from '../../support/deployment/markdown.ts';
 
 /** What of a block is the same in every language: what it is, how much of it there is, and the words of programs in it. */
 function skeleton(block: Token): unknown {
-  const words = (text: string) => [...new Set(codeWords(text))].sort();
+  const words = (text: string) => [...new Set(inlineCode(text))].sort();
   switch (block.type) {
     case 'heading':
       return ['heading', (block as Tokens.Heading).depth];
@@ -28,7 +28,7 @@ function withoutComments(code: string): string[] {
 }
 
 describe.each(translations)('the translation of %s', (original, translation) => {
-  const [english, chinese] = [blocksOf(original), blocksOf(translation)];
+  const [english, chinese] = [readBlocks(original), readBlocks(translation)];
 
   it('has its blocks, one by one, with the same code and the same names', () => {
     expect(chinese.map(skeleton)).toEqual(english.map(skeleton));

@@ -1,40 +1,40 @@
 import { expect, it } from 'vitest';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { gatewayModule } from '../../../services/gateway/module.ts';
-import { systemClock } from '../../../services/lib/clock.ts';
-import { createDirectory } from '../../../services/lib/directory.ts';
-import { ulidIds } from '../../../services/lib/ids.ts';
-import { anonymous } from '../../../services/lib/interceptors/context.ts';
-import { loadConfig } from '../../../services/lib/load-config.ts';
-import { createMetrics } from '../../../services/lib/metrics.ts';
-import type { Deps } from '../../../services/lib/module.ts';
-import { listenHttp } from '../../../services/lib/server/http-server.ts';
-import { restClient } from '../../rest-client.ts';
-import { MemoryLog } from './memory-log.ts';
-import { allServices, logger, stubRoutes } from './rest-fixture.ts';
+import { loadConfig } from '../../../services/lib/config/load-config.ts';
+import { listenHttp } from '../../../services/lib/http/server/http-server.ts';
+import { allowAnonymous } from '../../../services/lib/interceptors/context.ts';
+import { createMetrics } from '../../../services/lib/observability/metrics.ts';
+import { createServiceClients } from '../../../services/lib/rpc/service-clients.ts';
+import { systemClock } from '../../../services/lib/runtime/clock.ts';
+import { createUlidGenerator } from '../../../services/lib/runtime/id-generator.ts';
+import type { Deps } from '../../../services/lib/runtime/module.ts';
+import { MemoryEventLog } from '../../support/gateway/memory-event-log.ts';
+import { allServices, logger, stubRoutes } from '../../support/gateway/rest-fixture.ts';
+import { restClient } from '../../support/http/rest-client.ts';
 
 it('the gateway module brings REST to the HTTP port, and the event service', async () => {
   const metrics = createMetrics(false);
   const stop = new AbortController();
   const deps = {
     config: loadConfig({}),
-    log: new MemoryLog(),
+    log: new MemoryEventLog(),
     clock: systemClock,
-    ids: ulidIds(systemClock),
+    ids: createUlidGenerator(systemClock),
     logger,
     metrics,
-    authenticate: anonymous,
+    authenticate: allowAnonymous,
     stopping: stop.signal,
   } as Partial<Deps> as Deps;
-  const directory = createDirectory({ routes: stubRoutes(), interceptors: [], hopSecret: 'secret' });
-  await using module = await gatewayModule.start(deps, directory);
+  const clients = createServiceClients({ routes: stubRoutes(), interceptors: [], internalSecret: 'secret' });
+  await using module = await gatewayModule.start(deps, clients);
   expect(gatewayModule.provides).toEqual([EventService]);
   expect(gatewayModule.uses).toEqual(allServices);
   const server = await listenHttp({
     routes: module.routes,
     interceptors: [],
     addRoutes: async (app) => module.http?.(app),
-    ownPagesOnly: true,
+    sameOriginOnly: true,
     readiness: async () => ({ database: undefined }),
     metrics,
     host: '127.0.0.1',

@@ -1,28 +1,30 @@
 import { expect, it } from 'vitest';
 import { handoverModule } from '../../../services/handover/module.ts';
-import { inContext, systemContext } from '../../../services/lib/context.ts';
-import type { Deps, Directory } from '../../../services/lib/module.ts';
-import { eventually } from '../../eventually.ts';
-import { Story } from './events.ts';
-import { Receiver } from './receiver.ts';
-import { START, startHandover } from './service.ts';
+import type { Deps, ServiceClients } from '../../../services/lib/runtime/module.ts';
+import { runInBackgroundContext, systemContext } from '../../../services/lib/runtime/request-context.ts';
+import { eventually } from '../../support/eventually.ts';
+import { EventScript } from '../../support/handover/event-script.ts';
+import { START, startHandoverHarness } from '../../support/handover/handover-harness.ts';
+import { WebhookReceiver } from '../../support/handover/webhook-receiver.ts';
 
 it('delivers what its consumers raised, over the configured channels, until it is disposed', async () => {
-  await using receiver = await Receiver.start();
+  await using receiver = await WebhookReceiver.start();
   const webhooks = JSON.stringify([{ url: receiver.url, secret: 'secret' }]);
-  await using service = await startHandover('SQLite', undefined, { AUTOSESSION_WEBHOOKS: webhooks });
-  const nobody: Directory = {
-    client: () => {
+  await using service = await startHandoverHarness('SQLite', undefined, { AUTOSESSION_WEBHOOKS: webhooks });
+  const nobody: ServiceClients = {
+    get: () => {
       throw new Error('handover calls nobody');
     },
   };
   {
     await using module = await handoverModule.start(service.deps as unknown as Deps, nobody);
-    module.begin?.();
-    const story = new Story('ses_1', START).open('pending');
-    await inContext(systemContext('default', 'test'), () => module.consumes?.sessionCreated?.(story.last));
+    module.onReady?.();
+    const story = new EventScript('ses_1', START).open('pending');
+    await runInBackgroundContext(systemContext('default', 'test'), () =>
+      module.eventHandlers?.sessionCreated?.(story.last),
+    );
     await eventually(async () => expect(await service.rows('reminders')).toMatchObject([{ state: 'delivered' }]));
   }
   expect(receiver.accepted).toHaveLength(1);
-  expect(service.lines).toContainEqual(expect.objectContaining({ event: 'reminder', reason: 'handover_waiting' }));
+  expect(service.logLines).toContainEqual(expect.objectContaining({ event: 'reminder', reason: 'handover_waiting' }));
 });

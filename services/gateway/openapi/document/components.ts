@@ -1,27 +1,27 @@
 import type { DescEnum, DescMessage } from '@bufbuild/protobuf';
-import { enumWords } from '../../words.ts';
-import type { Ref, Response, Schema } from '../types.ts';
-import type { Source } from './source.ts';
+import { enumNames } from '../../rest/enum-names.ts';
+import type { Ref, Response, Schema } from '../openapi-types.ts';
+import type { Descriptors } from './descriptors.ts';
 
 /** The named schemas and responses of the document, made when they are first referred to. */
 export class Components {
-  readonly source: Source;
+  readonly descriptors: Descriptors;
   /** The responses that several operations share, by name. */
   readonly responses: Record<string, Response> = {};
   readonly #schemas = new Map<string, { owner: unknown; schema: Schema }>();
 
-  constructor(source: Source) {
-    this.source = source;
+  constructor(descriptors: Descriptors) {
+    this.descriptors = descriptors;
   }
 
   /** A reference to the schema of that name, which `make` gives once. Throws when the name is another owner's. */
-  ref(name: string, owner: unknown, make: () => Schema): Ref {
-    const known = this.#schemas.get(name);
-    if (known && known.owner !== owner) throw new Error(`two schemas are called ${name}`);
-    if (!known) {
+  ref(name: string, owner: unknown, build: () => Schema): Ref {
+    const existing = this.#schemas.get(name);
+    if (existing && existing.owner !== owner) throw new Error(`two schemas are called ${name}`);
+    if (!existing) {
       const entry = { owner, schema: {} as Schema };
       this.#schemas.set(name, entry);
-      entry.schema = make();
+      entry.schema = build();
     }
     return { $ref: `#/components/schemas/${name}` };
   }
@@ -33,15 +33,15 @@ export class Components {
 
   /** A reference to an enum's words. */
   enumRef(desc: DescEnum): Ref {
-    return this.ref(localName(desc), desc, () => {
-      const words = enumWords(desc);
+    return this.ref(schemaName(desc), desc, () => {
+      const names = enumNames(desc);
       const values = desc.values.filter(({ number }) => number !== 0);
-      const meanings = values.map(({ name }) => this.source.valueComment(desc.typeName, name));
+      const descriptions = values.map(({ name }) => this.descriptors.valueComment(desc.typeName, name));
       return {
         type: 'string',
-        enum: words,
-        description: this.source.comment(desc),
-        'x-words': Object.fromEntries(words.map((word, index) => [word, meanings[index] ?? ''])),
+        enum: names,
+        description: this.descriptors.comment(desc),
+        'x-words': Object.fromEntries(names.map((name, index) => [name, descriptions[index] ?? ''])),
       };
     });
   }
@@ -54,7 +54,7 @@ export class Components {
 }
 
 /** The name without its package: `GetTaskStatsResponseLevel`. */
-export function localName(desc: DescMessage | DescEnum): string {
+export function schemaName(desc: DescMessage | DescEnum): string {
   return desc.typeName.slice(desc.file.proto.package.length + 1).replaceAll('.', '');
 }
 

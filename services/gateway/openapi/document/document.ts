@@ -1,25 +1,25 @@
 import type { DescService } from '@bufbuild/protobuf';
-import { version } from '../../../lib/version.ts';
+import { version } from '../../../lib/runtime/version.ts';
 import { routesOf } from '../../rest/routes.ts';
-import type { OpenApi, Operation, PathItem } from '../types.ts';
+import type { OpenApi, Operation, PathItem } from '../openapi-types.ts';
 import { Components } from './components.ts';
-import { information } from './information.ts';
+import { readDescriptors } from './descriptors.ts';
+import { info } from './info.ts';
 import { operationIdOf, operationOf, tagOf } from './operation.ts';
 import { commonParameters } from './parameters.ts';
 import { security, securitySchemes } from './security.ts';
-import { readSource } from './source.ts';
-import { systemPaths } from './system.ts';
+import { systemPaths } from './system-paths.ts';
 
 /**
  * The OpenAPI document of the contracts in an image that `buf build` wrote with source info. Throws on what it cannot
  * describe as it is.
  */
 export function documentOf(image: Uint8Array): OpenApi {
-  const source = readSource(image);
-  const components = new Components(source);
+  const descriptors = readDescriptors(image);
+  const components = new Components(descriptors);
   const paths: Record<string, PathItem> = {};
   const seen = new Set<string>();
-  const services = inOrder(source.services);
+  const services = inOrder(descriptors.services);
   for (const route of routesOf(services)) {
     const operationId = operationIdOf(route, !seen.has(route.rpc.name));
     seen.add(route.rpc.name);
@@ -29,11 +29,11 @@ export function documentOf(image: Uint8Array): OpenApi {
   const served = services.filter((service) => routesOf([service]).length > 0);
   const tags = served.map((service) => ({
     name: tagOf({ parent: service }),
-    description: source.comment(service),
+    description: descriptors.comment(service),
   }));
   return {
     openapi: '3.1.1',
-    info: { title: 'Auto Session', version, ...information },
+    info: { title: 'Auto Session', version, ...info },
     servers: [{ url: '/', description: 'This installation.' }],
     security,
     tags: [...tags, { name: 'System', description: 'How the process is, and these documents.' }],

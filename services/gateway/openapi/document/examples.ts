@@ -4,11 +4,11 @@ import type { JsonValue } from '@bufbuild/protobuf';
 export interface Example {
   readonly parameters?: Readonly<Record<string, JsonValue>>;
   readonly body?: Readonly<Record<string, JsonValue>>;
-  readonly answer?: Readonly<Record<string, JsonValue>>;
+  readonly response?: Readonly<Record<string, JsonValue>>;
 }
 
 /** Stand for what only an answer tells. */
-export const ids = {
+export const exampleIds = {
   session: 'ses_01m7ynfjy6k70zbw3z0krc11r7',
   task: 'tsk_01m7ynfjy6k70zbw3z0krc11r8',
   lease: '1.FOMzDQA9BU_C0NZx2ViA',
@@ -19,10 +19,10 @@ const shop = { shop_id: 'shop-7', shop_name: '示例店铺' };
 const content = '您好，可以便宜一点吗？';
 const expires = '2026-11-21T09:04:32.007Z';
 
-const session = { parameters: { session_id: ids.session } };
-const named = { parameters: { session: ids.session } };
-const leased = { parameters: { task_id: ids.task, 'X-Lease-Token': ids.lease } };
-const task = { parameters: { task_id: ids.task } };
+const session = { parameters: { session_id: exampleIds.session } };
+const named = { parameters: { session: exampleIds.session } };
+const leased = { parameters: { task_id: exampleIds.task, 'X-Lease-Token': exampleIds.lease } };
+const task = { parameters: { task_id: exampleIds.task } };
 
 const examples: Readonly<Record<string, Example>> = {
   createSession: {
@@ -33,12 +33,12 @@ const examples: Readonly<Record<string, Example>> = {
       external_task_id: 'order-1',
       send_content: content,
     },
-    answer: {
+    response: {
       success: true,
       message: '会话创建成功',
       data: {
-        session_id: ids.session,
-        task_id: ids.task,
+        session_id: exampleIds.session,
+        task_id: exampleIds.task,
         external_task_id: 'order-1',
         task_type: 'auto_bargain',
         state: 'pending',
@@ -52,14 +52,14 @@ const examples: Readonly<Record<string, Example>> = {
   },
   claimNextTask: {
     parameters: { worker_id: 'sender-1', wait_seconds: 5 },
-    answer: {
+    response: {
       success: true,
       message: '获取任务成功',
       data: {
-        task_id: ids.task,
-        session_id: ids.session,
+        task_id: exampleIds.task,
+        session_id: exampleIds.session,
         level: 'level3',
-        lease_token: ids.lease,
+        lease_token: exampleIds.lease,
         lease_expires_at: expires,
         timestamp: 1795251752.009,
       },
@@ -68,7 +68,7 @@ const examples: Readonly<Record<string, Example>> = {
   },
   getSendInfo: {
     ...leased,
-    answer: {
+    response: {
       success: true,
       message: '操作成功',
       data: {
@@ -80,8 +80,8 @@ const examples: Readonly<Record<string, Example>> = {
         platform: '淘天',
         task_type: 'auto_bargain',
         attempt: 1,
-        task_id: ids.task,
-        session_id: ids.session,
+        task_id: exampleIds.task,
+        session_id: exampleIds.session,
         lease_expires_at: expires,
       },
       request_id,
@@ -89,16 +89,16 @@ const examples: Readonly<Record<string, Example>> = {
   },
   completeSessionTask: {
     ...session,
-    body: { success: true, task_id: ids.task, lease_token: ids.lease },
-    answer: {
+    body: { success: true, task_id: exampleIds.task, lease_token: exampleIds.lease },
+    response: {
       success: true,
       message: '任务结果已记录',
       data: {
-        session_id: ids.session,
+        session_id: exampleIds.session,
         success: true,
         state: 'active',
         completed_at: '2026-11-21T09:02:32.387Z',
-        task_id: ids.task,
+        task_id: exampleIds.task,
         task_status: 'completed',
       },
       request_id,
@@ -112,13 +112,13 @@ const examples: Readonly<Record<string, Example>> = {
         { id: 'm-2', nick: '示例店铺', content: '可以便宜五块', time: '2026-11-21 17:02:40' },
       ],
     },
-    answer: {
+    response: {
       success: true,
       message: '消息处理完成',
       data: {
         processed_messages: 2,
         skipped_messages: 0,
-        active_session_id: ids.session,
+        active_session_id: exampleIds.session,
         state: 'active',
         session_operations: ['updated'],
         errors: [],
@@ -134,19 +134,19 @@ const examples: Readonly<Record<string, Example>> = {
   },
   getSessionStatus: session,
   getOpenSession: { parameters: { account_id: 't-buyer', shop_name: '示例店铺' } },
-  listMessages: { parameters: { session: ids.session, limit: 20 } },
+  listMessages: { parameters: { session: exampleIds.session, limit: 20 } },
   addSessionTask: { ...session, body: { external_task_id: 'order-1-again', send_content: '还在吗？' } },
   pauseSession: { ...session, body: { reason: '等通知', resume_at: '2099-01-31 23:59:59' } },
   resumeSession: { ...session, body: { reason: '继续' } },
-  escalateSession: { body: { session_id: ids.session, reason: 'user_request', details: '要人工' } },
+  escalateSession: { body: { session_id: exampleIds.session, reason: 'user_request', details: '要人工' } },
   takeOverSession: { ...named, body: { agent_id: 'agent_01', agent_name: '小王' } },
   releaseSession: { ...named, body: { agent_id: 'agent_01', reason: 'resolved' } },
   closeSession: { ...session, body: { outcome: 'completed', reason: '已成交' } },
   archiveSession: { ...session, body: { reason: '归档' } },
-  extendLease: { ...task, body: { lease_token: ids.lease, seconds: 300 } },
-  completeTask: { ...task, body: { lease_token: ids.lease } },
-  failTask: { ...task, body: { lease_token: ids.lease, error_message: '窗口已关闭' } },
-  requeueTask: { ...task, body: { lease_token: ids.lease, seconds: 60 } },
+  extendLease: { ...task, body: { lease_token: exampleIds.lease, seconds: 300 } },
+  completeTask: { ...task, body: { lease_token: exampleIds.lease } },
+  failTask: { ...task, body: { lease_token: exampleIds.lease, error_message: '窗口已关闭' } },
+  requeueTask: { ...task, body: { lease_token: exampleIds.lease, seconds: 60 } },
   cancelTask: { ...task, body: { error_message: '不再需要' } },
   getTask: task,
   listTasks: { parameters: { status: 'pending', limit: 20 } },

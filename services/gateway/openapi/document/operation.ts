@@ -1,15 +1,15 @@
 import type { DescMethod } from '@bufbuild/protobuf';
-import { scopesOf } from '../../../lib/auth/scopes.ts';
+import { requiredScopes } from '../../../lib/auth/scopes.ts';
 import type { Route } from '../../rest/routes.ts';
-import { nothingToDoText, successText } from '../../rest/success-texts.ts';
-import type { MediaType, Operation, Response, Schema } from '../types.ts';
-import { answerRef, answerSchema } from './answer-schema.ts';
+import { emptyQueueMessage, successMessage } from '../../rest/success-messages.ts';
+import type { MediaType, Operation, Response, Schema } from '../openapi-types.ts';
 import type { Components } from './components.ts';
-import { errorResponses, withoutErrors } from './errors.ts';
+import { errorResponses, withoutErrors } from './error-responses.ts';
+import { eventFrameRef } from './event-frame-schema.ts';
 import { exampleOf } from './examples.ts';
-import { eventFrames } from './frames.ts';
-import { headerFields, parametersOf, pathNames } from './parameters.ts';
-import { bodyRef } from './request-schema.ts';
+import { headerFields, operationParameters, pathNames } from './parameters.ts';
+import { requestBodyRef } from './request-schema.ts';
+import { responseRef, responseSchema } from './response-schema.ts';
 import { security } from './security.ts';
 
 /** The tag of a service's operations: `SessionService` has "Sessions". */
@@ -27,27 +27,27 @@ export function operationIdOf(route: Route, isFirst: boolean): string {
 /** One route as the document has it. */
 export function operationOf(route: Route, operationId: string, components: Components): Operation {
   const { rpc } = route;
-  const [summary, description] = sentences(withoutErrors(components.source.comment(rpc)), rpc.name);
+  const [summary, description] = splitSummary(withoutErrors(components.descriptors.comment(rpc)), rpc.name);
   return {
     operationId,
     tags: [tagOf(rpc)],
     summary,
     ...(description ? { description } : {}),
     ...(rpc.methodKind === 'unary' ? {} : { security: [...security, { accessToken: [] }] }),
-    'x-scopes': scopesOf(rpc),
-    parameters: parametersOf(route, operationId, components),
-    ...bodyOf(route, operationId, components),
+    'x-scopes': requiredScopes(rpc),
+    parameters: operationParameters(route, operationId, components),
+    ...requestBody(route, operationId, components),
     responses: {
-      200: rpc.methodKind === 'unary' ? answerOf(route, operationId, components) : streamOf(components),
+      200: rpc.methodKind === 'unary' ? successResponse(route, operationId, components) : streamResponse(components),
       ...errorResponses(route, components),
     },
   };
 }
 
-function bodyOf(route: Route, operationId: string, components: Components): Pick<Operation, 'requestBody'> {
+function requestBody(route: Route, operationId: string, components: Components): Pick<Operation, 'requestBody'> {
   if (!route.hasBody) return {};
-  const elsewhere = { path: pathNames(route), header: headerFields(route) };
-  const schema = bodyRef(`${upperFirst(operationId)}Request`, route.rpc.input, elsewhere, components);
+  const otherSources = { path: pathNames(route), header: headerFields(route) };
+  const schema = requestBodyRef(`${upperFirst(operationId)}Request`, route.rpc.input, otherSources, components);
   const example = exampleOf(operationId).body;
   return {
     requestBody: {
@@ -57,16 +57,16 @@ function bodyOf(route: Route, operationId: string, components: Components): Pick
   };
 }
 
-function answerOf(route: Route, operationId: string, components: Components): Response {
-  const success = envelope(true, dataSchema(route, components));
+function successResponse(route: Route, operationId: string, components: Components): Response {
+  const success = envelopeSchema(true, dataSchema(route, components));
   const isClaim = route.rpc.name === 'ClaimNextTask';
   const content: MediaType = {
-    schema: isClaim ? { oneOf: [success, nothingToDo(route, components)] } : success,
-    ...(exampleOf(operationId).answer ? { example: exampleOf(operationId).answer } : {}),
+    schema: isClaim ? { oneOf: [success, emptyQueueSchema(route, components)] } : success,
+    ...(exampleOf(operationId).response ? { example: exampleOf(operationId).response } : {}),
   };
-  const nothing = `, or "${nothingToDoText('en')}": not an error, but \`success\` is false and all of \`data\` null`;
+  const emptyQueueNote = `, or "${emptyQueueMessage('en')}": not an error, but \`success\` is false and all of \`data\` null`;
   return {
-    description: `${successText(route.rpc, 'en')}${isClaim ? nothing : ''}.`,
+    description: `${successMessage(route.rpc, 'en')}${isClaim ? emptyQueueNote : ''}.`,
     headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
     content: { 'application/json': content },
   };
@@ -74,13 +74,13 @@ function answerOf(route: Route, operationId: string, components: Components): Re
 
 /** What an answer has beside its response_body stands beside that one's own fields. */
 function dataSchema({ rpc, responseField }: Route, components: Components): Schema {
-  if (!responseField?.message) return answerRef(rpc.output, components);
-  const part = answerRef(responseField.message, components);
-  if (rpc.output.fields.length === 1) return part;
-  return { allOf: [part, answerSchema(rpc.output, components, responseField.name)] };
+  if (!responseField?.message) return responseRef(rpc.output, components);
+  const dataRef = responseRef(responseField.message, components);
+  if (rpc.output.fields.length === 1) return dataRef;
+  return { allOf: [dataRef, responseSchema(rpc.output, components, responseField.name)] };
 }
 
-function nothingToDo({ rpc }: Route, components: Components): Schema {
+function emptyQueueSchema({ rpc }: Route, components: Components): Schema {
   const names = rpc.output.fields.map(({ name }) => name);
   const data = components.ref('NothingToDo', rpc.output, () => ({
     type: 'object',
@@ -88,10 +88,10 @@ function nothingToDo({ rpc }: Route, components: Components): Schema {
     required: names,
     properties: Object.fromEntries(names.map((name) => [name, { type: 'null' }])),
   }));
-  return envelope(false, data);
+  return envelopeSchema(false, data);
 }
 
-function envelope(success: boolean, data: Schema): Schema {
+function envelopeSchema(success: boolean, data: Schema): Schema {
   return {
     type: 'object',
     required: ['success', 'message', 'data', 'request_id'],
@@ -104,7 +104,7 @@ function envelope(success: boolean, data: Schema): Schema {
   };
 }
 
-function streamOf(components: Components): Response {
+function streamResponse(components: Components): Response {
   return {
     description: [
       'A stream that does not end. The schema is that of the JSON in each `data:` line.',
@@ -113,12 +113,12 @@ function streamOf(components: Components): Response {
       '```\nid: 01K…\nevent: task_sent\ndata: {"type":"task_sent","session_id":"ses_…",…}\n```',
     ].join('\n\n'),
     headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
-    content: { 'text/event-stream': { schema: eventFrames(components) } },
+    content: { 'text/event-stream': { schema: eventFrameRef(components) } },
   };
 }
 
 /** The first sentence of a comment without the RPC's name, and the rest. */
-function sentences(comment: string, name: string): [summary: string, description: string] {
+function splitSummary(comment: string, name: string): [summary: string, description: string] {
   const text = comment.startsWith(`${name} `) ? upperFirst(comment.slice(name.length + 1)) : comment;
   const end = /\.(?=\s|$)/.exec(text)?.index;
   if (!end) throw new Error(`${name} has no comment that begins with a sentence`);

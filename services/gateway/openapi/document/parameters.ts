@@ -1,10 +1,10 @@
 import type { DescField } from '@bufbuild/protobuf';
-import { aliasOf } from '../../rest/bind.ts';
+import { aliasOf } from '../../rest/decode-request.ts';
 import type { Route } from '../../rest/routes.ts';
-import type { Parameter, Ref } from '../types.ts';
+import type { Parameter, Ref } from '../openapi-types.ts';
 import type { Components } from './components.ts';
 import { exampleOf } from './examples.ts';
-import { fieldText, textSchema } from './request-schema.ts';
+import { fieldDescription, parameterSchema } from './request-schema.ts';
 
 /** The headers that every operation of the API takes. */
 export const commonParameters: Readonly<Record<string, Parameter>> = {
@@ -32,23 +32,25 @@ const headerNames: Readonly<Record<string, string>> = {
 };
 
 /** Everything of a request that does not come in its body. */
-export function parametersOf(route: Route, operationId: string, components: Components): (Parameter | Ref)[] {
+export function operationParameters(route: Route, operationId: string, components: Components): (Parameter | Ref)[] {
   const { input } = route.rpc;
   const inPath = pathNames(route);
   const names = new Set(input.fields.map(({ name }) => name));
   const own = input.fields.flatMap((field) => {
     const alias = aliasOf(field, names);
-    const places: (Place | undefined)[] = inPath.has(field.name)
+    const locations: (ParameterLocation | undefined)[] = inPath.has(field.name)
       ? [{ in: 'path', name: field.name }]
       : [
           route.hasBody ? undefined : { in: 'query', name: field.name },
-          route.hasBody || !alias.name ? undefined : { in: 'query', name: alias.name, of: field.name },
-          alias.header ? { in: 'header', name: headerNames[alias.header] ?? alias.header, of: field.name } : undefined,
+          route.hasBody || !alias.name ? undefined : { in: 'query', name: alias.name, aliasFor: field.name },
+          alias.header
+            ? { in: 'header', name: headerNames[alias.header] ?? alias.header, aliasFor: field.name }
+            : undefined,
         ];
-    return places
-      .filter((place) => place !== undefined)
-      .filter((place) => comesAsText(field) || place.in === 'path')
-      .map((place) => parameterOf(field, place, operationId, components));
+    return locations
+      .filter((location) => location !== undefined)
+      .filter((location) => isTextEncodable(field) || location.in === 'path')
+      .map((location) => parameterOf(field, location, operationId, components));
   });
   return [...own, ...Object.keys(commonParameters).map((name) => ({ $ref: `#/components/parameters/${name}` }))];
 }
@@ -66,22 +68,27 @@ export function headerFields(route: Route): Set<string> {
   );
 }
 
-interface Place {
+interface ParameterLocation {
   readonly in: Parameter['in'];
   readonly name: string;
   /** The field that it is another name of. */
-  readonly of?: string;
+  readonly aliasFor?: string;
 }
 
-function parameterOf(field: DescField, place: Place, operationId: string, components: Components): Parameter {
-  const { schema, required } = textSchema(field, components);
-  const text = fieldText(field, components);
-  const example = exampleOf(operationId).parameters?.[place.name];
+function parameterOf(
+  field: DescField,
+  location: ParameterLocation,
+  operationId: string,
+  components: Components,
+): Parameter {
+  const { schema, required } = parameterSchema(field, components);
+  const text = fieldDescription(field, components);
+  const example = exampleOf(operationId).parameters?.[location.name];
   return {
-    name: place.name,
-    in: place.in,
-    required: place.in === 'path' || (required && place.of === undefined),
-    description: place.of ? `Another place for \`${place.of}\`. ${text}` : text,
+    name: location.name,
+    in: location.in,
+    required: location.in === 'path' || (required && location.aliasFor === undefined),
+    description: location.aliasFor ? `Another place for \`${location.aliasFor}\`. ${text}` : text,
     schema,
     ...(schema.type === 'array' ? { style: 'form', explode: false } : {}),
     ...(example === undefined ? {} : { example }),
@@ -89,6 +96,6 @@ function parameterOf(field: DescField, place: Place, operationId: string, compon
 }
 
 /** Objects cannot come as text. */
-function comesAsText(field: DescField): boolean {
+function isTextEncodable(field: DescField): boolean {
   return !field.message || field.message.typeName === 'google.protobuf.Timestamp';
 }

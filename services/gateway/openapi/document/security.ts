@@ -1,4 +1,4 @@
-import type { OpenApi, SecurityRequirement } from '../types.ts';
+import type { OpenApi, SecurityRequirement } from '../openapi-types.ts';
 
 /** How a caller may say who he is; the empty one: not at all, on an installation without keys. */
 export const security: readonly SecurityRequirement[] = [{ bearer: [] }, { apiKey: [] }, {}];

@@ -22,7 +22,7 @@ function shown(part: Part): string {
   if (part === undefined) return '';
   if (part instanceof Html) return part.text;
   if (typeof part === 'object') return part.map(shown).join('');
-  return escaped(String(part));
+  return escapeHtml(String(part));
 }
 
 const entities: Readonly<Record<string, string>> = {
@@ -34,7 +34,7 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /** Text as HTML shows it. */
-export function escaped(text: string): string {
+export function escapeHtml(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => entities[character] ?? character);
 }
 
@@ -42,6 +42,6 @@ export function escaped(text: string): string {
 export function breakable(text: string): string {
   return text
     .split(/(?<=[_/,=&?])(?=[^_/,=&?])/)
-    .map(escaped)
+    .map(escapeHtml)
     .join('<wbr>');
 }

@@ -1,5 +1,5 @@
 import { Marked, type Tokens } from 'marked';
-import { breakable, escaped, Html } from './html.ts';
+import { breakable, escapeHtml, Html } from './html.ts';
 
 /** Where a link of a page leads here; undefined when it leads nowhere. */
 export type LinkTo = (href: string) => string | undefined;
@@ -18,12 +18,12 @@ export function markdown(text: string, linkTo: LinkTo): Html {
       link({ href, tokens, text: label }: Tokens.Link) {
         const target = linkTo(href);
         const shown = this.parser.parseInline(tokens);
-        if (target !== undefined) return `<a href="${escaped(target)}">${shown}</a>`;
-        return label === href ? shown : `${shown} (<code>${escaped(href)}</code>)`;
+        if (target !== undefined) return `<a href="${escapeHtml(target)}">${shown}</a>`;
+        return label === href ? shown : `${shown} (<code>${escapeHtml(href)}</code>)`;
       },
       codespan: ({ text: code }: Tokens.Codespan) => `<code>${breakable(code)}</code>`,
-      image: ({ text: description }: Tokens.Image) => escaped(description),
-      html: ({ text: source }: Tokens.HTML | Tokens.Tag) => (source.startsWith('<!--') ? '' : escaped(source)),
+      image: ({ text: description }: Tokens.Image) => escapeHtml(description),
+      html: ({ text: source }: Tokens.HTML | Tokens.Tag) => (source.startsWith('<!--') ? '' : escapeHtml(source)),
       code: ({ text: code, lang }: Tokens.Code) => codeBlock(code, lang ?? ''),
     },
   });
@@ -33,8 +33,8 @@ export function markdown(text: string, linkTo: LinkTo): Html {
 /** Code with a button that copies it. */
 export function codeBlock(code: string, language: string): string {
   const caption = language === 'mermaid' ? '<figcaption>Diagram (Mermaid source)</figcaption>' : '';
-  const kind = language === '' ? '' : ` data-language="${escaped(language)}"`;
-  return `<figure class="code"${kind}>${caption}<pre><code>${escaped(code)}</code></pre></figure>\n`;
+  const kind = language === '' ? '' : ` data-language="${escapeHtml(language)}"`;
+  return `<figure class="code"${kind}>${caption}<pre><code>${escapeHtml(code)}</code></pre></figure>\n`;
 }
 
 /** The anchor of a heading: lower case, words joined by hyphens. */

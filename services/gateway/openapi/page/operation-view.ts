@@ -1,18 +1,26 @@
-import type { OpenApi, Operation, Parameter, Response, Schema } from '../types.ts';
+import type { OpenApi, Operation, Parameter, Response, Schema } from '../openapi-types.ts';
 import { Html, html } from './html.ts';
+import { inline, paragraphs } from './inline-text.ts';
 import { codeBlock, markdown } from './markdown.ts';
-import { bodyOf, curlOf, isStream, type Located, parametersOf, responsesOf, sampleOf } from './request.ts';
+import {
+  curlCommand,
+  isStreamOperation,
+  type LocatedOperation,
+  parametersOf,
+  requestBodyOf,
+  responsesOf,
+  sampleRequestOf,
+} from './sample-request.ts';
 import { fieldsTable, limitsText, typeView } from './schema-view.ts';
-import { inline, paragraphs } from './text.ts';
 
 /** The page's script puts its own origin in this one's place. */
 export const SAMPLE_ORIGIN = 'http://127.0.0.1:8000';
 
 /** One operation: what it does, takes and answers, a command to copy, and a form to try it. */
-export function operationView(located: Located, document: OpenApi): Html {
+export function operationView(located: LocatedOperation, document: OpenApi): Html {
   const { method, path, operation } = located;
-  const sample = sampleOf(located, document);
-  const curl = curlOf(sample, SAMPLE_ORIGIN, isStream(operation));
+  const sample = sampleRequestOf(located, document);
+  const curl = curlCommand(sample, SAMPLE_ORIGIN, isStreamOperation(operation));
   return html`<section class="operation" id="${operation.operationId}" data-search="${searchText(located)}">
 <h3><span class="method ${method.toLowerCase()}">${method}</span> <code>${path}</code></h3>
 <p class="summary">${inline(operation.summary)}.</p>
@@ -29,7 +37,7 @@ ${responsesOf(operation, document).map(([status, response]) => responseView(stat
 </section>`;
 }
 
-function searchText({ method, path, operation }: Located): string {
+function searchText({ method, path, operation }: LocatedOperation): string {
   const { operationId, summary, description = '' } = operation;
   return [method, path, operationId, summary, description].join(' ').toLowerCase();
 }
@@ -50,7 +58,7 @@ function parametersView(parameters: readonly Parameter[]): Html | undefined {
 }
 
 function bodyView(operation: Operation, document: OpenApi): Html | undefined {
-  const body = bodyOf(operation);
+  const body = requestBodyOf(operation);
   if (!body) return undefined;
   return html`<h4>Body</h4>${fieldsTable(body.schema, document, { request: true })}`;
 }
@@ -75,14 +83,14 @@ function dataView(status: string, { content = {} }: Response): Html | undefined 
   return html`<p><small>${type}</small> <code>data</code>: ${data.map((each) => html`${typeView(each)} `)}</p>`;
 }
 
-function tryView({ method, path, operation }: Located, body: unknown, document: OpenApi): Html {
+function tryView({ method, path, operation }: LocatedOperation, body: unknown, document: OpenApi): Html {
   const inputs = parametersOf(operation, document).map(({ name, in: place, example }) => {
     const value = example === undefined ? '' : [example].flat().join(',');
     return html`<label><span>${name} <small>${place}</small></span><input name="${name}" data-in="${place}" value="${value}"></label>`;
   });
   const text = body === undefined ? undefined : JSON.stringify(body, null, 2);
   return html`<details class="try"><summary>Try it here</summary>
-<form data-method="${method}" data-path="${path}" data-stream="${isStream(operation) ? 'yes' : 'no'}">
+<form data-method="${method}" data-path="${path}" data-stream="${isStreamOperation(operation) ? 'yes' : 'no'}">
 ${inputs}
 ${text === undefined ? undefined : html`<label><span>body</span><textarea name="body" rows="8" spellcheck="false">${text}</textarea></label>`}
 <button type="submit">Send</button><button type="button" class="stop" hidden>Stop</button>

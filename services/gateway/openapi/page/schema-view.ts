@@ -1,6 +1,6 @@
-import type { OpenApi, Schema } from '../types.ts';
+import type { OpenApi, Schema } from '../openapi-types.ts';
 import { type Html, html } from './html.ts';
-import { inline, paragraphs } from './text.ts';
+import { inline, paragraphs } from './inline-text.ts';
 
 /** The name of the schema that a reference means; undefined without one. */
 export function refName({ $ref }: { readonly $ref?: string }): string | undefined {

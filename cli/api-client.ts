@@ -1,0 +1,101 @@
+import { ApiError, CliError } from './cli-error.ts';
+
+/** Where the system is, and with which key. */
+export interface ApiEndpoint {
+  readonly url: string;
+  readonly key?: string;
+}
+
+/** The `data` of an answer. */
+// biome-ignore lint/suspicious/noExplicitAny: the shapes are the contract's
+export type ResponseData = any;
+
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** A GET with the query's defined values. Returns the answer's data; throws Refusal, or Failure when nobody answers. */
+export function get(
+  endpoint: ApiEndpoint,
+  path: string,
+  query: Readonly<Record<string, unknown>> = {},
+): Promise<ResponseData> {
+  return request(endpoint, 'GET', path + queryString(query));
+}
+
+/** A POST; absent values of the body are left out. Returns and throws as `get`. */
+export function post(
+  endpoint: ApiEndpoint,
+  path: string,
+  body: Readonly<Record<string, unknown>> = {},
+): Promise<ResponseData> {
+  return request(endpoint, 'POST', path, JSON.stringify(body));
+}
+
+/** `?a=1&b=2` of what is defined. */
+export function queryString(query: Readonly<Record<string, unknown>>): string {
+  const defined = Object.entries(query).filter(([, value]) => value !== undefined);
+  const text = new URLSearchParams(defined.map(([name, value]): [string, string] => [name, String(value)])).toString();
+  return text && `?${text}`;
+}
+
+/** A path with ids in it, as in path`/api/tasks/${id}`. */
+export function apiPath(parts: TemplateStringsArray, ...ids: readonly string[]): string {
+  return String.raw({ raw: parts }, ...ids.map(encodeURIComponent));
+}
+
+/** What every request carries. */
+export function requestHeaders({ key }: ApiEndpoint): Record<string, string> {
+  return { 'accept-language': 'en', ...(key && { authorization: `Bearer ${key}` }) };
+}
+
+/** The failure to say when a request did not get through; the key is not in it. */
+export function unreachableError({ url }: ApiEndpoint, error: unknown): CliError {
+  const { name, cause } = error as Error & { cause?: { code?: string; message?: string } };
+  const reason =
+    name === 'TimeoutError' ? `nothing within ${REQUEST_TIMEOUT_MS / 1_000} s` : (cause?.code ?? cause?.message);
+  return new CliError(`${url} does not answer${reason ? ` (${reason})` : ''}. Is it running there? See --url.`);
+}
+
+/** The refusal that an answer is, whatever sent it. */
+export async function toApiError(response: Response): Promise<ApiError> {
+  const text = await response.text();
+  const envelope = parseJson(text) ?? {
+    success: false,
+    message: `answered ${response.status} with ${contentType(response)}`,
+  };
+  return new ApiError(response.status, envelope);
+}
+
+async function request(endpoint: ApiEndpoint, method: string, route: string, body?: string): Promise<ResponseData> {
+  const headers = { ...requestHeaders(endpoint), ...(body !== undefined && { 'content-type': 'application/json' }) };
+  let response: Response;
+  try {
+    response = await fetch(endpoint.url + route, {
+      method,
+      body,
+      headers,
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    });
+  } catch (error) {
+    throw unreachableError(endpoint, error);
+  }
+  if (!response.ok) throw await toApiError(response);
+  const envelope = parseJson(await response.text());
+  if (envelope?.success === true) return envelope.data;
+  throw new ApiError(
+    response.status,
+    envelope ?? { success: false, message: `no answer of Auto Session: ${contentType(response)}` },
+  );
+}
+
+function parseJson(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function contentType(response: Response): string {
+  return response.headers.get('content-type') ?? 'no content type';
+}

@@ -1,0 +1,23 @@
+import { eventChecks } from './events.ts';
+import { fenceChecks } from './fences.ts';
+import { handoverChecks } from './handovers.ts';
+import { historyChecks } from './history.ts';
+import type { InvariantCheck } from './invariant-check.ts';
+import { messageChecks } from './messages.ts';
+import { partyChecks } from './parties.ts';
+import { sessionChecks } from './sessions.ts';
+import { taskChecks } from './tasks.ts';
+import { tenantChecks } from './tenants.ts';
+
+/** Everything that is checked, in the order in which it is told. */
+export const checks: readonly InvariantCheck[] = [
+  ...sessionChecks,
+  ...fenceChecks,
+  ...taskChecks,
+  ...messageChecks,
+  ...eventChecks,
+  ...historyChecks,
+  ...handoverChecks,
+  ...partyChecks,
+  ...tenantChecks,
+];

@@ -1,0 +1,132 @@
+import { Control, SessionState } from '../../gen/autosession/control/v1/control_pb.js';
+import type { Event } from '../../gen/autosession/event/v1/event_pb.js';
+import { type Task, TaskStatus } from '../../gen/autosession/task/v1/task_pb.js';
+import type { InvariantCheck, StoredState } from './invariant-check.ts';
+import { eventsOf, isFullyRetained } from './stored-events.ts';
+
+interface Tables {
+  sessions: {
+    tenant: string;
+    session_id: string;
+    state: string;
+    control: string;
+    owner_epoch: number;
+    tasks_from_epoch: number;
+    version: number;
+    source_seq: number;
+    created_at: string;
+  };
+  tasks: { tenant: string; session_id: string; task_id: string; status: string; created_at: string };
+}
+
+/** The states between which a task moves without telling. */
+const SILENT_STATUSES = [TaskStatus.PENDING, TaskStatus.HELD, TaskStatus.LEASED];
+
+const mayFollow = (before: TaskStatus, now: TaskStatus) =>
+  SILENT_STATUSES.includes(before) ? SILENT_STATUSES.includes(now) : before === now;
+
+/** What is wrong between one event of a session and the next, if anything is. */
+function sessionStepError(before: Event, event: Event): string | undefined {
+  if (event.payload.case !== 'sessionChanged') return `${event.payload.case} in its middle`;
+  const { session, previousState, previousStatus, epochRaised, command } = event.payload.value;
+  const last = sessionOf(before);
+  if (!session || !last) return `${command} shows no session`;
+  if (previousState !== last.state || previousStatus !== last.status) return `${command} begins where nothing ended`;
+  if (session.version !== last.version + 1) return `${command} makes version ${session.version} of ${last.version}`;
+  // a change that passes its fence skips the lost epochs
+  const jumps = command === 'pass_fence' && session.ownerEpoch > last.ownerEpoch;
+  if (session.ownerEpoch !== last.ownerEpoch + Number(epochRaised) && !jumps)
+    return `${command} makes epoch ${session.ownerEpoch} of ${last.ownerEpoch}`;
+  return session.status !== last.status && !epochRaised ? `${command} gives the word at the same epoch` : undefined;
+}
+
+function sessionOf({ payload }: Event) {
+  return payload.case === 'sessionCreated' || payload.case === 'sessionChanged' ? payload.value.session : undefined;
+}
+
+/** Where a session's events leave it, in the words of its row. */
+function finalState({ payload, sourceSeq }: Event): string {
+  const session = sessionOf({ payload } as Event);
+  if (!session) return 'nowhere';
+  const from = payload.case === 'sessionChanged' ? payload.value.tasksFromEpoch : 1;
+  const names = [SessionState[session.state], Control[session.status]].map((name) => name?.toLowerCase());
+  return [...names, session.ownerEpoch, from, session.version, sourceSeq].join(' ');
+}
+
+/** The tasks of a session's events, each with the states that its events say it had: before and after. */
+function taskSteps(events: readonly Event[]): Map<string, { task: Task; previous: TaskStatus }[]> {
+  const steps = events.flatMap(({ payload }) =>
+    payload.case === 'taskChanged' && payload.value.task
+      ? [{ task: payload.value.task, previous: payload.value.previousStatus }]
+      : [],
+  );
+  return Map.groupBy(steps, ({ task }) => task.taskId);
+}
+
+/** What is wrong in the steps of one task: content that went out twice, a return from the end, a gap. */
+function taskStepErrors(taskId: string, steps: readonly { task: Task; previous: TaskStatus }[]): string[] {
+  return steps.slice(1).flatMap(({ task, previous }, index) => {
+    const before = steps[index]!.task.taskStatus;
+    return mayFollow(before, previous)
+      ? []
+      : [`${taskId}: ${TaskStatus[task.taskStatus]} from ${TaskStatus[previous]}, but it was ${TaskStatus[before]}`];
+  });
+}
+
+async function tasksOf({ db }: StoredState) {
+  const columns = ['tenant', 'session_id', 'task_id', 'status', 'created_at'] as const;
+  return db.autocommit<Tables>().selectFrom('tasks').select(columns).execute();
+}
+
+export const historyChecks: InvariantCheck[] = [
+  {
+    invariant: 'every change of a session goes on from the one before, and none gives the word without a new epoch',
+    violations: async (stored) =>
+      [...(await eventsOf(stored, 'session'))].flatMap(([name, events]) =>
+        events.slice(1).flatMap((event, index) => {
+          const error = sessionStepError(events[index]!, event);
+          return error ? [`${name}: ${error}`] : [];
+        }),
+      ),
+  },
+  {
+    invariant: 'a session is where its last event says',
+    violations: async (stored) => {
+      const eventsBySession = await eventsOf(stored, 'session');
+      const rows = await stored.db.autocommit<Tables>().selectFrom('sessions').selectAll().execute();
+      return rows.flatMap((row) => {
+        const last = eventsBySession.get(`${row.tenant} ${row.session_id}`)?.at(-1);
+        if (!last && !isFullyRetained(row.created_at)) return [];
+        const { state, control, owner_epoch, tasks_from_epoch, version, source_seq } = row;
+        const actual = [state, control, owner_epoch, tasks_from_epoch, version, source_seq].join(' ');
+        const reported = last ? finalState(last) : 'nowhere';
+        return actual === reported ? [] : [`${row.session_id}: ${actual}, its events say ${reported}`];
+      });
+    },
+  },
+  {
+    invariant:
+      'every change of a task goes on from the one before: no content goes out twice without a decision between',
+    violations: async (stored) =>
+      [...(await eventsOf(stored, 'task-dispatch')).values()].flatMap((events) =>
+        [...taskSteps(events)].flatMap(([taskId, steps]) => taskStepErrors(taskId, steps)),
+      ),
+  },
+  {
+    invariant: 'a task is where its last event says',
+    violations: async (stored) => {
+      const eventsBySession = await eventsOf(stored, 'task-dispatch');
+      const last = new Map(
+        [...eventsBySession].flatMap(([session, events]) =>
+          [...taskSteps(events)].map(([id, steps]) => [`${session} ${id}`, steps.at(-1)!.task.taskStatus] as const),
+        ),
+      );
+      return (await tasksOf(stored)).flatMap(({ tenant, session_id, task_id, status, created_at }) => {
+        const reported = last.get(`${tenant} ${session_id} ${task_id}`);
+        if (reported === undefined) return isFullyRetained(created_at) ? [`${task_id}: no event tells of it`] : [];
+        const actual = TaskStatus[status.toUpperCase() as keyof typeof TaskStatus];
+        return mayFollow(reported, actual) ? [] : [`${task_id} is ${status}, its events say ${TaskStatus[reported]}`];
+      });
+    },
+  },
+];

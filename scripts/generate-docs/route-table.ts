@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
+import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
+import { DirectoryService } from '../../gen/autosession/session/v1/directory_service_pb.js';
+import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
+import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
+import { routesOf } from '../../services/gateway/rest/routes.ts';
+import { markdownTable } from './marker-block.ts';
+
+/** Every REST route with what its RPC's comment says first. */
+export function routeTable(): string {
+  const rows = routesOf([SessionService, TaskService, MessageService, DirectoryService, EventService]).map(
+    ({ method, path, rpc }) => [`\`${method} ${path}\``, firstSentence(rpc.parent.file.name, rpc.name)],
+  );
+  return markdownTable(['route', 'what it does'], rows);
+}
+
+/** The first sentence of an RPC's comment, without the RPC's name at its beginning. */
+function firstSentence(file: string, rpc: string): string {
+  const source = readFileSync(`proto/${file}.proto`, 'utf8');
+  const comment = new RegExp(`((?:  //.*\\n)+)  rpc ${rpc}\\(`).exec(source)?.[1] ?? '';
+  const text = comment.replaceAll(/^ *\/\/ ?/gm, '').replaceAll('\n', ' ');
+  const sentence = /^\w+ (.*?\.)(?: |$)/.exec(text)?.[1] ?? '';
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}

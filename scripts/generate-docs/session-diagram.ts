@@ -1,0 +1,39 @@
+import { sessionControlName } from '../../services/session/domain/enum-names.ts';
+import { compositeStates, type StateKey, sessionTransitions } from '../../services/session/domain/transitions.ts';
+
+const START = '[*]';
+/** Where a command leads from one box of a diagram; undefined where the diagram does not show it. */
+type BoxOf = (stateKey: StateKey) => string | undefined;
+
+/** Who may speak, as a Mermaid diagram of the transition table: the states of the bot are one box, and so are the closed ones. */
+export function controlDiagram(): string {
+  return diagram(controlBox, { closed: 'archive' });
+}
+
+/** The states of a session in which the bot has the word, as a Mermaid diagram of the transition table. */
+export function botStatesDiagram(): string {
+  return diagram((stateKey) => (controlBox(stateKey) === 'bot_active' ? stateKey : undefined), {});
+}
+
+const controlBox = (stateKey: StateKey): string => {
+  const { control, external } = compositeStates[stateKey];
+  return external ? `${sessionControlName(control)}_external` : sessionControlName(control);
+};
+
+/** Commands between the same two boxes are one arrow. What comes from a box that is not shown comes from the start. */
+function diagram(boxOf: BoxOf, ends: Readonly<Record<string, string>>): string {
+  const arrows = new Map<string, Set<string>>();
+  const draw = (from: string, to: string, command: string) => {
+    const key = `${from} --> ${to}`;
+    arrows.set(key, (arrows.get(key) ?? new Set()).add(command));
+  };
+  for (const { command, from, to } of sessionTransitions) {
+    const target = to === 'same' ? undefined : boxOf(to);
+    if (target === undefined) continue;
+    const sources = from.length === 0 ? [START] : from.map((stateKey) => boxOf(stateKey) ?? START);
+    for (const source of new Set(sources)) if (source !== target) draw(source, target, command);
+  }
+  for (const [box, command] of Object.entries(ends)) draw(box, START, command);
+  const lines = [...arrows].map(([arrow, commands]) => `    ${arrow}: ${[...commands].join(', ')}`);
+  return ['```mermaid', 'stateDiagram-v2', ...lines, '```'].join('\n');
+}

@@ -1,0 +1,48 @@
+import type { FastifyRequest } from 'fastify';
+import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
+import { requireScope } from '../../lib/auth/scopes.ts';
+import type { Authenticate, Identity } from '../../lib/interceptors/context.ts';
+import { webHeaders } from '../rest/invoke-rpc.ts';
+import type { Route } from '../rest/routes.ts';
+
+/** Lets callers in to a route. */
+export interface RouteAuthorizer {
+  /** Refuses whoever may not call the route, before anything of the body is read. */
+  authorize(request: FastifyRequest): Promise<void>;
+  /** Who was let in. */
+  identityOf(request: FastifyRequest): Identity;
+}
+
+const identities = new WeakMap<FastifyRequest, Identity>();
+
+/** The caller of a request, also of a refused one; undefined before it is known. */
+export function callerOf(request: FastifyRequest): Identity | undefined {
+  return identities.get(request);
+}
+
+export function routeAuthorizer(route: Route, authenticate: Authenticate): RouteAuthorizer {
+  const acceptsQueryToken = route.rpc === EventService.method.watchEvents;
+  return {
+    async authorize(request) {
+      const identity = await authenticate(
+        acceptsQueryToken ? headersWithQueryToken(request) : webHeaders(request.headers),
+      );
+      identities.set(request, identity);
+      requireScope(identity, route.rpc);
+    },
+    identityOf(request) {
+      const identity = identities.get(request);
+      if (!identity) throw new Error('the request was not admitted');
+      return identity;
+    },
+  };
+}
+
+/** A browser's EventSource sends no headers of its own: `?access_token=` stands for them, and any header wins. */
+function headersWithQueryToken({ headers, query }: FastifyRequest): Headers {
+  const merged = webHeaders(headers);
+  const { access_token: token } = query as Record<string, unknown>;
+  if (typeof token === 'string' && !merged.has('authorization') && !merged.has('x-api-key'))
+    merged.set('x-api-key', token);
+  return merged;
+}

@@ -1,0 +1,39 @@
+import type { WatchEventsRequest } from '../../../gen/autosession/event/v1/event_service_pb.js';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import { isFrameType } from '../sse/frame.ts';
+import type { StreamEvent } from './stream-event.ts';
+
+/** Decides whether a stream shows an event. */
+export type EventFilter = (candidate: StreamEvent) => boolean;
+
+/**
+ * The types that a request names, in a list, with commas, or both; empty means all. Throws INVALID_ARGUMENT on a type that
+ * there is none of.
+ */
+export function parseTypes(types: readonly string[]): Set<string> {
+  const names = types.flatMap((part) => part.split(',')).map((name) => name.trim());
+  const selected = new Set(names.filter(Boolean));
+  for (const name of selected) {
+    if (!isFrameType(name))
+      throw appError(ErrorReason.INVALID_ARGUMENT, `types: there is no type ${name}`, { field: 'types' });
+  }
+  return selected;
+}
+
+/** The filter of a request; `sessionId` is the session that it names. An event of another tenant never passes. */
+export function eventFilter(
+  request: Pick<WatchEventsRequest, 'types' | 'accountId' | 'shopId'>,
+  tenant: string,
+  sessionId: string | undefined,
+): EventFilter {
+  const { accountId, shopId } = request;
+  const types = parseTypes(request.types);
+  return (candidate) => {
+    const { event } = candidate;
+    if (candidate.tenant !== tenant) return false;
+    if (sessionId !== undefined && event.sessionId !== sessionId) return false;
+    if (accountId && event.accountId !== accountId) return false;
+    if (shopId && event.shopId !== shopId) return false;
+    return types.size === 0 || candidate.types.some((type) => types.has(type));
+  };
+}

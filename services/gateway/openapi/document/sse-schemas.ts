@@ -1,0 +1,137 @@
+import type { FrameType } from '../../sse/frame.ts';
+import type { Schema } from '../openapi-types.ts';
+
+type FrameName = Exclude<FrameType, 'heartbeat'>;
+export type FrameSchemaName = keyof typeof frameProperties;
+
+/** Which shape the frames of a type have, and what they say. */
+export const frameDescriptions: Readonly<Record<FrameName, readonly [shape: FrameSchemaName, text: string]>> = {
+  session_created: ['SessionCreatedFrame', 'A session was opened.'],
+  status_change: ['SessionChangedFrame', 'Control has changed.'],
+  state_change: [
+    'SessionChangedFrame',
+    'The state has changed, or the session was closed (`status` is then `closed`).',
+  ],
+  manual_message: ['ManualMessageFrame', 'A line that a chat page shows.'],
+  intervention_detected: ['InterventionFrame', 'A human has typed in the shop’s own window.'],
+  task_created: ['TaskFrame', 'A task was made.'],
+  task_sent: ['TaskFrame', 'Its content was handed to a sender.'],
+  task_completed: ['TaskFrame', 'It was sent, by the sender’s word or by evidence.'],
+  task_failed: ['TaskFrame', 'It was not sent and no attempt is left.'],
+  task_cancelled: ['TaskFrame', 'It was withdrawn.'],
+  task_unknown: ['TaskFrame', 'Nobody knows whether it was sent.'],
+  task_requeued: ['TaskFrame', 'It is to be handed out again.'],
+  task_dead: ['TaskFrame', 'It was leased and lost too often.'],
+  task_unsettled: ['TaskFrame', 'Nobody has learnt for too long whether it was sent: somebody must look.'],
+  message_received: ['MessagesReceivedFrame', 'A batch brought new messages.'],
+  handover_queued: ['HandoverQueuedFrame', 'A handover waits for a human.'],
+  handover_assigned: ['HandoverQueuedFrame', 'A handover was given to a human.'],
+  reminder: ['ReminderFrame', 'Something needs people.'],
+  resync: ['ResyncFrame', 'What came after the cursor is not known any more; for one session with how things stand.'],
+};
+
+export const stringSchema: Schema = { type: 'string' };
+export const nullableString: Schema = { type: ['string', 'null'] };
+const countSchema: Schema = { type: 'integer', minimum: 0 };
+const stringList: Schema = { type: 'array', items: stringSchema };
+const parties = { account_id: stringSchema, shop_id: stringSchema };
+
+type EnumSchema = (name: string) => Schema;
+
+/** What the frames of a shape have beside their head; enums by their contract's name. */
+export const frameProperties = {
+  SessionCreatedFrame: (enumSchema: EnumSchema) => ({
+    status: enumSchema('control.v1.Control'),
+    state: enumSchema('control.v1.SessionState'),
+    task_type: enumSchema('task.v1.TaskType'),
+    external_task_id: stringSchema,
+    created_by: enumSchema('session.v1.Creator'),
+    actor: stringSchema,
+    unattended_message: { type: 'boolean' },
+    ...parties,
+    shop_name: stringSchema,
+    platform: stringSchema,
+  }),
+  SessionChangedFrame: (enumSchema: EnumSchema) => ({
+    status: enumSchema('control.v1.Control'),
+    state: enumSchema('control.v1.SessionState'),
+    previous_status: enumSchema('control.v1.Control'),
+    previous_state: enumSchema('control.v1.SessionState'),
+    reason: stringSchema,
+    command: stringSchema,
+    actor: stringSchema,
+    agent_id: nullableString,
+    agent_name: nullableString,
+  }),
+  ManualMessageFrame: () => ({
+    role: { type: 'string', enum: ['agent', 'user', 'system'] },
+    content: stringSchema,
+    agent_id: nullableString,
+    agent_name: nullableString,
+  }),
+  InterventionFrame: () => ({ message_ids: stringList, reason: stringSchema, ...parties }),
+  TaskFrame: (enumSchema: EnumSchema) => ({
+    task_id: nullableString,
+    external_task_id: nullableString,
+    task_type: enumSchema('task.v1.TaskType'),
+    task_status: enumSchema('task.v1.TaskStatus'),
+    previous_task_status: enumSchema('task.v1.TaskStatus'),
+    level: enumSchema('task.v1.QueueLevel'),
+    attempt: countSchema,
+    worker_id: nullableString,
+    matched_message_id: nullableString,
+    error_message: nullableString,
+    reason: stringSchema,
+    actor: stringSchema,
+    ...parties,
+  }),
+  MessagesReceivedFrame: (enumSchema: EnumSchema) => ({
+    count: countSchema,
+    shop_count: countSchema,
+    account_count: countSchema,
+    last_seq: countSchema,
+    message_ids: stringList,
+    status: enumSchema('control.v1.Control'),
+    state: enumSchema('control.v1.SessionState'),
+    ...parties,
+    shop_name: stringSchema,
+  }),
+  HandoverQueuedFrame: (enumSchema: EnumSchema) => ({
+    handover_id: nullableString,
+    reason: enumSchema('control.v1.HandoverReason'),
+    severity: enumSchema('control.v1.Severity'),
+    details: stringSchema,
+  }),
+  ReminderFrame: (enumSchema: EnumSchema) => ({
+    reminder_id: nullableString,
+    kind: enumSchema('handover.v1.ReminderKind'),
+    severity: enumSchema('control.v1.Severity'),
+    text: stringSchema,
+    count: countSchema,
+    account_id: stringSchema,
+    shop_name: stringSchema,
+  }),
+  ResyncFrame: () => ({}),
+} satisfies Record<string, (enumSchema: EnumSchema) => Record<string, Schema>>;
+
+/** The messages whose fields say what the frame's fields of the same name mean; the first that has one counts. */
+export const describingMessages: Readonly<Record<FrameSchemaName, readonly string[]>> = {
+  SessionCreatedFrame: ['event.v1.SessionCreated', 'session.v1.Session'],
+  SessionChangedFrame: ['event.v1.SessionChanged', 'session.v1.Session', 'session.v1.AgentRef'],
+  ManualMessageFrame: ['session.v1.AgentRef'],
+  InterventionFrame: ['session.v1.Session'],
+  TaskFrame: ['event.v1.TaskChanged', 'task.v1.Task'],
+  MessagesReceivedFrame: ['event.v1.MessagesReceived', 'session.v1.Session'],
+  HandoverQueuedFrame: ['handover.v1.Handover'],
+  ReminderFrame: ['handover.v1.Reminder'],
+  ResyncFrame: ['event.v1.Resync'],
+};
+
+/** What no message's field says. */
+export const fieldDescriptions: Readonly<Record<string, string>> = {
+  role: 'Whose line it is.',
+  content: 'What a page shows.',
+  message_ids: 'What the human typed.',
+  previous_task_status: 'The state before; null for a new task.',
+  reason: 'Why.',
+};

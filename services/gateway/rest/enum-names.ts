@@ -1,0 +1,31 @@
+import type { DescEnum } from '@bufbuild/protobuf';
+
+const namesByEnum = new WeakMap<DescEnum, { byNumber: Map<number, string>; byWord: Map<string, number> }>();
+
+/** `auto_bargain` for TASK_TYPE_AUTO_BARGAIN; null for "not set", the bare number for a value that is newer than this code. */
+export function enumName(desc: DescEnum, value: number): string | number | null {
+  if (value === 0) return null;
+  return namesOf(desc).byNumber.get(value) ?? value;
+}
+
+/** The value of a word; undefined for one that the enum does not have. "Not set" has no word. */
+export function enumValue(desc: DescEnum, name: string): number | undefined {
+  return namesOf(desc).byWord.get(name);
+}
+
+/** The enum's words, in its order. */
+export function enumNames(desc: DescEnum): string[] {
+  return [...namesOf(desc).byWord.keys()];
+}
+
+function namesOf(desc: DescEnum) {
+  const cached = namesByEnum.get(desc);
+  if (cached) return cached;
+  const prefix = desc.sharedPrefix?.length ?? 0;
+  const pairs = desc.values
+    .filter(({ number }) => number !== 0)
+    .map(({ name, number }) => [name.slice(prefix).toLowerCase(), number] as const);
+  const names = { byNumber: new Map(pairs.map(([name, number]) => [number, name])), byWord: new Map(pairs) };
+  namesByEnum.set(desc, names);
+  return names;
+}

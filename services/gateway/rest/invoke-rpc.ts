@@ -1,0 +1,86 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { Message } from '@bufbuild/protobuf';
+import { type CallOptions, createContextValues } from '@connectrpc/connect';
+import type { Database } from '../../lib/db/database.ts';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import type { Identity } from '../../lib/interceptors/context.ts';
+import { withConfirmedReads } from '../../lib/interceptors/durable-responses.ts';
+import { isReadOnly } from '../../lib/rpc/idempotency-level.ts';
+import { type StreamSink, streamSinkKey } from '../../lib/rpc/stream-sink.ts';
+import type { ServiceClients } from '../../lib/runtime/module.ts';
+import { type RequestContext, runInRequestContext } from '../../lib/runtime/request-context.ts';
+import type { Route } from './routes.ts';
+
+const DEADLINE_MS = 10_000;
+/** What a long poll has beside its own waiting. */
+const LONG_POLL_MARGIN_MS = 5_000;
+
+/** A call on behalf of a REST request. */
+export interface RpcCall {
+  readonly clients: ServiceClients;
+  readonly route: Route;
+  readonly message: Message;
+  readonly identity: Identity;
+  readonly requestId: string;
+  /** Fires when the caller is gone. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Calls the route's RPC, within the time that a REST request has. The answer of a writing RPC is on disk: see
+ * durableAnswersInterceptor().
+ */
+export function invokeUnary(call: RpcCall, db: Pick<Database, 'confirmReads'>): Promise<Message> {
+  const { waitSeconds = 0 } = call.message as Message & { waitSeconds?: number };
+  const timeoutMs = Math.max(DEADLINE_MS, waitSeconds * 1_000 + LONG_POLL_MARGIN_MS);
+  const invoke = () => methodOf<Promise<Message>>(call)(call.message);
+  return runInRequestContext(contextOf(call, performance.now() + timeoutMs), () =>
+    isReadOnly(call.route.rpc) ? invoke() : withConfirmedReads(db, invoke),
+  );
+}
+
+/**
+ * Calls the route's streaming RPC, without a limit in time. The stream ends when the caller goes away. What goes through the
+ * outlet is not among the messages.
+ */
+export function invokeStream(call: RpcCall, sink: StreamSink): AsyncIterable<Message> {
+  const contextValues = createContextValues().set(streamSinkKey, sink);
+  return runInRequestContext(contextOf(call), () =>
+    methodOf<AsyncIterable<Message>>(call)(call.message, { contextValues }),
+  );
+}
+
+/** The context of the RPC and of what is said about it. */
+export function contextOf(
+  { identity, requestId, signal }: Omit<RpcCall, 'message'>,
+  deadline?: number,
+): RequestContext {
+  return { tenant: identity.tenant, actor: identity.actor, requestId, signal, deadline };
+}
+
+type Method<R> = (message: Message, options?: CallOptions) => R;
+
+function methodOf<R>({ clients, route }: RpcCall): Method<R> {
+  const client = clients.get(route.rpc.parent) as unknown as Record<string, Method<R>>;
+  const method = client[route.rpc.localName];
+  if (!method) throw appError(ErrorReason.SERVICE_UNAVAILABLE, `${route.rpc.name} has no client`);
+  return method;
+}
+
+/** A signal that fires when the connection is lost before the answer was written. */
+export function disconnectSignal(response: ServerResponse): AbortSignal {
+  const disconnected = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) disconnected.abort();
+  });
+  return disconnected.signal;
+}
+
+/** The headers as `authenticate` reads them. */
+export function webHeaders(from: IncomingHttpHeaders): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(from)) {
+    for (const each of [value].flat()) if (each !== undefined) headers.append(name, each);
+  }
+  return headers;
+}

@@ -1,0 +1,34 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+
+interface RegisteredRoute {
+  readonly method: string;
+  /** As Fastify writes it. */
+  readonly url: string;
+}
+
+/**
+ * Answers what no route takes: OPTIONS of a known path says what it takes, another method on it is METHOD_NOT_ALLOWED, any
+ * other path ROUTE_NOT_FOUND.
+ */
+export function notFoundHandler(routes: readonly RegisteredRoute[]) {
+  const patterns = routes.map(({ method, url }) => ({ method, pattern: patternOf(url) }));
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const methods = new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method));
+    const allow = [...methods].sort().join(', ');
+    if (!allow)
+      throw appError(ErrorReason.ROUTE_NOT_FOUND, `there is no route ${request.method} ${path.slice(0, 200)}`);
+    if (request.method !== 'OPTIONS')
+      throw appError(ErrorReason.METHOD_NOT_ALLOWED, `${request.method} is not among ${allow}`, { allow });
+    return reply.code(204).header('allow', allow).send();
+  };
+}
+
+function patternOf(url: string): RegExp {
+  const source = url
+    .split('/')
+    .map((segment) => (segment.startsWith(':') ? '[^/]+' : segment.replaceAll('.', '\\.')))
+    .join('/');
+  return new RegExp(`^${source}$`);
+}

@@ -1,0 +1,40 @@
+import type { DescMessage, JsonValue, Message } from '@bufbuild/protobuf';
+import { encodeMessage } from './encode-message.ts';
+import type { Language } from './language.ts';
+import type { Route } from './routes.ts';
+import { successMessage } from './success-messages.ts';
+import { emptyQueueEnvelope } from './system-routes.ts';
+
+/** The body of every answer that is no error. */
+export interface SuccessEnvelope {
+  readonly success: boolean;
+  readonly message: string;
+  readonly data: JsonValue;
+  readonly request_id: string;
+}
+
+/** The answer of a route's RPC as REST says it. */
+export function successEnvelope(
+  route: Route,
+  response: Message,
+  options: { requestId: string; language: Language },
+): SuccessEnvelope {
+  const data = dataOf(route, response);
+  const emptyQueue = emptyQueueEnvelope(route, data, options);
+  if (emptyQueue) return emptyQueue;
+  return { success: true, message: successMessage(route.rpc, options.language), data, request_id: options.requestId };
+}
+
+/** What an answer has beside its response_body, such as what was possibly sent, stands beside that one's own fields. */
+function dataOf({ rpc, responseField }: Route, response: Message): Record<string, JsonValue> | null {
+  if (!responseField?.message) return encodeMessage(rpc.output, response);
+  const part = (response as unknown as Record<string, Message | undefined>)[responseField.localName];
+  if (!part) return null;
+  return { ...otherFields(rpc.output, response, responseField.name), ...encodeMessage(responseField.message, part) };
+}
+
+function otherFields(schema: DescMessage, response: Message, name: string): Record<string, JsonValue> {
+  if (schema.fields.length === 1) return {};
+  const { [name]: _, ...rest } = encodeMessage(schema, response);
+  return rest;
+}

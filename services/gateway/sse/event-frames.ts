@@ -1,0 +1,102 @@
+import { HandoverReasonSchema, SeveritySchema } from '../../../gen/autosession/control/v1/control_pb.js';
+import type {
+  Event,
+  HandoverQueued,
+  MessagesReceived,
+  ReminderRaised,
+  TaskChanged,
+} from '../../../gen/autosession/event/v1/event_pb.js';
+import { ReminderKindSchema } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import { QueueLevelSchema, TaskStatusSchema, TaskTypeSchema } from '../../../gen/autosession/task/v1/task_pb.js';
+import { enumName } from '../rest/enum-names.ts';
+import { type Frame, type FrameType, frameHeader, taskFrameTypes } from './frame.ts';
+import { encodeControl, encodeState, sessionChangedFrames, sessionCreatedFrames } from './session-frames.ts';
+
+/** The types of the frames that an event makes. */
+export function frameTypesOf(event: Event): FrameType[] {
+  return framesOf(event).map(({ type }) => type);
+}
+
+/** The frames of an event, in the order in which a page shows them; none for an event that is newer than this code. */
+export function framesOf(event: Event): Frame[] {
+  const { payload } = event;
+  switch (payload.case) {
+    case 'sessionCreated':
+      return sessionCreatedFrames(event, payload.value);
+    case 'sessionChanged':
+      return sessionChangedFrames(event, payload.value);
+    case 'taskChanged':
+      return taskFrames(event, payload.value);
+    case 'messagesReceived':
+      return [messagesFrame(event, payload.value)];
+    case 'handoverQueued':
+      return [handoverFrame(event, payload.value)];
+    case 'reminderRaised':
+      return [reminderFrame(event, payload.value)];
+    default:
+      return [];
+  }
+}
+
+function taskFrames(event: Event, { task, change, previousStatus, reason, actor }: TaskChanged): Frame[] {
+  const type = taskFrameTypes[change as keyof typeof taskFrameTypes];
+  if (!type) return [];
+  return [
+    {
+      ...frameHeader(event, type),
+      task_id: task?.taskId ?? null,
+      external_task_id: task?.externalTaskId ?? null,
+      task_type: enumName(TaskTypeSchema, task?.taskType ?? 0),
+      task_status: enumName(TaskStatusSchema, task?.taskStatus ?? 0),
+      previous_task_status: enumName(TaskStatusSchema, previousStatus),
+      level: enumName(QueueLevelSchema, task?.level ?? 0),
+      attempt: task?.attempt ?? 0,
+      worker_id: task?.workerId || null,
+      matched_message_id: task?.matchedMessageId || null,
+      error_message: task?.errorMessage || null,
+      reason,
+      actor,
+      account_id: event.accountId,
+      shop_id: event.shopId,
+    },
+  ];
+}
+
+function messagesFrame(event: Event, received: MessagesReceived): Frame {
+  return {
+    ...frameHeader(event, 'message_received'),
+    count: received.count,
+    shop_count: received.shopCount,
+    account_count: received.accountCount,
+    last_seq: received.lastSeq,
+    message_ids: received.messageIds,
+    status: encodeControl(received.status),
+    state: encodeState(received.state),
+    account_id: event.accountId,
+    shop_id: event.shopId,
+    shop_name: received.shopName,
+  };
+}
+
+function handoverFrame(event: Event, { handover }: HandoverQueued): Frame {
+  return {
+    ...frameHeader(event, 'handover_queued'),
+    handover_id: handover?.handoverId ?? null,
+    reason: enumName(HandoverReasonSchema, handover?.reason ?? 0),
+    severity: enumName(SeveritySchema, handover?.severity ?? 0),
+    details: handover?.details ?? '',
+  };
+}
+
+function reminderFrame(event: Event, { reminder }: ReminderRaised): Frame {
+  return {
+    ...frameHeader(event, 'reminder'),
+    reminder_id: reminder?.reminderId ?? null,
+    kind: enumName(ReminderKindSchema, reminder?.kind ?? 0),
+    severity: enumName(SeveritySchema, reminder?.severity ?? 0),
+    text: reminder?.text ?? '',
+    count: reminder?.count ?? 0,
+    account_id: reminder?.accountId ?? '',
+    shop_name: reminder?.shopName ?? '',
+  };
+}

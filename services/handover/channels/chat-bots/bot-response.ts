@@ -1,0 +1,72 @@
+import { DeliveryError } from '../channel.ts';
+import { isPermanentFailure } from '../post-json.ts';
+import { parseRetryAfter } from '../retry-after.ts';
+import type { BotVendor, ErrorClass } from './vendor.ts';
+
+/** What a robot answered. */
+export interface BotResponse {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/** An answer of a robot has some dozen bytes; a longer one comes from something else. */
+const MAX_RESPONSE_BYTES = 65_536;
+
+/** Reads an answer to its end; a longer one than any robot's counts as empty. */
+export async function readBotResponse({ ok, status, headers, body }: Response): Promise<BotResponse> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > MAX_RESPONSE_BYTES) return { ok, status, headers, text: '' };
+    chunks.push(chunk);
+  }
+  return { ok, status, headers, text: Buffer.concat(chunks).toString('utf8') };
+}
+
+/** Returns when the answer is a yes: a 2xx with code 0. Vendors say no with status 200. Throws DeliveryError else. */
+export function assertAccepted(vendor: BotVendor, { ok, status, headers, text }: BotResponse, now: number): void {
+  const code = parseResultCode(vendor, text);
+  if (ok && code === 0) return;
+  const description = code === undefined || code === 0 ? `HTTP ${status}` : `HTTP ${status}, code ${code}`;
+  const errorClass = code ? vendor.errorClasses[code] : undefined;
+  if (errorClass === 'limited' || status === 429) throw rateLimitedError(description, vendor, headers, now);
+  if (errorClass) throw new DeliveryError(`${description} (${errorClass})`, failureByErrorClass[errorClass]);
+  // A yes of a proxy or of a page is nobody's yes, and an unknown code may be for the words: others must not wait for it.
+  if (ok || (code && isPermanentFailure(status)))
+    throw new DeliveryError(ok && !code ? `${description} without an answer` : description, { ofContent: true });
+  throw new DeliveryError(description, {
+    permanent: isPermanentFailure(status),
+    retryAfterMs: requestedDelayMs(headers, now),
+  });
+}
+
+const failureByErrorClass: Record<Exclude<ErrorClass, 'limited'>, { permanent: boolean; ofContent?: boolean }> = {
+  busy: { permanent: false },
+  misconfigured: { permanent: true },
+  content: { permanent: true, ofContent: true },
+};
+
+function rateLimitedError(description: string, vendor: BotVendor, headers: Headers, now: number): DeliveryError {
+  return new DeliveryError(`${description} (limited)`, {
+    retryAfterMs: requestedDelayMs(headers, now) ?? vendor.rateLimitPauseMs,
+  });
+}
+
+/** 飞书开放平台《频控策略》 says the seconds in x-ogw-ratelimit-reset. */
+function requestedDelayMs(headers: Headers, now: number): number | undefined {
+  return parseRetryAfter(headers.get('retry-after') ?? headers.get('x-ogw-ratelimit-reset'), now);
+}
+
+function parseResultCode(vendor: BotVendor, text: string): number | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null
+      ? vendor.resultCode(parsed as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,16 @@
+import type { RunningModule } from '../../lib/runtime/module.ts';
+import type { HandoverDeps } from '../deps.ts';
+import { countMessagesReceived } from './messages-received.ts';
+import { recordSessionChanged } from './session-changed.ts';
+import { recordSessionCreated } from './session-created.ts';
+import { recordTaskChanged } from './task-changed.ts';
+
+/** What the service does on other services' events. Every handler may see its event twice. */
+export function handoverEventHandlers(deps: HandoverDeps): NonNullable<RunningModule['eventHandlers']> {
+  return {
+    sessionCreated: recordSessionCreated(deps),
+    sessionChanged: recordSessionChanged(deps),
+    messagesReceived: countMessagesReceived(deps),
+    taskChanged: recordTaskChanged(deps),
+  };
+}

@@ -1,0 +1,28 @@
+import { type Loop, startLeaderLoop } from '../../lib/runtime/loop.ts';
+import { createDeliveryWorker } from '../delivery/delivery-worker.ts';
+import type { HandoverDeps } from '../deps.ts';
+import { runHandoverPurge } from './purge.ts';
+
+/** Deliveries that come due by time are noticed this late at most; new reminders wake the loops. */
+const POLL_MS = 1_000;
+
+/** Starts a delivery loop per channel, each led by one process of the installation. */
+export function startDeliveryLoops(deps: HandoverDeps): Loop[] {
+  return deps.channels.map((channel) => {
+    const worker = createDeliveryWorker(deps, channel);
+    const name = `handover-delivery:${channel.name}`;
+    return startLeaderLoop(deps.db, name, {
+      name,
+      intervalMs: POLL_MS,
+      logger: deps.logger,
+      run: (signal) => worker.run(signal),
+    });
+  });
+}
+
+/** Starts the loop that removes what is past its retention. */
+export function startHandoverPurge(deps: HandoverDeps): Loop {
+  const name = 'handover-sweep';
+  const intervalMs = deps.config.cleanupIntervalSeconds * 1_000;
+  return startLeaderLoop(deps.db, name, { name, intervalMs, logger: deps.logger, run: () => runHandoverPurge(deps) });
+}

@@ -1,0 +1,98 @@
+import { ReminderState } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import type { Database, Executor } from '../../lib/db/database.ts';
+import { sqlTime } from '../../lib/db/sql-time.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
+import { enumToText } from '../domain/enum-text.ts';
+import { OPEN_DELIVERY_STATES } from './deliveries.ts';
+import type { DeliveryRow, HandoverTables, ReminderRow } from './tables.ts';
+
+/** Whose reminder it is, as logs name it. */
+export type SessionNames = Pick<ReminderRow, 'session_id' | 'session_name'>;
+
+/** How a try ended. */
+export type DeliveryOutcome =
+  | { readonly state: 'delivered' }
+  | { readonly state: 'pending'; readonly error: string; readonly refused: boolean; readonly nextTryAt: number }
+  | { readonly state: 'failed'; readonly error: string; readonly refused: boolean };
+
+/**
+ * Records how a try ended; the reminder is settled with its last delivery. `delivered` is for a delivery that is noted as
+ * accepted, the others for one that is not. Returns whose session's reminder it is; undefined when somebody else has recorded it.
+ */
+export function recordDeliveryOutcome(
+  db: Database,
+  delivery: DeliveryRow,
+  outcome: DeliveryOutcome,
+  now: number,
+): Promise<SessionNames | undefined> {
+  return db.transaction<HandoverTables, SessionNames | undefined>('handover.settle-delivery', async (tx) => {
+    // The lock comes first, so that of two channels that end together the second one sees the first.
+    const session = await lockReminder(tx, delivery);
+    const states = await deliveryStates(tx, delivery);
+    const from = outcome.state === 'delivered' ? 'accepted' : 'pending';
+    if (states.get(delivery.channel) !== from) return undefined;
+    states.set(delivery.channel, outcome.state);
+    await tx
+      .updateTable('reminder_deliveries')
+      .set(outcomeColumns(delivery, outcome, now))
+      .where('tenant', '=', currentTenant())
+      .where('reminder_id', '=', delivery.reminder_id)
+      .where('channel', '=', delivery.channel)
+      .execute();
+    await addReminderAttempt(tx, delivery, outcome, reminderCompletion([...states.values()], now));
+    return session;
+  });
+}
+
+function lockReminder(tx: Executor<HandoverTables>, { reminder_id }: DeliveryRow): Promise<SessionNames | undefined> {
+  return tx
+    .selectFrom('reminders')
+    .select(['session_id', 'session_name'])
+    .where('tenant', '=', currentTenant())
+    .where('reminder_id', '=', reminder_id)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+async function deliveryStates(
+  tx: Executor<HandoverTables>,
+  { reminder_id }: DeliveryRow,
+): Promise<Map<string, string>> {
+  const rows = await tx
+    .selectFrom('reminder_deliveries')
+    .select(['channel', 'state'])
+    .where('tenant', '=', currentTenant())
+    .where('reminder_id', '=', reminder_id)
+    .execute();
+  return new Map(rows.map(({ channel, state }) => [channel, state]));
+}
+
+function outcomeColumns({ refusals }: DeliveryRow, outcome: DeliveryOutcome, now: number) {
+  if (outcome.state === 'delivered') return { state: 'delivered', last_error: '' };
+  const columns = { state: outcome.state, last_error: outcome.error, refusals: refusals + Number(outcome.refused) };
+  return outcome.state === 'pending'
+    ? { ...columns, next_try_at: sqlTime(outcome.nextTryAt), waits_since: sqlTime(now) }
+    : columns;
+}
+
+/** What the reminder is when its deliveries are in these states; nothing new while one of them is open. */
+function reminderCompletion(states: readonly string[], now: number): { state?: string; settled_at?: string } {
+  if (OPEN_DELIVERY_STATES.some((state) => states.includes(state))) return {};
+  const state = states.includes('failed') ? ReminderState.FAILED : ReminderState.DELIVERED;
+  return { state: enumToText(ReminderState, state), settled_at: sqlTime(now) };
+}
+
+async function addReminderAttempt(
+  tx: Executor<HandoverTables>,
+  { reminder_id }: DeliveryRow,
+  outcome: DeliveryOutcome,
+  completion: { state?: string; settled_at?: string },
+): Promise<void> {
+  const error = outcome.state === 'delivered' ? {} : { last_error: outcome.error };
+  await tx
+    .updateTable('reminders')
+    .set((eb) => ({ attempts: eb('attempts', '+', 1), ...error, ...completion }))
+    .where('tenant', '=', currentTenant())
+    .where('reminder_id', '=', reminder_id)
+    .execute();
+}

@@ -1,0 +1,23 @@
+import type { Database, Executor } from '../../lib/db/database.ts';
+import type { HandoverTables } from './tables.ts';
+
+const MAX_CONFLICT_ATTEMPTS = 5;
+
+/**
+ * Runs `work` in a transaction, and again as a whole when another consumer wrote one of its rows first: it then finds that
+ * row and has nothing to add. Two consumers overlap for seconds after a lost leadership.
+ */
+export async function withConflictRetry<R>(
+  db: Database,
+  label: string,
+  callback: (tx: Executor<HandoverTables>, attempt: number) => Promise<R>,
+  group?: string,
+): Promise<R> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await db.transaction<HandoverTables, R>(label, (tx) => callback(tx, attempt), { group });
+    } catch (error) {
+      if (attempt === MAX_CONFLICT_ATTEMPTS || !db.isDuplicateKey(error)) throw error;
+    }
+  }
+}

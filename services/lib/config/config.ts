@@ -1,0 +1,114 @@
+import type { ApiKey } from '../auth/api-keys.ts';
+
+/** What the process was told by its environment: a pure function of it, checked whole before anything starts. */
+export interface Config {
+  readonly httpPort: number;
+  readonly rpcPort: number;
+  readonly host: string;
+  /** `:memory:` or a folder. */
+  readonly dataDir: string;
+  /** All three, or none (embedded). */
+  readonly servers?: { readonly mysqlUrl: string; readonly redis: RedisConfig; readonly natsUrl: string };
+  /** Where the services that run elsewhere are reached, by name: `http://host:port` each, one or more. */
+  readonly peers: Readonly<Record<string, readonly string[]>>;
+  /** What the installation's processes prove themselves to each other with; absent when everything runs in this one. */
+  readonly internalSecret?: string;
+  /** Who may call from outside; with none, only this machine. */
+  readonly apiKeys: readonly ApiKey[];
+  /** Origins whose pages may call the HTTP port and read its answers. */
+  readonly corsOrigins: readonly string[];
+  /** Requests from outside that are worked on at a time, and those that may wait for their turn. */
+  readonly maxRequests: number;
+  readonly maxWaiting: number;
+  /** Milliseconds that one of them may wait, as fast as the line moves. */
+  readonly maxWaitMs: number;
+  /** Connections that one address may have open, on both ports together. */
+  readonly maxConnectionsPerAddress: number;
+  /** Streams that one HTTP/2 connection may have open. */
+  readonly maxStreamsPerConnection: number;
+  readonly logLevel: string;
+  /** IANA name; for times in requests that carry no zone. */
+  readonly timezone: string;
+  readonly maxInactiveMinutes: number;
+  readonly idleAfterMinutes: number;
+  readonly leaseSeconds: number;
+  readonly unknownPolicy: 'hold' | 'resend' | 'fail';
+  /** Minutes without evidence after which an unknown task is reminded of and the policy applies. */
+  readonly unknownAfterMinutes: number;
+  /** Whether send_info and complete need the lease token. */
+  readonly strictLease: boolean;
+  /** Whether REST answers business refusals (404, 409) with 200, as the first RPA tools expect. */
+  readonly legacyStatus: boolean;
+  /** Where reminders go beside the log. */
+  readonly notificationChannels: readonly NotificationChannelConfig[];
+  /** A message of the account that begins with it was sent by the bot; empty for none. */
+  readonly botPrefix: string;
+  /** Where the page of a task that was given none is asked for; absent: nowhere. */
+  readonly sendUrlLookup?: SendUrlLookupConfig;
+  /** Days after which closed sessions, finished tasks and their messages are removed; 0 keeps them. */
+  readonly retentionDays: number;
+  /** Seconds between two sweeps of what is older than its retention. */
+  readonly cleanupIntervalSeconds: number;
+  readonly failpoints: string;
+}
+
+export interface RedisConfig {
+  /** `redis://:password@host:6379/0`. */
+  readonly url: string;
+  /** How often a start retries before it fails; absent: as long as it waits for the other servers. */
+  readonly maxRetries?: number;
+  /** Between two tries to reconnect. */
+  readonly retryDelayMs: number;
+}
+
+/** What may stand in the URL of a lookup as `{name}`. */
+export const sendUrlPlaceholders = [
+  'external_task_id',
+  'task_id',
+  'session_id',
+  'task_type',
+  'account_id',
+  'shop_id',
+  'shop_name',
+  'platform',
+  'tenant',
+] as const;
+
+export type SendUrlPlaceholder = (typeof sendUrlPlaceholders)[number];
+
+/** The order system that knows pages: AUTOSESSION_SEND_URL_LOOKUP. */
+export interface SendUrlLookupConfig {
+  /** With placeholders behind its host. */
+  readonly url: string;
+  /** Sent along; they may hold a secret. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Where the page stands in the JSON of its answer: `data.send_url`. */
+  readonly field: string;
+  /** For a lookup with all its repeats. */
+  readonly timeoutMs: number;
+  /** How long an answer is remembered; 0 for not at all. */
+  readonly cacheSeconds: number;
+  /** What a sender is told when no answer is to be had: to try again, or no page. */
+  readonly onFailure: 'retry' | 'empty';
+}
+
+/** A receiver of reminders, an entry of AUTOSESSION_WEBHOOKS. */
+export type NotificationChannelConfig = WebhookConfig | ChatBotConfig;
+
+/** Takes every reminder as JSON. */
+export interface WebhookConfig {
+  readonly kind: 'webhook';
+  readonly url: string;
+  /** What the requests are signed with. */
+  readonly secret: string;
+}
+
+/** The robot of a chat group. Its URL holds its key. */
+export interface ChatBotConfig {
+  readonly kind: 'wecom' | 'dingtalk' | 'feishu';
+  readonly url: string;
+  /** For dingtalk and feishu whose robot checks signatures. */
+  readonly secret?: string;
+  /** Whom urgent messages mention, by the vendor's ids. */
+  readonly mention: readonly string[];
+}

@@ -1,0 +1,28 @@
+/** Stands for every table: of a statement of which nothing is known, and of reads. */
+const ALL_TABLES = '';
+
+/** In which order the flows on one connection have asked for what. */
+export class StatementOrder {
+  #count = 0;
+  readonly #last = new Map<object, Map<string, number>>();
+
+  /** The number of the next statement. It is the flow's last on the table that it writes, or on all when that is undefined. */
+  advance(flow: object, table: string | undefined): number {
+    this.#count += 1;
+    let last = this.#last.get(flow);
+    if (!last) {
+      last = new Map();
+      this.#last.set(flow, last);
+    }
+    last.set(table ?? ALL_TABLES, this.#count);
+    return this.#count;
+  }
+
+  /** The number of the flow's last statement that has to do with the table; 0 before there is one. */
+  lastOf(flow: object, table: string | undefined): number {
+    const last = this.#last.get(flow);
+    if (!last) return 0;
+    if (table === undefined) return Math.max(...last.values());
+    return Math.max(last.get(ALL_TABLES) ?? 0, last.get(table) ?? 0);
+  }
+}

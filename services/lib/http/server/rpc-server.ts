@@ -1,0 +1,116 @@
+import { createServer, type Http2Server } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { DescService } from '@bufbuild/protobuf';
+import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
+import { internalHeaders, isInternalSecret } from '../../interceptors/context.ts';
+import { toPublicError } from '../../interceptors/observe.ts';
+import type { RequestGate } from '../../interceptors/request-gate.ts';
+import type { Logger } from '../../observability/logger.ts';
+import { BodyReader } from '../admission/body-reader.ts';
+import { type LoadShedding, longPollPaths } from '../admission/load-shedding.ts';
+import type { ConnectionLimit } from '../connections/connection-limit.ts';
+import { type ConnectionTracker, trackHttp2Connections } from '../connections/connection-tracker.ts';
+import { applyHttp2Timeouts } from '../connections/http2-timeouts.ts';
+import { withStreamSink } from '../rpc/envelope-stream-sink.ts';
+import { handleRpc, type RpcHandlerOptions, rpcHandlers } from '../rpc/rpc-handlers.ts';
+import { sendRpcError } from '../rpc/send-rpc-error.ts';
+import { assertSameOrigin } from '../security/origin-guard.ts';
+import { assertSingleHost } from '../security/single-host.ts';
+import { containErrors, type RpcHandler } from './contain-errors.ts';
+
+/** The largest request that an RPC may carry: a full batch of messages of 16 KiB would not fit, as over REST. */
+export const MAX_RPC_BODY_BYTES = 4 * 1024 * 1024;
+/** The largest that a service may send another one: a full batch of the largest messages, which came in several requests. */
+const MAX_PEER_BODY_BYTES = 32 * 1024 * 1024;
+
+/** A port that listens; disposing it finishes the requests that are under way. */
+export interface ListeningServer {
+  readonly port: number;
+  /** Takes no new requests, waits for those under way, and cuts what is left after `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+/**
+ * gRPC, gRPC-Web and Connect over HTTP/2 without TLS. A stop cancels nothing that is under way: streams and long polls, which
+ * would hold it up, end by `Deps.stopping`. Whoever brings the installation's secret is not kept waiting: he works on a
+ * request that has its place already, maybe one of this process, which would wait for itself.
+ */
+export async function listenRpc(options: {
+  routes: (router: ConnectRouter) => void;
+  /** The services of the routes. */
+  services?: readonly DescService[];
+  interceptors: Interceptor[];
+  /** Runs before the interceptors, and before anything of a request is parsed, except for the installation's own services. */
+  gate?: RequestGate;
+  bodyReader?: BodyReader;
+  connectionLimit?: ConnectionLimit;
+  /** The most streams that one connection may have open. */
+  maxStreams?: number;
+  /** Absent where only the installation's own services call. */
+  work?: LoadShedding;
+  /** Whether to refuse requests that pages of other sites make a browser send. */
+  sameOriginOnly?: boolean;
+  /** What those services prove themselves with; absent where there are none. */
+  internalSecret?: string;
+  logger?: Logger;
+  host: string;
+  port: number;
+}): Promise<ListeningServer> {
+  const { services = [], gate, bodyReader = new BodyReader(), work, internalSecret } = options;
+  const handler = (limits: Pick<RpcHandlerOptions, 'readMaxBytes' | 'gate' | 'reception'>): RpcHandler => {
+    const { routes, interceptors, logger } = options;
+    const handlers = rpcHandlers({ routes, interceptors, logger, grpc: true, ...limits });
+    const handlersByPath = new Map(handlers.map((each) => [each.requestPath, each]));
+    return (request, response) => {
+      const found = handlersByPath.get(request.url.split('?', 1)[0] ?? '');
+      if (!found) return response.writeHead(404).end();
+      return handleRpc(found, request, response, { contextValues: withStreamSink(request), logger });
+    };
+  };
+  const handlePeer = handler({ readMaxBytes: MAX_PEER_BODY_BYTES });
+  const reception = { bodyReader, work, port: 'rpc' as const, waiting: longPollPaths(services) };
+  const handleExternal = handler({ readMaxBytes: MAX_RPC_BODY_BYTES, gate, reception });
+  const handle = containErrors((request, response) => {
+    const { headers } = request;
+    const isPeer =
+      internalSecret !== undefined && isInternalSecret(headers[internalHeaders.secret]?.toString(), internalSecret);
+    try {
+      assertSingleHost(request);
+      if (options.sameOriginOnly && !isPeer) assertSameOrigin({ ...headers, host: request.authority });
+    } catch (error) {
+      return sendRpcError(request, response, toPublicError(error));
+    }
+    return isPeer ? handlePeer(request, response) : handleExternal(request, response);
+  }, options.logger);
+  const server = createServer({ settings: { maxConcurrentStreams: options.maxStreams ?? 1_000 } }, handle);
+  const connections = trackHttp2Connections(server);
+  options.connectionLimit?.attach(server, 'rpc');
+  applyHttp2Timeouts(server);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(portError(error, 'AUTOSESSION_RPC_PORT', options)));
+    server.listen(options.port, options.host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: (graceMs) => closeServer(server, connections, graceMs),
+  };
+}
+
+/** `server.close()` alone would wait for idle sessions for ever. */
+async function closeServer(server: Http2Server, connections: ConnectionTracker, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  using _closing = connections.closeIdle(graceMs);
+  await closed;
+}
+
+/** Names the variable to change when a port cannot be opened. */
+export function portError(error: unknown, variable: string, { host, port }: { host: string; port: number }): Error {
+  const { code } = error as { code?: string };
+  if (code === 'EADDRINUSE')
+    return new Error(`port ${port} of ${host} is taken: set ${variable} to another one, or to 0 for any free one`);
+  if (code === 'EACCES')
+    return new Error(`port ${port} of ${host} may not be opened: set ${variable} to one above 1023`);
+  return new Error(`cannot listen on ${host} (AUTOSESSION_HOST), port ${port} (${variable})`, { cause: error });
+}

@@ -1,0 +1,49 @@
+import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
+import type { Database } from '../db/database.ts';
+import { isReadOnly } from '../rpc/idempotency-level.ts';
+import { currentContext, currentUnconfirmedReads } from '../runtime/request-context.ts';
+import { internalHeaders } from './context.ts';
+
+/** Errors that say nothing about stored data: a repeat shows the outcome. */
+const INDETERMINATE_CODES = [Code.Unavailable, Code.DeadlineExceeded, Code.Canceled, Code.Internal, Code.Unknown];
+
+/**
+ * Answers of RPCs that write, including refusals, leave the installation only when everything that they are based on is on
+ * disk. Otherwise a repeat that finds the change of another process, or the recorded answer of an idempotency key, could
+ * acknowledge data that is then lost with the database. A calling service instead receives a marker that something is
+ * unconfirmed: its next commit proves it, or it waits before its own answer. RPCs that only read do not wait.
+ */
+export function durableResponsesInterceptor(db: Pick<Database, 'confirmReads'>): Interceptor {
+  return (next) => async (request) => {
+    if (request.stream || isReadOnly(request.method)) return next(request);
+    if (!currentContext().isFromService) return withConfirmedReads(db, () => next(request));
+    return afterOutcome(() => next(request), {
+      answered: async ({ header }) => setUnconfirmedHeader(header),
+      refused: async ({ metadata }) => setUnconfirmedHeader(metadata),
+    });
+  };
+}
+
+/** Returns or throws the outcome of `write` when everything that its flow has read is on disk. */
+export function withConfirmedReads<T>(db: Pick<Database, 'confirmReads'>, write: () => Promise<T>): Promise<T> {
+  const confirmReads = () => db.confirmReads();
+  return afterOutcome(write, { answered: confirmReads, refused: confirmReads });
+}
+
+async function afterOutcome<T>(
+  write: () => Promise<T>,
+  then: { answered(response: T): Promise<void>; refused(error: ConnectError): Promise<void> },
+): Promise<T> {
+  try {
+    const response = await write();
+    await then.answered(response);
+    return response;
+  } catch (error) {
+    if (error instanceof ConnectError && !INDETERMINATE_CODES.includes(error.code)) await then.refused(error);
+    throw error;
+  }
+}
+
+function setUnconfirmedHeader(header: Headers): void {
+  if (currentUnconfirmedReads()?.hasPending) header.set(internalHeaders.unconfirmed, '1');
+}

@@ -1,0 +1,79 @@
+import type { DescService } from '@bufbuild/protobuf';
+import type { Client, ConnectRouter } from '@connectrpc/connect';
+import type { FastifyInstance } from 'fastify';
+import type { Event } from '../../../gen/autosession/event/v1/event_pb.js';
+import type { Config } from '../config/config.ts';
+import type { Database } from '../db/database.ts';
+import type { Migrations } from '../db/migrations/migrate.ts';
+import type { Authenticate } from '../interceptors/context.ts';
+import type { EventLog } from '../messaging/bus/event-log.ts';
+import type { Outbox } from '../messaging/outbox/outbox.ts';
+import type { TaskQueue } from '../messaging/queue/task-queue.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Clock } from './clock.ts';
+import type { IdGenerator } from './id-generator.ts';
+
+/** What every module is given. */
+export interface Deps {
+  readonly config: Config;
+  readonly db: Database;
+  readonly outbox: Outbox;
+  readonly log: EventLog;
+  readonly queue: TaskQueue;
+  readonly clock: Clock;
+  readonly ids: IdGenerator;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Tells who a caller of REST is; RPC ports ask it by themselves. */
+  readonly authenticate: Authenticate;
+  /** Fires when the process begins to stop: long polls and streams end then. */
+  readonly stopping: AbortSignal;
+}
+
+/** Finds services, wherever they run. */
+export interface ServiceClients {
+  /**
+   * A client of the service: in this process when it runs here, over the network otherwise. The request context (tenant,
+   * request id, deadline, actor) goes along. Calling it inside a database transaction throws.
+   */
+  get<S extends DescService>(service: S): Client<S>;
+}
+
+/**
+ * What a module does on an event. It may see an event twice, and must then lead to the same state. It runs in the system's
+ * context of the event's tenant. A throw is tried again and then parks the session's events for this consumer. The event is
+ * shared with the other consumers and the streams of the process: it must not be changed.
+ */
+export type EventHandler = (event: Event) => Promise<void>;
+
+/** A running module. */
+export interface RunningModule extends AsyncDisposable {
+  /** Stops its background loops; its RPCs and handlers keep working. May be called more than once. */
+  [Symbol.asyncDispose](): Promise<void>;
+  /** Registers the module's RPCs. */
+  routes(router: ConnectRouter): void;
+  /** Adds the module's own routes to the HTTP port. */
+  http?(app: FastifyInstance): void | Promise<void>;
+  /** What it does on which events, by payload name (`sessionCreated`, …); absent when it consumes none. */
+  readonly eventHandlers?: Readonly<Partial<Record<NonNullable<Event['payload']['case']>, EventHandler>>>;
+  /** By which the RPCs that the module passes on are called; the process's own directory when absent. */
+  readonly proxyClients?: ServiceClients;
+  /** Starts its background loops; called once every module of the process has its routes. */
+  onReady?(): void;
+}
+
+/** A service as a part of a process. */
+export interface Module {
+  /** session, task-dispatch, message-analysis, handover, gateway. */
+  readonly name: string;
+  /** The services that it provides. */
+  readonly provides: readonly DescService[];
+  /** The services that it calls. */
+  readonly uses: readonly DescService[];
+  /** Services whose RPCs callers from outside may call here, wherever they run. */
+  readonly exposes?: readonly DescService[];
+  /** Its tables. */
+  readonly migrations?: Migrations;
+  start(deps: Deps, clients: ServiceClients): Promise<RunningModule>;
+}

@@ -1,0 +1,116 @@
+import { lockKey } from '../../lib/db/transaction-context.ts';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
+import type { MessageDeps } from '../deps.ts';
+import { type BatchDiff, diffBatch, type StoredMessage } from '../domain/diff-batch.ts';
+import type { ParsedMessage } from '../domain/parse-batch.ts';
+import type { PendingMessage } from '../domain/pending-message.ts';
+import { addMessages, ConversationMergedError } from '../store/add-messages.ts';
+import type { StoredConversation } from '../store/conversation.ts';
+import {
+  type ConversationLookup,
+  type ConversationWithMessages,
+  loadContents,
+  lookUpConversations,
+} from '../store/conversation-lookup.ts';
+import type { MessageTables } from '../store/tables.ts';
+import { transactionOptionsFor } from '../store/transaction-options.ts';
+import { adoptConversation } from './adopt-conversation.ts';
+import type { BatchParties } from './batch-parties.ts';
+
+/** How often a batch looks again after another one was first. */
+const MAX_STORE_ATTEMPTS = 8;
+
+/** A batch of which every message is stored. */
+export interface StoredBatch {
+  readonly conversation: StoredConversation;
+  /** Whether the conversation was made for it. */
+  readonly created: boolean;
+  readonly sorted: BatchDiff;
+  /** What has to be judged, in the batch's order; empty when nothing is new. */
+  readonly pending: readonly PendingMessage[];
+  /** Numbers of all the batch's messages, by id. */
+  readonly seqs: ReadonlyMap<string, number>;
+}
+
+/**
+ * Looks the batch up in one statement and stores its new messages as unsettled; without new messages there is no transaction.
+ * Messages that another batch stored meanwhile count as stored. A conversation without account that holds messages of the
+ * batch, and one of a shop that was merged into the batch's shop, first becomes the parties' own.
+ */
+export async function storeBatch(
+  deps: MessageDeps,
+  parties: BatchParties,
+  messages: readonly ParsedMessage[],
+): Promise<StoredBatch> {
+  const ids = [...new Set(messages.map(({ id }) => id))];
+  for (let attempt = 1; attempt <= MAX_STORE_ATTEMPTS; attempt++) {
+    const lookup = await lookUpConversations(deps.db.autocommit<MessageTables>(), currentTenant(), parties, ids);
+    try {
+      if (!lookup.adoptable) return await storeNewMessages(deps, parties, lookup, messages);
+      await adoptConversation(deps, parties, lookup.adoptable.conversation.conversationId);
+    } catch (error) {
+      if (!deps.db.isDuplicateKey(error) && !(error instanceof ConversationMergedError)) throw error;
+    }
+  }
+  throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the conversation is written to from too many sides');
+}
+
+async function storeNewMessages(
+  deps: MessageDeps,
+  parties: BatchParties,
+  { own }: ConversationLookup,
+  messages: readonly ParsedMessage[],
+): Promise<StoredBatch> {
+  const sorted = await diffAgainstStore(deps, parties, own, messages);
+  const conversation = own?.conversation ?? newConversation(parties, deps.ids.next('cnv'));
+  const seqs = new Map(sorted.seqs);
+  const batch = { conversation, created: !own, sorted, seqs };
+  if (sorted.newMessages.length === 0) return { ...batch, pending: withStoredSeqs(sorted, seqs, 0) };
+  const now = deps.clock.now();
+  const target = { conversationId: conversation.conversationId, create: own ? undefined : conversation };
+  const tenant = currentTenant();
+  const firstSeq = await deps.db.transaction<MessageTables, number>(
+    'store-messages',
+    (tx) => {
+      lockKey(`parties ${tenant} ${parties.accountKey} ${parties.shopKey}`);
+      return addMessages(tx, tenant, target, sorted.newMessages, now);
+    },
+    transactionOptionsFor(sorted.newMessages.length),
+  );
+  sorted.newMessages.forEach(({ messageId }, i) => void seqs.set(messageId, firstSeq + i));
+  return { ...batch, pending: withStoredSeqs(sorted, seqs, now) };
+}
+
+/** A known id with different content is rare, so only then the stored contents are read, to compare how they look. */
+async function diffAgainstStore(
+  deps: MessageDeps,
+  { senderRoles }: BatchParties,
+  own: ConversationWithMessages | undefined,
+  messages: readonly ParsedMessage[],
+): Promise<BatchDiff> {
+  const stored = own?.messages ?? new Map<string, StoredMessage>();
+  const sorted = diffBatch(messages, senderRoles, stored);
+  const conflictingIds = sorted.revisions.map(({ messageId }) => messageId).filter((id) => stored.has(id));
+  if (!own || conflictingIds.length === 0) return sorted;
+  const key = { tenant: currentTenant(), conversationId: own.conversation.conversationId };
+  return diffBatch(
+    messages,
+    senderRoles,
+    await loadContents(deps.db.autocommit<MessageTables>(), key, stored, [...new Set(conflictingIds)]),
+  );
+}
+
+function newConversation(
+  { platform, accountKey, accountId, shopKey, shopId, shopName }: BatchParties,
+  conversationId: string,
+): StoredConversation {
+  return { conversationId, platform, accountKey, accountId, shopKey, shopId, shopName, claimedSessionId: '' };
+}
+
+/** The fresh messages with the numbers and the time that they were stored with, among the unsettled ones. */
+function withStoredSeqs({ toEvaluate }: BatchDiff, seqs: ReadonlyMap<string, number>, now: number): PendingMessage[] {
+  return toEvaluate.map((message) =>
+    'receivedAt' in message ? message : { ...message, seq: seqs.get(message.messageId)!, receivedAt: now },
+  );
+}

@@ -1,0 +1,135 @@
+import { backgroundRequestId, type Loop, startLeaderLoop } from '../../lib/runtime/loop.ts';
+import { failureLogLevel } from '../../lib/runtime/loop-failure-log.ts';
+import { runInBackgroundContext, systemContext } from '../../lib/runtime/request-context.ts';
+import type { MessageDeps } from '../deps.ts';
+import type { PendingMessage } from '../domain/pending-message.ts';
+import { adoptConversation } from '../ingest/adopt-conversation.ts';
+import { currentParties } from '../ingest/batch-parties.ts';
+import {
+  type Evaluation,
+  evaluateAsHistory,
+  evaluateMessages,
+  PartiesChangedError,
+} from '../ingest/evaluate-messages.ts';
+import { finalizeMessages } from '../ingest/finalize-messages.ts';
+import {
+  type AbandonedCriteria,
+  findAbandonedConversations,
+  loadAbandonedMessages,
+} from '../store/abandoned-messages.ts';
+import { ConversationMergedError } from '../store/add-messages.ts';
+import type { StoredConversation } from '../store/conversation.ts';
+import { purgeMessages } from '../store/purge.ts';
+import type { MessageTables } from '../store/tables.ts';
+
+const FINALIZER_INTERVAL_MS = 2_000;
+/** A batch that is under way has this long before its messages count as left behind. */
+const ABANDONED_AFTER_MS = 10_000;
+const MAX_CONVERSATIONS = 100;
+const MAX_MESSAGES = 1_000;
+const DAY_MS = 86_400_000;
+const PURGE_BATCH_SIZE = 500;
+
+/** Settles the messages of batches that broke off, as their own batch would have. */
+export function startFinalizer(deps: MessageDeps): Loop {
+  return startLeaderLoop(deps.db, 'messages-settle', {
+    name: 'messages-settle',
+    intervalMs: FINALIZER_INTERVAL_MS,
+    logger: deps.logger,
+    run: (signal) => finalizeAbandoned(deps, signal),
+  });
+}
+
+/** One round over the oldest of them; true when there is more. What fails is tried again, and holds up nothing else. */
+export async function finalizeAbandoned(deps: MessageDeps, signal?: AbortSignal): Promise<boolean> {
+  const criteria = { now: deps.clock.now(), afterMs: ABANDONED_AFTER_MS };
+  const found = await findAbandonedConversations(deps.db.autocommit<MessageTables>(), criteria, MAX_CONVERSATIONS);
+  const failures: unknown[] = [];
+  for (const { tenant, conversationId } of found) {
+    if (signal?.aborted) return false;
+    const context = systemContext(tenant, backgroundRequestId('messages-settle'));
+    await runInBackgroundContext(context, () => finalizeConversation(deps, tenant, conversationId, criteria)).catch(
+      (error) => failures.push(error),
+    );
+  }
+  if (failures.length > 0) {
+    const counts = { failed: failures.length, of: found.length };
+    const line = { event: 'messages_not_finalized', ...counts, err: failures[0] };
+    deps.logger[failureLogLevel(failures[0])](line, 'conversations are not settled yet');
+  }
+  return found.length === MAX_CONVERSATIONS && failures.length === 0;
+}
+
+async function finalizeConversation(
+  deps: MessageDeps,
+  tenant: string,
+  conversationId: string,
+  criteria: AbandonedCriteria,
+): Promise<void> {
+  const found = await loadAbandonedMessages(
+    deps.db.autocommit<MessageTables>(),
+    tenant,
+    conversationId,
+    criteria,
+    MAX_MESSAGES,
+  );
+  if (!found || found.pending.length === 0) return;
+  const { conversation, pending } = found;
+  try {
+    const evaluation = await evaluateAbandoned(deps, conversation, pending);
+    if (!evaluation) return;
+    await deps.db.transaction<MessageTables, void>('settle-messages', (tx) =>
+      finalizeMessages(deps, tx, tenant, conversation, evaluation),
+    );
+  } catch (error) {
+    // somebody else was at it: the next round looks again
+    if (!deps.db.isDuplicateKey(error) && !(error instanceof ConversationMergedError)) throw error;
+  }
+}
+
+/**
+ * As the messages' own batch would have been judged, unless its names have changed their owner since. Undefined when the shop
+ * has joined another one: the conversation has been given to that, and the next round judges it there; and when shops were
+ * merged at this moment: the next round looks again.
+ */
+async function evaluateAbandoned(
+  deps: MessageDeps,
+  conversation: StoredConversation,
+  pending: readonly PendingMessage[],
+): Promise<Evaluation | undefined> {
+  const { claimedSessionId } = conversation;
+  const { shopKey, formerShopKeys, botPrefix } = await currentParties(deps, conversation);
+  if (formerShopKeys.includes(conversation.shopKey)) {
+    await adoptConversation(deps, { ...conversation, shopKey }, conversation.conversationId);
+    return undefined;
+  }
+  try {
+    return await evaluateMessages(deps, {
+      parties: conversation,
+      formerShopKeys,
+      pending,
+      claimedSessionId,
+      botPrefix,
+    });
+  } catch (error) {
+    if (!(error instanceof PartiesChangedError)) throw error;
+    const current = await currentParties(deps, conversation);
+    const merged = current.formerShopKeys.some((key) => !formerShopKeys.includes(key));
+    return merged ? undefined : evaluateAsHistory(pending);
+  }
+}
+
+/** Removes settled messages that are older than the retention; nothing when everything is kept. */
+export function startMessagePurge(deps: MessageDeps): Loop | undefined {
+  const { retentionDays, cleanupIntervalSeconds } = deps.config;
+  if (retentionDays === 0) return undefined;
+  return startLeaderLoop(deps.db, 'messages-remove', {
+    name: 'messages-remove',
+    intervalMs: cleanupIntervalSeconds * 1_000,
+    logger: deps.logger,
+    run: async () => {
+      const before = deps.clock.now() - retentionDays * DAY_MS;
+      return (await purgeMessages(deps.db.autocommit<MessageTables>(), before, PURGE_BATCH_SIZE)) === PURGE_BATCH_SIZE;
+    },
+  });
+}

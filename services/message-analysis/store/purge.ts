@@ -1,0 +1,36 @@
+import type { Executor } from '../../lib/db/database.ts';
+import { sqlTime } from '../../lib/db/sql-time.ts';
+import type { MessageTables } from './tables.ts';
+
+/**
+ * Removes up to `limit` settled messages that came before `before`, with their revisions; returns how many. Conversations
+ * stay: their numbers go on.
+ */
+export async function purgeMessages(db: Executor<MessageTables>, before: number, limit: number): Promise<number> {
+  const rows = await db
+    .selectFrom('messages')
+    .select(['tenant', 'conversation_id', 'message_id'])
+    .where('settled', '=', 1)
+    .where('received_at', '<', sqlTime(before))
+    .orderBy('received_at')
+    .limit(limit)
+    .execute();
+  const byConversation = Object.groupBy(rows, ({ tenant, conversation_id }) => `${tenant} ${conversation_id}`);
+  for (const group of Object.values(byConversation)) if (group) await deleteMessages(db, group);
+  return rows.length;
+}
+
+async function deleteMessages(
+  db: Executor<MessageTables>,
+  rows: readonly { tenant: string; conversation_id: string; message_id: string }[],
+): Promise<void> {
+  const { tenant, conversation_id } = rows[0]!;
+  const ids = rows.map(({ message_id }) => message_id);
+  for (const table of ['message_revisions', 'messages'] as const)
+    await db
+      .deleteFrom(table)
+      .where('tenant', '=', tenant)
+      .where('conversation_id', '=', conversation_id)
+      .where('message_id', 'in', ids)
+      .execute();
+}

@@ -1,0 +1,64 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type Message, MessageSchema } from '../../../gen/autosession/message/v1/message_pb.js';
+import type { Executor } from '../../lib/db/database.ts';
+import { parseSqlTime, parseSqlTimeOrUndefined, sqlTime } from '../../lib/db/sql-time.ts';
+import type { MessageCursor } from '../domain/message-cursor.ts';
+import { displayContent } from '../domain/message-kind.ts';
+import type { MessageRow, MessageTables } from './tables.ts';
+
+/** The last `limit` messages of a session before a place, oldest first; each with its place. */
+export async function lastMessages(
+  db: Executor<MessageTables>,
+  tenant: string,
+  sessionId: string,
+  limit: number,
+  before?: MessageCursor,
+): Promise<{ message: Message; place: MessageCursor }[]> {
+  let query = db
+    .selectFrom('messages')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('session_id', '=', sessionId)
+    .orderBy('order_at', 'desc')
+    .orderBy('seq', 'desc')
+    .limit(limit);
+  if (before) {
+    const time = sqlTime(before.orderAt);
+    query = query.where((eb) =>
+      eb.or([eb('order_at', '<', time), eb.and([eb('order_at', '=', time), eb('seq', '<', before.seq)])]),
+    );
+  }
+  const rows = await query.execute();
+  return rows
+    .reverse()
+    .map((row) => ({ message: toMessage(row), place: { orderAt: parseSqlTime(row.order_at), seq: row.seq } }));
+}
+
+/** How many messages belong to a session. */
+export async function countMessages(db: Executor<MessageTables>, tenant: string, sessionId: string): Promise<number> {
+  const row = await db
+    .selectFrom('messages')
+    .select((eb) => eb.fn.countAll().as('count'))
+    .where('tenant', '=', tenant)
+    .where('session_id', '=', sessionId)
+    .executeTakeFirstOrThrow();
+  return Number(row.count);
+}
+
+function toMessage(row: MessageRow): Message {
+  const sentAt = parseSqlTimeOrUndefined(row.sent_at);
+  return create(MessageSchema, {
+    messageId: row.message_id,
+    seq: row.seq,
+    role: row.role,
+    sender: row.sender,
+    content: displayContent(row),
+    sentAt: sentAt === undefined ? undefined : timestampFromMs(sentAt),
+    receivedAt: timestampFromMs(parseSqlTime(row.received_at)),
+    verdict: row.verdict,
+    sessionId: row.session_id ?? '',
+    type: row.type,
+    taskId: row.task_id ?? '',
+  });
+}

@@ -1,0 +1,46 @@
+import { Creator } from '../../../gen/autosession/session/v1/session_pb.js';
+import type { EscalationRecord, SessionRecord } from './session.ts';
+import { type OpenCommand, stateAfterOpening } from './transitions.ts';
+
+/** What a new session is made of; the rest follows from how it is opened. */
+export type NewSessionFields = Pick<
+  SessionRecord,
+  | 'sessionId'
+  | 'taskType'
+  | 'externalTaskId'
+  | 'firstTaskId'
+  | 'createHash'
+  | 'platform'
+  | 'accountKey'
+  | 'shopKey'
+  | 'accountId'
+  | 'shopId'
+  | 'shopName'
+  | 'maxInactiveMinutes'
+  | 'vip'
+> & { readonly escalation?: EscalationRecord };
+
+/** A new session at epoch 1. Nothing acts in it before its first task makes a fence, so epoch 1 counts as confirmed. */
+export function createSessionRecord(opening: OpenCommand, parts: NewSessionFields, now: number): SessionRecord {
+  const initialState = stateAfterOpening(opening);
+  return {
+    ...parts,
+    sessionName: parts.sessionId,
+    state: initialState.state,
+    control: initialState.control,
+    attendantExternal: initialState.external,
+    ownerEpoch: 1,
+    fencedEpoch: 1,
+    tasksFromEpoch: 1,
+    version: 1,
+    sourceSeq: 1,
+    takenHash: '',
+    createdBy: opening === 'open_bot' ? Creator.ROBOT : Creator.HUMAN,
+    lastReleasedBy: '',
+    releasedVersion: 0,
+    createdAt: now,
+    updatedAt: now,
+    lastActivity: now,
+    closeReason: '',
+  };
+}

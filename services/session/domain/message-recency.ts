@@ -1,0 +1,66 @@
+/** Clocks of receivers and servers may differ by this much. */
+export const MAX_RECEIVER_SKEW_MS = 60_000;
+
+/** A new message of a batch. */
+export interface BatchMessage {
+  readonly messageId: string;
+  readonly side: 'account' | 'shop';
+  /** When it was said, or its neighbour's time; undefined when neither is known. */
+  readonly sentAt?: number;
+  /** Whether the bot is known to have said it. */
+  readonly explained: boolean;
+  /** Whether it is a notice of the marketplace, which has no effect on the session. */
+  readonly notice: boolean;
+  /** The session of the newest matched receipt at or before it in the batch; empty if none. */
+  readonly afterReceiptOf: string;
+  /** Whether a message that was stored earlier follows it in the batch. */
+  readonly beforeKnown: boolean;
+  /** When the newest of those was received. */
+  readonly knownReceivedAt?: number;
+  /** When it was stored itself; undefined for now. */
+  readonly receivedAt?: number;
+}
+
+/** Whether it was said after the session began. What follows one of the session's receipts was, whatever its time says. */
+export function isAfterStart(message: BatchMessage, session: { sessionId: string; createdAt: number }): boolean {
+  return message.afterReceiptOf === session.sessionId || isAfterByOrderOrTime(message, session.createdAt);
+}
+
+/**
+ * Whether it was said after the session's last return to the bot. A receipt of the session may be older than that return,
+ * so it only speaks for messages whose time is not known. What was stored before the return was said to the human who had
+ * the session, or by him, even if it is judged only now.
+ */
+export function isAfterRelease(
+  message: BatchMessage,
+  session: { sessionId: string; lastManualEndAt?: number },
+): boolean {
+  if (session.lastManualEndAt === undefined) return true;
+  if (message.receivedAt !== undefined && message.receivedAt < session.lastManualEndAt) return false;
+  if (message.sentAt === undefined && message.afterReceiptOf === session.sessionId) return true;
+  return isAfterByOrderOrTime(message, session.lastManualEndAt);
+}
+
+/** Whether it was said after the last session of the conversation was closed; true when there was none. */
+export function isAfterClose(message: BatchMessage, closedAt: number | undefined): boolean {
+  return closedAt === undefined || isAfterByOrderOrTime(message, closedAt);
+}
+
+function isAfterByOrderOrTime(message: BatchMessage, moment: number): boolean {
+  if (message.beforeKnown && message.knownReceivedAt !== undefined && message.knownReceivedAt <= moment) return false;
+  if (message.sentAt === undefined) return !message.beforeKnown;
+  return message.sentAt >= moment - MAX_RECEIVER_SKEW_MS;
+}
+
+/** Typed by a human under our account: nothing the bot sent explains it. */
+export function isHumanTyped(message: BatchMessage): boolean {
+  return message.side === 'account' && !message.explained && !message.notice;
+}
+
+/** A batch of a whole window is no better proof than its first messages; a session carries them in every event. */
+const MAX_EVIDENCE_MESSAGES = 20;
+
+/** The ids of those messages that are kept as the proof of an intervention. */
+export function evidenceIds(typed: readonly BatchMessage[]): string[] {
+  return typed.slice(0, MAX_EVIDENCE_MESSAGES).map(({ messageId }) => messageId);
+}

@@ -1,0 +1,41 @@
+import { Control } from '../../../gen/autosession/control/v1/control_pb.js';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import { sessionControlName, sessionStateName } from './enum-names.ts';
+import { isOpen, type SessionRecord } from './session.ts';
+import { isPaused } from './slot.ts';
+
+/*
+ * Whether a command that was carried out still holds. An agent who reads 200 to a repeated takeover speaks: it must not be
+ * 200 once the bot sends again.
+ */
+
+export function isControlledBy(session: SessionRecord, agentId: string): boolean {
+  return session.control === Control.MANUAL_LIVE && !session.attendantExternal && session.agent?.id === agentId;
+}
+
+/** A human is requested, or already in control. */
+export function isEscalated({ control }: SessionRecord): boolean {
+  return control === Control.PENDING_MANUAL || control === Control.MANUAL_LIVE;
+}
+
+/** The bot is in control, paused or not. */
+export function isReleased({ control }: SessionRecord): boolean {
+  return control === Control.BOT_ACTIVE;
+}
+
+/** The bot is in control and not paused. */
+export function isResumed(session: SessionRecord): boolean {
+  return isReleased(session) && !isPaused(session);
+}
+
+/** The session is closed, archived or not. */
+export function isClosed(session: SessionRecord): boolean {
+  return !isOpen(session);
+}
+
+/** SUPERSEDED, with the current state and status. */
+export function superseded(session: SessionRecord) {
+  const [state, status] = [sessionStateName(session.state), sessionControlName(session.control)];
+  const text = `the command was carried out and later undone: the session is ${state}, control ${status}`;
+  return appError(ErrorReason.SUPERSEDED, text, { session_id: session.sessionId, state, status });
+}

@@ -1,0 +1,42 @@
+import { create } from '@bufbuild/protobuf';
+import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { QueueLevel, type TaskSpec, TaskSpecSchema } from '../../../gen/autosession/task/v1/task_pb.js';
+import type { SessionRecord } from './session.ts';
+
+/** What a request says of the task that it asks for. */
+export interface TaskParams {
+  readonly externalTaskId: string;
+  readonly sendContent: string;
+  readonly level: QueueLevel;
+  readonly sendUrl: string;
+  readonly notBeforeAt?: Timestamp;
+  readonly maxAttempts?: number;
+}
+
+/** The task that a request asks for in a session; it may act as long as no withdrawal comes after `ownerEpoch`. */
+export function taskSpec(
+  session: SessionRecord,
+  params: TaskParams,
+  task: { readonly taskId: string; readonly ownerEpoch: number; readonly createdAt: number },
+): TaskSpec {
+  return create(TaskSpecSchema, {
+    taskId: task.taskId,
+    sessionId: session.sessionId,
+    ownerEpoch: task.ownerEpoch,
+    externalTaskId: params.externalTaskId,
+    taskType: session.taskType,
+    level: params.level || QueueLevel.LEVEL3,
+    sendContent: params.sendContent,
+    sendUrl: params.sendUrl,
+    accountId: session.accountId,
+    shopId: session.shopId,
+    shopName: session.shopName,
+    platform: session.platform,
+    accountKey: session.accountKey,
+    shopKey: session.shopKey,
+    notBeforeAt: params.notBeforeAt,
+    maxAttempts: params.maxAttempts ?? 1,
+    vip: session.vip,
+    createdAt: timestampFromMs(task.createdAt),
+  });
+}

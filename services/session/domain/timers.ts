@@ -1,0 +1,41 @@
+import { SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
+import { applyCommand, type Change } from './apply-command.ts';
+import { isOpen, type SessionRecord, timeoutAt } from './session.ts';
+
+/** An attendant in the shop's own window who leaves a message of the shop unanswered this long counts as silent. */
+export const ATTENDANT_TIMEOUT_MS = 10 * 60_000;
+
+/** `last_activity` moves at most this often by messages alone. */
+export const TOUCH_EVERY_MS = 10_000;
+
+/** Whether new messages should move `last_activity`. */
+export function shouldTouch(session: SessionRecord, now: number): boolean {
+  return now - session.lastActivity >= TOUCH_EVERY_MS;
+}
+
+/** The next time at which something happens to the session by itself; undefined if nothing does. */
+export function nextDueAt(session: SessionRecord, idleAfterMs: number): number | undefined {
+  if (!isOpen(session)) return undefined;
+  const idle = session.state === SessionState.ACTIVE ? session.lastActivity + idleAfterMs : undefined;
+  const times = [timeoutAt(session), idle, session.resumeAt, session.attendantDueAt];
+  return Math.min(...times.filter((time) => time !== undefined));
+}
+
+/**
+ * What is due at `now`, or undefined when the session was woken too early. Of several, what came first decides, except
+ * that a session that has run out is not marked idle before.
+ */
+export function dueChange(session: SessionRecord, now: number, idleAfterMs: number): Change | undefined {
+  if (!isOpen(session)) return undefined;
+  const ctx = { now, actor: 'system' };
+  const end = timeoutAt(session);
+  const before = (time: number | undefined) => time !== undefined && time <= now && time <= end;
+  if (session.state === SessionState.PAUSED && before(session.resumeAt))
+    return applyCommand(session, 'resume', { reason: 'resume_at' }, ctx);
+  if (session.attendantExternal && before(session.attendantDueAt))
+    return applyCommand(session, 'attendant_silent', {}, ctx);
+  if (end <= now) return applyCommand(session, 'time_out', { limitMinutes: session.maxInactiveMinutes }, ctx);
+  if (session.state === SessionState.ACTIVE && before(session.lastActivity + idleAfterMs))
+    return applyCommand(session, 'mark_idle', {}, ctx);
+  return undefined;
+}

@@ -1,0 +1,27 @@
+import { create } from '@bufbuild/protobuf';
+import type { ServiceImpl } from '@connectrpc/connect';
+import {
+  DirectoryService,
+  PutAccountResponseSchema,
+} from '../../../../gen/autosession/session/v1/directory_service_pb.js';
+import { withIdempotency } from '../../../lib/idempotency/with-idempotency.ts';
+import type { SessionDeps } from '../../deps.ts';
+import { accountToProto, namesOf } from '../../domain/party-to-proto.ts';
+import type { Party } from '../../domain/party-update.ts';
+import { DEFAULT_PLATFORM } from '../../domain/session.ts';
+import { updateParty } from '../../parties/update-party.ts';
+
+export const putAccount =
+  (deps: SessionDeps): ServiceImpl<typeof DirectoryService>['putAccount'] =>
+  (request) => {
+    const { accountId: id, platform, name, botPrefix, move } = request;
+    const aliases = namesOf(request.aliases);
+    const remove = namesOf(request.removeAliases);
+    const update = { side: 'account', id, aliases, remove, name, botPrefix, move } as const;
+    const answer = (party: Party) => create(PutAccountResponseSchema, { account: accountToProto(party) });
+    return withIdempotency(deps, DirectoryService.method.putAccount, request, async (saveResponse) =>
+      answer(
+        await updateParty(deps, platform || DEFAULT_PLATFORM, update, (tx, party) => saveResponse(tx, answer(party))),
+      ),
+    );
+  };

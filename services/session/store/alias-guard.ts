@@ -1,0 +1,157 @@
+import { type ExpressionBuilder, sql } from 'kysely';
+import type { Executor } from '../../lib/db/database.ts';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import type { PartyAlias } from '../domain/choose-account.ts';
+import { type AliasName, identifiesSessions, type PartyUpdatePlan } from '../domain/party-update.ts';
+import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
+import { type SessionTables, slotOf } from './schema.ts';
+
+/** The keys of a session's two sides and the aliases that they come from; an empty name is not looked at. */
+export type SessionAliases = Readonly<
+  Record<'tenant' | 'platform' | 'accountName' | 'accountKey' | 'shopName' | 'shopKey', string>
+>;
+
+/** The aliases that a session goes by. One of an unknown account has no name on that side. */
+export function sessionAliases(tenant: string, session: SessionRecord): SessionAliases {
+  const { platform, accountKey, accountId, shopKey, shopName } = session;
+  const accountName = accountKey === UNKNOWN_ACCOUNT ? '' : accountId;
+  return { tenant, platform, accountName, accountKey, shopName, shopKey };
+}
+
+/** A name of a session means another account or shop by now. */
+class AliasReassignedError extends Error {}
+
+/**
+ * The session's two keys for an insert, each NULL, which the table refuses, when its alias does not mean it any more. The
+ * aliases are locked in share mode: whoever gives one to another entry waits for this session's transaction, and then sees
+ * the session.
+ */
+export function keysIfCurrent(names: SessionAliases) {
+  return {
+    account_key: keyIfCurrent('account', names),
+    shop_key: keyIfCurrent('shop', names),
+  };
+}
+
+/** The same for a session that changes its account. */
+export async function lockAliases(tx: Executor<SessionTables>, names: SessionAliases): Promise<void> {
+  const { account_key, shop_key } = keysIfCurrent(names);
+  const keys = await tx
+    .selectNoFrom((eb) => [account_key(eb).as('account_key'), shop_key(eb).as('shop_key')])
+    .executeTakeFirstOrThrow();
+  if (!keys.account_key || !keys.shop_key)
+    throw new AliasReassignedError('a name of the session has another meaning now');
+}
+
+/** Whether a session could not be written because a name of it means another account or shop by now. */
+export function isAliasReassigned(error: unknown): boolean {
+  if (error instanceof AliasReassignedError) return true;
+  const { errno, errcode, message = '' } = error as { errno?: number; errcode?: number; message?: string };
+  return (
+    (errno === MYSQL_BAD_NULL_ERRNO || errcode === SQLITE_NOT_NULL_ERRCODE) && /account_key|shop_key/.test(message)
+  );
+}
+
+const MYSQL_BAD_NULL_ERRNO = 1048;
+const SQLITE_NOT_NULL_ERRCODE = 1299;
+
+function keyIfCurrent(side: PartyAlias['side'], names: SessionAliases) {
+  const { tenant, platform } = names;
+  const { kind, value, key } =
+    side === 'account'
+      ? { kind: 'id', value: names.accountName, key: names.accountKey }
+      : { kind: 'name', value: names.shopName, key: names.shopKey };
+  // biome-ignore lint/suspicious/noExplicitAny: used in statements on different tables
+  return (eb: ExpressionBuilder<SessionTables, any>) => {
+    const named = eb
+      .selectFrom('directory_alias')
+      .select('entry_key')
+      .where('tenant', '=', tenant)
+      .where('platform', '=', platform)
+      .where('side', '=', side)
+      .where('kind', '=', kind)
+      .where('value', '=', value)
+      .where('entry_key', '=', key)
+      .forShare();
+    return sql<string | null>`CASE WHEN ${value} = '' THEN ${key} ELSE ${named} END`;
+  };
+}
+
+/**
+ * Throws ALIAS_IN_USE when an open session goes by an alias that the plan gives to another entry or takes away: the next
+ * caller who names it would open a second session beside that one. Behind the statements that change the aliases.
+ */
+export async function assertAliasesUnused(
+  tx: Executor<SessionTables>,
+  tenant: string,
+  plan: PartyUpdatePlan,
+): Promise<void> {
+  const leaving = [...plan.moves, ...plan.remove.map((alias) => ({ ...alias, from: plan.key }))];
+  for (const alias of leaving.filter((name) => identifiesSessions(plan.side, name))) {
+    const users = await findAliasUsers(tx, tenant, plan.side, alias);
+    const [user] = users;
+    if (!user) continue;
+    const occupants =
+      alias.from === plan.key
+        ? []
+        : await inSlots(
+            tx,
+            tenant,
+            users.map((each) => slotIn(plan, each)),
+          );
+    const displaced = users.find((each) => occupants.some(({ open_slot }) => open_slot === slotIn(plan, each)));
+    const occupant = displaced && occupants.find(({ open_slot }) => open_slot === slotIn(plan, displaced));
+    const { kind, value } = alias;
+    throw appError(ErrorReason.ALIAS_IN_USE, `an open session goes by this ${kind}`, {
+      kind,
+      value,
+      session_id: (displaced ?? user).session_id,
+      conflict_session_id: occupant?.session_id,
+    });
+  }
+}
+
+interface User {
+  readonly session_id: string;
+  readonly account_key: string;
+  readonly shop_key: string;
+}
+
+/** The slot that the session would have if it followed its alias. */
+function slotIn({ side, key }: PartyUpdatePlan, { account_key, shop_key }: User): string {
+  return side === 'account' ? slotOf(key, shop_key) : slotOf(account_key, key);
+}
+
+/** Open sessions that go by the alias. Those of an account are a range of the slots, those of a shop have an index. */
+async function findAliasUsers(
+  tx: Executor<SessionTables>,
+  tenant: string,
+  side: PartyAlias['side'],
+  { value, from }: AliasName & { readonly from: string },
+): Promise<User[]> {
+  const sessions = tx
+    .selectFrom('sessions')
+    .select(['session_id', 'account_key', 'shop_key'])
+    .where('tenant', '=', tenant)
+    .limit(100);
+  if (side === 'shop')
+    return sessions
+      .where('shop_key', '=', from)
+      .where('wake_at', 'is not', null)
+      .where('shop_name', '=', value)
+      .execute();
+  return sessions
+    .where('open_slot', '>', slotOf(from, ''))
+    .where('open_slot', '<', slotOf(from, '\u{10FFFF}'))
+    .where('account_id', '=', value)
+    .execute();
+}
+
+function inSlots(tx: Executor<SessionTables>, tenant: string, slots: readonly string[]) {
+  return tx
+    .selectFrom('sessions')
+    .select(['session_id', 'open_slot'])
+    .where('tenant', '=', tenant)
+    .where('open_slot', 'in', [...slots])
+    .execute();
+}

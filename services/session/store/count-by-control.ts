@@ -1,0 +1,22 @@
+import type { Executor } from '../../lib/db/database.ts';
+import type { SessionTables } from './schema.ts';
+
+/** The most open sessions of all tenants that are counted. */
+const MAX_COUNTED_SESSIONS = 20_000;
+
+/** The number of open sessions of all tenants by control. */
+export async function countByControl(db: Executor<SessionTables>): Promise<ReadonlyMap<string, number>> {
+  // an open session always has a time at which the sweeper checks it
+  const open = db
+    .selectFrom('sessions')
+    .select('control')
+    .where('wake_at', 'is not', null)
+    .orderBy('wake_at')
+    .limit(MAX_COUNTED_SESSIONS);
+  const rows = await db
+    .selectFrom(open.as('open_sessions'))
+    .select((eb) => ['control', eb.fn.countAll().as('count')])
+    .groupBy('control')
+    .execute();
+  return new Map(rows.map(({ control, count }) => [control, Number(count)]));
+}

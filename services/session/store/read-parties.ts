@@ -1,0 +1,107 @@
+import { type Expression, type SqlBool, sql } from 'kysely';
+import type { Executor } from '../../lib/db/database.ts';
+import { parseSqlTime } from '../../lib/db/sql-time.ts';
+import type { PartyAlias } from '../domain/choose-account.ts';
+import { withFoldedNames } from '../domain/look-alikes.ts';
+import type { Party } from '../domain/party-update.ts';
+import type { SessionTables } from './schema.ts';
+
+/** Which entries to list. */
+export interface EntryQuery {
+  readonly side: PartyAlias['side'];
+  readonly platform?: string;
+  /** A text that the name or an alias contains. */
+  readonly name?: string;
+  /** The key that the page before ended with. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/** The entry with this key; undefined when nothing is known by it. */
+export async function readParty(
+  db: Executor<SessionTables>,
+  tenant: string,
+  side: PartyAlias['side'],
+  key: string,
+): Promise<Party | undefined> {
+  return (await readParties(db, tenant, side, [key]))[0];
+}
+
+/** The entries behind `after`, in the order in which they were made. */
+export async function listParties(
+  db: Executor<SessionTables>,
+  tenant: string,
+  { side, platform, name, after, limit }: EntryQuery,
+): Promise<Party[]> {
+  const rows = await joined(db, tenant, side)
+    .select('a.entry_key')
+    .distinct()
+    .$if(platform !== undefined, (query) => query.where('a.platform', '=', platform!))
+    .$if(after !== undefined, (query) => query.where('a.entry_key', '>', after!))
+    .$if(name !== undefined, (query) =>
+      query.where((eb) =>
+        eb.or(
+          withFoldedNames([name!]).flatMap((part) => [
+            contains(eb.ref('a.value'), part),
+            contains(eb.ref('e.name'), part),
+          ]),
+        ),
+      ),
+    )
+    .orderBy('a.entry_key')
+    .limit(limit)
+    .execute();
+  return readParties(
+    db,
+    tenant,
+    side,
+    rows.map((row) => row.entry_key),
+  );
+}
+
+async function readParties(
+  db: Executor<SessionTables>,
+  tenant: string,
+  side: PartyAlias['side'],
+  keys: readonly string[],
+): Promise<Party[]> {
+  if (keys.length === 0) return [];
+  const rows = await joined(db, tenant, side)
+    .select(['a.platform', 'a.kind', 'a.value', 'a.entry_key', 'a.created_at', 'e.name', 'e.bot_prefix', 'e.version'])
+    .where('a.entry_key', 'in', [...keys])
+    .orderBy('a.entry_key')
+    .orderBy('a.created_at')
+    .orderBy('a.kind')
+    .orderBy('a.value')
+    .execute();
+  return [...Map.groupBy(rows, (row) => row.entry_key)].map(([key, [first, ...others]]) => ({
+    key,
+    side,
+    platform: first!.platform,
+    name: first!.name ?? '',
+    botPrefix: first!.bot_prefix ?? '',
+    version: first!.version ?? 0,
+    aliases: [first!, ...others].map(({ kind, value, created_at }) => ({
+      kind: kind as PartyAlias['kind'],
+      value,
+      createdAt: parseSqlTime(created_at),
+    })),
+  }));
+}
+
+/** The aliases that callers see, with the values set for their entries. */
+function joined(db: Executor<SessionTables>, tenant: string, side: PartyAlias['side']) {
+  return db
+    .selectFrom('directory_alias as a')
+    .leftJoin('directory_entry as e', (join) =>
+      join.onRef('e.tenant', '=', 'a.tenant').onRef('e.entry_key', '=', 'a.entry_key'),
+    )
+    .where('a.tenant', '=', tenant)
+    .where('a.side', '=', side)
+    .where('a.kind', '!=', 'key');
+}
+
+/** Not LIKE: SQLite's does not tell 'A' from 'a', and a name may hold its wildcards. */
+function contains(text: Expression<string | null>, part: string): Expression<SqlBool> {
+  return sql<SqlBool>`instr(${text}, ${part}) > 0`;
+}

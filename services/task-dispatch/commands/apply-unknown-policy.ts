@@ -1,0 +1,30 @@
+import { TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
+import type { TaskDeps } from '../deps.ts';
+import { sendPermission } from '../domain/fence.ts';
+import { attemptsRemain } from '../domain/retry.ts';
+import type { TaskRef } from '../store/sweeps.ts';
+import { inTaskTransaction } from '../unit-of-work/task-transaction.ts';
+import type { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
+
+const cause = { actor: 'system', reason: 'no_evidence' };
+
+/** Tells, once, that nobody has learnt whether a task was sent, and then does with it what the policy says. */
+export function applyUnknownPolicy(deps: TaskDeps, { taskId, sessionId }: TaskRef): Promise<void> {
+  return inTaskTransaction(deps, 'settle-unknown', [sessionId], async (unit) => {
+    const task = await unit.lockTask(taskId);
+    if (task?.status !== 'unknown' || task.remindedAt !== undefined) return;
+    const reminded = await unit.amend(task, { remindedAt: unit.now });
+    unit.emit(reminded, TaskChange.UNSETTLED, cause);
+    const { unknownPolicy } = deps.config;
+    if (unknownPolicy === 'fail') await unit.apply(reminded, 'fail_final', cause, { errorMessage: cause.reason });
+    if (unknownPolicy === 'resend' && mayResend(unit, reminded))
+      await unit.apply(reminded, 'requeue', cause, { runAt: unit.now });
+  });
+}
+
+function mayResend(
+  unit: TaskUnitOfWork,
+  task: Parameters<typeof attemptsRemain>[0] & { sessionId: string; ownerEpoch: number },
+) {
+  return attemptsRemain(task) && sendPermission(unit.fence(task.sessionId), task) !== 'handed_over';
+}

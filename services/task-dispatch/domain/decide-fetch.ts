@@ -1,0 +1,26 @@
+import { type Fence, sendPermission } from './fence.ts';
+import type { StoredTask } from './task.ts';
+import { assertMaySend, assertOpen, leaseLost, leaseTokenRequired, sessionPaused } from './task-errors.ts';
+
+/**
+ * Whether a request for the content is the lease's first (`fetch`) or a repeat that changes nothing (`again`). Throws
+ * HANDED_OVER, PAUSED, LEASE_LOST, TASK_DONE; INVALID_ARGUMENT without a token where one is needed.
+ */
+export function decideFetch(
+  task: StoredTask,
+  fence: Fence | undefined,
+  { token, strict, now }: { token: string; strict: boolean; now: number },
+): 'fetch' | 'again' {
+  assertOpen(fence, task);
+  assertMaySend(sendPermission(fence, task), fence, task);
+  if (task.status === 'held') throw sessionPaused(task);
+  if (strict && !token) throw leaseTokenRequired();
+  if (!hasLease(task, token, now)) throw leaseLost(task);
+  return task.status === 'leased' ? 'fetch' : 'again';
+}
+
+/** Whether the task is leased to the token's holder (to anybody, without a token) and the lease has not run out. */
+export function hasLease(task: StoredTask, token: string, now: number): boolean {
+  const out = task.status === 'leased' || task.status === 'sent';
+  return out && (!token || token === task.leaseToken) && (task.leaseExpiresAt ?? 0) > now;
+}

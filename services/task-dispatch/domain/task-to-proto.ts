@@ -1,0 +1,97 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  type PossiblySent,
+  PossiblySentSchema,
+  type Task,
+  TaskSchema,
+  TaskStatus,
+  TaskType,
+} from '../../../gen/autosession/task/v1/task_pb.js';
+import type { StoredTask, TaskStatusName } from './task.ts';
+
+/** What may stand in the address of a lookup, of this task. */
+export function placeholderValues(task: StoredTask): Record<string, string> {
+  return {
+    external_task_id: task.externalTaskId,
+    task_id: task.taskId,
+    session_id: task.sessionId,
+    task_type: TaskType[task.taskType].toLowerCase(),
+    account_id: task.accountId,
+    shop_id: task.shopId,
+    shop_name: task.shopName,
+    platform: task.platform,
+    tenant: task.tenant,
+  };
+}
+
+/** The state in protobuf. */
+export function statusToProto(status: TaskStatusName): TaskStatus {
+  return TaskStatus[status.toUpperCase() as Uppercase<TaskStatusName>];
+}
+
+/** The state's word; undefined for an unset one. */
+export function statusFromProto(status: TaskStatus): TaskStatusName | undefined {
+  return status === TaskStatus.UNSPECIFIED ? undefined : (TaskStatus[status].toLowerCase() as TaskStatusName);
+}
+
+/** The old code of a state: 0 open, 1 done, 2 failed or withdrawn. */
+export function statusCode(status: TaskStatusName): number {
+  if (status === 'completed') return 1;
+  return status === 'failed' || status === 'cancelled' || status === 'dead' ? 2 : 0;
+}
+
+/** The task as callers see it. */
+export function taskToProto(task: StoredTask): Task {
+  return create(TaskSchema, {
+    taskId: task.taskId,
+    sessionId: task.sessionId,
+    externalTaskId: task.externalTaskId,
+    taskType: task.taskType,
+    taskStatus: statusToProto(task.status),
+    taskStatusCode: statusCode(task.status),
+    sendContent: task.sendContent,
+    sendUrl: task.sendUrl,
+    level: task.level,
+    priority: task.priority,
+    accountId: task.accountId,
+    shopId: task.shopId,
+    shopName: task.shopName,
+    platform: task.platform,
+    ownerEpoch: task.ownerEpoch,
+    attempt: task.attempt,
+    maxAttempts: task.maxAttempts,
+    workerId: task.workerId,
+    leaseExpiresAt: toTimestamp(task.leaseExpiresAt),
+    notBeforeAt: toTimestamp(task.notBeforeAt),
+    sentAt: toTimestamp(task.fetchedAt),
+    finishedAt: toTimestamp(task.finishedAt),
+    errorMessage: task.errorMessage,
+    createdAt: toTimestamp(task.createdAt),
+    updatedAt: toTimestamp(task.updatedAt),
+    vip: task.vip,
+    matchedMessageId: task.matchedMessageId,
+  });
+}
+
+/** The task as events carry it: streams show them, so what is to be said stays out. */
+export function eventTaskToProto(task: StoredTask): Task {
+  return taskToProto({ ...task, sendContent: '' });
+}
+
+/** A task whose content is out, for whoever takes the word. */
+export function possiblySentToProto(task: StoredTask): PossiblySent {
+  return create(PossiblySentSchema, {
+    taskId: task.taskId,
+    taskStatus: statusToProto(task.status),
+    sendContent: task.sendContent,
+    sentAt: toTimestamp(task.fetchedAt),
+    workerId: task.workerId,
+    leaseExpiresAt: toTimestamp(task.leaseExpiresAt),
+  });
+}
+
+/** The time in protobuf; unset stays unset. */
+export function toTimestamp(ms: number | undefined) {
+  return ms === undefined ? undefined : timestampFromMs(ms);
+}

@@ -1,0 +1,81 @@
+import type { SendUrlLookupConfig } from '../../lib/config/config.ts';
+import { readSendUrlField } from '../domain/send-url.ts';
+
+/** An answer is a small JSON object. */
+const MAX_RESPONSE_BYTES = 65_536;
+/** Refusals that say nothing about the task. 5xx is of the same kind. */
+const RETRYABLE_STATUSES = [408, 425, 429];
+
+/** The order system gave no answer that could be used. */
+export class SendUrlLookupError extends Error {
+  /** A word for logs and metrics; never a part of the URL, the headers or the answer. */
+  readonly reason: string;
+  /** Whether the same request may get an answer later. */
+  readonly retryable: boolean;
+
+  constructor(reason: string, { passing: retryable = true }: { passing?: boolean } = {}) {
+    super(reason);
+    this.reason = reason;
+    this.retryable = retryable;
+  }
+}
+
+/**
+ * Asks once. Returns the page, empty when the order system has none (404, 410, 204, an empty field). Redirects are not
+ * followed: they would carry the headers to a host that nobody configured. Throws LookupFailed.
+ */
+export async function requestSendUrl(
+  url: string,
+  { headers, field }: Pick<SendUrlLookupConfig, 'headers' | 'field'>,
+  tenant: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const all = { accept: 'application/json', 'user-agent': 'AutoSession', 'x-autosession-tenant': tenant, ...headers };
+  try {
+    const response = await fetch(url, { headers: all, redirect: 'manual', signal });
+    const text = await bodyOf(response);
+    return response.status === 204 ? '' : parseSendUrl(text, field);
+  } catch (error) {
+    if (error instanceof NoSendUrlError) return '';
+    throw error instanceof SendUrlLookupError ? error : new SendUrlLookupError(nameOf(error));
+  }
+}
+
+class NoSendUrlError extends Error {}
+
+async function bodyOf(response: Response): Promise<string> {
+  const { ok, status, body } = response;
+  if (!ok) {
+    // a body that nobody reads holds its connection
+    await body?.cancel();
+    if (status === 404 || status === 410) throw new NoSendUrlError();
+    throw new SendUrlLookupError(`http_${status}`, { passing: status >= 500 || RETRYABLE_STATUSES.includes(status) });
+  }
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    // leaving the loop cancels the rest
+    if (size > MAX_RESPONSE_BYTES) throw new SendUrlLookupError('too_large', { passing: false });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function parseSendUrl(text: string, field: string): string {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    throw new SendUrlLookupError('not_json', { passing: false });
+  }
+  const parsed = readSendUrlField(answer, field);
+  if (parsed.kind === 'wrong') throw new SendUrlLookupError('wrong_shape', { passing: false });
+  return parsed.kind === 'found' ? parsed.url : '';
+}
+
+/** The kind of a network failure; never its text, which may show the URL. */
+function nameOf(error: unknown): string {
+  const { name } = error as { name?: string };
+  return name === 'TimeoutError' || name === 'AbortError' ? 'timeout' : 'network';
+}

@@ -1,0 +1,118 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SendUrlLookupConfig } from '../../lib/config/config.ts';
+import type { Logger } from '../../lib/observability/logger.ts';
+import type { Metrics } from '../../lib/observability/metrics.ts';
+import type { Clock } from '../../lib/runtime/clock.ts';
+import { lookupAddress } from '../domain/send-url.ts';
+import type { StoredTask } from '../domain/task.ts';
+import { placeholderValues } from '../domain/task-to-proto.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
+import { requestSendUrl, SendUrlLookupError } from './request-send-url.ts';
+import { Semaphore } from './semaphore.ts';
+import { TtlCache } from './ttl-cache.ts';
+
+const MAX_CONCURRENT = 16;
+const MAX_QUEUED = 512;
+const MAX_ATTEMPTS = 3;
+const INITIAL_BACKOFF_MS = 100;
+/** That there is no page yet is soon not true any more. */
+const NEGATIVE_TTL_MS = 10_000;
+
+interface LookupDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Asks the order system for the page of a task. Answers are remembered, equal questions at the same time are one, and an
+ * order system that does not answer keeps nobody waiting for longer than the configured time.
+ */
+export class SendUrlLookup {
+  readonly #config: SendUrlLookupConfig;
+  readonly #deps: LookupDeps;
+  readonly #cache = new TtlCache();
+  readonly #inFlight = new Map<string, Promise<string>>();
+  readonly #breaker = new CircuitBreaker();
+  readonly #semaphore = new Semaphore(MAX_CONCURRENT, MAX_QUEUED);
+
+  constructor(config: SendUrlLookupConfig, deps: LookupDeps) {
+    this.#config = config;
+    this.#deps = deps;
+  }
+
+  /** The task's page; empty when the order system has none. Throws LookupFailed. */
+  async find(task: StoredTask): Promise<string> {
+    const address = lookupAddress(this.#config.url, placeholderValues(task));
+    if (address === undefined) return this.#count('none', '');
+    const key = JSON.stringify([task.tenant, address]);
+    const cached = this.#cache.get(key, this.#deps.clock.monotonic());
+    if (cached !== undefined) return this.#count('remembered', cached);
+    const running = this.#inFlight.get(key);
+    if (running) return this.#count('shared', running);
+    const lookup = this.#lookUp(key, address, task).finally(() => this.#inFlight.delete(key));
+    this.#inFlight.set(key, lookup);
+    return lookup;
+  }
+
+  /** Begins to look, for somebody who will ask soon. */
+  prefetch(task: StoredTask): void {
+    // whoever asks then hears of a failure, or has it tried again
+    this.find(task).catch(() => {});
+  }
+
+  /** Seconds after which it is worth asking again. */
+  get retryAfterSeconds(): number {
+    return Math.max(1, Math.ceil(this.#breaker.retryAfterMs(this.#deps.clock.monotonic()) / 1_000));
+  }
+
+  async #lookUp(key: string, address: string, task: StoredTask): Promise<string> {
+    const { clock, logger } = this.#deps;
+    try {
+      const sendUrl = await this.#requestWithRetry(address, task.tenant, AbortSignal.timeout(this.#config.timeoutMs));
+      const ttlMs = this.#config.cacheSeconds * 1_000;
+      this.#cache.set(key, sendUrl, clock.monotonic() + (sendUrl ? ttlMs : Math.min(ttlMs, NEGATIVE_TTL_MS)));
+      return this.#count(sendUrl ? 'found' : 'none', sendUrl);
+    } catch (error) {
+      const { reason } = error instanceof SendUrlLookupError ? error : new SendUrlLookupError('timeout');
+      this.#count(reason, '');
+      const line = { event: 'send_url_lookup_failed', reason, session_id: task.sessionId, task_id: task.taskId };
+      logger.warn(line, `the page of ${task.taskId} could not be looked up: ${reason}`);
+      throw new SendUrlLookupError(reason);
+    }
+  }
+
+  async #requestWithRetry(address: string, tenant: string, signal: AbortSignal): Promise<string> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#requestOnce(address, tenant, signal);
+      } catch (error) {
+        if (!(error instanceof SendUrlLookupError) || !error.retryable || attempt === MAX_ATTEMPTS) throw error;
+        await delay(INITIAL_BACKOFF_MS * 2 ** (attempt - 1), undefined, { signal });
+      }
+    }
+  }
+
+  /** One that hangs has half of the time, so that another one can follow it. */
+  async #requestOnce(address: string, tenant: string, signal: AbortSignal): Promise<string> {
+    using permit = await this.#semaphore.acquire(signal);
+    if (!permit) throw new SendUrlLookupError('busy', { passing: false });
+    if (!this.#breaker.allowRequest(this.#deps.clock.monotonic()))
+      throw new SendUrlLookupError('circuit_open', { passing: false });
+    const attemptSignal = AbortSignal.any([signal, AbortSignal.timeout(this.#config.timeoutMs / 2)]);
+    try {
+      const sendUrl = await requestSendUrl(address, this.#config, tenant, attemptSignal);
+      this.#breaker.recordSuccess();
+      return sendUrl;
+    } catch (error) {
+      if (error instanceof SendUrlLookupError && !error.retryable) this.#breaker.recordSuccess();
+      else this.#breaker.recordFailure(this.#deps.clock.monotonic());
+      throw error;
+    }
+  }
+
+  #count<T>(outcome: string, result: T): T {
+    this.#deps.metrics.sendUrls.inc({ outcome });
+    return result;
+  }
+}

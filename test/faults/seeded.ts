@@ -1,8 +1,0 @@
-/** Numbers from 0 to 1 that the seed alone decides, so that a failed run can be run again. */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}

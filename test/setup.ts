@@ -1,3 +1,0 @@
-import { checkEveryUse } from '../services/lib/db/check-compiled.ts';
-
-checkEveryUse();

@@ -1,0 +1,35 @@
+import { CompiledQuery } from 'kysely';
+import type { Connection } from '../../../services/lib/db/connection.ts';
+import type { Database, SqlBackend } from '../../../services/lib/db/database.ts';
+
+/** Records every executed statement until it is disposed. */
+export function recordStatements(backend: SqlBackend, statements: Set<string>): Disposable {
+  const { acquireConnection } = backend;
+  backend.acquireConnection = async () => {
+    const connection = await acquireConnection();
+    const execute = connection.execute.bind(connection) as Connection['execute'];
+    const executeLater = connection.enqueue.bind(connection);
+    connection.execute = (query, flow) => {
+      statements.add(query.sql);
+      return execute(query, flow);
+    };
+    connection.enqueue = (query, flow) => {
+      statements.add(query.sql);
+      return executeLater(query, flow);
+    };
+    return connection;
+  };
+  return {
+    [Symbol.dispose]: () => {
+      backend.acquireConnection = acquireConnection;
+    },
+  };
+}
+
+/** SQLite's query plan of a statement. */
+export async function queryPlan(db: Database, text: string): Promise<string> {
+  const placeholders = Array(text.match(/\?/g)?.length ?? 0).fill(null);
+  const plan = CompiledQuery.raw(`EXPLAIN QUERY PLAN ${text}`, placeholders);
+  const { rows } = await db.autocommit().executeQuery<{ detail: string }>(plan);
+  return rows.map(({ detail }) => detail).join('; ');
+}

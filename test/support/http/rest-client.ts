@@ -1,0 +1,93 @@
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+export type Json = any;
+
+/** An answer as it came. */
+export interface RestResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Json;
+  /** `body.data`. */
+  readonly data: Json;
+}
+
+/** Speaks REST as an RPA tool would. */
+export interface RestClient {
+  readonly baseUrl: string;
+  get(path: string, headers?: Record<string, string>): Promise<RestResponse>;
+  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<RestResponse>;
+  /** Any method, any body, sent as it is. */
+  send(
+    method: string,
+    path: string,
+    init?: { body?: string | Uint8Array; headers?: Record<string, string> },
+  ): Promise<RestResponse>;
+  /** The answer's data; throws with the whole answer when it is not a success. */
+  ok(answer: Promise<RestResponse>): Promise<Json>;
+  /** The frames of an SSE stream until the signal aborts or the server ends it. */
+  stream(path: string, signal: AbortSignal, headers?: Record<string, string>): Promise<AsyncGenerator<SseFrame>>;
+}
+
+export interface SseFrame {
+  readonly id?: string;
+  readonly event?: string;
+  readonly data: Json;
+}
+
+export function restClient(baseUrl: string, defaultHeaders: Record<string, string> = {}): RestClient {
+  const send: RestClient['send'] = async (method, path, init = {}) => {
+    const response = await fetch(`${baseUrl}${path}`, {
+      method,
+      body: init.body as string | undefined,
+      headers: { ...defaultHeaders, ...init.headers },
+    });
+    const text = await response.text();
+    const body = text.startsWith('{') ? JSON.parse(text) : text;
+    return { status: response.status, headers: response.headers, body, data: body?.data };
+  };
+  return {
+    baseUrl,
+    send,
+    get: (path, headers) => send('GET', path, { headers }),
+    post: (path, body = {}, headers = {}) =>
+      send('POST', path, { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } }),
+    ok: async (pending) => {
+      const answer = await pending;
+      if (answer.status !== 200 || answer.body.success !== true)
+        throw new Error(`not a success: ${answer.status} ${JSON.stringify(answer.body)}`);
+      return answer.data;
+    },
+    stream: async (path, signal, headers = {}) => {
+      const response = await fetch(`${baseUrl}${path}`, { signal, headers: { ...defaultHeaders, ...headers } });
+      if (response.status !== 200) throw new Error(`no stream: ${response.status} ${await response.text()}`);
+      return frames(response, signal);
+    },
+  };
+}
+
+/** Holds the response, not its body alone: fetch cancels a body that nobody reads yet when the response is collected. */
+async function* frames(response: Response, signal: AbortSignal): AsyncGenerator<SseFrame> {
+  const decoder = new TextDecoder();
+  let buffer = '';
+  try {
+    for await (const chunk of response.body ?? []) {
+      buffer += decoder.decode(chunk, { stream: true });
+      for (let end = buffer.indexOf('\n\n'); end >= 0; end = buffer.indexOf('\n\n')) {
+        const frame = parseFrame(buffer.slice(0, end));
+        buffer = buffer.slice(end + 2);
+        if (frame) yield frame;
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+function parseFrame(text: string): SseFrame | undefined {
+  const fields = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const match = /^(\w+): ?(.*)$/.exec(line);
+    if (match?.[1]) fields.set(match[1], match[2] ?? '');
+  }
+  const data = fields.get('data');
+  return data === undefined ? undefined : { id: fields.get('id'), event: fields.get('event'), data: JSON.parse(data) };
+}

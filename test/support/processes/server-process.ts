@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { eventually } from '../eventually.ts';
+import { reservePort } from '../servers/reserve-port.ts';
+
+/** The system in a process of its own that can be killed and started again on the same ports and data. */
+export interface ServerProcess extends AsyncDisposable {
+  readonly url: string;
+  /** Ends it as a power cut would. */
+  kill(): Promise<void>;
+  /** Stops it with SIGTERM, as a supervisor does; throws when it exits with an error. */
+  stop(): Promise<void>;
+  /** Starts it again, and returns when it is ready. */
+  start(): Promise<void>;
+  /** What it wrote. */
+  readonly output: string;
+}
+
+/** What differs from a process that runs everything on ports of its own. */
+interface ServerProcessOptions {
+  readonly target?: string;
+  readonly rpcPort?: number;
+}
+
+export async function startServerProcess(
+  env: Record<string, string>,
+  options: ServerProcessOptions = {},
+): Promise<ServerProcess> {
+  const [httpPort, rpcPort] = [await reservePort(), options.rpcPort ?? (await reservePort())];
+  const args = options.target ? [`--target=${options.target}`] : [];
+  const url = `http://127.0.0.1:${httpPort}`;
+  let child: ChildProcess | undefined;
+  let output = '';
+  const start = async () => {
+    child = spawn(process.execPath, ['services/main.ts', ...args], {
+      env: {
+        ...process.env,
+        LOG_LEVEL: 'error',
+        ...env,
+        AUTOSESSION_HTTP_PORT: String(httpPort),
+        AUTOSESSION_RPC_PORT: String(rpcPort),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
+    await eventually(async () => {
+      if (child?.exitCode !== null) throw new Error(`the server ended: ${output}`);
+      const { status } = await fetch(`${url}/readyz`);
+      if (status !== 200) throw new Error(`not ready: ${status}`);
+    }, 30_000);
+  };
+  const end = async (signal: NodeJS.Signals) => {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  };
+  await start();
+  return {
+    url,
+    start,
+    kill: () => end('SIGKILL'),
+    async stop() {
+      await end('SIGTERM');
+      if (child?.exitCode !== 0) throw new Error(`the server ended with ${child?.exitCode}: ${output}`);
+    },
+    get output() {
+      return output;
+    },
+    [Symbol.asyncDispose]: () => end('SIGTERM'),
+  };
+}
+
+/** A child's exit code and everything that it printed. */
+export function runCommand(command: string, args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(command, args, { env: { ...process.env, ...env } });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const ended = once(child, 'exit').then(([code]) => ({ code: code as number | null, output }));
+  return { child, ended, output: () => output };
+}

@@ -1,0 +1,3 @@
+import { enableEveryUseCheck } from '../../services/lib/db/precompiled-query/check-precompiled-query.ts';
+
+enableEveryUseCheck();

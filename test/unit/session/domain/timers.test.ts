@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { dueChange, nextDueAt } from '../../../../services/session/domain/timers.ts';
+import { NOW, sessionInState } from '../../../support/session/session-record.ts';
+
+const MINUTE = 60_000;
+const IDLE = 30 * MINUTE;
+const due = (session: Parameters<typeof dueChange>[0], minutes: number) =>
+  dueChange(session, NOW + minutes * MINUTE, IDLE)?.command;
+
+describe('deadlines', () => {
+  it('mark an active session idle, and time every open one out', () => {
+    expect(due(sessionInState('active'), 29)).toBeUndefined();
+    expect(due(sessionInState('active'), 30)).toBe('mark_idle');
+    expect(due(sessionInState('idle'), 60)).toBeUndefined();
+    for (const cell of ['active', 'idle', 'paused', 'waiting', 'attended'] as const)
+      expect(due(sessionInState(cell), 120)).toBe('time_out');
+  });
+
+  it('end a pause and notice a silent attendant before the time is over', () => {
+    const paused = sessionInState('paused', { resumeAt: NOW + 10 * MINUTE });
+    expect(due(paused, 10)).toBe('resume');
+    expect(due(paused, 500)).toBe('resume');
+    expect(due(sessionInState('attended_externally', { attendantDueAt: NOW + MINUTE }), 1)).toBe('attendant_silent');
+  });
+
+  it('close a session at the time at which it ran out', () => {
+    expect(dueChange(sessionInState('idle'), NOW + 999 * MINUTE, IDLE)?.after.finishedAt).toBe(NOW + 120 * MINUTE);
+  });
+
+  it('wake at the earliest of them, and never once closed', () => {
+    expect(nextDueAt(sessionInState('active'), IDLE)).toBe(NOW + IDLE);
+    expect(nextDueAt(sessionInState('waiting'), IDLE)).toBe(NOW + 120 * MINUTE);
+    expect(nextDueAt(sessionInState('paused', { resumeAt: NOW + 7 }), IDLE)).toBe(NOW + 7);
+    expect(nextDueAt(sessionInState('completed'), IDLE)).toBeUndefined();
+  });
+});
