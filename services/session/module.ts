@@ -14,15 +14,15 @@ import { startSessionPurge } from './jobs/purge-sessions.ts';
 import { startSessionTimers } from './jobs/session-timers.ts';
 import { PartyRegistry } from './parties/party-registry.ts';
 import { sessionRoutes } from './routes.ts';
+import { sessionMigrations } from './store/migrations.ts';
 import { PartyAliasStore } from './store/party-alias-store.ts';
-import { sessionMigrations } from './store/schema.ts';
 import { SessionStore } from './store/session-store.ts';
 import { runSessionCommand } from './unit-of-work/session-transaction.ts';
 
 /** What the handlers work with, from what every module is given. */
-export function sessionDeps(deps: Deps, directory: ServiceClients): SessionDeps {
-  const tasks = directory.get(TaskService);
-  const messages = directory.get(MessageService);
+export function sessionDeps(deps: Deps, clients: ServiceClients): SessionDeps {
+  const tasks = clients.get(TaskService);
+  const messages = clients.get(MessageService);
   const sessions = new SessionStore(deps.db, deps.outbox, idleAfterMs(deps));
   const parties = new PartyRegistry(new PartyAliasStore(deps.db), deps);
   const passFence: PassFence = async (sessionId, fenceEpoch) => {
@@ -52,8 +52,8 @@ export const sessionModule: Module = {
   provides: [SessionService, DirectoryService],
   uses: [TaskService, MessageService],
   migrations: sessionMigrations,
-  start: async (deps, directory) => {
-    const sessionServiceDeps = sessionDeps(deps, directory);
+  start: async (deps, clients) => {
+    const sessionServiceDeps = sessionDeps(deps, clients);
     const loops = new AsyncDisposableStack();
     measureSessions(sessionServiceDeps);
     return {

@@ -5,7 +5,7 @@ import { partyChecks } from '../../scripts/check-invariants/parties.ts';
 import { AliasFolder } from '../../services/session/jobs/fold-aliases.ts';
 import { PartyRegistry } from '../../services/session/parties/party-registry.ts';
 import { PartyAliasStore } from '../../services/session/store/party-alias-store.ts';
-import type { SessionTables } from '../../services/session/store/schema.ts';
+import type { SessionTables } from '../../services/session/store/tables.ts';
 import { onEveryBackend } from '../support/every-backend.ts';
 import { ChatWindow, sessionBody, unique } from '../support/factories.ts';
 import { flowSteps } from '../support/flow-steps.ts';

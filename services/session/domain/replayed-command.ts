@@ -13,11 +13,6 @@ export function isControlledBy(session: SessionRecord, agentId: string): boolean
   return session.control === Control.MANUAL_LIVE && !session.attendantExternal && session.agent?.id === agentId;
 }
 
-/** A human is requested, or already in control. */
-export function isEscalated({ control }: SessionRecord): boolean {
-  return control === Control.PENDING_MANUAL || control === Control.MANUAL_LIVE;
-}
-
 /** The bot is in control, paused or not. */
 export function isReleased({ control }: SessionRecord): boolean {
   return control === Control.BOT_ACTIVE;

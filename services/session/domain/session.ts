@@ -94,7 +94,7 @@ export function isOpen(session: SessionRecord): boolean {
   return OPEN_STATES.includes(session.state);
 }
 
-/** Whether a human has the word or is waited for. */
+/** Whether a human is in control or requested. */
 export function isHandedOver(session: SessionRecord): boolean {
   return session.control === Control.PENDING_MANUAL || session.control === Control.MANUAL_LIVE;
 }

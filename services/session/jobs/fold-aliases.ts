@@ -4,7 +4,7 @@ import type { SessionDeps } from '../deps.ts';
 import { withFoldedAlias } from '../domain/look-alikes.ts';
 import { type LookAlikeShops, mergeShops } from '../store/merge-shops.ts';
 import { findPartyTenants, type PlatformAlias, scanAliases } from '../store/scan-aliases.ts';
-import type { SessionTables } from '../store/schema.ts';
+import type { SessionTables } from '../store/tables.ts';
 
 const EVERY_MS = 60_000;
 /** How soon aliases that a process of an earlier release writes are found. */

@@ -1,7 +1,7 @@
 import { CachedValue } from '../../lib/cache/cached-value.ts';
 import type { SessionDeps } from '../deps.ts';
 import { countByControl } from '../store/count-by-control.ts';
-import type { SessionTables } from '../store/schema.ts';
+import type { SessionTables } from '../store/tables.ts';
 
 /** How long a measurement is reused. */
 const MEASUREMENT_TTL_MS = 15_000;

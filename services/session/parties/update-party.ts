@@ -2,7 +2,6 @@ import type { Executor } from '../../lib/db/database.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { currentContext, currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
-import type { PartyAlias } from '../domain/choose-account.ts';
 import {
   addLookAlikeMoves,
   aliasesToLookUp,
@@ -15,28 +14,10 @@ import {
 } from '../domain/party-update.ts';
 import { PartyConflictError, writePartyUpdate } from '../store/party-store.ts';
 import { readParty } from '../store/read-parties.ts';
-import type { SessionTables } from '../store/schema.ts';
+import type { SessionTables } from '../store/tables.ts';
 
 /** How often a change is planned anew when other writers are faster. */
 const MAX_ATTEMPTS = 6;
-
-/** What a caller named an entry by. */
-interface Sought {
-  readonly side: PartyAlias['side'];
-  readonly platform: string;
-  readonly id: string;
-}
-
-/** The account or shop with this id on the platform, or with this key, also a former one. Throws PARTY_NOT_FOUND. */
-export async function requireParty(deps: SessionDeps, { side, platform, id }: Sought): Promise<Party> {
-  const tenant = currentTenant();
-  const existingAliases = await deps.parties.findExact(platform, side, [{ kind: 'id', value: id }]);
-  const key =
-    existingAliases[0]?.key ?? (side === 'shop' ? await deps.parties.findMergedInto(platform, id) : undefined) ?? id;
-  const party = await readParty(deps.db.autocommit<SessionTables>(), tenant, side, key);
-  if (!party) throw appError(ErrorReason.PARTY_NOT_FOUND, `there is no ${side} ${id}`, { [`${side}_id`]: id });
-  return party;
-}
 
 /**
  * Makes true what a caller wants of an entry and returns it; a repeat changes nothing. `record` is run in the same

@@ -23,8 +23,8 @@ import { isOpen, type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.t
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { isAliasReassigned } from '../store/alias-guard.ts';
 import { findProcessedMessages } from '../store/processed-messages.ts';
-import type { SessionTables } from '../store/schema.ts';
 import { SessionConflictError } from '../store/session-store.ts';
+import type { SessionTables } from '../store/tables.ts';
 import { commit } from '../unit-of-work/session-transaction.ts';
 
 /** How often a batch is decided anew when other batches are faster. */

@@ -10,8 +10,7 @@ import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { recentMessages } from '../commands/recent-messages.ts';
 import type { SessionDeps } from '../deps.ts';
 import { defaultSeverity, escalate } from '../domain/commands.ts';
-import { isEscalated } from '../domain/replayed-command.ts';
-import type { SessionRecord } from '../domain/session.ts';
+import { isHandedOver, type SessionRecord } from '../domain/session.ts';
 import { escalationToProto } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
@@ -29,7 +28,7 @@ export const escalateSession =
     const { answer, session } = await runIdempotentCommand(deps, SessionService.method.escalateSession, request, {
       sessionId,
       decide: (current, ctx) => escalate(current, { reason, severity, details, context }, ctx),
-      stillHolds: isEscalated,
+      stillHolds: isHandedOver,
       reply,
     });
     const [possiblySent, history] = await Promise.all([deps.fences.raise(session), recentMessages(deps, sessionId)]);

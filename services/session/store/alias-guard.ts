@@ -4,7 +4,7 @@ import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import type { PartyAlias } from '../domain/choose-account.ts';
 import { type AliasName, identifiesSessions, type PartyUpdatePlan } from '../domain/party-update.ts';
 import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
-import { type SessionTables, slotOf } from './schema.ts';
+import { type SessionTables, slotOf } from './tables.ts';
 
 /** The keys of a session's two sides and the aliases that they come from; an empty name is not looked at. */
 export type SessionAliases = Readonly<

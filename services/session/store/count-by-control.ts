@@ -1,5 +1,5 @@
 import type { Executor } from '../../lib/db/database.ts';
-import type { SessionTables } from './schema.ts';
+import type { SessionTables } from './tables.ts';
 
 /** The most open sessions of all tenants that are counted. */
 const MAX_COUNTED_SESSIONS = 20_000;

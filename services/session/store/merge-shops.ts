@@ -2,7 +2,7 @@ import type { Executor } from '../../lib/db/database.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import { foldName } from '../../lib/text/fold-text.ts';
 import { bumpVersion } from './party-store.ts';
-import type { SessionTables } from './schema.ts';
+import type { SessionTables } from './tables.ts';
 
 type Tx = Executor<SessionTables>;
 

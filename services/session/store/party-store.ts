@@ -3,7 +3,7 @@ import { sqlTime } from '../../lib/db/sql-time.ts';
 import type { AliasName, PartyUpdatePlan } from '../domain/party-update.ts';
 import { assertAliasesUnused } from './alias-guard.ts';
 import { readParty } from './read-parties.ts';
-import type { SessionTables } from './schema.ts';
+import type { SessionTables } from './tables.ts';
 
 type Tx = Executor<SessionTables>;
 

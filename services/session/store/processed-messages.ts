@@ -2,7 +2,7 @@ import type { Executor } from '../../lib/db/database.ts';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
 import type { ProcessedMessage } from '../domain/conversation.ts';
 import { UNKNOWN_ACCOUNT } from '../domain/session.ts';
-import type { SessionTables } from './schema.ts';
+import type { SessionTables } from './tables.ts';
 
 /** One account's talk with one shop. */
 export interface ConversationKey {

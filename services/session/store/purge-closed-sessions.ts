@@ -1,6 +1,6 @@
 import type { Database } from '../../lib/db/database.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
-import type { SessionTables } from './schema.ts';
+import type { SessionTables } from './tables.ts';
 
 /** Removes up to `limit` sessions, of any tenant, that were closed before `closedBefore`. Returns how many. */
 export async function purgeClosedSessions(db: Database, closedBefore: number, limit: number): Promise<number> {

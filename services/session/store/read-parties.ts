@@ -4,7 +4,7 @@ import { parseSqlTime } from '../../lib/db/sql-time.ts';
 import type { PartyAlias } from '../domain/choose-account.ts';
 import { withFoldedNames } from '../domain/look-alikes.ts';
 import type { Party } from '../domain/party-update.ts';
-import type { SessionTables } from './schema.ts';
+import type { SessionTables } from './tables.ts';
 
 /** Which entries to list. */
 export interface EntryQuery {

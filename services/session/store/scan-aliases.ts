@@ -1,6 +1,6 @@
 import type { Executor } from '../../lib/db/database.ts';
 import type { PartyAlias } from '../domain/choose-account.ts';
-import type { SessionTables } from './schema.ts';
+import type { SessionTables } from './tables.ts';
 
 /** An alias with its platform, side and key. */
 export type PlatformAlias = PartyAlias & { readonly platform: string };

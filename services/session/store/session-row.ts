@@ -6,7 +6,7 @@ import { parseSqlTime, parseSqlTimeOrUndefined, sqlTime, sqlTimeOrNull } from '.
 import { sessionControlName, sessionStateName, taskTypeName } from '../domain/enum-names.ts';
 import type { EscalationRecord, SessionRecord } from '../domain/session.ts';
 import { nextDueAt } from '../domain/timers.ts';
-import type { SessionRow } from './schema.ts';
+import type { SessionRow } from './tables.ts';
 
 /** The row of a session; `wake_at` follows from the session, so it is right after every write. */
 export function rowOf(tenant: string, s: SessionRecord, idleAfterMs: number): Insertable<SessionRow> {

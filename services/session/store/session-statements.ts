@@ -1,7 +1,7 @@
 import type { Executor } from '../../lib/db/database.ts';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
 import { keysIfCurrent, type SessionAliases } from './alias-guard.ts';
-import type { SessionTables } from './schema.ts';
+import type { SessionTables } from './tables.ts';
 
 const ofTenant = (db: Executor<SessionTables>, tenant: string) =>
   db.selectFrom('sessions').selectAll().where('tenant', '=', tenant);

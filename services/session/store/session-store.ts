@@ -11,7 +11,6 @@ import { type OpenedSession, sessionChangedEvent, sessionCreatedEvent } from '..
 import { lockAliases, sessionAliases } from './alias-guard.ts';
 import { addAliases } from './party-alias-store.ts';
 import { addProcessedMessages } from './processed-messages.ts';
-import { type SessionRow, type SessionTables, slotOf } from './schema.ts';
 import { changedColumns, rowOf, sessionOf } from './session-row.ts';
 import {
   insertSession,
@@ -24,6 +23,7 @@ import {
   updateSessionByVersion,
   updateSessionIfUntouched,
 } from './session-statements.ts';
+import { type SessionRow, type SessionTables, slotOf } from './tables.ts';
 
 /** The session was written by somebody else since it was read: read it again and decide anew. */
 export class SessionConflictError extends Error {}

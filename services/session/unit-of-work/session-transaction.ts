@@ -7,8 +7,8 @@ import type { Change } from '../domain/apply-command.ts';
 import type { CommandContext } from '../domain/commands.ts';
 import { sessionControlName } from '../domain/enum-names.ts';
 import type { SessionRecord } from '../domain/session.ts';
-import type { SessionTables } from '../store/schema.ts';
 import { SessionConflictError, type SessionWrite } from '../store/session-store.ts';
+import type { SessionTables } from '../store/tables.ts';
 
 /** How often a command is decided anew when other writers are faster. */
 const MAX_ATTEMPTS = 6;

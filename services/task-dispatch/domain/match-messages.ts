@@ -49,7 +49,7 @@ export function matchMessages<M extends ObservedMessage, R extends Receipt>(
   receipts: readonly R[],
 ): Match<M, R>[] {
   const receiptByMessage = new Map(receipts.filter((r) => r.matchedMessageId).map((r) => [r.matchedMessageId, r]));
-  const linked = messages.flatMap((message) => {
+  const linked = messages.flatMap((message): Match<M, R>[] => {
     const receipt = receiptByMessage.get(message.messageId);
     return receipt ? [{ message, receipt, alreadyLinked: true }] : [];
   });
@@ -81,7 +81,7 @@ function matchEqual<M extends ObservedMessage, R extends Receipt>(
     chosen.push(nearest);
   }
   const inOrder = chosen.sort(byFetch);
-  return matched.map((message, index) => ({ message, receipt: inOrder[index]!, alreadyLinked: false }));
+  return matched.map((message, index): Match<M, R> => ({ message, receipt: inOrder[index]!, alreadyLinked: false }));
 }
 
 /** The nearest in time of the receipts that can explain the message; of two as near the older one. */

@@ -13,7 +13,7 @@ export class SendUrlLookupError extends Error {
   /** Whether the same request may get an answer later. */
   readonly retryable: boolean;
 
-  constructor(reason: string, { passing: retryable = true }: { passing?: boolean } = {}) {
+  constructor(reason: string, { retryable = true }: { retryable?: boolean } = {}) {
     super(reason);
     this.reason = reason;
     this.retryable = retryable;
@@ -22,7 +22,7 @@ export class SendUrlLookupError extends Error {
 
 /**
  * Asks once. Returns the page, empty when the order system has none (404, 410, 204, an empty field). Redirects are not
- * followed: they would carry the headers to a host that nobody configured. Throws LookupFailed.
+ * followed: they would carry the headers to a host that nobody configured. Throws SendUrlLookupError.
  */
 export async function requestSendUrl(
   url: string,
@@ -49,14 +49,14 @@ async function bodyOf(response: Response): Promise<string> {
     // a body that nobody reads holds its connection
     await body?.cancel();
     if (status === 404 || status === 410) throw new NoSendUrlError();
-    throw new SendUrlLookupError(`http_${status}`, { passing: status >= 500 || RETRYABLE_STATUSES.includes(status) });
+    throw new SendUrlLookupError(`http_${status}`, { retryable: status >= 500 || RETRYABLE_STATUSES.includes(status) });
   }
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body ?? []) {
     size += chunk.length;
     // leaving the loop cancels the rest
-    if (size > MAX_RESPONSE_BYTES) throw new SendUrlLookupError('too_large', { passing: false });
+    if (size > MAX_RESPONSE_BYTES) throw new SendUrlLookupError('too_large', { retryable: false });
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();
@@ -67,10 +67,10 @@ function parseSendUrl(text: string, field: string): string {
   try {
     answer = JSON.parse(text);
   } catch {
-    throw new SendUrlLookupError('not_json', { passing: false });
+    throw new SendUrlLookupError('not_json', { retryable: false });
   }
   const parsed = readSendUrlField(answer, field);
-  if (parsed.kind === 'wrong') throw new SendUrlLookupError('wrong_shape', { passing: false });
+  if (parsed.kind === 'wrong') throw new SendUrlLookupError('wrong_shape', { retryable: false });
   return parsed.kind === 'found' ? parsed.url : '';
 }
 

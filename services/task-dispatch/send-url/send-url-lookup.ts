@@ -41,7 +41,7 @@ export class SendUrlLookup {
     this.#deps = deps;
   }
 
-  /** The task's page; empty when the order system has none. Throws LookupFailed. */
+  /** The task's page; empty when the order system has none. Throws SendUrlLookupError. */
   async find(task: StoredTask): Promise<string> {
     const address = lookupAddress(this.#config.url, placeholderValues(task));
     if (address === undefined) return this.#count('none', '');
@@ -96,9 +96,9 @@ export class SendUrlLookup {
   /** One that hangs has half of the time, so that another one can follow it. */
   async #requestOnce(address: string, tenant: string, signal: AbortSignal): Promise<string> {
     using permit = await this.#semaphore.acquire(signal);
-    if (!permit) throw new SendUrlLookupError('busy', { passing: false });
+    if (!permit) throw new SendUrlLookupError('busy', { retryable: false });
     if (!this.#breaker.allowRequest(this.#deps.clock.monotonic()))
-      throw new SendUrlLookupError('circuit_open', { passing: false });
+      throw new SendUrlLookupError('circuit_open', { retryable: false });
     const attemptSignal = AbortSignal.any([signal, AbortSignal.timeout(this.#config.timeoutMs / 2)]);
     try {
       const sendUrl = await requestSendUrl(address, this.#config, tenant, attemptSignal);

@@ -3,7 +3,7 @@ import { mysqlBackend } from '../../../../services/lib/db/mysql/mysql-backend.ts
 import { sqliteBackend } from '../../../../services/lib/db/sqlite/sqlite-backend.ts';
 import { armFailpoint } from '../../../../services/lib/runtime/failpoints.ts';
 import { AliasFolder } from '../../../../services/session/jobs/fold-aliases.ts';
-import type { DirectoryAliasRow, SessionTables } from '../../../../services/session/store/schema.ts';
+import type { DirectoryAliasRow, SessionTables } from '../../../../services/session/store/tables.ts';
 import { createDatabase, sharedServersAvailable } from '../../../support/servers/shared-servers.ts';
 import { type SessionHarness, startSessionHarness } from '../../../support/session/session-harness.ts';
 

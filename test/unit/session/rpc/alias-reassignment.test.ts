@@ -7,7 +7,7 @@ import { sqliteBackend } from '../../../../services/lib/db/sqlite/sqlite-backend
 import { runOutsideTransaction as outside } from '../../../../services/lib/db/transaction-context.ts';
 import { ErrorReason, errorInfo } from '../../../../services/lib/errors/app-error.ts';
 import { updateParty } from '../../../../services/session/parties/update-party.ts';
-import type { SessionTables } from '../../../../services/session/store/schema.ts';
+import type { SessionTables } from '../../../../services/session/store/tables.ts';
 import { createDatabase, sharedServersAvailable } from '../../../support/servers/shared-servers.ts';
 import {
   createSessionRequest,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mysqlBackend } from '../../../../services/lib/db/mysql/mysql-backend.ts';
 import { sqliteBackend } from '../../../../services/lib/db/sqlite/sqlite-backend.ts';
 import { updateParty } from '../../../../services/session/parties/update-party.ts';
-import type { SessionTables } from '../../../../services/session/store/schema.ts';
+import type { SessionTables } from '../../../../services/session/store/tables.ts';
 import { createDatabase, sharedServersAvailable } from '../../../support/servers/shared-servers.ts';
 import {
   createSessionRequest,
