@@ -4,7 +4,8 @@ import type { Module } from '../lib/runtime/module.ts';
 import { configuredChannels } from './channels/configured-channels.ts';
 import type { HandoverDeps } from './deps.ts';
 import { handoverEventHandlers } from './events/event-handlers.ts';
-import { startDeliveryLoops, startHandoverPurge } from './jobs/delivery-loops.ts';
+import { startDeliveryLoops } from './jobs/delivery-loops.ts';
+import { startHandoverPurge } from './jobs/purge.ts';
 import { handoverRoutes } from './routes.ts';
 import { handoverMigrations } from './store/migrations.ts';
 

@@ -4,16 +4,14 @@ import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { initializeCounter } from '../lib/observability/metrics.ts';
 import type { Module } from '../lib/runtime/module.ts';
 import type { MessageDeps } from './deps.ts';
+import { finalVerdictNames } from './domain/enum-names.ts';
 import { messageEventHandlers } from './events.ts';
 import { PartiesCache } from './ingest/batch-parties.ts';
 import { createParseContexts } from './ingest/parse-context.ts';
-import { startFinalizer, startMessagePurge } from './jobs/finalizer.ts';
-import { getSessionMessages } from './rpc/get-session-messages.ts';
-import { ingestMessages } from './rpc/ingest-messages.ts';
-import { listMessages } from './rpc/list-messages.ts';
-import { messageMigrations } from './store/tables.ts';
-
-const VERDICTS = ['stored', 'history', 'duplicate', 'conflict', 'invalid'];
+import { startFinalizer } from './jobs/finalizer.ts';
+import { startMessagePurge } from './jobs/purge.ts';
+import { messageRoutes } from './routes.ts';
+import { messageMigrations } from './store/migrations.ts';
 
 /** What was said, by whom, and whether a human stepped in. */
 export const messageAnalysisModule: Module = {
@@ -31,17 +29,12 @@ export const messageAnalysisModule: Module = {
     };
     initializeCounter(
       kernel.metrics.messages,
-      VERDICTS.map((verdict) => ({ verdict })),
+      finalVerdictNames.map((verdict) => ({ verdict })),
     );
     const loops = new AsyncDisposableStack();
     return {
       eventHandlers: messageEventHandlers(deps),
-      routes: (router) =>
-        void router.service(MessageService, {
-          ingestMessages: ingestMessages(deps),
-          listMessages: listMessages(deps),
-          getSessionMessages: getSessionMessages(deps),
-        }),
+      routes: messageRoutes(deps),
       onReady: () => {
         loops.use(startFinalizer(deps));
         loops.use(startMessagePurge(deps));

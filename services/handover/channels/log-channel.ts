@@ -1,7 +1,7 @@
 import { Severity } from '../../../gen/autosession/control/v1/control_pb.js';
 import { ReminderKind } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import type { Logger } from '../../lib/observability/logger.ts';
-import { enumToText } from '../domain/enum-text.ts';
+import { enumToText } from '../domain/enum-names.ts';
 import type { ReminderChannel } from './channel.ts';
 
 /** Writes every reminder as one line of the log. It is always there, so a reminder is never without a reader. */

@@ -4,7 +4,7 @@ import { type Reminder, ReminderKind } from '../../../gen/autosession/handover/v
 import type { WebhookConfig } from '../../lib/config/config.ts';
 import type { Clock } from '../../lib/runtime/clock.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
-import { enumToText } from '../domain/enum-text.ts';
+import { enumToText } from '../domain/enum-names.ts';
 import { DeliveryError, type ReminderChannel } from './channel.ts';
 import { isPermanentFailure, postJson, SEND_TIMEOUT_MS } from './post-json.ts';
 import { parseRetryAfter } from './retry-after.ts';

@@ -1,7 +1,7 @@
 import { Control, HandoverReason, SessionState, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
 import type { SessionChanged, SessionCreated } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { AgentRef, Session } from '../../../gen/autosession/session/v1/session_pb.js';
-import { enumToText } from './enum-text.ts';
+import { enumToText } from './enum-names.ts';
 
 /** One change of who may speak, or a pause, a resume or a close: what the audit keeps and handovers are made of. */
 export interface ControlChange {

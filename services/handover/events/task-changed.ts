@@ -1,7 +1,7 @@
 import { type Event, TaskChange, type TaskChanged } from '../../../gen/autosession/event/v1/event_pb.js';
 import { type Task, TaskStatus } from '../../../gen/autosession/task/v1/task_pb.js';
 import type { HandoverDeps } from '../deps.ts';
-import { enumToText } from '../domain/enum-text.ts';
+import { enumToText } from '../domain/enum-names.ts';
 import { reminderForTask } from '../domain/reminder.ts';
 import { operatorDecision } from '../domain/task-decision.ts';
 import { auditDecision, isAudited } from '../store/audit.ts';

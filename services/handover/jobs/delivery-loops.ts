@@ -1,7 +1,6 @@
 import { type Loop, startLeaderLoop } from '../../lib/runtime/loop.ts';
 import { createDeliveryWorker } from '../delivery/delivery-worker.ts';
 import type { HandoverDeps } from '../deps.ts';
-import { runHandoverPurge } from './purge.ts';
 
 /** Deliveries that come due by time are noticed this late at most; new reminders wake the loops. */
 const POLL_MS = 1_000;
@@ -18,11 +17,4 @@ export function startDeliveryLoops(deps: HandoverDeps): Loop[] {
       run: (signal) => worker.run(signal),
     });
   });
-}
-
-/** Starts the loop that removes what is past its retention. */
-export function startHandoverPurge(deps: HandoverDeps): Loop {
-  const name = 'handover-sweep';
-  const intervalMs = deps.config.cleanupIntervalSeconds * 1_000;
-  return startLeaderLoop(deps.db, name, { name, intervalMs, logger: deps.logger, run: () => runHandoverPurge(deps) });
 }

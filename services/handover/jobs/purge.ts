@@ -1,3 +1,4 @@
+import { type Loop, startLeaderLoop } from '../../lib/runtime/loop.ts';
 import { withTenantOf } from '../delivery/delivery-attempts.ts';
 import type { HandoverDeps } from '../deps.ts';
 import { recordDeliveryOutcome } from '../store/delivery-outcomes.ts';
@@ -7,6 +8,13 @@ const PURGE_BATCH_SIZE = 200;
 const DAY_MS = 86_400_000;
 /** Events can come again for 72 h: a reminder has to stay that long, so that its repeat finds it. */
 const MIN_RETENTION_DAYS = 4;
+
+/** Starts the loop that removes what is past its retention. */
+export function startHandoverPurge(deps: HandoverDeps): Loop {
+  const name = 'handover-sweep';
+  const intervalMs = deps.config.cleanupIntervalSeconds * 1_000;
+  return startLeaderLoop(deps.db, name, { name, intervalMs, logger: deps.logger, run: () => runHandoverPurge(deps) });
+}
 
 /**
  * One round of what is done rarely: gives up deliveries on channels that were taken out of the configuration a day ago, and

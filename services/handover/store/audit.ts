@@ -7,7 +7,7 @@ import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-que
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { ControlChange } from '../domain/control-change.ts';
-import { enumFromText, enumToText } from '../domain/enum-text.ts';
+import { enumFromText, enumToText } from '../domain/enum-names.ts';
 import { type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
 import type { AuditRow, HandoverTables } from './tables.ts';
 

@@ -2,7 +2,7 @@ import { ReminderState } from '../../../gen/autosession/handover/v1/handover_pb.
 import type { Database, Executor } from '../../lib/db/database.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
-import { enumToText } from '../domain/enum-text.ts';
+import { enumToText } from '../domain/enum-names.ts';
 import { OPEN_DELIVERY_STATES } from './deliveries.ts';
 import type { DeliveryRow, HandoverTables, ReminderRow } from './tables.ts';
 

@@ -5,7 +5,7 @@ import { type Handover, HandoverSchema, HandoverState } from '../../../gen/autos
 import type { Executor } from '../../lib/db/database.ts';
 import { parseSqlTime, sqlTime, sqlTimeOrNull } from '../../lib/db/sql-time.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
-import { enumFromText, enumToText } from '../domain/enum-text.ts';
+import { enumFromText, enumToText } from '../domain/enum-names.ts';
 import type { HandoverFields } from '../domain/handover-interval.ts';
 import type { SessionRef } from '../domain/session-ref.ts';
 import { type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';

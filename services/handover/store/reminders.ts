@@ -10,7 +10,7 @@ import {
 import type { Executor } from '../../lib/db/database.ts';
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
-import { enumFromText, enumToText } from '../domain/enum-text.ts';
+import { enumFromText, enumToText } from '../domain/enum-names.ts';
 import type { MessageReminder, ReminderFields } from '../domain/reminder.ts';
 import { reminderText } from '../domain/reminder-text.ts';
 import type { SessionRef } from '../domain/session-ref.ts';

@@ -7,9 +7,10 @@ import { afterCommit } from '../../lib/db/transaction-context.ts';
 import type { EventInit } from '../../lib/messaging/outbox/outbox.ts';
 import { logStateChange } from '../../lib/observability/logger.ts';
 import type { MessageDeps } from '../deps.ts';
+import { messageControlName, verdictName } from '../domain/enum-names.ts';
 import { type StoredConversation, toKnownSession } from '../store/conversation.ts';
 import type { MessageTables } from '../store/tables.ts';
-import { clearAdoption, type EvaluatedMessage, saveVerdicts } from '../store/verdicts.ts';
+import { clearAdoption, type EvaluatedMessage, type SessionObservation, saveVerdicts } from '../store/verdicts.ts';
 import type { Evaluation } from './evaluate-messages.ts';
 
 const MAX_IDS_IN_EVENT = 100;
@@ -29,10 +30,13 @@ export async function finalizeMessages(
   hasEarlierEvents = true,
 ): Promise<void> {
   const key = { tenant, conversationId: conversation.conversationId };
-  const sessionObservation = { session: session && toKnownSession(session), before: conversation.session };
+  const observation: SessionObservation = {
+    session: session && toKnownSession(session),
+    previous: conversation.session,
+  };
   // the sessions' counters with the conversation's lock, in one request; never the other way round
   const [finalized, lastSeqs] = await Promise.all([
-    saveVerdicts(tx, key, messages, sessionObservation),
+    saveVerdicts(tx, key, messages, observation),
     hasEarlierEvents ? lockSequences(deps, tx, tenant, messages) : new Map<string, undefined>(),
   ]);
   if (claimedSessionId) await clearAdoption(tx, key, claimedSessionId);
@@ -105,13 +109,13 @@ function recordFinalized(
   finalized: readonly EvaluatedMessage[],
   session: Session | undefined,
 ): void {
-  for (const { verdict } of finalized) deps.metrics.messages.inc({ verdict: Verdict[verdict].toLowerCase() });
+  for (const { verdict } of finalized) deps.metrics.messages.inc({ verdict: verdictName(verdict) });
   if (finalized.length === 0 || !session) return;
   logStateChange(deps.logger, {
     event: 'messages_finalized',
     session_id: session.sessionId,
     session_name: session.sessionName,
-    status: Control[session.status].toLowerCase(),
+    status: messageControlName(session.status),
     reason: `${finalized.length} new`,
   });
 }

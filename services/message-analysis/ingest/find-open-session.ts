@@ -10,7 +10,7 @@ export interface CurrentSession {
   /** The open session; undefined when there is none. */
   readonly session?: Session;
   /** Whether the session service has answered for these parties. */
-  readonly known: boolean;
+  readonly isKnown: boolean;
 }
 
 /**
@@ -25,8 +25,8 @@ export async function findOpenSession(deps: MessageDeps, parties: BatchParties):
       timeoutMs: SESSION_LOOKUP_TIMEOUT_MS,
     });
     if (partiesMoved) deps.parties.invalidate(parties);
-    return { session, known: !partiesMoved };
+    return { session, isKnown: !partiesMoved };
   } catch {
-    return { known: false };
+    return { isKnown: false };
   }
 }

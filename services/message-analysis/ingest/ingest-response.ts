@@ -25,9 +25,9 @@ export interface IngestResult {
   /** Undefined when no element could be read. */
   readonly batch?: StoredBatch;
   /** Undefined when nothing was new. */
-  readonly judgement?: Evaluation;
+  readonly evaluation?: Evaluation;
   /** The conversation's open session, as the session service has just answered; undefined when no message could be read. */
-  readonly present?: CurrentSession;
+  readonly currentSession?: CurrentSession;
   /** The warnings for the new messages. */
   readonly warnings: readonly IngestWarning[];
   /** Contents that came under a known id for the first time. */
@@ -40,27 +40,27 @@ export interface IngestResult {
 export function buildIngestResponse(ingested: IngestResult): IngestMessagesResponse {
   const results = buildResults(ingested);
   const processed = results.filter(({ verdict }) => verdict === Verdict.STORED || verdict === Verdict.HISTORY).length;
-  const operations = [...(ingested.judgement?.operations ?? [])];
+  const operations = [...(ingested.evaluation?.operations ?? [])];
   if (ingested.unresolved) operations.push('account_unresolved');
   return create(IngestMessagesResponseSchema, {
     processedMessages: processed,
     skippedMessages: results.length - processed,
-    ...sessionFields(ingested.present?.session),
+    ...sessionFields(ingested.currentSession?.session),
     sessionOperations: operations,
     errors: buildErrors(ingested),
     messages: results,
-    warnings: [...ingested.warnings.map(toWarning), ...sessionWarnings(ingested.present)],
+    warnings: [...ingested.warnings.map(toWarning), ...sessionWarnings(ingested.currentSession)],
   });
 }
 
 /** The answer to a repeated idempotency key: its verdicts are those of the first answer, its session is the current one. */
 export function refreshReplayedResponse(
   answer: IngestMessagesResponse,
-  present: CurrentSession,
+  currentSession: CurrentSession,
 ): IngestMessagesResponse {
   const otherWarnings = answer.warnings.filter(({ errorCode }) => errorCode !== SESSION_UNKNOWN);
-  return Object.assign(answer, sessionFields(present.session), {
-    warnings: [...otherWarnings, ...sessionWarnings(present)],
+  return Object.assign(answer, sessionFields(currentSession.session), {
+    warnings: [...otherWarnings, ...sessionWarnings(currentSession)],
   });
 }
 
@@ -74,12 +74,12 @@ function buildResults(ingested: IngestResult): IngestMessagesResponse_Result[] {
   return results;
 }
 
-function verdictLookup({ batch, judgement, conflicts }: IngestResult): (message: ParsedMessage) => Verdict {
-  const verdictById = new Map(judgement?.messages.map(({ messageId, verdict }) => [messageId, verdict]));
+function verdictLookup({ batch, evaluation, conflicts }: IngestResult): (message: ParsedMessage) => Verdict {
+  const verdictById = new Map(evaluation?.messages.map(({ messageId, verdict }) => [messageId, verdict]));
   const conflictIndexes = new Set(conflicts.map(({ index }) => index));
   const duplicateIndexes = new Set([
-    ...(batch?.sorted.duplicateIndexes ?? []),
-    ...(batch?.sorted.revisions ?? []).map((d) => d.index),
+    ...(batch?.diff.duplicateIndexes ?? []),
+    ...(batch?.diff.revisions ?? []).map((d) => d.index),
   ]);
   return ({ id, index }) => {
     if (conflictIndexes.has(index)) return Verdict.CONFLICT;
@@ -106,8 +106,8 @@ function sessionFields(session: Session | undefined) {
 
 const SESSION_UNKNOWN: IngestWarningCode = 'SESSION_UNKNOWN';
 
-function sessionWarnings(present: CurrentSession | undefined): IngestMessagesResponse_Warning[] {
-  if (!present || present.known) return [];
+function sessionWarnings(currentSession: CurrentSession | undefined): IngestMessagesResponse_Warning[] {
+  if (!currentSession || currentSession.isKnown) return [];
   const text = 'the session service does not answer: whether there is an open session is unknown';
   return [toWarning({ id: '', code: SESSION_UNKNOWN, text })];
 }

@@ -5,7 +5,7 @@ import type { MessageDeps } from '../deps.ts';
 import { type BatchDiff, diffBatch, type StoredMessage } from '../domain/diff-batch.ts';
 import type { ParsedMessage } from '../domain/parse-batch.ts';
 import type { PendingMessage } from '../domain/pending-message.ts';
-import { addMessages, ConversationMergedError } from '../store/add-messages.ts';
+import { addMessages, ConversationMergedError, type ConversationTarget } from '../store/add-messages.ts';
 import type { StoredConversation } from '../store/conversation.ts';
 import {
   type ConversationLookup,
@@ -26,7 +26,7 @@ export interface StoredBatch {
   readonly conversation: StoredConversation;
   /** Whether the conversation was made for it. */
   readonly created: boolean;
-  readonly sorted: BatchDiff;
+  readonly diff: BatchDiff;
   /** What has to be judged, in the batch's order; empty when nothing is new. */
   readonly pending: readonly PendingMessage[];
   /** Numbers of all the batch's messages, by id. */
@@ -62,24 +62,27 @@ async function storeNewMessages(
   { own }: ConversationLookup,
   messages: readonly ParsedMessage[],
 ): Promise<StoredBatch> {
-  const sorted = await diffAgainstStore(deps, parties, own, messages);
+  const diff = await diffAgainstStore(deps, parties, own, messages);
   const conversation = own?.conversation ?? newConversation(parties, deps.ids.next('cnv'));
-  const seqs = new Map(sorted.seqs);
-  const batch = { conversation, created: !own, sorted, seqs };
-  if (sorted.newMessages.length === 0) return { ...batch, pending: withStoredSeqs(sorted, seqs, 0) };
+  const seqs = new Map(diff.seqs);
+  const batch: Omit<StoredBatch, 'pending'> = { conversation, created: !own, diff, seqs };
+  if (diff.newMessages.length === 0) return { ...batch, pending: withStoredSeqs(diff, seqs, 0) };
   const now = deps.clock.now();
-  const target = { conversationId: conversation.conversationId, create: own ? undefined : conversation };
+  const target: ConversationTarget = {
+    conversationId: conversation.conversationId,
+    newConversation: own ? undefined : conversation,
+  };
   const tenant = currentTenant();
   const firstSeq = await deps.db.transaction<MessageTables, number>(
     'store-messages',
     (tx) => {
       lockKey(`parties ${tenant} ${parties.accountKey} ${parties.shopKey}`);
-      return addMessages(tx, tenant, target, sorted.newMessages, now);
+      return addMessages(tx, tenant, target, diff.newMessages, now);
     },
-    transactionOptionsFor(sorted.newMessages.length),
+    transactionOptionsFor(diff.newMessages.length),
   );
-  sorted.newMessages.forEach(({ messageId }, i) => void seqs.set(messageId, firstSeq + i));
-  return { ...batch, pending: withStoredSeqs(sorted, seqs, now) };
+  diff.newMessages.forEach(({ messageId }, i) => void seqs.set(messageId, firstSeq + i));
+  return { ...batch, pending: withStoredSeqs(diff, seqs, now) };
 }
 
 /** A known id with different content is rare, so only then the stored contents are read, to compare how they look. */
@@ -90,9 +93,9 @@ async function diffAgainstStore(
   messages: readonly ParsedMessage[],
 ): Promise<BatchDiff> {
   const stored = own?.messages ?? new Map<string, StoredMessage>();
-  const sorted = diffBatch(messages, senderRoles, stored);
-  const conflictingIds = sorted.revisions.map(({ messageId }) => messageId).filter((id) => stored.has(id));
-  if (!own || conflictingIds.length === 0) return sorted;
+  const diff = diffBatch(messages, senderRoles, stored);
+  const conflictingIds = diff.revisions.map(({ messageId }) => messageId).filter((id) => stored.has(id));
+  if (!own || conflictingIds.length === 0) return diff;
   const key = { tenant: currentTenant(), conversationId: own.conversation.conversationId };
   return diffBatch(
     messages,

@@ -19,7 +19,6 @@ import {
 } from '../store/abandoned-messages.ts';
 import { ConversationMergedError } from '../store/add-messages.ts';
 import type { StoredConversation } from '../store/conversation.ts';
-import { purgeMessages } from '../store/purge.ts';
 import type { MessageTables } from '../store/tables.ts';
 
 const FINALIZER_INTERVAL_MS = 2_000;
@@ -27,8 +26,6 @@ const FINALIZER_INTERVAL_MS = 2_000;
 const ABANDONED_AFTER_MS = 10_000;
 const MAX_CONVERSATIONS = 100;
 const MAX_MESSAGES = 1_000;
-const DAY_MS = 86_400_000;
-const PURGE_BATCH_SIZE = 500;
 
 /** Settles the messages of batches that broke off, as their own batch would have. */
 export function startFinalizer(deps: MessageDeps): Loop {
@@ -117,19 +114,4 @@ async function evaluateAbandoned(
     const merged = current.formerShopKeys.some((key) => !formerShopKeys.includes(key));
     return merged ? undefined : evaluateAsHistory(pending);
   }
-}
-
-/** Removes settled messages that are older than the retention; nothing when everything is kept. */
-export function startMessagePurge(deps: MessageDeps): Loop | undefined {
-  const { retentionDays, cleanupIntervalSeconds } = deps.config;
-  if (retentionDays === 0) return undefined;
-  return startLeaderLoop(deps.db, 'messages-remove', {
-    name: 'messages-remove',
-    intervalMs: cleanupIntervalSeconds * 1_000,
-    logger: deps.logger,
-    run: async () => {
-      const before = deps.clock.now() - retentionDays * DAY_MS;
-      return (await purgeMessages(deps.db.autocommit<MessageTables>(), before, PURGE_BATCH_SIZE)) === PURGE_BATCH_SIZE;
-    },
-  });
 }

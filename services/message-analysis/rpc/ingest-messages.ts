@@ -11,13 +11,14 @@ import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { zoneOffsetMs } from '../../lib/text/parse-time.ts';
 import type { MessageDeps } from '../deps.ts';
 import { coveredTimeRange } from '../domain/batch-times.ts';
+import { verdictName } from '../domain/enum-names.ts';
 import { isRecall, isTextless } from '../domain/message-kind.ts';
 import { type ParsedMessage, parseBatch } from '../domain/parse-batch.ts';
 import { type IngestWarning, warningsForBatch } from '../domain/warnings.ts';
 import { type BatchParties, rememberParties, resolveBatchParties } from '../ingest/batch-parties.ts';
 import { type Evaluation, evaluateMessages, PartiesChangedError } from '../ingest/evaluate-messages.ts';
 import { finalizeMessages } from '../ingest/finalize-messages.ts';
-import { findOpenSession } from '../ingest/find-open-session.ts';
+import { type CurrentSession, findOpenSession } from '../ingest/find-open-session.ts';
 import { buildIngestResponse, type IngestResult, refreshReplayedResponse } from '../ingest/ingest-response.ts';
 import { type StoredBatch, storeBatch } from '../ingest/store-batch.ts';
 import { ConversationMergedError } from '../store/add-messages.ts';
@@ -51,11 +52,22 @@ async function ingest(
   const { messages, rejected } = parseBatch(request.messages, deps.parseContextAt(deps.clock.now()));
   if (messages.length === 0)
     return buildIngestResponse({ messages, rejected, warnings: [], conflicts: [], unresolved: false });
-  const { parties, batch, judgement } = await storeAndEvaluate(deps, request, messages);
+  const { parties, batch, evaluation } = await storeAndEvaluate(deps, request, messages);
   const { unresolved } = parties;
-  const present = judgement ? { session: judgement.session, known: true } : await findOpenSession(deps, parties);
+  const currentSession: CurrentSession = evaluation
+    ? { session: evaluation.session, isKnown: true }
+    : await findOpenSession(deps, parties);
   const warnings = warningsForNewMessages(deps, batch, messages);
-  const ingested = { messages, rejected, batch, judgement, present, warnings, conflicts: [], unresolved };
+  const ingested: IngestResult = {
+    messages,
+    rejected,
+    batch,
+    evaluation,
+    currentSession,
+    warnings,
+    conflicts: [],
+    unresolved,
+  };
   const answer = await finalizeAndRespond(deps, batch, ingested, saveResponse);
   await rememberParties(deps, parties);
   return answer;
@@ -67,13 +79,13 @@ async function storeAndEvaluate(
   request: IngestMessagesRequest,
   messages: readonly ParsedMessage[],
   isRetry = false,
-): Promise<{ parties: BatchParties; batch: StoredBatch; judgement?: Evaluation }> {
+): Promise<{ parties: BatchParties; batch: StoredBatch; evaluation?: Evaluation }> {
   const parties = await resolveBatchParties(deps, request, senderNicksOf(messages));
   const batch = await storeBatch(deps, parties, messages);
   const needsEvaluation = batch.pending.length > 0 || batch.conversation.claimedSessionId !== '';
   try {
-    const judgement = needsEvaluation ? await evaluateBatch(deps, request, parties, batch, messages) : undefined;
-    return { parties, batch, judgement };
+    const evaluation = needsEvaluation ? await evaluateBatch(deps, request, parties, batch, messages) : undefined;
+    return { parties, batch, evaluation };
   } catch (error) {
     if (!(error instanceof PartiesChangedError)) throw error;
     deps.parties.invalidate(parties);
@@ -126,27 +138,27 @@ function evaluateBatch(
 /** Settles what was judged, keeps what differs and records the answer, all or nothing; a batch without news writes nothing. */
 async function finalizeAndRespond(
   deps: MessageDeps,
-  { conversation, created, sorted }: StoredBatch,
+  { conversation, created, diff }: StoredBatch,
   ingested: IngestResult,
   saveResponse: SaveIngestResponse,
 ): Promise<IngestMessagesResponse> {
   const tenant = currentTenant();
   const key = { tenant, conversationId: conversation.conversationId };
   for (let attempt = 1; attempt <= MAX_FINALIZE_ATTEMPTS; attempt++) {
-    const conflicts = await findNewRevisions(deps.db.autocommit<MessageTables>(), key, sorted.revisions);
+    const conflicts = await findNewRevisions(deps.db.autocommit<MessageTables>(), key, diff.revisions);
     const answer = buildIngestResponse({ ...ingested, conflicts });
-    const { judgement } = ingested;
+    const { evaluation } = ingested;
     try {
-      if (judgement || conflicts.length > 0)
+      if (evaluation || conflicts.length > 0)
         await deps.db.transaction<MessageTables, void>(
           'settle-messages',
           async (tx) => {
             // a new conversation's sessions have no events yet; should one have some, the unique key says so
-            if (judgement) await finalizeMessages(deps, tx, tenant, conversation, judgement, !created || attempt > 1);
+            if (evaluation) await finalizeMessages(deps, tx, tenant, conversation, evaluation, !created || attempt > 1);
             await addRevisions(tx, key, conflicts, deps.clock.now());
             await saveResponse(tx, answer);
           },
-          transactionOptionsFor(sorted.newMessages.length + conflicts.length),
+          transactionOptionsFor(diff.newMessages.length + conflicts.length),
         );
       countSkipped(deps, answer);
       return answer;
@@ -161,5 +173,5 @@ async function finalizeAndRespond(
 /** Settled messages are counted where they are settled. */
 function countSkipped({ metrics }: MessageDeps, { messages }: IngestMessagesResponse): void {
   for (const { verdict } of messages)
-    if (verdict >= Verdict.DUPLICATE) metrics.messages.inc({ verdict: Verdict[verdict].toLowerCase() });
+    if (verdict >= Verdict.DUPLICATE) metrics.messages.inc({ verdict: verdictName(verdict) });
 }

@@ -11,7 +11,7 @@ import type { ConversationRow, MessageRow, MessageTables } from './tables.ts';
 export interface ConversationTarget {
   readonly conversationId: string;
   /** The parties of a new conversation; undefined when it is stored. */
-  readonly create?: ConversationParties;
+  readonly newConversation?: ConversationParties;
 }
 
 /** The conversation is not there any more: it was merged into another one. */
@@ -46,12 +46,12 @@ const insertMessages = precompiledQuery((db: Executor<MessageTables>, { rows }: 
 async function allocateSeqs(
   tx: Executor<MessageTables>,
   tenant: string,
-  { conversationId, create }: ConversationTarget,
+  { conversationId, newConversation }: ConversationTarget,
   count: number,
   now: number,
 ): Promise<number> {
-  if (create) {
-    await insertConversation(tx, tenant, conversationId, create, count, now);
+  if (newConversation) {
+    await insertConversation(tx, tenant, conversationId, newConversation, count, now);
     return 1;
   }
   const key = { tenant, conversationId };

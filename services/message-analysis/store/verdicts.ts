@@ -27,7 +27,7 @@ export interface SessionObservation {
   /** The open one; undefined when there is none. */
   readonly session?: KnownSession;
   /** What this service knew when it asked: none now means that this one is closed, unless news came meanwhile. */
-  readonly before?: KnownSession;
+  readonly previous?: KnownSession;
 }
 
 /**
@@ -153,9 +153,9 @@ async function updateKnownSession(
   tx: Executor<MessageTables>,
   { tenant, conversationId }: Key,
   current: KnownSession | undefined,
-  { session, before }: SessionObservation,
+  { session, previous }: SessionObservation,
 ): Promise<void> {
-  const next = session ?? closedIfUnchanged(current, before);
+  const next = session ?? closedIfUnchanged(current, previous);
   if (!next || isSameSessionState(next, current) || !supersedes(next, current)) return;
   const known = current && knownSessionColumns(current);
   const columns = Object.entries(knownSessionColumns(next));
@@ -173,8 +173,8 @@ const updateSession = precompiledQuery(
 );
 
 /** The known session as closed, when nothing was heard of it since it was asked for and found gone. */
-function closedIfUnchanged(current?: KnownSession, before?: KnownSession): KnownSession | undefined {
-  if (!current || !before || !isSameSessionState(current, before)) return undefined;
+function closedIfUnchanged(current?: KnownSession, previous?: KnownSession): KnownSession | undefined {
+  if (!current || !previous || !isSameSessionState(current, previous)) return undefined;
   return { ...current, state: SessionState.UNSPECIFIED, status: Control.CLOSED };
 }
 

@@ -1,0 +1,22 @@
+import { type Loop, startLeaderLoop } from '../../lib/runtime/loop.ts';
+import type { MessageDeps } from '../deps.ts';
+import { purgeMessages } from '../store/purge.ts';
+import type { MessageTables } from '../store/tables.ts';
+
+const DAY_MS = 86_400_000;
+const PURGE_BATCH_SIZE = 500;
+
+/** Removes settled messages that are older than the retention; nothing when everything is kept. */
+export function startMessagePurge(deps: MessageDeps): Loop | undefined {
+  const { retentionDays, cleanupIntervalSeconds } = deps.config;
+  if (retentionDays === 0) return undefined;
+  return startLeaderLoop(deps.db, 'messages-remove', {
+    name: 'messages-remove',
+    intervalMs: cleanupIntervalSeconds * 1_000,
+    logger: deps.logger,
+    run: async () => {
+      const before = deps.clock.now() - retentionDays * DAY_MS;
+      return (await purgeMessages(deps.db.autocommit<MessageTables>(), before, PURGE_BATCH_SIZE)) === PURGE_BATCH_SIZE;
+    },
+  });
+}

@@ -1,0 +1,15 @@
+import type { ConnectRouter } from '@connectrpc/connect';
+import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
+import type { MessageDeps } from './deps.ts';
+import { getSessionMessages } from './rpc/get-session-messages.ts';
+import { ingestMessages } from './rpc/ingest-messages.ts';
+import { listMessages } from './rpc/list-messages.ts';
+
+/** Every RPC of the message-analysis service. */
+export const messageRoutes = (deps: MessageDeps) => (router: ConnectRouter) => {
+  router.service(MessageService, {
+    ingestMessages: ingestMessages(deps),
+    listMessages: listMessages(deps),
+    getSessionMessages: getSessionMessages(deps),
+  });
+};
