@@ -1,3 +1,5 @@
+import { createParser } from 'eventsource-parser';
+
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
 export type Json = any;
 
@@ -67,27 +69,17 @@ export function restClient(baseUrl: string, defaultHeaders: Record<string, strin
 /** Holds the response, not its body alone: fetch cancels a body that nobody reads yet when the response is collected. */
 async function* frames(response: Response, signal: AbortSignal): AsyncGenerator<SseFrame> {
   const decoder = new TextDecoder();
-  let buffer = '';
+  let received: SseFrame[] = [];
+  const parser = createParser({
+    onEvent: ({ id, event, data }) => received.push({ id, event, data: JSON.parse(data) }),
+  });
   try {
     for await (const chunk of response.body ?? []) {
-      buffer += decoder.decode(chunk, { stream: true });
-      for (let end = buffer.indexOf('\n\n'); end >= 0; end = buffer.indexOf('\n\n')) {
-        const frame = parseFrame(buffer.slice(0, end));
-        buffer = buffer.slice(end + 2);
-        if (frame) yield frame;
-      }
+      parser.feed(decoder.decode(chunk, { stream: true }));
+      yield* received;
+      received = [];
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
-}
-
-function parseFrame(text: string): SseFrame | undefined {
-  const fields = new Map<string, string>();
-  for (const line of text.split('\n')) {
-    const match = /^(\w+): ?(.*)$/.exec(line);
-    if (match?.[1]) fields.set(match[1], match[2] ?? '');
-  }
-  const data = fields.get('data');
-  return data === undefined ? undefined : { id: fields.get('id'), event: fields.get('event'), data: JSON.parse(data) };
 }

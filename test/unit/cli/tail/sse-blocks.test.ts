@@ -21,3 +21,7 @@ it.each([1, 2, 3, 7, 1_000])(
     expect(await blocks(chunks)).toEqual(EXPECTED);
   },
 );
+
+it.each(['\r\n', '\r'])('blocks are the same when lines end with %j', async (end) => {
+  expect(await blocks([new TextEncoder().encode(STREAM.replaceAll('\n', end))])).toEqual(EXPECTED);
+});

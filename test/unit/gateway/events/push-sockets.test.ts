@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
+import { createParser } from 'eventsource-parser';
 import { describe, expect, it } from 'vitest';
 import { EventService } from '../../../../gen/autosession/event/v1/event_service_pb.js';
 import { encodeCursor } from '../../../../services/gateway/events/cursor.ts';
@@ -90,15 +91,8 @@ async function sseClient(baseUrl: string) {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     get(`${baseUrl}/api/events/stream`, { agent: false }, resolve).on('error', reject);
   });
-  let text = '';
   const sessions: string[] = [];
-  response.setEncoding('utf8').on('data', (chunk: string) => {
-    const frames = (text + chunk).split('\n\n');
-    text = frames.pop() ?? '';
-    for (const frame of frames) {
-      const session = /"session_id":"([^"]*)"/.exec(frame)?.[1];
-      if (session) sessions.push(session);
-    }
-  });
+  const parser = createParser({ onEvent: ({ data }) => sessions.push(JSON.parse(data).session_id) });
+  response.setEncoding('utf8').on('data', (chunk: string) => parser.feed(chunk));
   return { response, seen: () => sessions };
 }
