@@ -49,7 +49,7 @@ const times: readonly TimeRow[] = [
   ['and are looked for every', fromConstant('message-analysis/jobs/finalizer.ts', 'FINALIZER_INTERVAL_MS')],
   [
     'the account and shop of a chat window are cached for',
-    fromConstant('message-analysis/ingest/batch-parties.ts', 'PARTIES_CACHE_TTL_MS'),
+    fromConstant('message-analysis/ingest/parties-cache.ts', 'PARTIES_CACHE_TTL_MS'),
   ],
   ['due sessions are looked for every', fromConstant('session/jobs/session-timers.ts', 'EVERY_MS')],
   [

@@ -3,7 +3,7 @@ import { EventService } from '../../../gen/autosession/event/v1/event_service_pb
 import { requireScope } from '../../lib/auth/scopes.ts';
 import type { Authenticate, Identity } from '../../lib/interceptors/context.ts';
 import { webHeaders } from '../rest/invoke-rpc.ts';
-import type { Route } from '../rest/routes.ts';
+import type { Route } from '../rest/route.ts';
 
 /** Lets callers in to a route. */
 export interface RouteAuthorizer {

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { create, type DescField, type DescMessage, type JsonObject, type Message } from '@bufbuild/protobuf';
 import { decodeHeaderText } from '../../lib/text/header-text.ts';
 import { assignField, type DecodeField, type FieldLocation, fieldDecoder, invalidArgument } from './decode-field.ts';
-import type { Route } from './routes.ts';
+import type { Route } from './route.ts';
 
 /** What an HTTP request brings. */
 export interface RequestParts {

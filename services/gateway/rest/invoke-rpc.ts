@@ -9,7 +9,7 @@ import { isReadOnly } from '../../lib/rpc/idempotency-level.ts';
 import { type StreamSink, streamSinkKey } from '../../lib/rpc/stream-sink.ts';
 import type { ServiceClients } from '../../lib/runtime/module.ts';
 import { type RequestContext, runInRequestContext } from '../../lib/runtime/request-context.ts';
-import type { Route } from './routes.ts';
+import type { Route } from './route.ts';
 
 const DEADLINE_MS = 10_000;
 /** What a long poll has beside its own waiting. */

@@ -26,7 +26,8 @@ import { notFoundHandler } from './not-found-handler.ts';
 import { parseBody } from './parse-body.ts';
 import { assertUncompressed, assertUtf8Query } from './request-checks.ts';
 import { requestIdReader } from './request-id.ts';
-import { type Route, routesOf } from './routes.ts';
+import type { Route } from './route.ts';
+import { routesOf } from './routes.ts';
 import { successEnvelope } from './success-envelope.ts';
 import { addSystemRoutes } from './system-routes.ts';
 

@@ -10,22 +10,7 @@ import { internal } from '../../../gen/autosession/access/v1/access_pb.js';
 import { http } from '../../../gen/google/api/annotations_pb.js';
 import type { HttpRule } from '../../../gen/google/api/http_pb.js';
 import { assertDecodable } from './decode-request.ts';
-
-export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
-
-/** One `google.api.http` rule of an RPC. */
-export interface Route {
-  readonly rpc: DescMethod;
-  readonly method: HttpMethod;
-  /** As in the rule: `/api/sessions/{session}/events`. */
-  readonly path: string;
-  /** As Fastify writes it: `/api/sessions/:session/events`. */
-  readonly url: string;
-  /** Whether the request comes in the body; else in the query. */
-  readonly hasBody: boolean;
-  /** The one field of the answer that is the data; undefined when all of it is. */
-  readonly responseField?: DescField;
-}
+import type { HttpMethod, Route } from './route.ts';
 
 const LITERAL = /^[a-z0-9][a-z0-9_.-]*$/i;
 const VARIABLE = /^\{([a-z][a-z0-9_]*)\}$/;

@@ -1,9 +1,9 @@
 import type { DescMessage, JsonValue, Message } from '@bufbuild/protobuf';
+import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { encodeMessage } from './encode-message.ts';
 import type { Language } from './language.ts';
-import type { Route } from './routes.ts';
-import { successMessage } from './success-messages.ts';
-import { emptyQueueEnvelope } from './system-routes.ts';
+import type { Route } from './route.ts';
+import { emptyQueueMessage, successMessage } from './success-messages.ts';
 
 /** The body of every answer that is no error. */
 export interface SuccessEnvelope {
@@ -37,4 +37,15 @@ function otherFields(schema: DescMessage, response: Message, name: string): Reco
   if (schema.fields.length === 1) return {};
   const { [name]: _, ...rest } = encodeMessage(schema, response);
   return rest;
+}
+
+/** next_id without a task: no error, but no success either, and every field null. Undefined for every other answer. */
+function emptyQueueEnvelope(
+  route: Route,
+  data: Readonly<Record<string, JsonValue>> | null,
+  { requestId, language }: { requestId: string; language: Language },
+): SuccessEnvelope | undefined {
+  if (route.rpc !== TaskService.method.claimNextTask || !data || data.task_id !== '') return undefined;
+  const emptyFields = Object.fromEntries(Object.keys(data).map((name) => [name, null]));
+  return { success: false, message: emptyQueueMessage(language), data: emptyFields, request_id: requestId };
 }

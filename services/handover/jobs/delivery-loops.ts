@@ -1,5 +1,5 @@
 import { type Loop, startLeaderLoop } from '../../lib/runtime/loop.ts';
-import { createDeliveryWorker } from '../delivery/delivery-worker.ts';
+import { createDeliveryWorker } from '../delivery/create-delivery-worker.ts';
 import type { HandoverDeps } from '../deps.ts';
 
 /** Deliveries that come due by time are noticed this late at most; new reminders wake the loops. */

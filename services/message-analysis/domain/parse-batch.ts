@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import type { Value } from '@bufbuild/protobuf/wkt';
 import { type IngestedMessage, IngestedMessageSchema } from '../../../gen/autosession/message/v1/message_service_pb.js';
 import { displayContent, isNotice } from './message-kind.ts';
-import type { IngestWarning } from './warnings.ts';
+import type { IngestWarning } from './warning.ts';
 
 /** A receiver's clock may be ahead this far; a time beyond it is worth no more than none. */
 export const MAX_AHEAD_MS = 600_000;

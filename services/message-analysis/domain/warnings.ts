@@ -1,20 +1,5 @@
 import { MAX_AHEAD_MS, type ParsedMessage } from './parse-batch.ts';
-
-/** A warning about a message that is still stored; see IngestMessagesResponse.Warning. */
-export type IngestWarningCode =
-  | 'CONTENT_UNREADABLE'
-  | 'TYPE_UNREADABLE'
-  | 'TIME_UNREADABLE'
-  | 'TIME_AHEAD'
-  | 'TIME_ZONE'
-  | 'SESSION_UNKNOWN';
-
-export interface IngestWarning {
-  /** The message's id; empty for the whole batch. */
-  readonly id: string;
-  readonly code: IngestWarningCode;
-  readonly text: string;
-}
+import type { IngestWarning } from './warning.ts';
 
 /** The tolerance when clocks of chat windows and servers are compared to detect a wrong time zone. */
 const ZONE_TOLERANCE_MS = 600_000;

@@ -2,7 +2,8 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
-import { callService, type MessageDeps } from '../deps.ts';
+import { callService } from '../call-service.ts';
+import type { MessageDeps } from '../deps.ts';
 import {
   conversationMessages,
   effectiveRole,

@@ -1,6 +1,6 @@
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
 import type { MessageDeps } from '../deps.ts';
-import type { BatchParties } from './batch-parties.ts';
+import type { BatchParties } from './parties-cache.ts';
 
 /** How long a batch without new messages waits for its session; after that it is answered without one. */
 const SESSION_LOOKUP_TIMEOUT_MS = 2_000;

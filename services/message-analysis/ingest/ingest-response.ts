@@ -13,7 +13,7 @@ import {
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
 import type { ContentRevision } from '../domain/diff-batch.ts';
 import type { ParsedMessage, RejectedElement } from '../domain/parse-batch.ts';
-import type { IngestWarning, IngestWarningCode } from '../domain/warnings.ts';
+import type { IngestWarning, IngestWarningCode } from '../domain/warning.ts';
 import type { Evaluation } from './evaluate-messages.ts';
 import type { CurrentSession } from './find-open-session.ts';
 import type { StoredBatch } from './store-batch.ts';

@@ -16,7 +16,7 @@ import {
 import type { MessageTables } from '../store/tables.ts';
 import { transactionOptionsFor } from '../store/transaction-options.ts';
 import { adoptConversation } from './adopt-conversation.ts';
-import type { BatchParties } from './batch-parties.ts';
+import type { BatchParties } from './parties-cache.ts';
 
 /** How often a batch looks again after another one was first. */
 const MAX_STORE_ATTEMPTS = 8;

@@ -7,7 +7,7 @@ import type {
   GeneratedValues,
   MessageBatch,
   MessagePlacement,
-} from './conversation.ts';
+} from './conversation-types.ts';
 import { type BatchMessage, evidenceIds, isAfterRelease, isAfterStart, isHumanTyped } from './message-recency.ts';
 import type { SessionRecord } from './session.ts';
 import { ATTENDANT_TIMEOUT_MS, shouldTouch } from './timers.ts';

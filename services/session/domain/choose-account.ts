@@ -1,14 +1,6 @@
 import { foldName } from '../../lib/text/fold-text.ts';
 import { findAliasByName } from './look-alikes.ts';
-
-/** A name under which the directory knows an account or a shop. */
-export interface PartyAlias {
-  readonly side: 'account' | 'shop';
-  /** `key`: the key of a shop that was merged into this one; callers neither see nor set it. */
-  readonly kind: 'name' | 'id' | 'nick' | 'key';
-  readonly value: string;
-  readonly key: string;
-}
+import type { PartyAlias } from './party-alias.ts';
 
 /** An open session of the shop, as far as it tells which account talks. */
 export interface OpenSessionAccount {

@@ -1,73 +1,9 @@
 import { appendMessages } from './append-messages.ts';
-import { applyCommand, type Change } from './apply-command.ts';
-import type { CommandContext } from './commands.ts';
-import { mergeSessions, type OpenSessions } from './merge-sessions.ts';
-import type { BatchMessage } from './message-recency.ts';
+import { applyCommand } from './apply-command.ts';
+import type { AppliedBatch, Conversation, GeneratedValues, MessageBatch } from './conversation-types.ts';
+import { mergeSessions } from './merge-sessions.ts';
 import { openFromMessages } from './open-from-messages.ts';
-import { type SessionRecord, timeoutAt, UNKNOWN_ACCOUNT } from './session.ts';
-import type { OpenedSession } from './session-events.ts';
-
-/** What is known of a conversation when new messages come. */
-export interface Conversation extends OpenSessions {
-  /** The newest closed session of the account and the shop. */
-  readonly last?: SessionRecord;
-  /** The messages of the batch that already opened a session or proved an intervention: message_id → session_id. */
-  readonly processed: ReadonlyMap<string, string>;
-}
-
-/** New messages of one conversation, in the batch's order. */
-export interface MessageBatch {
-  readonly platform: string;
-  readonly accountKey: string;
-  readonly accountId: string;
-  readonly shopKey: string;
-  readonly shopId: string;
-  readonly shopName: string;
-  /** The limit that the request names, if it names one. */
-  readonly maxInactiveMinutes?: number;
-  readonly messages: readonly BatchMessage[];
-}
-
-/** What a new session takes from outside. */
-export interface GeneratedValues extends CommandContext {
-  readonly sessionId: string;
-  readonly defaultMaxInactiveMinutes: number;
-}
-
-/** Where a message ends. */
-export interface MessagePlacement {
-  readonly messageId: string;
-  /** Empty for history from before the session. */
-  readonly sessionId: string;
-  readonly stored: boolean;
-}
-
-export type BatchOperation = 'created' | 'updated' | 'transferred' | 'timed_out' | 'history';
-
-/** A message that acted once and must not act again. */
-export interface ProcessedMessage {
-  readonly messageId: string;
-  readonly sessionId: string;
-  readonly kind: 'opened' | 'intervention';
-}
-
-/** A move of `last_activity` or of the attendant's clock, which is no change of the session. */
-export interface Touch {
-  readonly before: SessionRecord;
-  readonly after: SessionRecord;
-}
-
-/** All that a batch does. */
-export interface AppliedBatch {
-  readonly changes: readonly Change[];
-  readonly opened?: OpenedSession;
-  readonly touch?: Touch;
-  readonly processed: readonly ProcessedMessage[];
-  readonly operations: readonly BatchOperation[];
-  readonly placements: readonly MessagePlacement[];
-  /** The conversation's open session afterwards. */
-  readonly session?: SessionRecord;
-}
+import { timeoutAt, UNKNOWN_ACCOUNT } from './session.ts';
 
 /** Decides what new messages do to a conversation. Pure; the same messages again lead to nothing new. */
 export function decideMessages(

@@ -1,5 +1,5 @@
 import { foldName } from '../../lib/text/fold-text.ts';
-import type { PartyAlias } from './choose-account.ts';
+import type { PartyAlias } from './party-alias.ts';
 
 type AliasName = Pick<PartyAlias, 'kind' | 'value'>;
 

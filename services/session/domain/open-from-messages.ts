@@ -1,6 +1,12 @@
 import { HandoverReason, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
 import { TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
-import type { AppliedBatch, Conversation, GeneratedValues, MessageBatch, MessagePlacement } from './conversation.ts';
+import type {
+  AppliedBatch,
+  Conversation,
+  GeneratedValues,
+  MessageBatch,
+  MessagePlacement,
+} from './conversation-types.ts';
 import { createSessionRecord } from './create-session-record.ts';
 import { type BatchMessage, evidenceIds, isAfterClose, isAfterStart, isHumanTyped } from './message-recency.ts';
 import type { SessionRecord } from './session.ts';

@@ -1,6 +1,6 @@
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
-import type { PartyAlias } from './choose-account.ts';
 import { looksLike, withFoldedAlias } from './look-alikes.ts';
+import type { PartyAlias } from './party-alias.ts';
 
 /** An alias as a caller names it. */
 export type AliasName = Pick<PartyAlias, 'kind' | 'value'>;

@@ -5,7 +5,7 @@ import type {
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
-import type { PartyAlias } from '../domain/choose-account.ts';
+import type { PartyAlias } from '../domain/party-alias.ts';
 import { decodePartyCursor, encodePartyCursor } from '../domain/party-cursor.ts';
 import type { Party } from '../domain/party-update.ts';
 import { listParties, readParty } from '../store/read-parties.ts';

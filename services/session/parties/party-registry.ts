@@ -4,8 +4,8 @@ import type { Clock } from '../../lib/runtime/clock.ts';
 import type { IdGenerator } from '../../lib/runtime/id-generator.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { foldName } from '../../lib/text/fold-text.ts';
-import type { PartyAlias } from '../domain/choose-account.ts';
 import { findAliasByName, withFoldedAlias, withFoldedNames } from '../domain/look-alikes.ts';
+import type { PartyAlias } from '../domain/party-alias.ts';
 import type { PartyAliasStore } from '../store/party-alias-store.ts';
 
 /** A shop as a caller names it; at least one of the two is set. */

@@ -2,6 +2,7 @@ import type { Executor } from '../../lib/db/database.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { currentContext, currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
+
 import {
   addLookAlikeMoves,
   aliasesToLookUp,

@@ -11,13 +11,8 @@ import {
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
-import {
-  type AppliedBatch,
-  type BatchOperation,
-  type Conversation,
-  decideMessages,
-  type MessageBatch,
-} from '../domain/conversation.ts';
+import { decideMessages } from '../domain/conversation.ts';
+import type { AppliedBatch, BatchOperation, Conversation, MessageBatch } from '../domain/conversation-types.ts';
 import { type BatchMessage, isHumanTyped } from '../domain/message-recency.ts';
 import { isOpen, type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';

@@ -7,7 +7,8 @@ import {
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
-import { chooseAccount, isShopNick, type PartyAlias } from '../domain/choose-account.ts';
+import { chooseAccount, isShopNick } from '../domain/choose-account.ts';
+import type { PartyAlias } from '../domain/party-alias.ts';
 import { UNKNOWN_ACCOUNT } from '../domain/session.ts';
 
 /** Finds, and makes where needed, the account and the shop of a batch. */

@@ -1,7 +1,7 @@
 import { type ExpressionBuilder, sql } from 'kysely';
 import type { Executor } from '../../lib/db/database.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
-import type { PartyAlias } from '../domain/choose-account.ts';
+import type { PartyAlias } from '../domain/party-alias.ts';
 import { type AliasName, identifiesSessions, type PartyUpdatePlan } from '../domain/party-update.ts';
 import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
 import { type SessionTables, slotOf } from './tables.ts';

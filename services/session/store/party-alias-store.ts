@@ -2,7 +2,7 @@ import type { ExpressionBuilder } from 'kysely';
 import type { Database, Executor } from '../../lib/db/database.ts';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
-import type { PartyAlias } from '../domain/choose-account.ts';
+import type { PartyAlias } from '../domain/party-alias.ts';
 import type { DirectoryAliasRow, SessionTables } from './tables.ts';
 
 /** Values to look up; an account may be looked for by what may be its id or its nick. */

@@ -1,8 +1,8 @@
 import { type Expression, type SqlBool, sql } from 'kysely';
 import type { Executor } from '../../lib/db/database.ts';
 import { parseSqlTime } from '../../lib/db/sql-time.ts';
-import type { PartyAlias } from '../domain/choose-account.ts';
 import { withFoldedNames } from '../domain/look-alikes.ts';
+import type { PartyAlias } from '../domain/party-alias.ts';
 import type { Party } from '../domain/party-update.ts';
 import type { SessionTables } from './tables.ts';
 

@@ -1,5 +1,5 @@
 import type { Executor } from '../../lib/db/database.ts';
-import type { PartyAlias } from '../domain/choose-account.ts';
+import type { PartyAlias } from '../domain/party-alias.ts';
 import type { SessionTables } from './tables.ts';
 
 /** An alias with its platform, side and key. */

@@ -3,7 +3,8 @@ import { type Client, createClient, createRouterTransport } from '@connectrpc/co
 import { type Event, EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
 import { HandoverService } from '../../../gen/autosession/handover/v1/handover_service_pb.js';
 import type { ReminderChannel } from '../../../services/handover/channels/channel.ts';
-import { createDeliveryWorker, type DeliveryWorker } from '../../../services/handover/delivery/delivery-worker.ts';
+import { createDeliveryWorker } from '../../../services/handover/delivery/create-delivery-worker.ts';
+import type { DeliveryWorker } from '../../../services/handover/delivery/delivery-worker.ts';
 import type { HandoverDeps } from '../../../services/handover/deps.ts';
 import { handoverEventHandlers } from '../../../services/handover/events/event-handlers.ts';
 import { handoverRoutes } from '../../../services/handover/routes.ts';

@@ -30,8 +30,8 @@ import { createUlidGenerator } from '../../../services/lib/runtime/id-generator.
 import type { Deps, RunningModule } from '../../../services/lib/runtime/module.ts';
 import { type RequestContext, runInBackgroundContext } from '../../../services/lib/runtime/request-context.ts';
 import type { MessageDeps } from '../../../services/message-analysis/deps.ts';
-import { PartiesCache } from '../../../services/message-analysis/ingest/batch-parties.ts';
 import { createParseContexts } from '../../../services/message-analysis/ingest/parse-context.ts';
+import { PartiesCache } from '../../../services/message-analysis/ingest/parties-cache.ts';
 import { messageAnalysisModule } from '../../../services/message-analysis/module.ts';
 import type { MessageRow, MessageTables } from '../../../services/message-analysis/store/tables.ts';
 import { createDatabase, sharedServersAvailable } from '../servers/shared-servers.ts';

@@ -2,7 +2,7 @@ import type { DescMethod } from '@bufbuild/protobuf';
 import { ErrorReason } from '../../../lib/errors/app-error.ts';
 import { isReadOnly } from '../../../lib/rpc/idempotency-level.ts';
 import { httpStatusOf } from '../../rest/error-envelope.ts';
-import type { Route } from '../../rest/routes.ts';
+import type { Route } from '../../rest/route.ts';
 import type { ErrorCodeDoc, MediaType, Ref, Response, Schema } from '../openapi-types.ts';
 import type { Components } from './components.ts';
 import type { Descriptors } from './descriptors.ts';

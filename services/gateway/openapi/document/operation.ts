@@ -1,6 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { requiredScopes } from '../../../lib/auth/scopes.ts';
-import type { Route } from '../../rest/routes.ts';
+import type { Route } from '../../rest/route.ts';
 import { emptyQueueMessage, successMessage } from '../../rest/success-messages.ts';
 import type { MediaType, Operation, Response, Schema } from '../openapi-types.ts';
 import type { Components } from './components.ts';

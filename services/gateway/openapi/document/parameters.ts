@@ -1,6 +1,6 @@
 import type { DescField } from '@bufbuild/protobuf';
 import { aliasOf } from '../../rest/decode-request.ts';
-import type { Route } from '../../rest/routes.ts';
+import type { Route } from '../../rest/route.ts';
 import type { Parameter, Ref } from '../openapi-types.ts';
 import type { Components } from './components.ts';
 import { exampleOf } from './examples.ts';

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Control, SessionState } from '../../../../gen/autosession/control/v1/control_pb.js';
-import {
-  type AppliedBatch,
-  type Conversation,
-  decideMessages,
-  type MessageBatch,
-} from '../../../../services/session/domain/conversation.ts';
+import { decideMessages } from '../../../../services/session/domain/conversation.ts';
+import type {
+  AppliedBatch,
+  Conversation,
+  MessageBatch,
+} from '../../../../services/session/domain/conversation-types.ts';
 import type { BatchMessage } from '../../../../services/session/domain/message-recency.ts';
 import { isOpen, type SessionRecord } from '../../../../services/session/domain/session.ts';
 import { NOW, sessionInState } from '../../../support/session/session-record.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ErrorReason, hasErrorReason } from '../../../../services/lib/errors/app-error.ts';
-import type { PartyAlias } from '../../../../services/session/domain/choose-account.ts';
+import type { PartyAlias } from '../../../../services/session/domain/party-alias.ts';
 import { decodePartyCursor, encodePartyCursor } from '../../../../services/session/domain/party-cursor.ts';
 import {
   type AliasName,

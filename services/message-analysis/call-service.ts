@@ -1,0 +1,16 @@
+import { appError, ErrorReason, hasErrorReason } from '../lib/errors/app-error.ts';
+
+const PASS_THROUGH_REASONS = [ErrorReason.SERVICE_UNAVAILABLE, ErrorReason.DEADLINE_EXCEEDED, ErrorReason.CANCELED];
+
+/**
+ * The answer of another service. Whatever it fails with is SERVICE_UNAVAILABLE to the caller: what is stored is kept
+ * unsettled, and a repeat of the batch, or the sweep, goes on with it.
+ */
+export async function callService<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (PASS_THROUGH_REASONS.some((reason) => hasErrorReason(error, reason))) throw error;
+    throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'a service does not answer; a repeat is harmless', {}, error);
+  }
+}
