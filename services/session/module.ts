@@ -3,7 +3,8 @@ import { DirectoryService } from '../../gen/autosession/session/v1/directory_ser
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { RecentCache } from '../lib/cache/recent-cache.ts';
-import type { Deps, Module, ServiceClients } from '../lib/runtime/module.ts';
+import type { ServiceClients } from '../lib/rpc/service-clients.ts';
+import type { Deps, Module } from '../lib/runtime/module.ts';
 import { idleAfterMs, type SessionDeps } from './deps.ts';
 import { applyCommand } from './domain/apply-command.ts';
 import { onTaskChanged } from './events.ts';

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Database, Executor } from '../../services/lib/db/database.ts';
-import { type Migration, migrate } from '../../services/lib/db/migrations/migrate.ts';
+import type { Database } from '../../services/lib/db/database.ts';
+import { migrate } from '../../services/lib/db/migrations/migrate.ts';
+import type { Migration } from '../../services/lib/db/migrations/migrations.ts';
 import { precompiledQuery } from '../../services/lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../services/lib/db/sql-backend.ts';
 import { parseSqlTime, sqlTime } from '../../services/lib/db/sql-time.ts';
 import { afterCommit, assertNoTransaction } from '../../services/lib/db/transaction-context.ts';
 import { runInBackgroundContext, systemContext } from '../../services/lib/runtime/request-context.ts';

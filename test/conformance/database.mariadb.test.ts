@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Database, type Executor } from '../../services/lib/db/database.ts';
+import { Database } from '../../services/lib/db/database.ts';
 import { mysqlBackend } from '../../services/lib/db/mysql/mysql-backend.ts';
 import { probeDatabase } from '../../services/lib/db/probe/probe-database.ts';
+import type { Executor } from '../../services/lib/db/sql-backend.ts';
 import { ErrorReason, errorInfo } from '../../services/lib/errors/app-error.ts';
 import { armFailpoint } from '../../services/lib/runtime/failpoints.ts';
 import { eventually } from '../support/eventually.ts';

@@ -6,7 +6,7 @@ import { mysqlBackend } from '../../services/lib/db/mysql/mysql-backend.ts';
 import { ErrorReason, errorInfo } from '../../services/lib/errors/app-error.ts';
 import { busMigrations } from '../../services/lib/messaging/bus/consumer/consumer.ts';
 import { ConsumerStore } from '../../services/lib/messaging/bus/consumer/consumer-store.ts';
-import { outboxMigrations } from '../../services/lib/messaging/outbox/outbox.ts';
+import { outboxMigrations } from '../../services/lib/messaging/outbox/outbox-tables.ts';
 import { systemClock } from '../../services/lib/runtime/clock.ts';
 import {
   currentUnconfirmedReads,

@@ -2,7 +2,8 @@ import { sql } from 'kysely';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../services/lib/db/database.ts';
 import type { ColumnTypes } from '../../services/lib/db/migrations/column-types.ts';
-import { type Migration, migrate } from '../../services/lib/db/migrations/migrate.ts';
+import { migrate } from '../../services/lib/db/migrations/migrate.ts';
+import type { Migration } from '../../services/lib/db/migrations/migrations.ts';
 import { probeDatabase } from '../../services/lib/db/probe/probe-database.ts';
 import type { DatabaseFixture } from './database-conformance.ts';
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Executor } from '../../services/lib/db/database.ts';
 import { migrate } from '../../services/lib/db/migrations/migrate.ts';
 import { precompiledQuery } from '../../services/lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../services/lib/db/sql-backend.ts';
 import { byId, groupedTable, insert, setCount, type Tables } from '../support/db/grouped-table.ts';
 import type { DatabaseFixture } from './database-conformance.ts';
 

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { EventLog } from '../../services/lib/messaging/bus/event-log.ts';
 import { orderOf } from '../../services/lib/messaging/bus/lineage.ts';
-import type { OutboxRow, OutboxTables } from '../../services/lib/messaging/outbox/outbox.ts';
+import type { OutboxRow, OutboxTables } from '../../services/lib/messaging/outbox/outbox-tables.ts';
 import { eventually } from '../support/eventually.ts';
 import { failOnce, interceptOnce, rejectingLog, withBounds } from '../support/messaging/log-faults.ts';
 import {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { migrationTables, type Retention } from '../../services/lib/db/migrations/migrate.ts';
+import { migrationTables } from '../../services/lib/db/migrations/migrate.ts';
+import type { Retention } from '../../services/lib/db/migrations/migrations.ts';
 import { probeTables } from '../../services/lib/db/probe/probe-database.ts';
 import { eventLogMigrations } from '../../services/lib/messaging/bus/sql/sql-event-log.ts';
 import { queueMigrations } from '../../services/lib/messaging/queue/sql-queue.ts';

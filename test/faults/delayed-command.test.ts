@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Code } from '@connectrpc/connect';
 import { expect, it } from 'vitest';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
-import type { Executor } from '../../services/lib/db/database.ts';
+import type { Executor } from '../../services/lib/db/sql-backend.ts';
 import { armFailpoint } from '../../services/lib/runtime/failpoints.ts';
 import { currentContext } from '../../services/lib/runtime/request-context.ts';
 import { onEveryBackend } from '../support/every-backend.ts';

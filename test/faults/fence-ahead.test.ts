@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Executor } from '../../services/lib/db/database.ts';
+import type { Executor } from '../../services/lib/db/sql-backend.ts';
 import { onEveryBackend } from '../support/every-backend.ts';
 import { assertInvariants } from '../support/faults/assert-invariants.ts';
 import { flowSteps } from '../support/flow-steps.ts';

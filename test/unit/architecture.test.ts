@@ -47,6 +47,26 @@ function relativeImports(file: string): string[] {
   );
 }
 
+/** The files of the first import cycle, each importing the next, with the first one again at the end; empty without a cycle. */
+function findCycle(importsOf: ReadonlyMap<string, readonly string[]>): string[] {
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): string[] => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return [];
+    for (const target of importsOf.get(file) ?? []) {
+      const cycle = visit(target, [...path, file]);
+      if (cycle.length > 0) return cycle;
+    }
+    done.add(file);
+    return [];
+  };
+  for (const file of importsOf.keys()) {
+    const cycle = visit(file, []);
+    if (cycle.length > 0) return cycle;
+  }
+  return [];
+}
+
 describe('the architecture', () => {
   it.each([...sources('services'), ...sources('examples'), ...sources('cli')])(
     '%s imports only what its folder may',
@@ -56,6 +76,11 @@ describe('the architecture', () => {
       expect(relativeImports(file).filter((target) => !rule?.may.test(target))).toEqual([]);
     },
   );
+
+  it('has no import cycle in the services, imports of types included', () => {
+    const importsOf = new Map(sources('services').map((file) => [file, relativeImports(file)]));
+    expect(findCycle(importsOf)).toEqual([]);
+  });
 
   it('keeps domain folders free of the clock, chance and the process', () => {
     const impure = sources('services')

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
+import type { Authenticate, Identity } from '../../lib/auth/identity.ts';
 import { requireScope } from '../../lib/auth/scopes.ts';
-import type { Authenticate, Identity } from '../../lib/interceptors/context.ts';
 import { webHeaders } from '../rest/invoke-rpc.ts';
 import type { Route } from '../rest/route.ts';
 

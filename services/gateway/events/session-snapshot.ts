@@ -7,7 +7,7 @@ import type { Session } from '../../../gen/autosession/session/v1/session_pb.js'
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
-import type { ServiceClients } from '../../lib/runtime/module.ts';
+import type { ServiceClients } from '../../lib/rpc/service-clients.ts';
 
 const MAX_ID_LENGTH = 50;
 const CALL_TIMEOUT_MS = 10_000;

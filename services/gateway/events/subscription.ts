@@ -9,9 +9,9 @@ import {
 import type { Database } from '../../lib/db/database.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import type { LogBounds } from '../../lib/messaging/bus/event-log.ts';
+import type { ServiceClients } from '../../lib/rpc/service-clients.ts';
 import type { StreamSink } from '../../lib/rpc/stream-sink.ts';
 import type { Clock } from '../../lib/runtime/clock.ts';
-import type { ServiceClients } from '../../lib/runtime/module.ts';
 import { type Cursor, decodeCursor, encodeCursor } from './cursor.ts';
 import { Deduplicator, sequenceKey } from './deduplicator.ts';
 import type { EventBroker, EventPage } from './event-broker.ts';

@@ -2,7 +2,7 @@ import { create, type DescService, type MessageInitShape } from '@bufbuild/proto
 import type { CallOptions, Client } from '@connectrpc/connect';
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { createMessageValidator } from '../../lib/interceptors/validate.ts';
-import type { ServiceClients } from '../../lib/runtime/module.ts';
+import type { ServiceClients } from '../../lib/rpc/service-clients.ts';
 
 /** A stop waits for so long at most, and is over before the process cuts what is left. */
 const CHUNK_SECONDS = 4;

@@ -1,7 +1,7 @@
 import type { ConnectError } from '@connectrpc/connect';
 import { appError, ErrorReason, errorInfo } from '../../lib/errors/app-error.ts';
+import { toPublicError } from '../../lib/errors/to-public-error.ts';
 import { MAX_REST_BODY_BYTES } from '../../lib/http/admission/rest-admission.ts';
-import { toPublicError } from '../../lib/interceptors/observe.ts';
 import { errorMessage } from './error-messages.ts';
 import type { Language } from './language.ts';
 

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Message } from '@bufbuild/protobuf';
 import { type CallOptions, createContextValues } from '@connectrpc/connect';
+import type { Identity } from '../../lib/auth/identity.ts';
 import type { Database } from '../../lib/db/database.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
-import type { Identity } from '../../lib/interceptors/context.ts';
 import { withConfirmedReads } from '../../lib/interceptors/durable-responses.ts';
 import { isReadOnly } from '../../lib/rpc/idempotency-level.ts';
+import type { ServiceClients } from '../../lib/rpc/service-clients.ts';
 import { type StreamSink, streamSinkKey } from '../../lib/rpc/stream-sink.ts';
-import type { ServiceClients } from '../../lib/runtime/module.ts';
 import { type RequestContext, runInRequestContext } from '../../lib/runtime/request-context.ts';
 import type { Route } from './route.ts';
 

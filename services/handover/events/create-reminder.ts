@@ -1,5 +1,5 @@
 import type { Reminder } from '../../../gen/autosession/handover/v1/handover_pb.js';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import type { HandoverDeps } from '../deps.ts';
 import type { ReminderFields } from '../domain/reminder.ts';
 import type { SessionRef } from '../domain/session-ref.ts';

@@ -1,6 +1,6 @@
 import { Source } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { Handover, Reminder } from '../../../gen/autosession/handover/v1/handover_pb.js';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { afterCommit } from '../../lib/db/transaction-context.ts';
 import type { EventInit } from '../../lib/messaging/outbox/outbox.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';

@@ -1,5 +1,5 @@
 import type { Event } from '../../../gen/autosession/event/v1/event_pb.js';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import type { HandoverDeps } from '../deps.ts';
 import { chooseReminderMinute, minuteOf, needsHuman, reminderForMessages } from '../domain/reminder.ts';
 import type { SessionRef } from '../domain/session-ref.ts';

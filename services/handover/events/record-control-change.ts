@@ -1,6 +1,6 @@
 import { Control } from '../../../gen/autosession/control/v1/control_pb.js';
 import type { Handover } from '../../../gen/autosession/handover/v1/handover_pb.js';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { lockKey } from '../../lib/db/transaction-context.ts';
 import { logStateChange } from '../../lib/observability/logger.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';

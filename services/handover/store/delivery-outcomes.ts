@@ -1,5 +1,6 @@
 import { ReminderState } from '../../../gen/autosession/handover/v1/handover_pb.js';
-import type { Database, Executor } from '../../lib/db/database.ts';
+import type { Database } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { enumToText } from '../domain/enum-names.ts';

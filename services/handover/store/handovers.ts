@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { HandoverReason, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
 import { type Handover, HandoverSchema, HandoverState } from '../../../gen/autosession/handover/v1/handover_pb.js';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, sqlTime, sqlTimeOrNull } from '../../lib/db/sql-time.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { enumFromText, enumToText } from '../domain/enum-names.ts';

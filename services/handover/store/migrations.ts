@@ -1,4 +1,4 @@
-import type { Migrations } from '../../lib/db/migrations/migrate.ts';
+import type { Migrations } from '../../lib/db/migrations/migrations.ts';
 
 /** The service's tables; tables.ts says what the columns mean. */
 export const handoverMigrations: Migrations = {

@@ -7,7 +7,7 @@ import {
   ReminderSchema,
   ReminderState,
 } from '../../../gen/autosession/handover/v1/handover_pb.js';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { enumFromText, enumToText } from '../domain/enum-names.ts';

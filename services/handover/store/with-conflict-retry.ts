@@ -1,4 +1,5 @@
-import type { Database, Executor } from '../../lib/db/database.ts';
+import type { Database } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import type { HandoverTables } from './tables.ts';
 
 const MAX_CONFLICT_ATTEMPTS = 5;

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
-import { type Authenticate, allowAnonymous, denyExternal } from '../interceptors/context.ts';
 import { authenticateByKey } from './api-keys.ts';
+import { type Authenticate, allowAnonymous, denyExternal } from './identity.ts';
 
 /** From whom a process takes calls, beside the services of its installation. */
 export interface AccessPolicy {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { appError, ErrorReason } from '../errors/app-error.ts';
-import type { Authenticate, Identity } from '../interceptors/context.ts';
+import type { Authenticate, Identity } from './identity.ts';
 
 /** A key as the process keeps it: not the key itself, so that nothing can print it. */
 export interface ApiKey {

@@ -1,7 +1,7 @@
 import { type DescMethod, getOption } from '@bufbuild/protobuf';
 import { Scope, scopes } from '../../../gen/autosession/access/v1/access_pb.js';
 import { appError, ErrorReason } from '../errors/app-error.ts';
-import type { Identity } from '../interceptors/context.ts';
+import type { Identity } from './identity.ts';
 
 /** The scopes as configuration and errors name them. */
 export const scopesByName: Readonly<Record<string, Scope>> = {

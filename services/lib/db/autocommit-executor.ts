@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CompiledQuery, QueryResult } from 'kysely';
 import { currentUnconfirmedReads } from '../runtime/request-context.ts';
-import type { SqlBackend } from './database.ts';
 import { asAnalyzed } from './precompiled-query/analyzed-query.ts';
 import type { ReadBatcher } from './read-batcher.ts';
 import { lockModeOf } from './row-access/row-access.ts';
+import type { SqlBackend } from './sql-backend.ts';
 import { StatementExecutor } from './statement-executor.ts';
 
 /** How often a transaction or statement that lost a deadlock is run. */

@@ -3,57 +3,14 @@ import { appError, ErrorReason } from '../errors/app-error.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 import { currentUnconfirmedReads, throwIfAborted } from '../runtime/request-context.ts';
 import { AutocommitExecutor, delayRetry, MAX_ATTEMPTS } from './autocommit-executor.ts';
-import type { Connection } from './connection.ts';
 import { type DatabaseFault, faultMessages } from './database-fault.ts';
 import { DurabilityBarrier } from './durability/durability-barrier.ts';
 import { GroupCommit } from './group-commit/group-commit.ts';
 import { ReadBatcher } from './read-batcher.ts';
 import { PrimaryKeys } from './row-access/primary-keys.ts';
-import type { SqlStats } from './sql-stats.ts';
+import type { Dialect, Executor, NamedLock, SqlBackend } from './sql-backend.ts';
 import { ConnectionExecutor, kyselyOver } from './statement-executor.ts';
 import { assertNoTransaction, runInTransaction, type TransactionContext } from './transaction-context.ts';
-
-export type Dialect = 'mysql' | 'sqlite';
-
-/** Kysely over some service's tables, inside or outside a transaction. */
-// biome-ignore lint/suspicious/noExplicitAny: every store names its own tables
-export type Executor<T = any> = Kysely<T>;
-
-/** A lock that the whole installation knows by name; it ends with its holder's connection or process. */
-export interface NamedLock extends AsyncDisposable {
-  /** Whether it is still held; false after the connection that carried it was lost. */
-  isHeld(): Promise<boolean>;
-}
-
-/** What a SQL dialect brings. */
-export interface SqlBackend {
-  readonly dialect: Dialect;
-  /** What was asked of it so far. */
-  readonly stats: SqlStats;
-  /**
-   * Whether another connection sees a commit only once it is on disk. SQLite syncs its log before readers can see a commit; InnoDB
-   * shows it before.
-   */
-  readonly visibleIsDurable: boolean;
-  /**
-   * Since when all reads have come from the server as it runs now, by performance.now(): a commit proves nothing of what the
-   * server showed before it was restarted.
-   */
-  readonly servedSince: number;
-  /** Lends a connection; waits for one when all are lent. */
-  acquireConnection(): Promise<Connection>;
-  /** Takes the lock, or returns undefined when somebody else holds it. Does not wait. */
-  tryLock(name: string): Promise<NamedLock | undefined>;
-  /** Whether the statement failed on a unique index. */
-  isDuplicateKey(error: unknown): boolean;
-  /** Whether the whole transaction may be tried again: a deadlock, a lock wait or a snapshot that moved. */
-  isRetryable(error: unknown): boolean;
-  /** Whether the connection to the server is lost: the outcome of a commit under way is unknown. */
-  isConnectionLost(error: unknown): boolean;
-  /** The fault of the database that caused the error; undefined for an error of the statement itself. */
-  faultOf(error: unknown): DatabaseFault | undefined;
-  close(): Promise<void>;
-}
 
 export interface TransactionOptions {
   /**

@@ -1,6 +1,6 @@
 import type { CompiledQuery, QueryResult } from 'kysely';
 import { detached } from '../runtime/request-context.ts';
-import type { SqlBackend } from './database.ts';
+import type { SqlBackend } from './sql-backend.ts';
 
 /** At most so many reads go in one request. */
 const MAX_BATCH_SIZE = 32;

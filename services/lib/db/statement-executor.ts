@@ -14,7 +14,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely';
 import type { Connection } from './connection.ts';
-import type { Dialect } from './database.ts';
+import type { Dialect } from './sql-backend.ts';
 
 interface DialectTools {
   readonly adapter: DialectAdapter;

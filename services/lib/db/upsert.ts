@@ -1,5 +1,5 @@
 import { type ExpressionBuilder, type InsertQueryBuilder, sql } from 'kysely';
-import type { Dialect } from './database.ts';
+import type { Dialect } from './sql-backend.ts';
 
 /** Which row of a table is written, and of which columns. */
 export interface Upsert {

@@ -7,8 +7,9 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
-import type { Database, Executor } from '../db/database.ts';
-import type { Migrations } from '../db/migrations/migrate.ts';
+import type { Database } from '../db/database.ts';
+import type { Migrations } from '../db/migrations/migrations.ts';
+import type { Executor } from '../db/sql-backend.ts';
 import { sqlTime } from '../db/sql-time.ts';
 import { appError, ErrorReason } from '../errors/app-error.ts';
 import type { Clock } from '../runtime/clock.ts';

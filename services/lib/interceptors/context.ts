@@ -1,48 +1,15 @@
-import { timingSafeEqual } from 'node:crypto';
 import { getOption } from '@bufbuild/protobuf';
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 import { internal } from '../../../gen/autosession/access/v1/access_pb.js';
+import { type Authenticate, allowAnonymous, type Identity } from '../auth/identity.ts';
 import { requireScope } from '../auth/scopes.ts';
 import { appError, ErrorReason } from '../errors/app-error.ts';
+import { toPublicError } from '../errors/to-public-error.ts';
+import { internalHeaders, isInternalSecret } from '../rpc/internal-headers.ts';
 import type { IdGenerator } from '../runtime/id-generator.ts';
 import { type RequestContext, runInRequestContext } from '../runtime/request-context.ts';
 import { decodeHeaderText } from '../text/header-text.ts';
-import { toPublicError } from './observe.ts';
-import { isTrimmed, NOT_TRIMMED_TEXT } from './validate.ts';
-
-/** Who a caller is. */
-export interface Identity {
-  /** Whose data he sees; letters, digits, `-` and `_`. */
-  readonly tenant: string;
-  /** How logs and the audit name him. */
-  readonly actor: string;
-  /** What his key is for, as `requireScope` reads it; absent where no keys are configured: then everything. */
-  readonly scopes?: readonly string[];
-}
-
-/** Tells who a caller is from the headers of his request; throws UNAUTHENTICATED. */
-export type Authenticate = (headers: Headers) => Identity | Promise<Identity>;
-
-/** Everybody is the default tenant: right as long as only this machine can reach the ports. */
-export const allowAnonymous = (): Identity => ({ tenant: 'default', actor: 'anonymous' });
-
-/** For a process that serves the installation's own services alone: nobody else is anybody there. */
-export const denyExternal: Authenticate = () => {
-  throw appError(
-    ErrorReason.UNAUTHENTICATED,
-    'this process answers to the services of the installation: call the gateway',
-  );
-};
-
-/** The headers by which a service tells the next one for whom it calls. Believed only beside the installation's secret. */
-export const internalHeaders = {
-  secret: 'x-autosession-hop',
-  tenant: 'x-autosession-tenant',
-  actor: 'x-autosession-actor',
-  requestId: 'x-request-id',
-  /** In answers: their data may not be on disk yet, and the calling service must confirm it before it answers. */
-  unconfirmed: 'x-autosession-unconfirmed',
-} as const;
+import { isTrimmed, NOT_TRIMMED_TEXT } from '../text/trimmed.ts';
 
 const REQUEST_ID = /^[\x21-\x7e]{1,100}$/;
 
@@ -145,12 +112,6 @@ function deadlineOf(header: Headers): number | undefined {
 /** gRPC's own services (health, reflection) tell nothing of anybody. */
 function isPublicService({ service }: IncomingCall): boolean {
   return service.typeName.startsWith('grpc.');
-}
-
-/** Whether what a caller gives as `hop.secret` is the installation's. */
-export function isInternalSecret(given: string | null | undefined, secret: string): boolean {
-  const [bytes, expected] = [Buffer.from(given ?? ''), Buffer.from(secret)];
-  return bytes.length === expected.length && timingSafeEqual(bytes, expected);
 }
 
 function idempotencyKey(header: Headers, message: object | undefined): string | undefined {

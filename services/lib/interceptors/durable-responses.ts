@@ -1,8 +1,8 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import type { Database } from '../db/database.ts';
 import { isReadOnly } from '../rpc/idempotency-level.ts';
+import { internalHeaders } from '../rpc/internal-headers.ts';
 import { currentContext, currentUnconfirmedReads } from '../runtime/request-context.ts';
-import { internalHeaders } from './context.ts';
 
 /** Errors that say nothing about stored data: a repeat shows the outcome. */
 const INDETERMINATE_CODES = [Code.Unavailable, Code.DeadlineExceeded, Code.Canceled, Code.Internal, Code.Unknown];

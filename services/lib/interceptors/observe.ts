@@ -1,9 +1,10 @@
-import { Code, ConnectError, type Interceptor, type StreamRequest, type UnaryRequest } from '@connectrpc/connect';
-import { appError, ErrorReason, errorInfo } from '../errors/app-error.ts';
+import { Code, type ConnectError, type Interceptor, type StreamRequest, type UnaryRequest } from '@connectrpc/connect';
+import { ErrorReason, errorInfo } from '../errors/app-error.ts';
+import { toPublicError } from '../errors/to-public-error.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { RefusedCallLog, type RefusedStatus } from '../observability/refused-call-log.ts';
-import { internalHeaders } from './context.ts';
+import { internalHeaders } from '../rpc/internal-headers.ts';
 
 type ObservedRequest = Pick<UnaryRequest | StreamRequest, 'service' | 'method' | 'header' | 'signal'>;
 
@@ -118,24 +119,4 @@ async function* mapStreamErrors<T>(messages: AsyncIterable<T>, toError: (thrown:
   } finally {
     await iterator.return?.();
   }
-}
-
-/** The error that a caller may see. What is not one of ours is a defect: its text stays in the log. */
-export function toPublicError(thrown: unknown, signal?: AbortSignal): ConnectError {
-  if (errorInfo(thrown)) return thrown as ConnectError;
-  const error = ConnectError.from(signal?.aborted ? (signal.reason ?? thrown) : thrown);
-  if (error.code === Code.DeadlineExceeded)
-    return appError(ErrorReason.DEADLINE_EXCEEDED, 'the deadline passed; a repeat is harmless', {}, thrown);
-  // a broken connection ends its calls with an arbitrary error of the HTTP/2 layer
-  if (signal?.aborted || error.code === Code.Canceled || isAbort(thrown))
-    return appError(ErrorReason.CANCELED, 'the caller went away', {}, thrown);
-  if (error.code === Code.Unavailable)
-    return appError(ErrorReason.SERVICE_UNAVAILABLE, 'a service does not answer; a repeat is harmless', {}, thrown);
-  if (error.code === Code.InvalidArgument) return appError(ErrorReason.INVALID_ARGUMENT, error.rawMessage, {}, thrown);
-  if (error.code === Code.ResourceExhausted) return appError(ErrorReason.TOO_LARGE, error.rawMessage, {}, thrown);
-  return appError(ErrorReason.INTERNAL, 'internal error', {}, thrown);
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
 }

@@ -1,6 +1,7 @@
 import type { HandlerContext } from '@connectrpc/connect';
 import { rpcAdmissionKey } from '../http/admission/rpc-admission.ts';
-import { type ContextOptions, identifyCaller, internalHeaders, requestIdFrom } from './context.ts';
+import { internalHeaders } from '../rpc/internal-headers.ts';
+import { type ContextOptions, identifyCaller, requestIdFrom } from './context.ts';
 import { type ObserveOptions, observeRefusedCall } from './observe.ts';
 
 /** What a request of an RPC must pass before its body is parsed and the interceptors run. */

@@ -2,6 +2,7 @@ import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { createValidator, type Violation } from '@bufbuild/protovalidate';
 import type { Interceptor } from '@connectrpc/connect';
 import { appError, ErrorReason } from '../errors/app-error.ts';
+import { NOT_TRIMMED_TEXT } from '../text/trimmed.ts';
 
 /** Throws INVALID_ARGUMENT, with the first field and rule, for a message that breaks the rules of its proto. */
 export type ValidateMessage = (schema: DescMessage, message: Message) => void;
@@ -58,17 +59,6 @@ export function violationError(violations: readonly Violation[]) {
     field: first && (fieldPath(first) || fieldFromRule(first)),
     rule: first?.ruleId,
   });
-}
-
-/** The pattern of the protos for texts that SQL compares: MariaDB ignores trailing spaces. */
-const TRIMMED_PATTERN = /^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u;
-
-/** The error text for a value that breaks this rule. */
-export const NOT_TRIMMED_TEXT = 'must not begin or end with white space, and must not hold control characters';
-
-/** Whether an identifier, a name or a key has no white space at its ends and no control characters; false for an empty one. */
-export function isTrimmed(text: string): boolean {
-  return TRIMMED_PATTERN.test(text);
 }
 
 /** What is wrong, in words; every pattern in the protos is the one for names and ids. */

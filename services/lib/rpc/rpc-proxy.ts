@@ -1,7 +1,7 @@
 import type { DescMethod, DescService, Message, MessageInitShape } from '@bufbuild/protobuf';
 import type { ConnectRouter, ServiceImpl } from '@connectrpc/connect';
-import type { ServiceClients } from '../runtime/module.ts';
 import { currentContext } from '../runtime/request-context.ts';
+import type { ServiceClients } from './service-clients.ts';
 
 /**
  * Routes that pass the RPCs of services that run elsewhere on to them, so that callers from outside know one address.

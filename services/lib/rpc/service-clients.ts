@@ -8,12 +8,11 @@ import {
   type Transport,
 } from '@connectrpc/connect';
 import { assertNoTransaction } from '../db/transaction-context.ts';
-import { internalHeaders } from '../interceptors/context.ts';
 import { failpoint } from '../runtime/failpoints.ts';
-import type { ServiceClients } from '../runtime/module.ts';
 import { currentUnconfirmedReads, tryGetContext } from '../runtime/request-context.ts';
 import { isReadOnly } from './idempotency-level.ts';
 import { inProcessTransport } from './in-process-transport.ts';
+import { internalHeaders } from './internal-headers.ts';
 
 /**
  * The directory of a process. A service that `remote` has is called there, every other one in this process; `routes` may
@@ -121,4 +120,13 @@ function internalCallHeaders(given: ConstructorParameters<typeof Headers>[0], se
     header.set(internalHeaders.requestId, context.requestId);
   }
   return header;
+}
+
+/** Finds services, wherever they run. */
+export interface ServiceClients {
+  /**
+   * A client of the service: in this process when it runs here, over the network otherwise. The request context (tenant,
+   * request id, deadline, actor) goes along. Calling it inside a database transaction throws.
+   */
+  get<S extends DescService>(service: S): Client<S>;
 }

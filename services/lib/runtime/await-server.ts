@@ -1,6 +1,6 @@
 import type { Logger } from '../observability/logger.ts';
 import { redactServerUrls } from '../observability/redact-server-urls.ts';
-import { sleep } from './async-signal.ts';
+import { sleep } from './sleep.ts';
 
 /** How long a start waits for a server that does not answer yet: databases that start at the same time take seconds. */
 export const START_TIMEOUT_MS = 15_000;

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { Database } from '../db/database.ts';
-import type { Migrations } from '../db/migrations/migrate.ts';
+import type { Migrations } from '../db/migrations/migrations.ts';
 import { sqliteBackend } from '../db/sqlite/sqlite-backend.ts';
 import type { EventLog } from '../messaging/bus/event-log.ts';
 import { eventLogMigrations, sqlEventLog } from '../messaging/bus/sql/sql-event-log.ts';

@@ -1,6 +1,6 @@
 import type { Database } from '../db/database.ts';
 import { deleteOlder } from '../db/delete-older.ts';
-import type { Retention } from '../db/migrations/migrate.ts';
+import type { Retention } from '../db/migrations/migrations.ts';
 import type { EventLog } from '../messaging/bus/event-log.ts';
 import { EVENT_RETENTION_HOURS } from '../messaging/outbox/event-retention.ts';
 import { LogGenerationStore } from '../messaging/outbox/log-generation-store.ts';

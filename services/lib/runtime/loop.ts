@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as breathe } from 'node:timers/promises';
-import type { Database, NamedLock } from '../db/database.ts';
+import type { Database } from '../db/database.ts';
+import type { NamedLock } from '../db/sql-backend.ts';
 import { runOutsideTransaction } from '../db/transaction-context.ts';
 import type { Logger } from '../observability/logger.ts';
 import { LoopFailureLog } from './loop-failure-log.ts';

@@ -1,16 +1,17 @@
 import type { DescService } from '@bufbuild/protobuf';
-import type { Client, ConnectRouter } from '@connectrpc/connect';
+import type { ConnectRouter } from '@connectrpc/connect';
 import type { FastifyInstance } from 'fastify';
 import type { Event } from '../../../gen/autosession/event/v1/event_pb.js';
+import type { Authenticate } from '../auth/identity.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../db/database.ts';
-import type { Migrations } from '../db/migrations/migrate.ts';
-import type { Authenticate } from '../interceptors/context.ts';
+import type { Migrations } from '../db/migrations/migrations.ts';
 import type { EventLog } from '../messaging/bus/event-log.ts';
 import type { Outbox } from '../messaging/outbox/outbox.ts';
 import type { TaskQueue } from '../messaging/queue/task-queue.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { ServiceClients } from '../rpc/service-clients.ts';
 import type { Clock } from './clock.ts';
 import type { IdGenerator } from './id-generator.ts';
 
@@ -29,15 +30,6 @@ export interface Deps {
   readonly authenticate: Authenticate;
   /** Fires when the process begins to stop: long polls and streams end then. */
   readonly stopping: AbortSignal;
-}
-
-/** Finds services, wherever they run. */
-export interface ServiceClients {
-  /**
-   * A client of the service: in this process when it runs here, over the network otherwise. The request context (tenant,
-   * request id, deadline, actor) goes along. Calling it inside a database transaction throws.
-   */
-  get<S extends DescService>(service: S): Client<S>;
 }
 
 /**

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, Interceptor, Transport } from '@connectrpc/connect';
 import { type AccessPolicy, resolveAccessPolicy } from '../auth/access-policy.ts';
+import type { Authenticate } from '../auth/identity.ts';
 import type { Config } from '../config/config.ts';
 import { migrate } from '../db/migrations/migrate.ts';
 import { DatabaseHealth } from '../db/probe/database-health.ts';
@@ -15,7 +16,7 @@ import { reflectionRoutes } from '../http/rpc/reflection.ts';
 import { listenHttp } from '../http/server/http-server.ts';
 import { reservePorts } from '../http/server/reserve-ports.ts';
 import { listenRpc } from '../http/server/rpc-server.ts';
-import { type Authenticate, contextInterceptor } from '../interceptors/context.ts';
+import { contextInterceptor } from '../interceptors/context.ts';
 import { durableResponsesInterceptor } from '../interceptors/durable-responses.ts';
 import { observeInterceptor } from '../interceptors/observe.ts';
 import { type RequestGate, requestGate } from '../interceptors/request-gate.ts';
@@ -26,6 +27,7 @@ import { createMetrics, type Metrics, registerSqlMetrics } from '../observabilit
 import { RefusedCallLog } from '../observability/refused-call-log.ts';
 import { peerTransport } from '../rpc/peer-transport.ts';
 import { proxyRoutes } from '../rpc/rpc-proxy.ts';
+import type { ServiceClients } from '../rpc/service-clients.ts';
 import { createServiceClients } from '../rpc/service-clients.ts';
 import { type Backends, openBackends } from './backends.ts';
 import { startBackground } from './background.ts';
@@ -33,7 +35,7 @@ import { type Clock, systemClock } from './clock.ts';
 import type { Deployment } from './deployment.ts';
 import { armFailpointsFromText } from './failpoints.ts';
 import { createUlidGenerator, type IdGenerator } from './id-generator.ts';
-import type { Deps, Module, RunningModule, ServiceClients } from './module.ts';
+import type { Deps, Module, RunningModule } from './module.ts';
 
 /** How long requests under way at the stop, and the events that they cause, may take before they are aborted. */
 const GRACE_MS = 8_000;

@@ -2,7 +2,7 @@ import { Control, SessionState } from '../../../gen/autosession/control/v1/contr
 import { Source } from '../../../gen/autosession/event/v1/event_pb.js';
 import { MessageRole, Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { afterCommit } from '../../lib/db/transaction-context.ts';
 import type { EventInit } from '../../lib/messaging/outbox/outbox.ts';
 import { logStateChange } from '../../lib/observability/logger.ts';

@@ -1,5 +1,5 @@
 import type { ExpressionBuilder } from 'kysely';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, parseSqlTimeOrUndefined, sqlTime } from '../../lib/db/sql-time.ts';
 import type { PendingMessage } from '../domain/pending-message.ts';
 import { type StoredConversation, toStoredConversation } from './conversation.ts';

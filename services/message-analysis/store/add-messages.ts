@@ -1,6 +1,6 @@
 import { Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
-import type { Executor } from '../../lib/db/database.ts';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime, sqlTimeOrNull } from '../../lib/db/sql-time.ts';
 import type { NewMessage } from '../domain/diff-batch.ts';
 import { chunks } from './chunks.ts';

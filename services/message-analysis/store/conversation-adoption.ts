@@ -1,4 +1,4 @@
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import type { ConversationParties } from './conversation.ts';
 import type { ConversationRow, MessageTables } from './tables.ts';
 

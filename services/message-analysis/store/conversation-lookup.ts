@@ -1,5 +1,5 @@
-import type { Executor } from '../../lib/db/database.ts';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime } from '../../lib/db/sql-time.ts';
 import type { StoredMessage } from '../domain/diff-batch.ts';
 import {

@@ -1,4 +1,4 @@
-import type { Migrations } from '../../lib/db/migrations/migrate.ts';
+import type { Migrations } from '../../lib/db/migrations/migrations.ts';
 
 export const messageMigrations: Migrations = {
   owner: 'message-analysis',

@@ -1,5 +1,5 @@
-import type { Executor } from '../../lib/db/database.ts';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import { type KnownSession, knownSessionOfRow, supersedes } from './conversation.ts';
 import type { ConversationRow, MessageTables } from './tables.ts';

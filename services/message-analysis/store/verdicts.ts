@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import type { MessageRole, Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
-import type { Executor } from '../../lib/db/database.ts';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import type { MatchedReceipt } from '../domain/pending-message.ts';
 import { ConversationMergedError } from './add-messages.ts';

@@ -1,4 +1,4 @@
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { currentContext, currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';

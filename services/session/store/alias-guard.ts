@@ -1,5 +1,5 @@
 import { type ExpressionBuilder, sql } from 'kysely';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import type { PartyAlias } from '../domain/party-alias.ts';
 import { type AliasName, identifiesSessions, type PartyUpdatePlan } from '../domain/party-update.ts';

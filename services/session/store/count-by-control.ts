@@ -1,4 +1,4 @@
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import type { SessionTables } from './tables.ts';
 
 /** The most open sessions of all tenants that are counted. */

@@ -1,4 +1,4 @@
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import { foldName } from '../../lib/text/fold-text.ts';
 import { bumpVersion } from './party-store.ts';

@@ -1,6 +1,7 @@
 import type { ExpressionBuilder } from 'kysely';
-import type { Database, Executor } from '../../lib/db/database.ts';
+import type { Database } from '../../lib/db/database.ts';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import type { PartyAlias } from '../domain/party-alias.ts';
 import type { DirectoryAliasRow, SessionTables } from './tables.ts';

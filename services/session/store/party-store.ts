@@ -1,4 +1,4 @@
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import type { AliasName, PartyUpdatePlan } from '../domain/party-update.ts';
 import { assertAliasesUnused } from './alias-guard.ts';

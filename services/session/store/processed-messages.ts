@@ -1,5 +1,5 @@
-import type { Executor } from '../../lib/db/database.ts';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import type { ProcessedMessage } from '../domain/conversation-types.ts';
 import { UNKNOWN_ACCOUNT } from '../domain/session.ts';
 import type { SessionTables } from './tables.ts';

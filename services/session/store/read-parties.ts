@@ -1,5 +1,5 @@
 import { type Expression, type SqlBool, sql } from 'kysely';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime } from '../../lib/db/sql-time.ts';
 import { withFoldedNames } from '../domain/look-alikes.ts';
 import type { PartyAlias } from '../domain/party-alias.ts';

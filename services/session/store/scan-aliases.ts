@@ -1,4 +1,4 @@
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import type { PartyAlias } from '../domain/party-alias.ts';
 import type { SessionTables } from './tables.ts';
 

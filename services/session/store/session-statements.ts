@@ -1,5 +1,5 @@
-import type { Executor } from '../../lib/db/database.ts';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { keysIfCurrent, type SessionAliases } from './alias-guard.ts';
 import type { SessionTables } from './tables.ts';
 

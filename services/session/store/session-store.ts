@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
-import type { Database, Executor } from '../../lib/db/database.ts';
+import type { Database } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import { lockKey } from '../../lib/db/transaction-context.ts';
 import type { Outbox } from '../../lib/messaging/outbox/outbox.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import type { QueueFilter } from '../../lib/messaging/queue/task-queue.ts';
 import { currentContext } from '../../lib/runtime/request-context.ts';
 import type { TaskDeps } from '../deps.ts';

@@ -1,4 +1,4 @@
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { TaskDeps } from '../deps.ts';
 import { selectReportedTask } from '../domain/select-reported-task.ts';

@@ -1,5 +1,5 @@
 import type { QueueLevel } from '../../../gen/autosession/task/v1/task_pb.js';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
 import type { TaskTables } from './tables.ts';
 

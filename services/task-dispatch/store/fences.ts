@@ -1,5 +1,5 @@
-import type { Executor } from '../../lib/db/database.ts';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { onDuplicateUpdate } from '../../lib/db/upsert.ts';
 import type { Fence } from '../domain/fence.ts';
 import { columnsFor, recordOf } from './row-mapping.ts';

@@ -1,5 +1,5 @@
 import type { ColumnTypes } from '../../lib/db/migrations/column-types.ts';
-import type { Migrations } from '../../lib/db/migrations/migrate.ts';
+import type { Migrations } from '../../lib/db/migrations/migrations.ts';
 
 /** The tables of task-dispatch. */
 export const taskDispatchMigrations: Migrations = {

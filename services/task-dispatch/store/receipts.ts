@@ -1,5 +1,5 @@
-import type { Executor } from '../../lib/db/database.ts';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import { foldedHash } from '../domain/content-hash.ts';
 import type { ObservedMessage, Receipt } from '../domain/match-messages.ts';

@@ -1,4 +1,4 @@
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
 import type { StoredTask, TaskStatusName } from '../domain/task.ts';
 import type { TaskTables } from './tables.ts';

@@ -1,5 +1,5 @@
 import { TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { logStateChange } from '../../lib/observability/logger.ts';
 import { currentContext, currentUnconfirmedReads } from '../../lib/runtime/request-context.ts';

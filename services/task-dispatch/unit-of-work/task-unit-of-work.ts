@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type EventSchema, Source, TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
-import type { Executor } from '../../lib/db/database.ts';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { lockKey } from '../../lib/db/transaction-context.ts';
 import type { EventInit, Outbox } from '../../lib/messaging/outbox/outbox.ts';
 import { applyTransition, type TaskFields } from '../domain/apply-transition.ts';

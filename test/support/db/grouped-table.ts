@@ -1,6 +1,6 @@
-import type { Executor } from '../../../services/lib/db/database.ts';
-import type { Migration } from '../../../services/lib/db/migrations/migrate.ts';
+import type { Migration } from '../../../services/lib/db/migrations/migrations.ts';
 import { precompiledQuery } from '../../../services/lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../../services/lib/db/sql-backend.ts';
 import { onDuplicateUpdate } from '../../../services/lib/db/upsert.ts';
 
 export interface Row {

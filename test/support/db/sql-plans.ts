@@ -1,6 +1,7 @@
 import { CompiledQuery } from 'kysely';
 import type { Connection } from '../../../services/lib/db/connection.ts';
-import type { Database, SqlBackend } from '../../../services/lib/db/database.ts';
+import type { Database } from '../../../services/lib/db/database.ts';
+import type { SqlBackend } from '../../../services/lib/db/sql-backend.ts';
 
 /** Records every executed statement until it is disposed. */
 export function recordStatements(backend: SqlBackend, statements: Set<string>): Disposable {

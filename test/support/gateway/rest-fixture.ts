@@ -8,9 +8,10 @@ import { DirectoryService } from '../../../gen/autosession/session/v1/directory_
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { registerRest } from '../../../services/gateway/rest/register-rest.ts';
+import type { Authenticate } from '../../../services/lib/auth/identity.ts';
 import { BodyReader } from '../../../services/lib/http/admission/body-reader.ts';
 import { admitRestRequests } from '../../../services/lib/http/admission/rest-admission.ts';
-import { type Authenticate, contextInterceptor } from '../../../services/lib/interceptors/context.ts';
+import { contextInterceptor } from '../../../services/lib/interceptors/context.ts';
 import { observeInterceptor } from '../../../services/lib/interceptors/observe.ts';
 import { validateInterceptor } from '../../../services/lib/interceptors/validate.ts';
 import { createLogger } from '../../../services/lib/observability/logger.ts';

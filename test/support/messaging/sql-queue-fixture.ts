@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import type { SqlBackend } from '../../../services/lib/db/database.ts';
 import { Database } from '../../../services/lib/db/database.ts';
 import { migrate } from '../../../services/lib/db/migrations/migrate.ts';
+import type { SqlBackend } from '../../../services/lib/db/sql-backend.ts';
 import { queueMigrations, sqlQueue } from '../../../services/lib/messaging/queue/sql-queue.ts';
 import type { QueueFixture } from '../../conformance/queue-conformance.ts';
 

@@ -1,9 +1,10 @@
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
+import { allowAnonymous } from '../../../services/lib/auth/identity.ts';
 import { healthRoutes } from '../../../services/lib/http/rpc/health.ts';
 import { listenRpc } from '../../../services/lib/http/server/rpc-server.ts';
-import { allowAnonymous, contextInterceptor } from '../../../services/lib/interceptors/context.ts';
+import { contextInterceptor } from '../../../services/lib/interceptors/context.ts';
 import { observeInterceptor } from '../../../services/lib/interceptors/observe.ts';
 import { createLogger } from '../../../services/lib/observability/logger.ts';
 import { createMetrics } from '../../../services/lib/observability/metrics.ts';

@@ -11,17 +11,19 @@ import {
   RaiseFenceResponseSchema,
   TaskService,
 } from '../../../gen/autosession/task/v1/task_service_pb.js';
+import { allowAnonymous } from '../../../services/lib/auth/identity.ts';
 import { loadConfig } from '../../../services/lib/config/load-config.ts';
-import type { SqlBackend } from '../../../services/lib/db/database.ts';
 import { Database } from '../../../services/lib/db/database.ts';
 import { migrate } from '../../../services/lib/db/migrations/migrate.ts';
+import type { SqlBackend } from '../../../services/lib/db/sql-backend.ts';
 import { sqliteBackend } from '../../../services/lib/db/sqlite/sqlite-backend.ts';
 import { appError, ErrorReason } from '../../../services/lib/errors/app-error.ts';
 import { idempotencyMigrations } from '../../../services/lib/idempotency/with-idempotency.ts';
-import { allowAnonymous, contextInterceptor } from '../../../services/lib/interceptors/context.ts';
+import { contextInterceptor } from '../../../services/lib/interceptors/context.ts';
 import { observeInterceptor } from '../../../services/lib/interceptors/observe.ts';
 import { validateInterceptor } from '../../../services/lib/interceptors/validate.ts';
-import { Outbox, type OutboxTables, outboxMigrations } from '../../../services/lib/messaging/outbox/outbox.ts';
+import { Outbox } from '../../../services/lib/messaging/outbox/outbox.ts';
+import { type OutboxTables, outboxMigrations } from '../../../services/lib/messaging/outbox/outbox-tables.ts';
 import { createLogger } from '../../../services/lib/observability/logger.ts';
 import { createMetrics } from '../../../services/lib/observability/metrics.ts';
 import { createServiceClients } from '../../../services/lib/rpc/service-clients.ts';

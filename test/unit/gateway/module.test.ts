@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { gatewayModule } from '../../../services/gateway/module.ts';
+import { allowAnonymous } from '../../../services/lib/auth/identity.ts';
 import { loadConfig } from '../../../services/lib/config/load-config.ts';
 import { listenHttp } from '../../../services/lib/http/server/http-server.ts';
-import { allowAnonymous } from '../../../services/lib/interceptors/context.ts';
 import { createMetrics } from '../../../services/lib/observability/metrics.ts';
 import { createServiceClients } from '../../../services/lib/rpc/service-clients.ts';
 import { systemClock } from '../../../services/lib/runtime/clock.ts';

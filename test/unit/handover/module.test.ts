@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { handoverModule } from '../../../services/handover/module.ts';
-import type { Deps, ServiceClients } from '../../../services/lib/runtime/module.ts';
+import type { ServiceClients } from '../../../services/lib/rpc/service-clients.ts';
+import type { Deps } from '../../../services/lib/runtime/module.ts';
 import { runInBackgroundContext, systemContext } from '../../../services/lib/runtime/request-context.ts';
 import { eventually } from '../../support/eventually.ts';
 import { EventScript } from '../../support/handover/event-script.ts';

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { CompiledQuery } from 'kysely';
-import type { SqlBackend } from '../database.ts';
-import type { Migrations } from '../migrations/migrate.ts';
+import type { Migrations } from '../migrations/migrations.ts';
+import type { SqlBackend } from '../sql-backend.ts';
 
 /** Rows to choose from, so that processes rarely wait for each other's row lock. */
 const SLOTS = 16;

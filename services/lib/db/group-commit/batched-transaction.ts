@@ -1,8 +1,8 @@
 import type { CompiledQuery, QueryResult } from 'kysely';
 import type { Connection } from '../connection.ts';
-import type { SqlBackend } from '../database.ts';
 import { type PrimaryKeys, type RowKey, UnknownTableError } from '../row-access/primary-keys.ts';
 import type { AccessMode } from '../row-access/row-access.ts';
+import type { SqlBackend } from '../sql-backend.ts';
 
 /** Another work of the transaction is at the same rows. */
 export class KeyLockedError extends Error {

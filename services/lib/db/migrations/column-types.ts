@@ -1,4 +1,4 @@
-import type { Dialect } from '../database.ts';
+import type { Dialect } from '../sql-backend.ts';
 
 /** Column types and table options by dialect, for migrations. */
 export interface ColumnTypes {

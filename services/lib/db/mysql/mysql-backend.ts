@@ -1,5 +1,5 @@
 import type { PoolOptions } from 'mysql2';
-import type { SqlBackend } from '../database.ts';
+import type { SqlBackend } from '../sql-backend.ts';
 import { SqlStats } from '../sql-stats.ts';
 import { acquireMysqlConnection } from './mysql-connection.ts';
 import { isConnectionLost, mysqlErrno, mysqlFault } from './mysql-faults.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Connection, type ConnectionOptions, createConnection } from 'mysql2';
-import type { NamedLock } from '../database.ts';
+import type { NamedLock } from '../sql-backend.ts';
 
 const QUERY_TIMEOUT_MS = 5_000;
 /** A machine that vanishes says no goodbye: the server ends its connection, and with it its locks, after so long. */

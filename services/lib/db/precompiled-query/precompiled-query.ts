@@ -1,6 +1,6 @@
 import type { Compilable, CompiledQuery, Kysely, QueryResult, SelectQueryNode } from 'kysely';
-import type { Dialect, Executor } from '../database.ts';
 import { bindRowValues } from '../row-access/row-access.ts';
+import type { Dialect, Executor } from '../sql-backend.ts';
 import { kyselyOver, StatementExecutor } from '../statement-executor.ts';
 import { type AnalyzedQuery, analyzeQuery, type BatchableRead } from './analyzed-query.ts';
 import { checkOtherValues, checkUse, isEveryUseCheckOn } from './check-precompiled-query.ts';

@@ -1,5 +1,5 @@
 import type { Logger } from '../../observability/logger.ts';
-import { sleep } from '../../runtime/async-signal.ts';
+import { sleep } from '../../runtime/sleep.ts';
 import type { Database } from '../database.ts';
 import { type DatabaseFault, faultMessages } from '../database-fault.ts';
 import { probeWrite } from './probe-write.ts';

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Database } from '../database.ts';
 import { columnTypesOf } from '../migrations/column-types.ts';
-import type { Migrations } from '../migrations/migrate.ts';
+import type { Migrations } from '../migrations/migrations.ts';
+import { probeError } from './probe-error.ts';
 import { probeMysqlServer } from './probe-mysql.ts';
 
 interface ProbeTables {
@@ -34,11 +35,6 @@ export async function probeDatabase(db: Database): Promise<void> {
   } finally {
     await db.autocommit<ProbeTables>().deleteFrom('database_probe').where('run', '=', run).execute();
   }
-}
-
-/** The error of a failed probe: names the finding and what it would break. */
-export function probeError(what: string): Error {
-  return new Error(`the database cannot be used: ${what}`);
 }
 
 async function createTable(db: Database): Promise<void> {

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../database.ts';
-import { probeError } from './probe-database.ts';
+import { probeError } from './probe-error.ts';
 
 /** See columns.ts. */
 const COLLATION = 'utf8mb4_bin';

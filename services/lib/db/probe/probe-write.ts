@@ -1,5 +1,5 @@
 import type { Connection } from '../connection.ts';
-import type { Executor, SqlBackend } from '../database.ts';
+import type { Executor, SqlBackend } from '../sql-backend.ts';
 import { sqlTime } from '../sql-time.ts';
 import { ConnectionExecutor, kyselyOver } from '../statement-executor.ts';
 

@@ -1,7 +1,7 @@
 import { CompiledQuery } from 'kysely';
-import type { Dialect, SqlBackend } from '../database.ts';
 import { asAnalyzed } from '../precompiled-query/analyzed-query.ts';
 import { resolveValue } from '../precompiled-query/placeholder.ts';
+import type { Dialect, SqlBackend } from '../sql-backend.ts';
 import { type AccessMode, type RowAccess, rowAccesses } from './row-access.ts';
 
 /** The table was created after the keys were read. */

@@ -1,8 +1,8 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { NamedLock, SqlBackend } from '../database.ts';
 import type { DatabaseFault } from '../database-fault.ts';
+import type { NamedLock, SqlBackend } from '../sql-backend.ts';
 import { SqlStats } from '../sql-stats.ts';
 import { SqliteConnectionQueue } from './sqlite-connection.ts';
 

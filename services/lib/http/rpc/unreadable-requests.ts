@@ -17,7 +17,7 @@ import { errorFromJsonBytes } from '@connectrpc/connect/protocol-connect';
 import { findTrailerError, setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import { trailerFlag, trailerParse } from '@connectrpc/connect/protocol-grpc-web';
 import { appError, ErrorReason, errorInfo } from '../../errors/app-error.ts';
-import { toPublicError } from '../../interceptors/observe.ts';
+import { toPublicError } from '../../errors/to-public-error.ts';
 import type { RequestGate } from '../../interceptors/request-gate.ts';
 import { respondUnsupportedEncoding, unsupportedEncoding } from './request-encoding.ts';
 import { notOneMessageError } from './request-messages.ts';

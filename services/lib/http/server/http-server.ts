@@ -18,8 +18,9 @@ import { assertSameOrigin } from '../security/origin-guard.ts';
 import { assertSingleHost } from '../security/single-host.ts';
 import { containBrokenRequests } from './contain-errors.ts';
 import { type ListenAddress, openListeners, supportsReusePort } from './listener-sockets.ts';
+import { type ListeningServer, portError } from './listening-server.ts';
 import { respondToParserError, respondToUnsupportedRequests } from './parser-errors.ts';
-import { type ListeningServer, MAX_RPC_BODY_BYTES, portError } from './rpc-server.ts';
+import { MAX_RPC_BODY_BYTES } from './rpc-server.ts';
 
 /** The time that a connection has for the headers of a request; a body that no handler reads has the rest of both times. */
 const HEADERS_TIMEOUT_MS = 10_000;

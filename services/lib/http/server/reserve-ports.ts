@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:net';
-import { portError } from './rpc-server.ts';
+import { portError } from './listening-server.ts';
 
 /** The ports that a process is about to listen on. */
 interface Ports {

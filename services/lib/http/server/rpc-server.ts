@@ -2,10 +2,10 @@ import { createServer, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
-import { internalHeaders, isInternalSecret } from '../../interceptors/context.ts';
-import { toPublicError } from '../../interceptors/observe.ts';
+import { toPublicError } from '../../errors/to-public-error.ts';
 import type { RequestGate } from '../../interceptors/request-gate.ts';
 import type { Logger } from '../../observability/logger.ts';
+import { internalHeaders, isInternalSecret } from '../../rpc/internal-headers.ts';
 import { BodyReader } from '../admission/body-reader.ts';
 import { type LoadShedding, longPollPaths } from '../admission/load-shedding.ts';
 import type { ConnectionLimit } from '../connections/connection-limit.ts';
@@ -17,18 +17,12 @@ import { sendRpcError } from '../rpc/send-rpc-error.ts';
 import { assertSameOrigin } from '../security/origin-guard.ts';
 import { assertSingleHost } from '../security/single-host.ts';
 import { containErrors, type RpcHandler } from './contain-errors.ts';
+import { type ListeningServer, portError } from './listening-server.ts';
 
 /** The largest request that an RPC may carry: a full batch of messages of 16 KiB would not fit, as over REST. */
 export const MAX_RPC_BODY_BYTES = 4 * 1024 * 1024;
 /** The largest that a service may send another one: a full batch of the largest messages, which came in several requests. */
 const MAX_PEER_BODY_BYTES = 32 * 1024 * 1024;
-
-/** A port that listens; disposing it finishes the requests that are under way. */
-export interface ListeningServer {
-  readonly port: number;
-  /** Takes no new requests, waits for those under way, and cuts what is left after `graceMs`. */
-  close(graceMs: number): Promise<void>;
-}
 
 /**
  * gRPC, gRPC-Web and Connect over HTTP/2 without TLS. A stop cancels nothing that is under way: streams and long polls, which
@@ -103,14 +97,4 @@ async function closeServer(server: Http2Server, connections: ConnectionTracker, 
   });
   using _closing = connections.closeIdle(graceMs);
   await closed;
-}
-
-/** Names the variable to change when a port cannot be opened. */
-export function portError(error: unknown, variable: string, { host, port }: { host: string; port: number }): Error {
-  const { code } = error as { code?: string };
-  if (code === 'EADDRINUSE')
-    return new Error(`port ${port} of ${host} is taken: set ${variable} to another one, or to 0 for any free one`);
-  if (code === 'EACCES')
-    return new Error(`port ${port} of ${host} may not be opened: set ${variable} to one above 1023`);
-  return new Error(`cannot listen on ${host} (AUTOSESSION_HOST), port ${port} (${variable})`, { cause: error });
 }

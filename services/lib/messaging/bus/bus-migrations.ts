@@ -1,4 +1,4 @@
-import type { Migrations } from '../../db/migrations/migrate.ts';
+import type { Migrations } from '../../db/migrations/migrations.ts';
 import { PROGRESS_RETENTION_HOURS } from '../outbox/event-retention.ts';
 
 /** The tables of the relay and of the consumers. */

@@ -12,7 +12,7 @@ import {
   orderOf,
   withNewest,
 } from '../bus/lineage.ts';
-import type { OutboxTables } from './outbox.ts';
+import type { OutboxTables } from './outbox-tables.ts';
 
 export interface RelayTables extends OutboxTables {
   relay_state: {

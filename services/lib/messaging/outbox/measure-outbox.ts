@@ -3,7 +3,7 @@ import type { Database } from '../../db/database.ts';
 import { parseSqlTime } from '../../db/sql-time.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { OutboxTables } from './outbox.ts';
+import type { OutboxTables } from './outbox-tables.ts';
 
 /** How long a measurement is reused. */
 const MEASUREMENT_TTL_MS = 2_000;

@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
-import type { Database, Executor } from '../../db/database.ts';
+import type { Database } from '../../db/database.ts';
 import { precompiledQuery } from '../../db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../db/sql-backend.ts';
 import { sqlTime } from '../../db/sql-time.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { orderOf } from '../bus/lineage.ts';
 import { RELAY_NAME, type RelayTables } from './log-generation-store.ts';
-import type { OutboxRow } from './outbox.ts';
+import type { OutboxRow } from './outbox-tables.ts';
 
 /** Rows per statement that marks rows: it is compiled once for each number of rows. */
 const MARK_BATCH = 16;

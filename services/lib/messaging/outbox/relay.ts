@@ -1,14 +1,16 @@
 import type { Database } from '../../db/database.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Metrics } from '../../observability/metrics.ts';
-import { exponentialBackoff, sleep } from '../../runtime/async-signal.ts';
+import { exponentialBackoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { failpoint } from '../../runtime/failpoints.ts';
 import { type LeaderLoop, startLeaderLoop } from '../../runtime/loop.ts';
 import { runInBackgroundContext, systemContext } from '../../runtime/request-context.ts';
+import { sleep } from '../../runtime/sleep.ts';
 import { AppendError, type AppendResult, type EventLog, LogGenerationError, type LogRecord } from '../bus/event-log.ts';
 import { measureOutbox } from './measure-outbox.ts';
-import type { Outbox, OutboxRow } from './outbox.ts';
+import type { Outbox } from './outbox.ts';
+import type { OutboxRow } from './outbox-tables.ts';
 import { RelayLog, type VerifiedLog } from './relay-log.ts';
 import { type PublishOutcome, RelayStore } from './relay-store.ts';
 

@@ -1,6 +1,6 @@
-import type { Executor } from '../../db/database.ts';
 import { precompiledQuery } from '../../db/precompiled-query/precompiled-query.ts';
-import type { OutboxTables } from './outbox.ts';
+import type { Executor } from '../../db/sql-backend.ts';
+import type { OutboxTables } from './outbox-tables.ts';
 
 interface SequenceKey {
   readonly tenant: string;

@@ -1,6 +1,7 @@
-import type { Database, Executor } from '../../db/database.ts';
-import type { Migrations } from '../../db/migrations/migrate.ts';
+import type { Database } from '../../db/database.ts';
+import type { Migrations } from '../../db/migrations/migrations.ts';
 import { precompiledQuery } from '../../db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../db/sql-backend.ts';
 import { sqlTime } from '../../db/sql-time.ts';
 import { PushSubscribers } from './push-subscribers.ts';
 import type { QueueFilter, QueueItem, TaskQueue } from './task-queue.ts';

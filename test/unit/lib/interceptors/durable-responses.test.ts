@@ -1,9 +1,11 @@
 import { createClient, createRouterTransport } from '@connectrpc/connect';
 import { describe, expect, it } from 'vitest';
 import { SessionService } from '../../../../gen/autosession/session/v1/session_service_pb.js';
+import { allowAnonymous } from '../../../../services/lib/auth/identity.ts';
 import { appError, ErrorReason } from '../../../../services/lib/errors/app-error.ts';
-import { allowAnonymous, contextInterceptor, internalHeaders } from '../../../../services/lib/interceptors/context.ts';
+import { contextInterceptor } from '../../../../services/lib/interceptors/context.ts';
 import { durableResponsesInterceptor } from '../../../../services/lib/interceptors/durable-responses.ts';
+import { internalHeaders } from '../../../../services/lib/rpc/internal-headers.ts';
 import { systemClock } from '../../../../services/lib/runtime/clock.ts';
 import { createUlidGenerator } from '../../../../services/lib/runtime/id-generator.ts';
 import { currentUnconfirmedReads } from '../../../../services/lib/runtime/request-context.ts';

@@ -1,5 +1,5 @@
-import type { Executor } from '../../../db/database.ts';
 import { precompiledQuery } from '../../../db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../../db/sql-backend.ts';
 
 /** The columns of an event, in every table that stores events. */
 export interface EventColumns {

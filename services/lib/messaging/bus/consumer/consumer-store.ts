@@ -1,5 +1,6 @@
-import type { Database, Executor } from '../../../db/database.ts';
+import type { Database } from '../../../db/database.ts';
 import { isDue } from '../../../db/due.ts';
+import type { Executor } from '../../../db/sql-backend.ts';
 import { sqlTime } from '../../../db/sql-time.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { LoggedEvent, LogRecord } from '../event-log.ts';

@@ -1,10 +1,11 @@
 import type { Database } from '../../../db/database.ts';
 import type { Logger } from '../../../observability/logger.ts';
 import { initializeCounter, type Metrics } from '../../../observability/metrics.ts';
-import { exponentialBackoff, sleep } from '../../../runtime/async-signal.ts';
+import { exponentialBackoff } from '../../../runtime/backoff.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { failpoint } from '../../../runtime/failpoints.ts';
 import { startLeaderLoop } from '../../../runtime/loop.ts';
+import { sleep } from '../../../runtime/sleep.ts';
 import { type EventLog, LogGenerationError, type LoggedEvent } from '../event-log.ts';
 import { TimedLogReader } from '../log-reader/timed-log-reader.ts';
 import { type ConsumerOffset, ConsumerStore } from './consumer-store.ts';

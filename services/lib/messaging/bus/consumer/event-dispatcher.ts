@@ -1,7 +1,8 @@
-import { exponentialBackoff, sleep } from '../../../runtime/async-signal.ts';
+import { exponentialBackoff } from '../../../runtime/backoff.ts';
 import { failpoint } from '../../../runtime/failpoints.ts';
 import type { EventHandler, RunningModule } from '../../../runtime/module.ts';
 import { runInRequestContext, systemContext } from '../../../runtime/request-context.ts';
+import { sleep } from '../../../runtime/sleep.ts';
 import { eventTypeName } from '../../outbox/outbox.ts';
 import { decodeEvent } from '../decode-event.ts';
 import type { LogRecord } from '../event-log.ts';

@@ -2,7 +2,7 @@ import { isTimeDue } from '../../../db/due.ts';
 import { parseSqlTime } from '../../../db/sql-time.ts';
 import type { Logger } from '../../../observability/logger.ts';
 import type { Metrics } from '../../../observability/metrics.ts';
-import { exponentialBackoff } from '../../../runtime/async-signal.ts';
+import { exponentialBackoff } from '../../../runtime/backoff.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { type ConsumerStore, recordOfEventRow } from './consumer-store.ts';
 import { type EventDispatcher, storedErrorMessage } from './event-dispatcher.ts';

@@ -1,5 +1,6 @@
 import type { Logger } from '../../../observability/logger.ts';
-import { exponentialBackoff, sleep } from '../../../runtime/async-signal.ts';
+import { exponentialBackoff } from '../../../runtime/backoff.ts';
+import { sleep } from '../../../runtime/sleep.ts';
 import { type EventLog, type LogBounds, LogGenerationError, type LoggedEvent } from '../event-log.ts';
 import { SharedLogReaders } from '../log-reader/shared-log-readers.ts';
 import { type NatsClient, NatsConnector } from './nats-connector.ts';

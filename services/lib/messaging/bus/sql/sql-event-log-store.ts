@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Database, Executor } from '../../../db/database.ts';
+import type { Database } from '../../../db/database.ts';
 import { deleteOlder } from '../../../db/delete-older.ts';
-import type { Migrations } from '../../../db/migrations/migrate.ts';
+import type { Migrations } from '../../../db/migrations/migrations.ts';
+import type { Executor } from '../../../db/sql-backend.ts';
 import { sqlTime } from '../../../db/sql-time.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { LogBounds, LoggedEvent, LogRecord } from '../event-log.ts';

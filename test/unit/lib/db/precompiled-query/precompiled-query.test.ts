@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Database, type Executor } from '../../../../../services/lib/db/database.ts';
+import { Database } from '../../../../../services/lib/db/database.ts';
 import { precompiledQuery } from '../../../../../services/lib/db/precompiled-query/precompiled-query.ts';
+import type { Executor } from '../../../../../services/lib/db/sql-backend.ts';
 import { sqliteBackend } from '../../../../../services/lib/db/sqlite/sqlite-backend.ts';
 
 interface Thing {

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { listenHttp } from '../../../../../services/lib/http/server/http-server.ts';
-import type { ListeningServer } from '../../../../../services/lib/http/server/rpc-server.ts';
+import type { ListeningServer } from '../../../../../services/lib/http/server/listening-server.ts';
 import { createMetrics } from '../../../../../services/lib/observability/metrics.ts';
 import { eventually } from '../../../../support/eventually.ts';
 

@@ -9,13 +9,11 @@ import { EventService } from '../../../../../gen/autosession/event/v1/event_serv
 import { SessionService } from '../../../../../gen/autosession/session/v1/session_service_pb.js';
 import { ErrorInfoSchema } from '../../../../../gen/google/rpc/error_details_pb.js';
 import { Health } from '../../../../../gen/grpc/health/v1/health_pb.js';
+import { allowAnonymous } from '../../../../../services/lib/auth/identity.ts';
 import { healthRoutes } from '../../../../../services/lib/http/rpc/health.ts';
-import {
-  type ListeningServer,
-  listenRpc,
-  MAX_RPC_BODY_BYTES,
-} from '../../../../../services/lib/http/server/rpc-server.ts';
-import { allowAnonymous, contextInterceptor } from '../../../../../services/lib/interceptors/context.ts';
+import type { ListeningServer } from '../../../../../services/lib/http/server/listening-server.ts';
+import { listenRpc, MAX_RPC_BODY_BYTES } from '../../../../../services/lib/http/server/rpc-server.ts';
+import { contextInterceptor } from '../../../../../services/lib/interceptors/context.ts';
 import { observeInterceptor } from '../../../../../services/lib/interceptors/observe.ts';
 import { createLogger } from '../../../../../services/lib/observability/logger.ts';
 import { createMetrics } from '../../../../../services/lib/observability/metrics.ts';

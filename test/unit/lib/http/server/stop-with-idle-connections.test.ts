@@ -3,7 +3,8 @@ import { connect, type Socket } from 'node:net';
 import { describe, it } from 'vitest';
 import { AdmissionController } from '../../../../../services/lib/http/admission/admission-controller.ts';
 import { listenHttp } from '../../../../../services/lib/http/server/http-server.ts';
-import { type ListeningServer, listenRpc } from '../../../../../services/lib/http/server/rpc-server.ts';
+import type { ListeningServer } from '../../../../../services/lib/http/server/listening-server.ts';
+import { listenRpc } from '../../../../../services/lib/http/server/rpc-server.ts';
 import { createMetrics } from '../../../../../services/lib/observability/metrics.ts';
 
 /** Longer than any test may take: a stop that waits for it fails. */
