@@ -13,7 +13,7 @@ import { registerRest } from './rest/register-rest.ts';
 
 const services = [SessionService, DirectoryService, TaskService, MessageService, HandoverService, EventService];
 
-/** REST and event streams over every service. It owns nothing. */
+/** REST and event streams over all services. It owns no data. */
 export const gatewayModule: Module = {
   name: 'gateway',
   provides: [EventService],

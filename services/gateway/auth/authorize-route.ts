@@ -5,17 +5,17 @@ import { requireScope } from '../../lib/auth/scopes.ts';
 import { webHeaders } from '../rest/invoke-rpc.ts';
 import type { Route } from '../rest/route.ts';
 
-/** Lets callers in to a route. */
+/** Authenticates and authorizes the callers of one route. */
 export interface RouteAuthorizer {
-  /** Refuses whoever may not call the route, before anything of the body is read. */
+  /** Throws UNAUTHENTICATED or PERMISSION_DENIED, before any of the body is read. */
   authorize(request: FastifyRequest): Promise<void>;
-  /** Who was let in. */
+  /** The caller of an authorized request. */
   identityOf(request: FastifyRequest): Identity;
 }
 
 const identities = new WeakMap<FastifyRequest, Identity>();
 
-/** The caller of a request, also of a refused one; undefined before it is known. */
+/** The caller of a request, also of a refused one; undefined before authentication. */
 export function callerOf(request: FastifyRequest): Identity | undefined {
   return identities.get(request);
 }
@@ -32,13 +32,13 @@ export function routeAuthorizer(route: Route, authenticate: Authenticate): Route
     },
     identityOf(request) {
       const identity = identities.get(request);
-      if (!identity) throw new Error('the request was not admitted');
+      if (!identity) throw new Error('the request is not authorized');
       return identity;
     },
   };
 }
 
-/** A browser's EventSource sends no headers of its own: `?access_token=` stands for them, and any header wins. */
+/** A browser's EventSource cannot set headers: it may send `?access_token=` instead. A header takes precedence. */
 function headersWithQueryToken({ headers, query }: FastifyRequest): Headers {
   const merged = webHeaders(headers);
   const { access_token: token } = query as Record<string, unknown>;

@@ -1,12 +1,12 @@
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 
-/** A place in the event log. */
+/** A position in the event log. */
 export interface Cursor {
-  /** Which log; positions of another one mean nothing. */
+  /** The generation of the log; positions of different generations cannot be compared. */
   readonly generationId: string;
-  /** The number of its generation, if it was known when the cursor was made. */
+  /** The number of the generation, if it was known when the cursor was created. */
   readonly generationNumber?: number;
-  /** The last event that was passed. */
+  /** The position of the last event before the cursor. */
   readonly position: bigint;
   /**
    * The order (see lineage.ts) up to which the client has seen the events of earlier generations of the log; undefined when it
@@ -15,7 +15,7 @@ export interface Cursor {
   readonly seen?: bigint;
 }
 
-/** The cursor as clients keep it. */
+/** The cursor as clients store it. */
 export function encodeCursor({ generationId, generationNumber, position, seen }: Cursor): string {
   const stored = {
     i: generationId,
@@ -27,11 +27,13 @@ export function encodeCursor({ generationId, generationNumber, position, seen }:
   return Buffer.from(text).toString('base64url');
 }
 
-/** Reads a client's cursor. Throws INVALID_ARGUMENT on what no stream ever gave out. */
+/** Reads a client's cursor. Throws INVALID_ARGUMENT if it does not have the form of a stream's cursor. */
 export function decodeCursor(text: string): Cursor {
   const { i, p, g, s } = parsed(text);
   if (typeof i !== 'string' || !isDecimal(p) || !isGenerationNumber(g) || !(s === undefined || isDecimal(s)))
-    throw appError(ErrorReason.INVALID_ARGUMENT, 'the cursor is not one that a stream gave out', { field: 'cursor' });
+    throw appError(ErrorReason.INVALID_ARGUMENT, 'the cursor is not valid: use one that a stream returned', {
+      field: 'cursor',
+    });
   return { generationId: i, generationNumber: g, position: BigInt(p), seen: s === undefined ? s : BigInt(s) };
 }
 

@@ -2,23 +2,23 @@ import type { Event } from '../../../gen/autosession/event/v1/event_pb.js';
 
 const MAX_SEQUENCES = 10_000;
 
-/** Names the events that are numbered together: those of a source about a session. */
+/** Identifies the sequence that numbers an event: one per source and session. */
 export function sequenceKey({ source, sessionId }: Pick<Event, 'source' | 'sessionId'>): string {
   return `${source}:${sessionId}`;
 }
 
-/** Knows the last number seen per line, of the lines seen last; the relay may publish an event twice. */
+/** Remembers the last number of the most recently used sequences, because the relay may publish an event twice. */
 export class Deduplicator {
   readonly #lastSeqs = new Map<string, number>();
 
-  /** Whether the event was seen; if not, it is now. */
+  /** Whether the event was seen before; marks it as seen. */
   isDuplicate(sequence: string, sourceSeq: number): boolean {
     const last = this.#lastSeqs.get(sequence) ?? 0;
     this.#record(sequence, Math.max(last, sourceSeq));
     return sourceSeq <= last;
   }
 
-  /** Counts everything of the line up to this number as seen. */
+  /** Marks all events of the sequence up to this number as seen. */
   markSeen(sequence: string, upTo: number): void {
     this.#record(sequence, Math.max(this.#lastSeqs.get(sequence) ?? 0, upTo));
   }

@@ -13,17 +13,17 @@ import { type BatchListener, type EventBatch, Subscribers } from './subscribers.
 const RING_LIMITS: RingBufferLimits = { maxEvents: 10_000, maxBytes: 32 * 1024 * 1024 };
 const MIN_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 5_000;
-/** How long a stream waits for the hub to see the same log as itself. */
+/** How long a stream waits at most while the broker still follows another generation of the log. */
 const ALIGN_TIMEOUT_MS = 250;
 
-/** A part of the log. */
+/** A range of the log. */
 export interface EventPage {
   readonly events: readonly StreamEvent[];
-  /** Everything up to here is in `events` or was before them. */
+  /** The position up to which the page is complete; it may be after the last of `events`. */
   readonly upTo: bigint;
 }
 
-/** What a process knows of the log's newest part. */
+/** The newest part of the log, in memory. */
 interface LogTail {
   readonly generationId: string;
   /** The number of the log's generation; undefined until it is known. */
@@ -38,8 +38,8 @@ export interface EventBrokerOptions {
 }
 
 /**
- * The one reader of the log's end in a process. Streams pull from its ring by their cursors, so that a slow one costs nothing
- * but its place. It begins with the first stream, and goes on by itself after the log was away.
+ * The only reader of the log's tail in a process. Streams read from its ring buffer by their cursors, so a slow stream needs no
+ * buffer of its own. It starts with the first stream, and retries by itself when the log is unreachable.
  */
 export class EventBroker implements AsyncDisposable {
   readonly #log: EventLog;
@@ -47,7 +47,7 @@ export class EventBroker implements AsyncDisposable {
   readonly #limits: RingBufferLimits;
   readonly #stop = new AbortController();
   readonly #subscribers = new Subscribers();
-  /** The hub outlives the request that begins it. */
+  /** The broker outlives the request that starts it. */
   readonly #runDetached = AsyncLocalStorage.snapshot();
   #loop: Promise<void> | undefined;
   #tail: LogTail | undefined;
@@ -59,22 +59,22 @@ export class EventBroker implements AsyncDisposable {
     this.#limits = limits;
   }
 
-  /** Begins to follow the log, if that has not begun. */
+  /** Starts to follow the log, unless it already does. */
   start(): void {
     this.#loop ??= this.#runDetached(() => this.#follow());
   }
 
-  /** Whether a log that became shorter is recreated: true where it can be restored without the database. */
+  /** Whether a log that became shorter is recreated: true for a log that can be restored separately from the database. */
   get recreatesLog(): boolean {
     return this.#log.isOutsideDatabase;
   }
 
-  /** Where the log begins and ends now. Throws SERVICE_UNAVAILABLE. */
+  /** The current bounds of the log. Throws SERVICE_UNAVAILABLE. */
   bounds(): Promise<LogBounds> {
     return orUnavailable(() => this.#log.bounds());
   }
 
-  /** What comes behind the cursor, from memory; undefined when it is not all there. */
+  /** The events after the cursor, from memory; undefined unless memory reaches back to the cursor. */
   readCached({ generationId, position }: Cursor, limit: number): EventPage | undefined {
     const tail = this.#tail;
     if (tail?.generationId !== generationId || !tail.ring.covers(position)) return undefined;
@@ -82,7 +82,7 @@ export class EventBroker implements AsyncDisposable {
     return { events, upTo: events.length < limit ? tail.ring.head : (events.at(-1)?.position ?? position) };
   }
 
-  /** What comes behind the cursor, from the log; undefined when that is not known any more. Throws SERVICE_UNAVAILABLE. */
+  /** The events after the cursor, from the log; undefined if the log does not reach back to it. Throws SERVICE_UNAVAILABLE. */
   async readStored(cursor: Cursor, limit: number): Promise<EventPage | undefined> {
     const bounds = await this.bounds();
     if (!coversCursor(bounds, cursor)) return undefined;
@@ -107,8 +107,8 @@ export class EventBroker implements AsyncDisposable {
   }
 
   /**
-   * Waits until there is something behind the cursor that `take` does not take, the log was made anew, the time is over, or the
-   * signal fires.
+   * Waits until there are events after the cursor that `listener` does not accept, the log has a new generation, the time is
+   * over, or the signal is aborted.
    */
   async wait(cursor: Cursor, ms: number, signal: AbortSignal, listener: BatchListener): Promise<void> {
     if (signal.aborted || !this.#isAtEnd(cursor)) return;
@@ -144,7 +144,7 @@ export class EventBroker implements AsyncDisposable {
         if (!signal.aborted)
           this.#logger[failureLogLevel(error)](
             { event: 'event_log_lost', err: error },
-            'reading the event log failed; starting again',
+            'reading the event log failed; retrying',
           );
       }
       await delay(backoffMs, undefined, { signal }).catch(() => {});
@@ -152,7 +152,7 @@ export class EventBroker implements AsyncDisposable {
     }
   }
 
-  /** The tail to go on with: the present one if the log still reaches back to it, else a new one at the log's end. */
+  /** The tail to continue with: the current one if the log still reaches back to it, else a new one at the log's end. */
   #resumeTail(bounds: LogBounds): LogTail {
     const { generationId, last, lineage } = bounds;
     if (this.#tail && coversCursor(bounds, { generationId: this.#tail.generationId, position: this.#tail.ring.head }))
@@ -183,14 +183,17 @@ export class EventBroker implements AsyncDisposable {
       try {
         return [toStreamEvent(record, log)];
       } catch (error) {
-        this.#logger.error({ event: 'event_unreadable', event_id: record.eventId, err: error }, 'an event is left out');
+        this.#logger.error(
+          { event: 'event_unreadable', event_id: record.eventId, err: error },
+          'an event cannot be decoded and is skipped',
+        );
         return [];
       }
     });
   }
 }
 
-/** Whether a log knows everything behind the cursor. */
+/** Whether the log contains all events after the cursor. */
 export function coversCursor(bounds: LogBounds, { generationId, position }: Cursor): boolean {
   return bounds.generationId === generationId && position >= bounds.before && position <= bounds.last;
 }
@@ -199,6 +202,6 @@ async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the event log does not answer', {}, error);
+    throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the event log cannot be reached', {}, error);
   }
 }

@@ -7,20 +7,20 @@ import type { StreamEvent } from './stream-event.ts';
 export type EventFilter = (candidate: StreamEvent) => boolean;
 
 /**
- * The types that a request names, in a list, with commas, or both; empty means all. Throws INVALID_ARGUMENT on a type that
- * there is none of.
+ * The types that a request names, as a list, separated by commas, or both; empty means all. Throws INVALID_ARGUMENT for an
+ * unknown type.
  */
 export function parseTypes(types: readonly string[]): Set<string> {
   const names = types.flatMap((part) => part.split(',')).map((name) => name.trim());
   const selected = new Set(names.filter(Boolean));
   for (const name of selected) {
     if (!isFrameType(name))
-      throw appError(ErrorReason.INVALID_ARGUMENT, `types: there is no type ${name}`, { field: 'types' });
+      throw appError(ErrorReason.INVALID_ARGUMENT, `types: unknown type ${name}`, { field: 'types' });
   }
   return selected;
 }
 
-/** The filter of a request; `sessionId` is the session that it names. An event of another tenant never passes. */
+/** The filter of a request; `sessionId` is the session that it names. It rejects every event of another tenant. */
 export function eventFilter(
   request: Pick<WatchEventsRequest, 'types' | 'accountId' | 'shopId'>,
   tenant: string,

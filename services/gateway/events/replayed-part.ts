@@ -2,7 +2,7 @@ import type { EventLog, LoggedEvent } from '../../lib/messaging/bus/event-log.ts
 import type { Cursor } from './cursor.ts';
 
 const PAGE_SIZE = 500;
-/** 16 MiB; streams read the records after it themselves. */
+/** 16 MiB in memory; streams read the records beyond it themselves. */
 const MAX_RECORDS = 1_000_000;
 
 /**
@@ -12,7 +12,7 @@ const MAX_RECORDS = 1_000_000;
 export class ReplayedPart {
   readonly generationId: string;
   readonly #log: EventLog;
-  /** For each record its position, and the highest order so far. */
+  /** Per record: its position, and the highest order up to and including it. */
   readonly #positions: number[] = [];
   readonly #highest: number[] = [];
   /** The position after which to continue reading. */

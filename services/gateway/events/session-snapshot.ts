@@ -12,7 +12,7 @@ import type { ServiceClients } from '../../lib/rpc/service-clients.ts';
 const MAX_ID_LENGTH = 50;
 const CALL_TIMEOUT_MS = 10_000;
 
-/** The session that a stream names. Throws SESSION_NOT_FOUND. */
+/** Finds a session by id or name. Throws SESSION_NOT_FOUND. */
 export async function findSession(clients: ServiceClients, name: string): Promise<Session> {
   const notFound = () => appError(ErrorReason.SESSION_NOT_FOUND, `there is no session ${name}`, { session_id: name });
   if (name.length > MAX_ID_LENGTH) throw notFound();
@@ -21,7 +21,7 @@ export async function findSession(clients: ServiceClients, name: string): Promis
   return session;
 }
 
-/** How a session stands now, and how far every source's events are in that. Throws SESSION_NOT_FOUND. */
+/** The current state of a session, with the number of the last event of each source that it reflects. Throws SESSION_NOT_FOUND. */
 export async function sessionSnapshot(clients: ServiceClients, sessionId: string): Promise<Resync> {
   const options = { timeoutMs: CALL_TIMEOUT_MS };
   const [session, tasks, messages, handover] = await Promise.all([

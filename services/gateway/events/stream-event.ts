@@ -11,27 +11,27 @@ import type { FrameType } from '../sse/frame.ts';
 import { type Cursor, encodeCursor } from './cursor.ts';
 import { sequenceKey } from './deduplicator.ts';
 
-/** An event as streams may show it, with its place in the log. */
+/** An event without the content that only senders may read, with its position in the log. */
 export interface StreamEvent {
   readonly position: bigint;
   readonly tenant: string;
   /** Its order in an earlier generation of the log; undefined for an event that is new in this one. */
   readonly order?: bigint;
   readonly event: Event;
-  /** What its number counts in; one string, since every stream keeps it. */
+  /** Its sequence key; one shared string, because every stream keeps it. */
   readonly sequence: string;
   /** The types of its frames. */
   readonly types: readonly FrameType[];
-  /** What every stream says of it; one object, so that it is written once for all of them. */
+  /** The response for it; one shared object, so that it is encoded once for all streams. */
   readonly response: WatchEventsResponse;
-  /** What it takes in memory, roughly. */
+  /** Its approximate size in memory. */
   readonly bytes: number;
 }
 
 /** Identifies the log that a record is in. */
 export type LogIdentity = Pick<Cursor, 'generationId' | 'generationNumber'>;
 
-/** Reads a record of the log and leaves out what only senders may see. Throws on a payload that is no event. */
+/** Decodes a record of the log and removes what only senders may see. Throws if the payload is not an event. */
 export function toStreamEvent(record: LoggedEvent, { generationId, generationNumber }: LogIdentity): StreamEvent {
   const { position, tenant, order, payload } = record;
   const event = redactContent(decodeEvent(record));
@@ -41,12 +41,12 @@ export function toStreamEvent(record: LoggedEvent, { generationId, generationNum
   return { position, tenant, order, event, sequence, types: frameTypesOf(event), response, bytes: payload.length };
 }
 
-/** The response that all streams share, unless the cursor of this one has further fields. */
+/** The shared response, or a copy of it if the cursor of this stream has further fields. */
 export function responseOf({ response }: StreamEvent, cursor: Cursor): WatchEventsResponse {
   return cursor.seen === undefined ? response : { ...response, cursor: encodeCursor(cursor) };
 }
 
-/** The event itself is the consumers' as well. */
+/** Returns a copy: consumers share the event itself. */
 function redactContent(event: Event): Event {
   const { payload } = event;
   if (payload.case === 'sessionCreated')

@@ -1,6 +1,6 @@
 import type { StreamEvent } from './stream-event.ts';
 
-/** What has come to the end of a log: everything in (after, upTo]. */
+/** New events at the end of a log: all in (after, upTo]. */
 export interface EventBatch {
   readonly generationId: string;
   readonly after: bigint;
@@ -8,20 +8,20 @@ export interface EventBatch {
   readonly upTo: bigint;
 }
 
-/** Takes what has come and goes on waiting; false when whoever waits has to be woken for it. */
+/** Handles a batch; returns false if the subscriber must stop waiting and read it by itself. */
 export type BatchListener = (batch: EventBatch) => boolean;
 
 interface Subscriber {
   readonly listener: BatchListener;
-  /** Ends the wait, with an error if there is one. */
+  /** Ends the wait, with an error if one is given. */
   readonly end: (error?: unknown) => void;
 }
 
-/** The streams that have seen everything and wait for more. */
+/** The streams that have sent every event and wait for more. */
 export class Subscribers {
   readonly #subscribers = new Set<Subscriber>();
 
-  /** Waits until it is woken, the time is over, or the signal fires. Throws what `take` throws. */
+  /** Waits until it is woken, the time is over, or the signal is aborted. Throws what `listener` throws. */
   wait(ms: number, signal: AbortSignal, listener: BatchListener): Promise<void> {
     return new Promise((resolve, reject) => {
       const subscriber: Subscriber = {
@@ -41,7 +41,7 @@ export class Subscribers {
     });
   }
 
-  /** Gives everybody what has come, in one sweep; to wake each of a thousand costs far more. */
+  /** Calls all listeners in one pass: waking a thousand streams one by one costs far more. */
   publish(batch: EventBatch): void {
     for (const { listener, end } of [...this.#subscribers]) {
       try {
@@ -52,7 +52,7 @@ export class Subscribers {
     }
   }
 
-  /** Wakes everybody. */
+  /** Ends all waits. */
   wakeAll(): void {
     for (const { end } of [...this.#subscribers]) end();
   }

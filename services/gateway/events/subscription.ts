@@ -22,12 +22,12 @@ import { responseOf, type StreamEvent } from './stream-event.ts';
 import type { EventBatch } from './subscribers.ts';
 
 const PAGE_SIZE = 256;
-/** So many events are pushed before it is asked again whether the client has room. */
+/** How many events are pushed before the sink is checked again for room. */
 const MAX_PUSH_BATCH = 32;
 const DEFAULT_TIMINGS: StreamTimings = { heartbeatMs: 15_000, undecidedMs: 10_000 };
 
 export interface StreamTimings {
-  /** After this long without a word, a heartbeat. */
+  /** The longest time without a response before a heartbeat is sent. */
   readonly heartbeatMs: number;
   /** How long a log may be shorter or older than the cursor before the missing events count as lost. */
   readonly undecidedMs: number;
@@ -39,21 +39,21 @@ export interface SubscriptionOptions {
   readonly clients: ServiceClients;
   readonly clock: Clock;
   readonly filter: EventFilter;
-  /** The one session that is watched; undefined for a wider stream. */
+  /** The session that is watched; undefined for a stream over several sessions. */
   readonly sessionId: string | undefined;
-  /** Fires when the client is gone. */
+  /** Aborted when the client disconnects. */
   readonly disconnected: AbortSignal;
-  /** Fires when the process stops. */
+  /** Aborted when the process stops. */
   readonly stopping: AbortSignal;
-  /** The short way to the client; all is pulled when absent. */
+  /** Pushes events directly to the client's socket; without it the client pulls all of them. */
   readonly sink?: StreamSink;
   readonly timings?: StreamTimings;
 }
 
 /**
- * One stream: a cursor that moves along the log, through the hub's memory where that covers it and the log itself where it
- * does not. Since there is one cursor, live events and replayed ones cannot overlap or leave a gap. While a stream waits at
- * the end, its events are not pulled by its client but pushed to it as they come, as long as it has room for them.
+ * One stream: a cursor that moves along the log. It reads from the broker's memory where that covers the cursor, else from the
+ * log. Since there is one cursor, live events and replayed ones cannot overlap or leave a gap. While a stream waits at the end,
+ * new events are pushed to its client instead of pulled by it, as long as the socket has room.
  */
 export class Subscription {
   readonly #options: SubscriptionOptions;
@@ -61,7 +61,7 @@ export class Subscription {
   readonly #stopped: AbortSignal;
   readonly #deduplicator = new Deduplicator();
   #cursor: Cursor = { generationId: '', position: 0n };
-  /** Whether it has caught up once: if it then falls out of the hub's memory, its client reads too slowly. */
+  /** Whether it has caught up once: if it falls behind the broker's memory after that, its client reads too slowly. */
   #isLive = false;
   #lastSentAt = 0;
   /** Since when the log has been shorter, or older, than the cursor. */
@@ -73,7 +73,7 @@ export class Subscription {
     this.#stopped = AbortSignal.any([options.disconnected, options.stopping]);
   }
 
-  /** The responses, from now or from a cursor. Ends when the client is gone; throws SERVICE_UNAVAILABLE at the stop. */
+  /** The responses, from now or from a cursor. Ends when the client disconnects; throws SERVICE_UNAVAILABLE when the process stops. */
   async *responses(cursor: string): AsyncGenerator<WatchEventsResponse> {
     yield await this.#open(cursor);
     while (!this.#stopped.aborted) {
@@ -84,10 +84,10 @@ export class Subscription {
       await this.#options.broker.wait(this.#cursor, Math.max(0, this.#maxWaitMs()), this.#stopped, this.#onBatch);
     }
     if (!this.#options.disconnected.aborted)
-      throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the server stops; go on from the last cursor');
+      throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the server is stopping; reconnect with the last cursor');
   }
 
-  /** Takes the stream's first place. What is told after this response was received comes behind it. */
+  /** Sets the first cursor. Events that are published after the client received this response come after it. */
   async #open(text: string): Promise<WatchEventsResponse> {
     const requested = text ? decodeCursor(text) : undefined;
     const bounds = await this.#options.broker.bounds();
@@ -95,7 +95,7 @@ export class Subscription {
     return (await this.#resume(bounds)) ? this.#heartbeat() : this.#resync(bounds);
   }
 
-  /** Moves the cursor to where the current log continues, if that is decided. False when events after the cursor are lost. */
+  /** Moves the cursor to where the current log continues, if that is decided. Returns false if events after the cursor are lost. */
   async #resume(bounds: LogBounds): Promise<boolean> {
     const resolved = resolveCursor(bounds, this.#cursor);
     if (resolved === 'lost') return false;
@@ -112,7 +112,7 @@ export class Subscription {
     return performance.now() < this.#undecidedSince + this.#timings.undecidedMs;
   }
 
-  /** What comes next; undefined when it is not known any more. */
+  /** The next events; undefined if they are no longer available. */
   async #nextPage(): Promise<EventPage | undefined> {
     const { broker } = this.#options;
     const recent = broker.readCached(this.#cursor, PAGE_SIZE);
@@ -123,7 +123,7 @@ export class Subscription {
     if (!(await this.#resume(await broker.bounds()))) return undefined;
     const stored = await broker.readStored(this.#cursor, PAGE_SIZE);
     if (stored?.events.length === PAGE_SIZE && this.#isLive)
-      throw appError(ErrorReason.RATE_LIMITED, 'the stream was read too slowly; go on from its last cursor');
+      throw appError(ErrorReason.RATE_LIMITED, 'the client read the stream too slowly; reconnect with the last cursor');
     // empty if the log changed meanwhile, or if the relay has not examined it yet
     return stored ?? { events: [], upTo: this.#cursor.position };
   }
@@ -158,7 +158,7 @@ export class Subscription {
     return !this.#deduplicator.isDuplicate(sequence, event.sourceSeq);
   }
 
-  /** Pushes what has come, if it goes on where this stream is; false when the rest is to be pulled. */
+  /** Pushes a batch if it starts at this stream's cursor; returns false if the client must pull the rest. */
   readonly #onBatch = ({ generationId, after, events, upTo }: EventBatch): boolean => {
     if (generationId !== this.#cursor.generationId || this.#cursor.position < after) return false;
     this.#isLive = true;
@@ -186,8 +186,8 @@ export class Subscription {
   }
 
   /**
-   * Goes to the log's end. The end is taken before the snapshot, so everything behind it that the snapshot does not reflect
-   * is still to come, and what it does reflect is known by its number.
+   * Moves to the log's end. The end is read before the snapshot, so every event that the snapshot does not reflect is still to
+   * come, and the events that it does reflect are recognised by their numbers.
    */
   async #resync(bounds: LogBounds): Promise<WatchEventsResponse> {
     const { db, clients, sessionId } = this.#options;
@@ -196,7 +196,7 @@ export class Subscription {
     this.#undecidedSince = undefined;
     if (sessionId === undefined) return this.#response({ case: 'resync', value: create(ResyncSchema) });
     const snapshot = await sessionSnapshot(clients, sessionId);
-    // a number that vanishes with the database comes again, with another event, which would be left out
+    // a number lost with the database is used again for another event, which would be skipped
     await db.confirmReads();
     for (const { source, sourceSeq } of snapshot.heads)
       this.#deduplicator.markSeen(sequenceKey({ source, sessionId }), sourceSeq);
@@ -213,7 +213,7 @@ export class Subscription {
     return create(WatchEventsResponseSchema, { cursor: encodeCursor(this.#cursor), kind });
   }
 
-  /** How long the stream may rest unless an event arrives. */
+  /** How long the stream may wait if no event arrives. */
   #maxWaitMs(): number {
     const heartbeat = this.#timings.heartbeatMs - this.#idleMs();
     if (this.#undecidedSince === undefined) return heartbeat;

@@ -17,12 +17,12 @@ export interface WatchDeps {
   readonly clients: ServiceClients;
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, 'streams'>;
-  /** Fires when the process stops. */
+  /** Aborted when the process stops. */
   readonly stopping: AbortSignal;
   readonly timings?: StreamTimings;
 }
 
-/** Streams events of the caller's tenant; the first response is there at once, and comes before any later event. */
+/** Streams events of the caller's tenant. The first response is sent immediately, before any later event. */
 export const watchEvents = (deps: WatchDeps): ServiceImpl<typeof EventService>['watchEvents'] =>
   async function* (request, { signal, values }) {
     const tenant = currentTenant();
@@ -43,7 +43,7 @@ export const watchEvents = (deps: WatchDeps): ServiceImpl<typeof EventService>['
     }
   };
 
-/** Counts a stream until the returned function is called or its client is gone, whichever comes first. */
+/** Counts a stream until the returned function is called or the client disconnects, whichever comes first. */
 function countStream(streams: Metrics['streams'], disconnected: AbortSignal): () => void {
   streams.inc();
   let open = true;

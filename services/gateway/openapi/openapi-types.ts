@@ -1,4 +1,4 @@
-/** A JSON schema of the 2020-12 dialect, as far as the document uses it. */
+/** A JSON schema of the 2020-12 dialect: the parts that the document uses. */
 export interface Schema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];
@@ -23,9 +23,9 @@ export interface Schema {
   readonly contentEncoding?: string;
   readonly description?: string;
   readonly examples?: readonly unknown[];
-  /** What each word of an enum means. */
+  /** The meaning of each enum name. */
   readonly 'x-words'?: Readonly<Record<string, string>>;
-  /** What each error code means. */
+  /** The meaning of each error code. */
   readonly 'x-reasons'?: Readonly<Record<string, ErrorCodeDoc>>;
 }
 
@@ -74,9 +74,9 @@ export interface Operation {
     readonly content: Readonly<Record<string, MediaType>>;
   };
   readonly responses: Readonly<Record<string, Response | Ref>>;
-  /** Overrides the document's; empty: nobody needs a key. */
+  /** Overrides the document's; empty if no key is needed. */
   readonly security?: readonly SecurityRequirement[];
-  /** An API key needs one of these. */
+  /** The scopes of which an API key needs one. */
   readonly 'x-scopes'?: readonly string[];
 }
 
@@ -84,7 +84,7 @@ export type SecurityRequirement = Readonly<Record<string, readonly string[]>>;
 
 export type PathItem = Readonly<Partial<Record<'get' | 'put' | 'post' | 'delete' | 'patch', Operation>>>;
 
-/** An OpenAPI 3.1 document, as far as this one goes. */
+/** An OpenAPI 3.1 document: the parts that this one uses. */
 export interface OpenApi {
   readonly openapi: string;
   readonly info: {

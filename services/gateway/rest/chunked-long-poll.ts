@@ -4,15 +4,15 @@ import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js
 import { createMessageValidator } from '../../lib/interceptors/validate.ts';
 import type { ServiceClients } from '../../lib/rpc/service-clients.ts';
 
-/** A stop waits for so long at most, and is over before the process cuts what is left. */
+/** The longest time that a stop waits for a long poll; less than the process grants to requests under way. */
 const CHUNK_SECONDS = 4;
 
 type Tasks = Client<typeof TaskService>;
 type ClaimRequest = MessageInitShape<typeof TaskService.method.claimNextTask.input>;
 
 /**
- * The directory, where senders who wait for a task ask for it in parts of a few seconds: the wait is in another process, which
- * does not know when this one stops. A wait that was cancelled instead could lose a task that was leased at that moment.
+ * The clients, with the long poll of ClaimNextTask split into calls of a few seconds: the wait runs in another process, which
+ * does not know when this one stops. Cancelling one long call instead could lose a task that is leased at that moment.
  */
 export function withChunkedLongPoll(clients: ServiceClients, stopping: AbortSignal): ServiceClients {
   let chunkedTasks: Tasks | undefined;
@@ -29,7 +29,7 @@ function chunkLongPoll(tasks: Tasks, stopping: AbortSignal): Tasks {
   const assertValid = createMessageValidator();
   const { input } = TaskService.method.claimNextTask;
   const claimNextTask = async (request: ClaimRequest, options?: CallOptions) => {
-    assertValid(input, create(input, request)); // its parts would pass
+    assertValid(input, create(input, request)); // each part alone would pass
     const deadline = performance.now() + (request.waitSeconds ?? 0) * 1_000;
     for (;;) {
       const remainingSeconds = Math.max(0, Math.ceil((deadline - performance.now()) / 1_000));

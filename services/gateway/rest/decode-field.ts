@@ -16,30 +16,30 @@ import { parseTime } from '../../lib/text/parse-time.ts';
 import { enumNames, enumValue } from './enum-names.ts';
 import { isJsonObject } from './parse-body.ts';
 
-/** Where a value stands in the request. */
+/** Where a value is in the request. */
 export interface FieldLocation {
-  /** `messages[3].nick`, for the error. */
+  /** The path for error messages, such as `messages[3].nick`. */
   readonly field: string;
-  /** Whether everything is text there: in a query, a path or a header. */
+  /** Whether values are text: in a query, a path or a header. */
   readonly isText: boolean;
-  /** The zone of times that name none. */
+  /** The zone of times without one. */
   readonly timezone: string;
 }
 
-/** Makes a field's value from JSON or text; throws INVALID_ARGUMENT with the field's name. */
+/** Converts JSON or text to a field's value; throws INVALID_ARGUMENT with the field's name. */
 export type DecodeField = (raw: unknown, location: FieldLocation) => unknown;
 
-/** The refusal of a value. */
+/** The error for a value that does not fit its field. */
 export function invalidArgument(field: string, text: string, metadata: Record<string, string> = {}) {
   return appError(ErrorReason.INVALID_ARGUMENT, `${field}: ${text}`, { field, ...metadata });
 }
 
-/** How a field's value is made. Throws on a field of a kind that requests do not have. */
+/** The decoder of a field. Throws if the field's kind is not supported in requests. */
 export function fieldDecoder(field: DescField): DecodeField {
   if (field.fieldKind === 'scalar') return scalarDecoder(field.scalar, field.name);
   if (field.fieldKind === 'enum') return enumDecoder(field.enum);
   if (field.fieldKind === 'message') return messageDecoder(field.message);
-  if (field.fieldKind === 'map') throw new Error(`the map field ${field.name} cannot be bound`);
+  if (field.fieldKind === 'map') throw new Error(`the map field ${field.name} is not supported in requests`);
   return listDecoder(field);
 }
 
@@ -62,7 +62,7 @@ function listDecoder(field: DescField & { fieldKind: 'list' }): DecodeField {
   };
 }
 
-/** The rule of the proto, checked before the items are converted, because converting them is the cost that it limits. */
+/** The limit of the proto. It is checked before the items are decoded, because decoding is the cost that it limits. */
 function maxItemsOf(field: DescField): number {
   const { type } = getOption(field, fieldRules);
   return type.case === 'repeated' && type.value.maxItems > 0n ? Number(type.value.maxItems) : Number.POSITIVE_INFINITY;
@@ -88,7 +88,7 @@ function messageDecoder(desc: DescMessage): DecodeField {
   if (desc.typeName === 'google.protobuf.Timestamp') return time;
   if (desc.typeName === 'google.protobuf.Value') return (raw) => fromJson(ValueSchema, raw as JsonValue);
   if (desc.typeName === 'google.protobuf.Struct') return struct;
-  if (desc.typeName.startsWith('google.protobuf.')) throw new Error(`${desc.typeName} cannot be bound`);
+  if (desc.typeName.startsWith('google.protobuf.')) throw new Error(`${desc.typeName} is not supported in requests`);
   return (raw, location) => {
     if (location.isText || !isJsonObject(raw)) throw invalidArgument(location.field, 'must be a JSON object');
     const message = create(desc);
@@ -105,7 +105,7 @@ function messageDecoder(desc: DescMessage): DecodeField {
   };
 }
 
-/** Sets a field of a message to a value that a converter made. */
+/** Sets a field of a message to a decoded value. */
 export function assignField(target: Message, field: DescField, value: unknown): void {
   (target as unknown as Record<string, unknown>)[field.localName] = value;
 }
@@ -127,7 +127,7 @@ function scalarDecoder(type: ScalarType, name: string): DecodeField {
   if (type === ScalarType.BOOL) return bool;
   if (type === ScalarType.DOUBLE || type === ScalarType.FLOAT) return float;
   const range = integerRanges.get(type);
-  if (!range) throw new Error(`the field ${name} is of a type that cannot be bound`);
+  if (!range) throw new Error(`the type of the field ${name} is not supported in requests`);
   return integer(...range);
 }
 
@@ -137,7 +137,7 @@ const string: DecodeField = (raw, { field }) => {
   return raw;
 };
 
-/** The first RPA tools send ids as numbers at times. */
+/** Older RPA tools sometimes send ids as numbers. */
 const id: DecodeField = (raw, location) => string(Number.isSafeInteger(raw) ? String(raw) : raw, location);
 
 const bool: DecodeField = (raw, { field, isText }) => {

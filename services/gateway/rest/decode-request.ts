@@ -4,7 +4,7 @@ import { decodeHeaderText } from '../../lib/text/header-text.ts';
 import { assignField, type DecodeField, type FieldLocation, fieldDecoder, invalidArgument } from './decode-field.ts';
 import type { Route } from './route.ts';
 
-/** What an HTTP request brings. */
+/** The parts of an HTTP request that fields are read from. */
 export interface RequestParts {
   readonly path: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, unknown>>;
@@ -12,11 +12,11 @@ export interface RequestParts {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Headers and other names under which a field may come as well. */
+/** The header and the second name that a field may be sent under. */
 export interface FieldAlias {
   readonly header?: string;
   readonly name?: string;
-  /** A reconnecting EventSource repeats its first URL: then only the header is new. */
+  /** Whether the header takes precedence: a reconnecting EventSource repeats its first URL, and only the header is current. */
   readonly headerWins?: boolean;
 }
 
@@ -27,10 +27,10 @@ const aliases: Readonly<Record<string, FieldAlias>> = {
   page_size: { name: 'limit' },
 };
 
-/** Throws when a request has fields that cannot come over REST. */
+/** Throws if a request message has fields that REST does not support. */
 export function assertDecodable(input: DescMessage, name: string): void {
   for (const field of input.fields) {
-    if (field.oneof) throw new Error(`${name}: the choice ${field.oneof.name} cannot be bound`);
+    if (field.oneof) throw new Error(`${name}: the oneof ${field.oneof.name} is not supported in requests`);
     try {
       fieldDecoder(field);
     } catch (error) {
@@ -40,8 +40,8 @@ export function assertDecodable(input: DescMessage, name: string): void {
 }
 
 /**
- * Makes a route's request message from the HTTP request. `null` and empty query values count as absent, unknown fields are
- * ignored. The returned function throws INVALID_ARGUMENT with the field's name.
+ * Creates the decoder of a route's requests. `null` and empty query values count as absent, unknown fields are ignored. The
+ * returned function throws INVALID_ARGUMENT with the field's name.
  */
 export function requestDecoder(route: Route, timezone: string): (parts: RequestParts) => Message {
   const { input } = route.rpc;
@@ -68,13 +68,13 @@ function bindingOf(field: DescField, route: Route, names: ReadonlySet<string>): 
   return { field, decode: fieldDecoder(field), hasBody: route.hasBody, alias: aliasOf(field, names) };
 }
 
-/** Where else a field of a request may come from; a name that is another field's is not an alias. */
+/** The other sources of a field. The name of another field of the request is not an alias. */
 export function aliasOf(field: DescField, names: ReadonlySet<string>): FieldAlias {
   const alias = aliases[field.name] ?? {};
   return { ...alias, name: alias.name && !names.has(alias.name) ? alias.name : undefined };
 }
 
-/** The field's value, or undefined when nothing gives it. Two places may give it only if they agree. */
+/** The field's value; undefined if no source has it. Throws if two sources differ. */
 function decodeField(decoder: FieldDecoder, parts: RequestParts, timezone: string): unknown {
   const { field, decode } = decoder;
   const values = valuesGiven(decoder, parts).map(({ raw, text: isText }) => {
@@ -85,11 +85,11 @@ function decodeField(decoder: FieldDecoder, parts: RequestParts, timezone: strin
   });
   const [first, ...others] = values;
   if (!decoder.alias.headerWins && others.some((other) => other !== first))
-    throw invalidArgument(field.name, 'is given in two places that differ');
+    throw invalidArgument(field.name, 'is given twice with different values');
   return first;
 }
 
-/** What gives the field, the strongest place first. */
+/** The values that the request has for the field, in order of precedence. */
 function valuesGiven({ field, hasBody, alias }: FieldDecoder, { path, query, body, headers }: RequestParts) {
   const source = hasBody ? body : query;
   const sources = [

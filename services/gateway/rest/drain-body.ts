@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Beyond this a refused body is cut off. */
+/** After so much of a refused body the connection is closed. */
 const MAX_DRAIN_BYTES = 32 * 1024 * 1024;
 const DRAIN_TIMEOUT_MS = 5_000;
 
 /**
- * Reads away what is left of a refused body. Most clients write all of a request before they look for the answer: closed
- * in the middle of it, they would see a broken connection in its place.
+ * Reads and discards the rest of a refused body. Most clients write the whole request before they read the answer: if the
+ * connection closed earlier, they would see a broken connection instead of the error.
  */
 export async function drainBody(request: IncomingMessage): Promise<void> {
   if (request.complete || request.readableEnded || request.destroyed) return;

@@ -10,8 +10,8 @@ type EncodeMessage = (message: MessageFields) => Record<string, JsonValue>;
 const encoders = new WeakMap<DescMessage, EncodeMessage>();
 
 /**
- * A message as REST shows it: snake_case names, enums as lower-case words, times in RFC 3339 with milliseconds, `null` for
- * what is not set. Members of a oneof appear only when set.
+ * A message as REST shows it: snake_case names, lower-case enum names, times in RFC 3339 with milliseconds, `null` for
+ * fields that are not set. Members of a oneof appear only when set.
  */
 export function encodeMessage(schema: DescMessage, message: Message): Record<string, JsonValue> {
   return messageEncoder(schema)(message as unknown as MessageFields);
@@ -71,7 +71,7 @@ function mapEncoder(encodeItem: EncodeValue): EncodeValue {
   return (value) => Object.fromEntries(Object.entries(value as object).map(([key, entry]) => [key, encodeItem(entry)]));
 }
 
-/** 64-bit numbers become JSON numbers as long as those can hold them. */
+/** 64-bit numbers become JSON numbers if those are exact, else text. */
 const encodeScalar: EncodeValue = (value) => {
   if (typeof value !== 'bigint') return value as JsonValue;
   const number = Number(value);

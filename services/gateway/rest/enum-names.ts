@@ -2,18 +2,18 @@ import type { DescEnum } from '@bufbuild/protobuf';
 
 const namesByEnum = new WeakMap<DescEnum, { byNumber: Map<number, string>; byWord: Map<string, number> }>();
 
-/** `auto_bargain` for TASK_TYPE_AUTO_BARGAIN; null for "not set", the bare number for a value that is newer than this code. */
+/** `auto_bargain` for TASK_TYPE_AUTO_BARGAIN; null for the unset value, the number for a value that this release does not know. */
 export function enumName(desc: DescEnum, value: number): string | number | null {
   if (value === 0) return null;
   return namesOf(desc).byNumber.get(value) ?? value;
 }
 
-/** The value of a word; undefined for one that the enum does not have. "Not set" has no word. */
+/** The value with this name; undefined for an unknown name. The unset value has no name. */
 export function enumValue(desc: DescEnum, name: string): number | undefined {
   return namesOf(desc).byWord.get(name);
 }
 
-/** The enum's words, in its order. */
+/** The enum's names, in its order. */
 export function enumNames(desc: DescEnum): string[] {
   return [...namesOf(desc).byWord.keys()];
 }

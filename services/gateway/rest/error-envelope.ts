@@ -48,7 +48,7 @@ export function httpStatusOf(reason: ErrorReason): number {
   return statuses[reason];
 }
 
-/** The body of every error. */
+/** The body of every error response. */
 export interface ErrorEnvelope {
   readonly success: false;
   readonly message: string;
@@ -58,7 +58,7 @@ export interface ErrorEnvelope {
   readonly request_id: string;
 }
 
-/** An error as HTTP says it. */
+/** An error as an HTTP response. */
 export interface ErrorResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -68,11 +68,11 @@ export interface ErrorResponse {
 export interface ErrorResponseOptions {
   readonly requestId: string;
   readonly language: Language;
-  /** Whether business refusals are answered with 200, as the first RPA tools expect. */
+  /** Whether conflicts and unknown ids are answered with status 200, as older RPA tools expect. */
   readonly legacyStatus: boolean;
 }
 
-/** Whatever was thrown, as HTTP says it. What is not a refusal becomes INTERNAL without its text. */
+/** Converts any thrown value to an HTTP response. Anything but an application error becomes INTERNAL, without its text. */
 export function toErrorResponse(thrown: unknown, options: ErrorResponseOptions): ErrorResponse {
   const error = requestError(thrown);
   const { reason, metadata } = errorInfo(error) ?? { reason: ErrorReason.INTERNAL, metadata: {} };
@@ -92,28 +92,28 @@ export function toErrorResponse(thrown: unknown, options: ErrorResponseOptions):
   };
 }
 
-/** The refusal that a thrown value stands for: the HTTP server's own errors become reasons of the closed list. */
+/** Maps errors of the HTTP server itself to reasons of the closed list. */
 export function requestError(thrown: unknown): ConnectError {
   const { code, statusCode } = (thrown ?? {}) as { code?: unknown; statusCode?: unknown };
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return appError(ErrorReason.TOO_LARGE, 'the body is larger than 1 MiB', { limit: MAX_REST_BODY_BYTES });
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
-    return appError(ErrorReason.UNSUPPORTED_MEDIA_TYPE, 'the body has to be application/json in UTF-8');
+    return appError(ErrorReason.UNSUPPORTED_MEDIA_TYPE, 'the body must be application/json in UTF-8');
   if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH')
-    return appError(ErrorReason.INVALID_ARGUMENT, 'the path is not a valid one', { field: 'path' });
+    return appError(ErrorReason.INVALID_ARGUMENT, 'the path is not valid', { field: 'path' });
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
     return appError(ErrorReason.MALFORMED_BODY, 'the request could not be read', {}, thrown);
   return toPublicError(thrown);
 }
 
-/** The refusals that the first RPA tools read from the body of a 200: conflicts and unknown ids. */
+/** The errors that older RPA tools expect in a 200 response: conflicts and unknown ids. */
 function isBusinessError(reason: ErrorReason, status: number): boolean {
   return reason !== ErrorReason.ROUTE_NOT_FOUND && (status === 404 || status === 409);
 }
 
 function headersOf(status: number, metadata: Readonly<Record<string, string>>): Record<string, string> {
   if (status === 401) return { 'www-authenticate': 'Bearer realm="auto-session"' };
-  if (status === 408) return { connection: 'close' }; // the rest of the body may never come
+  if (status === 408) return { connection: 'close' }; // the rest of the body may never arrive
   if (status === 405) return { allow: metadata.allow ?? '' };
   if (status === 429 || status === 503) return { 'retry-after': metadata.retry_after ?? '1' };
   return {};

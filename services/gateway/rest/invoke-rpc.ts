@@ -12,7 +12,7 @@ import { type RequestContext, runInRequestContext } from '../../lib/runtime/requ
 import type { Route } from './route.ts';
 
 const DEADLINE_MS = 10_000;
-/** What a long poll has beside its own waiting. */
+/** The time that a long poll has in addition to its wait. */
 const LONG_POLL_MARGIN_MS = 5_000;
 
 /** A call on behalf of a REST request. */
@@ -22,12 +22,12 @@ export interface RpcCall {
   readonly message: Message;
   readonly identity: Identity;
   readonly requestId: string;
-  /** Fires when the caller is gone. */
+  /** Aborted when the caller disconnects. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Calls the route's RPC, within the time that a REST request has. The answer of a writing RPC is on disk: see
+ * Calls the route's RPC with the deadline of a REST request. The answer of a writing RPC is on disk: see
  * durableAnswersInterceptor().
  */
 export function invokeUnary(call: RpcCall, db: Pick<Database, 'confirmReads'>): Promise<Message> {
@@ -40,8 +40,8 @@ export function invokeUnary(call: RpcCall, db: Pick<Database, 'confirmReads'>): 
 }
 
 /**
- * Calls the route's streaming RPC, without a limit in time. The stream ends when the caller goes away. What goes through the
- * outlet is not among the messages.
+ * Calls the route's streaming RPC, without a deadline. The stream ends when the caller disconnects. Messages that are pushed
+ * through the sink are not part of the returned iterable.
  */
 export function invokeStream(call: RpcCall, sink: StreamSink): AsyncIterable<Message> {
   const contextValues = createContextValues().set(streamSinkKey, sink);
@@ -50,7 +50,7 @@ export function invokeStream(call: RpcCall, sink: StreamSink): AsyncIterable<Mes
   );
 }
 
-/** The context of the RPC and of what is said about it. */
+/** The context of the RPC and of its log lines. */
 export function contextOf(
   { identity, requestId, signal }: Omit<RpcCall, 'message'>,
   deadline?: number,
@@ -67,7 +67,7 @@ function methodOf<R>({ clients, route }: RpcCall): Method<R> {
   return method;
 }
 
-/** A signal that fires when the connection is lost before the answer was written. */
+/** A signal that is aborted when the connection closes before the answer is written. */
 export function disconnectSignal(response: ServerResponse): AbortSignal {
   const disconnected = new AbortController();
   response.once('close', () => {
@@ -76,7 +76,7 @@ export function disconnectSignal(response: ServerResponse): AbortSignal {
   return disconnected.signal;
 }
 
-/** The headers as `authenticate` reads them. */
+/** Node's headers as the `Headers` that `authenticate` takes. */
 export function webHeaders(from: IncomingHttpHeaders): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(from)) {

@@ -1,10 +1,10 @@
-/** The languages that messages are written in. */
+/** The languages of messages. */
 export type Language = 'zh' | 'en';
 
-/** A sentence in both. */
+/** A text in every language. */
 export type LocalizedText = Readonly<Record<Language, string>>;
 
-/** The language that an Accept-Language header prefers; Chinese unless it says otherwise. */
+/** The language that an Accept-Language header prefers; Chinese by default. */
 export function languageOf(header: string | undefined): Language {
   if (!header) return 'zh';
   let best: { language: Language; weight: number } = { language: 'zh', weight: 0 };

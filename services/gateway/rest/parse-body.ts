@@ -2,7 +2,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { assertJsonValueLimit } from '../../lib/http/admission/value-limit.ts';
 
-/** Deeper bodies would pass the recursion limit of protobuf, where a level of JSON is up to three messages. */
+/** Deeper bodies would exceed the recursion limit of protobuf, where a level of JSON is up to three messages. */
 const MAX_DEPTH = 30;
 
 const JSON_TYPE = /^(?:application|text)\/(?:[\w.+-]+\+)?json$/i;
@@ -38,11 +38,11 @@ function assertJsonType(contentType: string | undefined): void {
   const [type = '', ...parameters] = contentType.split(';').map((part) => part.trim());
   const charset = parameters.find((part) => /^charset=/i.test(part))?.replace(/^charset="?([^"]*)"?$/i, '$1');
   if (JSON_TYPE.test(type) && (!charset || /^(utf-?8|us-ascii)$/i.test(charset))) return;
-  throw appError(ErrorReason.UNSUPPORTED_MEDIA_TYPE, 'the body has to be application/json in UTF-8');
+  throw appError(ErrorReason.UNSUPPORTED_MEDIA_TYPE, 'the body must be application/json in UTF-8');
 }
 
 /**
- * Walks the value without recursion; takes out `__proto__`, which no field is called, and mends text that was cut within a
+ * Traverses the value without recursion. Removes `__proto__`, which is no field's name, and repairs text that was cut within a
  * character: a receiver that cuts an emoji must not make its whole window unreadable.
  */
 function sanitize(root: object): void {

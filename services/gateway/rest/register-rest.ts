@@ -52,9 +52,9 @@ type RestContext = RestOptions & {
 };
 
 /**
- * Adds the REST routes, the event streams, and the answers to everything else to a Fastify instance that does not listen
- * yet. Throws on rules that cannot be served. The instance needs `frameworkErrors` that lead to `app.errorHandler`, so that
- * malformed paths get an envelope too.
+ * Adds the REST routes, the event streams, and the handler of unknown routes to a Fastify instance that does not listen yet.
+ * Throws on rules that cannot be served. The instance's `frameworkErrors` must call `app.errorHandler`, so that malformed
+ * paths get an envelope too.
  */
 export async function registerRest(app: FastifyInstance, options: RestOptions): Promise<void> {
   const rest: RestContext = {
@@ -86,7 +86,7 @@ export async function registerRest(app: FastifyInstance, options: RestOptions): 
   });
 }
 
-/** The server reads bodies, and the handlers parse them, after every check that may refuse the request. */
+/** The server reads the body and the handler parses it only after all checks that may refuse the request. */
 function skipBodyParsing(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -97,7 +97,7 @@ function bodyOf({ body, headers }: FastifyRequest): JsonObject {
   return parseBody(body as Buffer | undefined, headers['content-type']);
 }
 
-/** Streams are not measured: how long they last says nothing. */
+/** Streams are not measured: their duration is not a latency. */
 function measureRequests(
   scope: FastifyInstance,
   routes: readonly Route[],
@@ -146,10 +146,10 @@ function addRoute(scope: FastifyInstance, route: Route, rest: RestContext): void
   });
 }
 
-/** A HEAD that ran the RPC would claim a task, or never end; without a route of its own it would fall to a variable path. */
+/** A HEAD that ran the RPC would claim a task, or never end; without its own route it would match a path with a variable. */
 function rejectHead(scope: FastifyInstance, { url }: Route): void {
   scope.head(url, async () => {
-    throw appError(ErrorReason.METHOD_NOT_ALLOWED, 'HEAD is not among GET', { allow: 'GET' });
+    throw appError(ErrorReason.METHOD_NOT_ALLOWED, 'HEAD is not supported; use GET', { allow: 'GET' });
   });
 }
 
@@ -157,12 +157,12 @@ function isStream(route: Route): boolean {
   return route.rpc.methodKind === 'server_streaming';
 }
 
-/** Whether the RPC changes nothing, so that a HEAD may run it. */
+/** Whether the RPC only reads, so that a HEAD may run it. */
 function isSafe(route: Route): boolean {
   return isReadOnly(route.rpc);
 }
 
-/** The envelope for input that is not a valid request; its language is unknown. */
+/** The envelope for input that is not a valid HTTP request; its language is unknown. */
 function parserErrorResponse({ config, ids, refused }: RestContext, error: ConnectError): ParserErrorResponse {
   const requestId = requestIdFrom(undefined, ids);
   const {
@@ -187,7 +187,7 @@ async function sendError(
   const requestId = rest.requestIdOf(request.raw);
   if (errorInfo(error)?.reason === ErrorReason.INTERNAL && !errorInfo(thrown)) {
     const line = { event: 'rest_failed', request_id: requestId, route: request.routeOptions.url, err: thrown };
-    rest.logger.error(line, 'a defect');
+    rest.logger.error(line, 'unexpected error');
   }
   const language = languageOf(request.headers['accept-language']);
   const { status, headers, body } = toErrorResponse(error, {

@@ -3,7 +3,7 @@ import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { invalidArgument } from './decode-field.ts';
 
 /**
- * Throws INVALID_ARGUMENT for a query that is not percent-encoded UTF-8; Node would replace the invalid bytes, which changes a
+ * Throws INVALID_ARGUMENT for a query that is not percent-encoded UTF-8. Node would replace the invalid bytes, and so change a
  * name.
  */
 export function assertUtf8Query(url: string): void {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { requestIdFrom } from '../../lib/interceptors/context.ts';
 import type { IdGenerator } from '../../lib/runtime/id-generator.ts';
 
-/** Gives every HTTP request its id: the caller's own when it is usable, else a new one; the same at every call. */
+/** Returns a request's id: the caller's own if it is valid, else a new one; the same one at every call. */
 export function requestIdReader(ids: IdGenerator): (request: IncomingMessage) => string {
   const assigned = new WeakMap<IncomingMessage, string>();
   return (request) => {

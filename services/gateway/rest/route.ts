@@ -6,12 +6,12 @@ export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
 export interface Route {
   readonly rpc: DescMethod;
   readonly method: HttpMethod;
-  /** As in the rule: `/api/sessions/{session}/events`. */
+  /** In the notation of the rule: `/api/sessions/{session}/events`. */
   readonly path: string;
-  /** As Fastify writes it: `/api/sessions/:session/events`. */
+  /** In Fastify's notation: `/api/sessions/:session/events`. */
   readonly url: string;
-  /** Whether the request comes in the body; else in the query. */
+  /** Whether the request's fields are in the body; else they are in the query. */
   readonly hasBody: boolean;
-  /** The one field of the answer that is the data; undefined when all of it is. */
+  /** The field of the response that becomes `data`; undefined if the whole response does. */
   readonly responseField?: DescField;
 }

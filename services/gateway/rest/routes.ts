@@ -16,8 +16,8 @@ const LITERAL = /^[a-z0-9][a-z0-9_.-]*$/i;
 const VARIABLE = /^\{([a-z][a-z0-9_]*)\}$/;
 
 /**
- * The routes of the services' RPCs. Throws on a rule that this gateway does not speak (wildcards, verbs, partial bodies,
- * nested variables, client streams) and on two rules for the same method and path shape.
+ * The routes of the services' RPCs. Throws on a rule that this gateway does not support (wildcards, custom verbs, partial
+ * bodies, nested variables, client streams) and on two rules for the same method and path shape.
  */
 export function routesOf(services: readonly DescService[]): Route[] {
   const routes = services.flatMap((service) => service.methods.flatMap(routesOfMethod));
@@ -50,7 +50,7 @@ function routesOfMethod(rpc: DescMethod): Route[] {
 
 function routeOf(rpc: DescMethod, rule: HttpRule): Route {
   const { case: verb, value: path } = rule.pattern;
-  if (verb === undefined || verb === 'custom') throw invalidRule(rpc, 'the rule has no plain method');
+  if (verb === undefined || verb === 'custom') throw invalidRule(rpc, 'the rule has no standard HTTP method');
   if (rule.body !== '' && rule.body !== '*') throw invalidRule(rpc, `body "${rule.body}" is neither "*" nor absent`);
   if (rule.body && (verb === 'get' || verb === 'delete')) throw invalidRule(rpc, `${verb} has a body`);
   const method = verb.toUpperCase() as HttpMethod;

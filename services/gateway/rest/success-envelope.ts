@@ -5,7 +5,7 @@ import type { Language } from './language.ts';
 import type { Route } from './route.ts';
 import { emptyQueueMessage, successMessage } from './success-messages.ts';
 
-/** The body of every answer that is no error. */
+/** The body of every response that is not an error. */
 export interface SuccessEnvelope {
   readonly success: boolean;
   readonly message: string;
@@ -13,7 +13,7 @@ export interface SuccessEnvelope {
   readonly request_id: string;
 }
 
-/** The answer of a route's RPC as REST says it. */
+/** The REST envelope of an RPC's response. */
 export function successEnvelope(
   route: Route,
   response: Message,
@@ -25,7 +25,18 @@ export function successEnvelope(
   return { success: true, message: successMessage(route.rpc, options.language), data, request_id: options.requestId };
 }
 
-/** What an answer has beside its response_body, such as what was possibly sent, stands beside that one's own fields. */
+/** A next_id without a task is neither an error nor a success: every field is null. Undefined for any other answer. */
+function emptyQueueEnvelope(
+  route: Route,
+  data: Readonly<Record<string, JsonValue>> | null,
+  { requestId, language }: { requestId: string; language: Language },
+): SuccessEnvelope | undefined {
+  if (route.rpc !== TaskService.method.claimNextTask || !data || data.task_id !== '') return undefined;
+  const emptyFields = Object.fromEntries(Object.keys(data).map((name) => [name, null]));
+  return { success: false, message: emptyQueueMessage(language), data: emptyFields, request_id: requestId };
+}
+
+/** Fields of the response beside its response_body, such as possibly_sent, are added to that field's own ones. */
 function dataOf({ rpc, responseField }: Route, response: Message): Record<string, JsonValue> | null {
   if (!responseField?.message) return encodeMessage(rpc.output, response);
   const part = (response as unknown as Record<string, Message | undefined>)[responseField.localName];

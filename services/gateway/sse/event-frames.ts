@@ -12,12 +12,12 @@ import { enumName } from '../rest/enum-names.ts';
 import { type Frame, type FrameType, frameHeader, taskFrameTypes } from './frame.ts';
 import { encodeControl, encodeState, sessionChangedFrames, sessionCreatedFrames } from './session-frames.ts';
 
-/** The types of the frames that an event makes. */
+/** The types of an event's frames. */
 export function frameTypesOf(event: Event): FrameType[] {
   return framesOf(event).map(({ type }) => type);
 }
 
-/** The frames of an event, in the order in which a page shows them; none for an event that is newer than this code. */
+/** The frames of an event, in the order in which a page shows them; none for an event that this release does not know. */
 export function framesOf(event: Event): Frame[] {
   const { payload } = event;
   switch (payload.case) {

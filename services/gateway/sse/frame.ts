@@ -3,13 +3,13 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { type Event, SourceSchema, TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
 import { enumName } from '../rest/enum-names.ts';
 
-/** What one SSE frame carries; `type` is its name too. */
+/** The data of one SSE frame; `type` is also its event name. */
 export interface Frame {
   readonly type: FrameType;
   readonly [name: string]: JsonValue;
 }
 
-/** The frame of each change of a task. */
+/** The frame type of each change of a task. */
 export const taskFrameTypes = {
   [TaskChange.CREATED]: 'task_created',
   [TaskChange.SENT]: 'task_sent',

@@ -35,8 +35,8 @@ export function sessionCreatedFrames(event: Event, { session, actor, unattendedM
 }
 
 /**
- * A change of a session: the change itself, and the line that a chat page shows with it. What a page shows last comes last:
- * the line "has joined" behind the change, the line "has ended" before it.
+ * A change of a session: the change itself, and the line that a chat page shows with it. The line "has joined" comes after the
+ * change, the line "has ended" before it.
  */
 export function sessionChangedFrames(event: Event, changed: SessionChanged): Frame[] {
   const change = changeFrame(event, changed);
@@ -63,8 +63,8 @@ function changeFrame(event: Event, changed: SessionChanged): Frame {
 }
 
 /**
- * Whether who may speak has changed; the end of a session is a change of its state. A takeover from a human in the shop's
- * own window changes the speaker behind the same word.
+ * Whether control has changed. The end of a session is a change of its state instead. A takeover from a human in the shop's
+ * own window changes control although the status stays the same.
  */
 function isControlChange({ session, command, previousStatus }: SessionChanged): boolean {
   if (!session || session.status === Control.CLOSED) return false;

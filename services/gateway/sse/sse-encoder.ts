@@ -11,10 +11,10 @@ import { encodeMessage } from '../rest/encode-message.ts';
 import type { ErrorEnvelope } from '../rest/error-envelope.ts';
 import { framesOf } from './event-frames.ts';
 
-/** Opens every stream: a lost connection is tried again after 2 s. */
+/** The start of every stream: clients reconnect after 2 s. */
 export const STREAM_PREAMBLE = 'retry: 2000\n\n';
 
-/** How the responses of a WatchEvents call read as SSE. */
+/** Encodes the responses of a WatchEvents call as SSE. */
 export function sseEncoder(
   request: Pick<WatchEventsRequest, 'types'>,
   clock: Clock,
@@ -34,14 +34,14 @@ export function encodeErrorFrame(body: ErrorEnvelope): string {
 
 export interface EncodedFrame {
   readonly type: string;
-  /** All of it but the cursor. */
+  /** The whole frame without the cursor. */
   readonly text: string;
 }
 
-/** An event goes to many streams as the same object: it is written once. */
+/** Many streams send the same event object: it is encoded once. */
 const framesByEvent = new WeakMap<Event, readonly EncodedFrame[]>();
 
-/** The frames of an event as they are written, the cursor left out. */
+/** The encoded frames of an event, without the cursor. */
 export function encodeFrames(event: Event): readonly EncodedFrame[] {
   let frames = framesByEvent.get(event);
   if (!frames) {
@@ -52,20 +52,20 @@ export function encodeFrames(event: Event): readonly EncodedFrame[] {
 }
 
 /**
- * The frames of the wanted types. Only the last frame of an event carries the cursor: a client that saw half of an event gets
- * all of it again.
+ * The frames of the selected types. Only the last frame of an event has the cursor: a client that received a part of an event
+ * gets all of it again.
  */
 export function joinFrames(frames: readonly EncodedFrame[], types: ReadonlySet<string>, cursor: string): string {
   const visible = frames.filter(({ type }) => isSelected(type, types));
   return visible.map(({ text }, index) => (index === visible.length - 1 ? `id: ${cursor}\n${text}` : text)).join('');
 }
 
-/** Whether frames of a type are shown, where no types stand for all of them. */
+/** Whether frames of a type are sent; an empty set selects all types. */
 export function isSelected(type: string, types: ReadonlySet<string>): boolean {
   return types.size === 0 || types.has(type);
 }
 
-/** A comment; the cursor beside it lets a quiet stream be resumed without being an event. */
+/** A comment with the cursor: a client can resume an idle stream from it, and sees no event. */
 function encodeHeartbeat(cursor: string): string {
   return `: heartbeat\nid: ${cursor}\n\n`;
 }
@@ -86,7 +86,7 @@ function encodeFrame(frame: { readonly type: string }, id?: string): string {
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${frame.type}\ndata: ${singleLineJson(frame)}\n\n`;
 }
 
-/** JSON in one line, also for clients that split text at Unicode line separators. */
+/** JSON on one line, also for clients that split text at Unicode line separators. */
 function singleLineJson(frame: object): string {
   return JSON.stringify(frame).replace(/[\u0085\u2028\u2029]/g, (separator) => UNICODE_ESCAPES[separator] ?? separator);
 }

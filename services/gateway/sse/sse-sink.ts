@@ -5,7 +5,7 @@ import type { StreamSink } from '../../lib/rpc/stream-sink.ts';
 import { parseTypes } from '../events/event-filter.ts';
 import { type EncodedFrame, encodeFrames, isSelected, joinFrames } from './sse-encoder.ts';
 
-/** Writes a stream's events straight on the socket of its response, as chunks of HTTP/1.1. */
+/** Writes a stream's events directly to the socket of its response, as chunks of HTTP/1.1. */
 export class SseSink implements StreamSink {
   readonly #raw: ServerResponse;
   readonly #types: ReadonlySet<string>;
@@ -15,13 +15,13 @@ export class SseSink implements StreamSink {
     this.#types = parseTypes(request.types);
   }
 
-  /** HTTP/1.0 has no chunks: there the events are pulled. */
+  /** False for HTTP/1.0, which has no chunks: such clients pull the events. */
   get writable(): boolean {
     const { socket, headersSent, chunkedEncoding, writableEnded } = this.#raw;
     return headersSent && chunkedEncoding && !writableEnded && !!socket?.writable && !socket.writableNeedDrain;
   }
 
-  /** The response's own `write` would give the socket four parts for each chunk, and let it send them in the next tick. */
+  /** The response's own `write` would split each chunk into four writes, and defer them to the next tick. */
   send<D extends DescMessage>(_schema: D, messages: readonly MessageShape<D>[]): void {
     const { socket } = this.#raw;
     const chunks = messages.map((message) => eventChunk(message as unknown as WatchEventsResponse, this.#types));
@@ -31,7 +31,7 @@ export class SseSink implements StreamSink {
   }
 }
 
-/** By response, and by which of its frames are shown: streams that show the same share the bytes. */
+/** By response and by mask of the selected frames: streams with the same selection share the bytes. */
 const chunksByResponse = new WeakMap<WatchEventsResponse, Buffer[]>();
 
 function eventChunk(response: WatchEventsResponse, types: ReadonlySet<string>): Buffer {
@@ -49,7 +49,7 @@ function eventChunk(response: WatchEventsResponse, types: ReadonlySet<string>): 
   return chunk;
 }
 
-/** A bit for each frame that is shown. */
+/** One bit per selected frame. */
 function frameMask(frames: readonly EncodedFrame[], types: ReadonlySet<string>): number {
   return frames.reduce((mask, { type }, index) => (isSelected(type, types) ? mask | (1 << index) : mask), 0);
 }

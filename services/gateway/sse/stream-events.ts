@@ -16,7 +16,7 @@ import { languageOf } from '../rest/language.ts';
 import { encodeErrorFrame, STREAM_PREAMBLE, sseEncoder } from './sse-encoder.ts';
 import { SseSink } from './sse-sink.ts';
 
-/** A client that takes nothing for so long is cut; it may resume. */
+/** A client that reads nothing for so long is disconnected; it may resume. */
 const STALL_TIMEOUT_MS = 30_000;
 
 export interface StreamOptions {
@@ -26,8 +26,8 @@ export interface StreamOptions {
 }
 
 /**
- * Answers a REST request with the events of a WatchEvents call, as SSE. What is wrong before the first response is thrown,
- * as for any route; what goes wrong later is told in the stream, which then ends.
+ * Answers a REST request with the events of a WatchEvents call, as SSE. An error before the first response is thrown, as for
+ * any route; a later error is sent as the last frame of the stream.
  */
 export async function streamEvents(call: RpcCall, reply: FastifyReply, options: StreamOptions): Promise<void> {
   if (call.route.rpc !== EventService.method.watchEvents) throw new Error(`${call.route.rpc.name} has no SSE form`);
@@ -49,7 +49,7 @@ export async function streamEvents(call: RpcCall, reply: FastifyReply, options: 
   }
 }
 
-/** Sends the headers and a first word at once, so that the client knows that it is connected. */
+/** Sends the headers and the preamble immediately, so that the client knows that it is connected. */
 function startStream(reply: FastifyReply): void {
   reply.raw.writeHead(200, {
     ...(reply.getHeaders() as OutgoingHttpHeaders),
@@ -69,13 +69,15 @@ async function endWithError(
   if (call.signal.aborted || raw.destroyed) return;
   const publicError = requestError(error);
   if (hasErrorReason(publicError, ErrorReason.INTERNAL))
-    runInBackgroundContext(contextOf(call), () => logger.error({ event: 'stream_failed', err: error }, 'a defect'));
+    runInBackgroundContext(contextOf(call), () =>
+      logger.error({ event: 'stream_failed', err: error }, 'unexpected error'),
+    );
   const language = languageOf(request.headers['accept-language']);
   const { body } = toErrorResponse(publicError, { requestId: call.requestId, language, ...config });
   await writeChunk(raw, encodeErrorFrame(body)).catch(() => {});
 }
 
-/** Writes, and waits until the client has taken it in. Throws when it does not, or is gone. */
+/** Writes and waits while the socket's buffer is full. Throws if the client disconnects or is too slow. */
 async function writeChunk(raw: ServerResponse, text: string): Promise<void> {
   if (text === '' || raw.write(text)) return;
   await new Promise<void>((resolve, reject) => {
@@ -85,7 +87,7 @@ async function writeChunk(raw: ServerResponse, text: string): Promise<void> {
       end();
     };
     const drained = settle(resolve);
-    const closed = settle(() => reject(new Error('the client is gone')));
+    const closed = settle(() => reject(new Error('the client disconnected')));
     const timer = setTimeout(() => raw.destroy(), STALL_TIMEOUT_MS);
     raw.once('drain', drained).once('close', closed);
   });

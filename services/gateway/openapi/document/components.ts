@@ -3,7 +3,7 @@ import { enumNames } from '../../rest/enum-names.ts';
 import type { Ref, Response, Schema } from '../openapi-types.ts';
 import type { Descriptors } from './descriptors.ts';
 
-/** The named schemas and responses of the document, made when they are first referred to. */
+/** The named schemas and responses of the document, created on first use. */
 export class Components {
   readonly descriptors: Descriptors;
   /** The responses that several operations share, by name. */
@@ -14,7 +14,7 @@ export class Components {
     this.descriptors = descriptors;
   }
 
-  /** A reference to the schema of that name, which `make` gives once. Throws when the name is another owner's. */
+  /** A reference to the schema of that name, which `build` creates once. Throws if another owner uses the name. */
   ref(name: string, owner: unknown, build: () => Schema): Ref {
     const existing = this.#schemas.get(name);
     if (existing && existing.owner !== owner) throw new Error(`two schemas are called ${name}`);
@@ -26,12 +26,12 @@ export class Components {
     return { $ref: `#/components/schemas/${name}` };
   }
 
-  /** What a reference stands for. */
+  /** Resolves a reference. */
   get({ $ref }: Ref): Schema {
     return this.#schemas.get($ref.split('/').at(-1) ?? '')?.schema ?? {};
   }
 
-  /** A reference to an enum's words. */
+  /** A reference to the schema of an enum's names. */
   enumRef(desc: DescEnum): Ref {
     return this.ref(schemaName(desc), desc, () => {
       const names = enumNames(desc);
@@ -46,7 +46,7 @@ export class Components {
     });
   }
 
-  /** All of them, by name. */
+  /** All schemas, by name. */
   sorted(): Record<string, Schema> {
     const names = [...this.#schemas.keys()].sort();
     return Object.fromEntries(names.map((name) => [name, this.#schemas.get(name)?.schema ?? {}]));
@@ -58,7 +58,7 @@ export function schemaName(desc: DescMessage | DescEnum): string {
   return desc.typeName.slice(desc.file.proto.package.length + 1).replaceAll('.', '');
 }
 
-/** A schema that null fits too. */
+/** The schema, extended to accept null. */
 export function nullable(schema: Schema): Schema {
   const { description, ...rest } = schema;
   if (rest.$ref) return { anyOf: [rest, { type: 'null' }], ...(description ? { description } : {}) };
@@ -66,7 +66,7 @@ export function nullable(schema: Schema): Schema {
   return { ...schema, type: [...[rest.type].flat(), 'null'], ...(rest.enum ? { enum: [...rest.enum, null] } : {}) };
 }
 
-/** A schema with what is said of it; without text it stays as it is. */
+/** The schema with a description; unchanged if there is no text. */
 export function described(schema: Schema, ...texts: readonly string[]): Schema {
   const description = texts.filter(Boolean).join(' ');
   return description ? { ...schema, description } : schema;

@@ -6,18 +6,18 @@ import {
   FileDescriptorSetSchema,
 } from '@bufbuild/protobuf/wkt';
 
-/** The contracts with their comments, which the generated code does not carry. */
+/** The contracts with their comments, which the generated code does not contain. */
 export interface Descriptors {
   readonly registry: Registry;
   /** The project's own services, by name. */
   readonly services: readonly DescService[];
-  /** What the contract says of a message, field, enum, service or RPC: paragraphs, each on one line; empty for none. */
+  /** The comment of a message, field, enum, service or RPC: paragraphs, each on one line; empty if there is none. */
   comment(desc: AnyDesc): string;
-  /** The same, of an enum's value. */
+  /** The comment of an enum's value. */
   valueComment(enumTypeName: string, value: string): string;
 }
 
-/** Reads an image as `buf build` writes it, with source info. */
+/** Reads an image that `buf build` wrote with source info. */
 export function readDescriptors(image: Uint8Array): Descriptors {
   const set = fromBinary(FileDescriptorSetSchema, image);
   const registry = createFileRegistry(set);
@@ -62,7 +62,7 @@ function commentsOf(file: FileDescriptorProto): Map<string, string> {
   return comments;
 }
 
-/** The numbers of a path are those of the fields of descriptor.proto. */
+/** The numbers in a path are field numbers of descriptor.proto. */
 function nameMessage(names: Map<string, string>, message: DescriptorProto, path: number[], parent: string): void {
   const name = `${parent}.${message.name}`;
   names.set(path.join(), name);

@@ -11,8 +11,8 @@ import { security, securitySchemes } from './security.ts';
 import { systemPaths } from './system-paths.ts';
 
 /**
- * The OpenAPI document of the contracts in an image that `buf build` wrote with source info. Throws on what it cannot
- * describe as it is.
+ * The OpenAPI document of the contracts in an image that `buf build` wrote with source info. Throws on anything that it cannot
+ * describe exactly.
  */
 export function documentOf(image: Uint8Array): OpenApi {
   const descriptors = readDescriptors(image);
@@ -36,22 +36,22 @@ export function documentOf(image: Uint8Array): OpenApi {
     info: { title: 'Auto Session', version, ...info },
     servers: [{ url: '/', description: 'This installation.' }],
     security,
-    tags: [...tags, { name: 'System', description: 'How the process is, and these documents.' }],
+    tags: [...tags, { name: 'System', description: 'The state of the process, and this documentation.' }],
     paths: { ...paths, ...systemPaths(components) },
     components: {
       schemas: components.sorted(),
       parameters: commonParameters,
       responses: components.responses,
       headers: {
-        RequestId: { description: 'Names the request in logs.', schema: { type: 'string' } },
-        RetryAfter: { description: 'Seconds to wait before a repeat.', schema: { type: 'string' } },
+        RequestId: { description: 'Identifies the request in logs.', schema: { type: 'string' } },
+        RetryAfter: { description: 'Seconds to wait before a retry.', schema: { type: 'string' } },
       },
       securitySchemes,
     },
   };
 }
 
-/** The main flow first; what is not named here comes last. */
+/** The services of the main flow come first. */
 const ORDER = ['SessionService', 'TaskService', 'MessageService', 'EventService'];
 
 function inOrder(services: readonly DescService[]): DescService[] {

@@ -10,10 +10,10 @@ import type { Descriptors } from './descriptors.ts';
 type Code = keyof typeof ErrorReason;
 
 const ENUM = 'autosession.error.v1.ErrorReason';
-/** Nobody is there to read it. */
+/** Reasons that no client receives. */
 const UNDOCUMENTED: ReadonlySet<string> = new Set(['UNSPECIFIED', 'CANCELED']);
 
-/** Every code of the closed list: its status, what it means, and what an error's data names with it. */
+/** Every code of the closed list: its status, its meaning, and the names in the error's data. */
 export function errorCodeDocs(descriptors: Descriptors): Record<string, ErrorCodeDoc> {
   const codes = Object.keys(ErrorReason).filter(
     (key): key is Code => Number.isNaN(Number(key)) && !UNDOCUMENTED.has(key),
@@ -35,18 +35,18 @@ export function errorSchemas(components: Components): { error: Schema } {
   const code = components.ref('ErrorCode', 'ErrorCode', () => ({
     type: 'string',
     enum: Object.keys(docs),
-    description: 'What programs read. The list is closed; it grows only with a new version.',
+    description: 'The code for programs. The list is closed; it grows only with a new version.',
     'x-reasons': docs,
   }));
   return { error: components.ref('Error', 'Error', () => errorSchema(code)) };
 }
 
 function errorSchema(code: Schema): Schema {
-  const detail = { type: 'string', description: '`CODE: text`, in English, for people who look into it.' };
+  const detail = { type: 'string', description: '`CODE: text`, in English, for debugging.' };
   const values = { type: ['string', 'array'], items: { type: 'string' } };
   return {
     type: 'object',
-    description: 'Every answer that is no success.',
+    description: 'The body of every error response.',
     required: ['success', 'message', 'error_code', 'detail', 'data', 'request_id'],
     properties: {
       success: { const: false },
@@ -56,14 +56,14 @@ function errorSchema(code: Schema): Schema {
       data: {
         type: ['object', 'null'],
         additionalProperties: values,
-        description: 'What the caller needs to go on, by name; lists for names that end with `_ids`.',
+        description: 'Details for the caller, by name; names that end with `_ids` have lists.',
       },
-      request_id: { type: 'string', description: 'Names the request in logs; also the header `X-Request-Id`.' },
+      request_id: { type: 'string', description: 'Identifies the request in logs; also in the header `X-Request-Id`.' },
     },
   };
 }
 
-/** The errors that an operation can answer with, by status. */
+/** The error responses of an operation, by status. */
 export function errorResponses(route: Route, components: Components): Record<string, Response | Ref> {
   const docs = errorCodeDocs(components.descriptors);
   const byStatus = Map.groupBy(errorNotes(route, components.descriptors), ([code]) => String(docs[code]?.status));
@@ -73,13 +73,13 @@ export function errorResponses(route: Route, components: Components): Record<str
 
 type ErrorNote = readonly [code: string, note: string];
 
-/** What has one code and no note is shared by all operations that can be refused so. */
+/** All operations share the response of one code without a note. */
 function errorResponse(codes: readonly ErrorNote[], components: Components): Response | Ref {
   const [[code, note] = ['', ''], ...others] = codes;
   return note || others.length > 0 ? inlineResponse(codes, components) : errorResponseRef(code, components);
 }
 
-/** A reference to the answer with this one code. */
+/** A reference to the response with this one code. */
 export function errorResponseRef(code: string, components: Components): Ref {
   const name = code.toLowerCase().replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
   components.responses[name] ??= inlineResponse([[code, '']], components);
@@ -106,7 +106,7 @@ function ref(header: string) {
   return { $ref: `#/components/headers/${header}` };
 }
 
-/** The RPC's own errors, by its comment, and those that every route of its kind has; each with a note or none. */
+/** The errors that the RPC's comment lists, and those of every route of its kind; each with an optional note. */
 function errorNotes(route: Route, descriptors: Descriptors): [code: string, note: string][] {
   const own = declaredErrors(route.rpc, descriptors);
   const names = new Set(own.map(([code]) => code));
@@ -142,7 +142,7 @@ function declaredErrors(rpc: DescMethod, descriptors: Descriptors): [code: strin
     .split(/, (?=[A-Z]+(?:_[A-Z]+)*(?:,| \(|$))/)
     .map((entry) => {
       const [, code = '', note = ''] = ERROR_ENTRY.exec(entry.trim()) ?? [];
-      if (!(code in ErrorReason)) throw new Error(`${rpc.parent.name}/${rpc.name}: "${entry}" is no error`);
+      if (!(code in ErrorReason)) throw new Error(`${rpc.parent.name}/${rpc.name}: "${entry}" is not an error code`);
       return [code, note];
     });
 }

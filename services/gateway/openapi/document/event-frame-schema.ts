@@ -13,7 +13,7 @@ import {
   stringSchema,
 } from './sse-schemas.ts';
 
-/** A reference to what the `data:` line of a frame holds. */
+/** A reference to the schema of a frame's `data:` line. */
 export function eventFrameRef(components: Components): Ref {
   return components.ref('EventFrame', 'EventFrame', () => {
     const refs = Object.keys(frameProperties).map((schemaName) => frameRef(schemaName as FrameSchemaName, components));
@@ -39,7 +39,7 @@ function frameRef(schemaName: FrameSchemaName, components: Components): Ref {
       ...withDescriptions(own, schemaName, components),
       ...(isResync ? responseSchema(findMessage('event.v1.Resync', components), components).properties : {}),
     };
-    const description = types.length === 1 ? types[0]?.[1][1] : 'What happened is in `type`.';
+    const description = types.length === 1 ? types[0]?.[1][1] : '`type` says what happened.';
     return { type: 'object', description, required: Object.keys(properties), properties };
   });
 }
@@ -64,17 +64,17 @@ function headerProperties(descriptions: Record<string, string>, nullableSession:
     session_id: described(nullableSession ? nullableString : stringSchema, 'The session.'),
     session_name: described(
       nullableSession ? nullableString : stringSchema,
-      'The name the client chose; the id when it chose none.',
+      'The name that the client chose, else the id.',
     ),
     version: {
       type: ['integer', 'null'],
-      description: 'The session’s version afterwards; null when it did not change.',
+      description: 'The session’s version after the event; null if it did not change.',
     },
     timestamp: { type: ['number', 'null'], description: 'When, in Unix seconds.' },
   };
 }
 
-/** The identity of the event of a frame, with the comments of the contract. */
+/** The fields that identify a frame's event, with the comments of the contract. */
 function eventProperties(components: Components): Record<string, Schema> {
   const { fields } = findMessage('event.v1.Event', components);
   const commentOf = (name: string) => {
@@ -88,10 +88,10 @@ function eventProperties(components: Components): Record<string, Schema> {
   };
 }
 
-/** The last frame of a stream that fails is an error. */
+/** The last frame of a stream that fails. */
 function errorFrameRef(components: Components): Ref {
   return components.ref('ErrorFrame', 'ErrorFrame', () => ({
-    description: 'The stream ends here; come back with the last cursor.',
+    description: 'The stream ends here; reconnect with the last cursor.',
     allOf: [
       errorSchemas(components).error,
       { type: 'object', required: ['type'], properties: { type: { const: 'error' } } },
@@ -101,12 +101,12 @@ function errorFrameRef(components: Components): Ref {
 
 function findEnum(name: string, { descriptors }: Components): DescEnum {
   const found = descriptors.registry.getEnum(`autosession.${name}`);
-  if (!found) throw new Error(`there is no enum ${name}`);
+  if (!found) throw new Error(`unknown enum ${name}`);
   return found;
 }
 
 function findMessage(name: string, { descriptors }: Components): DescMessage {
   const found = descriptors.registry.getMessage(`autosession.${name}`);
-  if (!found) throw new Error(`there is no message ${name}`);
+  if (!found) throw new Error(`unknown message ${name}`);
   return found;
 }

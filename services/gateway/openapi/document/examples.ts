@@ -1,13 +1,13 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 
-/** What a request of an operation may look like, and what comes back. The requests are run by a test, in the order of `main`. */
+/** Example requests and answers of operations. A test runs the requests, in the order of `main`. */
 export interface Example {
   readonly parameters?: Readonly<Record<string, JsonValue>>;
   readonly body?: Readonly<Record<string, JsonValue>>;
   readonly response?: Readonly<Record<string, JsonValue>>;
 }
 
-/** Stand for what only an answer tells. */
+/** Placeholders for values that only an answer contains. */
 export const exampleIds = {
   session: 'ses_01m7ynfjy6k70zbw3z0krc11r7',
   task: 'tsk_01m7ynfjy6k70zbw3z0krc11r8',
@@ -167,7 +167,7 @@ const examples: Readonly<Record<string, Example>> = {
   watchEventsBySession: named,
 };
 
-/** The example of an operation; empty for one that needs none. */
+/** The example of an operation; empty if it needs none. */
 export function exampleOf(operationId: string): Example {
   return examples[operationId] ?? {};
 }

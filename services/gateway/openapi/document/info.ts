@@ -1,4 +1,4 @@
-/** What the document says before its operations. */
+/** The introduction of the document. */
 export const info = {
   summary: 'Who controls a customer conversation: bots, humans, and the handover between them.',
   description: `
@@ -26,16 +26,16 @@ and what a sender had fetched before is in \`possibly_sent\`.
 - A write with an \`Idempotency-Key\` (header, or \`idempotency_key\` in the body) may be repeated for 24 hours and gets the
   first answer; the same key with another body is a 422.
 - Where API keys are configured: \`Authorization: Bearer KEY\` or \`X-API-Key: KEY\`. Each operation names the scopes of which a
-  key needs one. Without configured keys only the machine itself can reach the installation.
+  key needs one. Without configured keys only clients on the same machine can reach the installation.
 
 ## Answers
 
 - Every answer is \`{"success", "message", "data", "request_id"}\`. Every field of \`data\` is always there; a field that is not
-  set is \`null\`. Enum values are lower case without prefix. A client has to accept fields and values that it does not know.
+  set is \`null\`. Enum values are lower case without prefix. A client must accept fields and values that it does not know.
 - \`*_at\` fields are RFC 3339 in UTC; \`timestamp\` is Unix seconds.
 - Every error is \`{"success": false, "message", "error_code", "detail", "data", "request_id"}\`. Programs read \`error_code\`. A
   503 or 504 may always be repeated.
-- With AUTOSESSION_LEGACY_STATUS a 404 or 409 of the API arrives as a 200 with the same body, as the first RPA tools expect.
+- With AUTOSESSION_LEGACY_STATUS a 404 or 409 of the API arrives as a 200 with the same body, as older RPA tools expect.
 - \`message\` is Chinese, or English with \`Accept-Language: en\`.
 
 The same operations are available as gRPC, Connect and gRPC-Web (\`autosession.*.v1\`).

@@ -17,14 +17,14 @@ export function tagOf(rpc: Pick<DescMethod, 'parent'>): string {
   return `${rpc.parent.name.replace(/Service$/, '').replace(/y$/, 'ie')}s`;
 }
 
-/** `createSession`; for a second path of an RPC also what names it: `watchEventsBySession`. */
+/** `createSession`; a second path of an RPC adds its path variable: `watchEventsBySession`. */
 export function operationIdOf(route: Route, isFirst: boolean): string {
   const name = lowerFirst(route.rpc.name);
   if (isFirst) return name;
   return `${name}By${[...pathNames(route)].map(upperFirst).join('And')}`;
 }
 
-/** One route as the document has it. */
+/** The operation of one route. */
 export function operationOf(route: Route, operationId: string, components: Components): Operation {
   const { rpc } = route;
   const [summary, description] = splitSummary(withoutErrors(components.descriptors.comment(rpc)), rpc.name);
@@ -64,7 +64,7 @@ function successResponse(route: Route, operationId: string, components: Componen
     schema: isClaim ? { oneOf: [success, emptyQueueSchema(route, components)] } : success,
     ...(exampleOf(operationId).response ? { example: exampleOf(operationId).response } : {}),
   };
-  const emptyQueueNote = `, or "${emptyQueueMessage('en')}": not an error, but \`success\` is false and all of \`data\` null`;
+  const emptyQueueNote = `, or "${emptyQueueMessage('en')}": not an error, but \`success\` is false and all fields of \`data\` are null`;
   return {
     description: `${successMessage(route.rpc, 'en')}${isClaim ? emptyQueueNote : ''}.`,
     headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
@@ -72,7 +72,7 @@ function successResponse(route: Route, operationId: string, components: Componen
   };
 }
 
-/** What an answer has beside its response_body stands beside that one's own fields. */
+/** Fields of the response beside its response_body are added to that field's own ones. */
 function dataSchema({ rpc, responseField }: Route, components: Components): Schema {
   if (!responseField?.message) return responseRef(rpc.output, components);
   const dataRef = responseRef(responseField.message, components);
@@ -84,7 +84,7 @@ function emptyQueueSchema({ rpc }: Route, components: Components): Schema {
   const names = rpc.output.fields.map(({ name }) => name);
   const data = components.ref('NothingToDo', rpc.output, () => ({
     type: 'object',
-    description: 'The answer of an empty queue.',
+    description: 'The answer if the queue is empty.',
     required: names,
     properties: Object.fromEntries(names.map((name) => [name, { type: 'null' }])),
   }));
@@ -99,7 +99,7 @@ function envelopeSchema(success: boolean, data: Schema): Schema {
       success: { const: success },
       message: { type: 'string', description: 'For people: Chinese, or English with `Accept-Language: en`.' },
       data,
-      request_id: { type: 'string', description: 'Names the request in logs; also the header `X-Request-Id`.' },
+      request_id: { type: 'string', description: 'Identifies the request in logs; also in the header `X-Request-Id`.' },
     },
   };
 }
@@ -107,9 +107,9 @@ function envelopeSchema(success: boolean, data: Schema): Schema {
 function streamResponse(components: Components): Response {
   return {
     description: [
-      'A stream that does not end. The schema is that of the JSON in each `data:` line.',
-      'Each frame has `event:`, the type, and `data:`; the last frame of an event also `id:`, the cursor to come back with.',
-      'A comment `: heartbeat` with an `id:` stands for 15 s without an event. An `error` is the last frame of a stream that fails.',
+      'A stream that does not end. The schema describes the JSON of each `data:` line.',
+      'Each frame has `event:` (the type) and `data:`; the last frame of an event also has `id:`, the cursor to reconnect with.',
+      'A comment `: heartbeat` with an `id:` is sent after 15 s without an event. `error` is the last frame of a stream that fails.',
       '```\nid: 01K…\nevent: task_sent\ndata: {"type":"task_sent","session_id":"ses_…",…}\n```',
     ].join('\n\n'),
     headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
@@ -121,7 +121,7 @@ function streamResponse(components: Components): Response {
 function splitSummary(comment: string, name: string): [summary: string, description: string] {
   const text = comment.startsWith(`${name} `) ? upperFirst(comment.slice(name.length + 1)) : comment;
   const end = /\.(?=\s|$)/.exec(text)?.index;
-  if (!end) throw new Error(`${name} has no comment that begins with a sentence`);
+  if (!end) throw new Error(`${name} needs a comment that begins with a sentence`);
   return [text.slice(0, end), text.slice(end + 1).trim()];
 }
 

@@ -6,13 +6,14 @@ import type { Components } from './components.ts';
 import { exampleOf } from './examples.ts';
 import { fieldDescription, parameterSchema } from './request-schema.ts';
 
-/** The headers that every operation of the API takes. */
+/** The headers that every operation accepts. */
 export const commonParameters: Readonly<Record<string, Parameter>> = {
   RequestId: {
     name: 'X-Request-Id',
     in: 'header',
     required: false,
-    description: 'Names the request in answers, logs and traces: 1 to 100 visible ASCII characters. Made when absent.',
+    description:
+      'Identifies the request in answers, logs and traces: 1 to 100 visible ASCII characters. Generated if absent.',
     schema: { type: 'string', maxLength: 100 },
   },
   Language: {
@@ -31,7 +32,7 @@ const headerNames: Readonly<Record<string, string>> = {
   'last-event-id': 'Last-Event-ID',
 };
 
-/** Everything of a request that does not come in its body. */
+/** The fields of a request that are not in its body. */
 export function operationParameters(route: Route, operationId: string, components: Components): (Parameter | Ref)[] {
   const { input } = route.rpc;
   const inPath = pathNames(route);
@@ -55,12 +56,12 @@ export function operationParameters(route: Route, operationId: string, component
   return [...own, ...Object.keys(commonParameters).map((name) => ({ $ref: `#/components/parameters/${name}` }))];
 }
 
-/** The fields that a route's path gives. */
+/** The fields in a route's path. */
 export function pathNames({ path }: Route): Set<string> {
   return new Set([...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name));
 }
 
-/** The fields of a request that a header may give. */
+/** The fields of a request that may be sent as a header. */
 export function headerFields(route: Route): Set<string> {
   const names = new Set(route.rpc.input.fields.map(({ name }) => name));
   return new Set(
@@ -71,7 +72,7 @@ export function headerFields(route: Route): Set<string> {
 interface ParameterLocation {
   readonly in: Parameter['in'];
   readonly name: string;
-  /** The field that it is another name of. */
+  /** The field of which this is another name. */
   readonly aliasFor?: string;
 }
 
@@ -88,14 +89,14 @@ function parameterOf(
     name: location.name,
     in: location.in,
     required: location.in === 'path' || (required && location.aliasFor === undefined),
-    description: location.aliasFor ? `Another place for \`${location.aliasFor}\`. ${text}` : text,
+    description: location.aliasFor ? `Another name of \`${location.aliasFor}\`. ${text}` : text,
     schema,
     ...(schema.type === 'array' ? { style: 'form', explode: false } : {}),
     ...(example === undefined ? {} : { example }),
   };
 }
 
-/** Objects cannot come as text. */
+/** Objects cannot be sent as text. */
 function isTextEncodable(field: DescField): boolean {
   return !field.message || field.message.typeName === 'google.protobuf.Timestamp';
 }

@@ -4,12 +4,12 @@ import type { Ref, Schema } from '../openapi-types.ts';
 import { type Components, described, nullable, schemaName } from './components.ts';
 import { constraintsOf, messageRuleText } from './validation-rules.ts';
 
-/** Elements that are bound one by one: the field takes any value, and this says which it should be. */
+/** Lists whose elements are validated one by one: the proto accepts any value, and the document shows the expected message. */
 const elementTypes: Readonly<Record<string, string>> = {
   'autosession.message.v1.IngestMessagesRequest.messages': 'autosession.message.v1.IngestedMessage',
 };
 
-/** A reference to the body of a request: its fields without those that the path gives. */
+/** A reference to the body of a request: its fields without those in the path. */
 export function requestBodyRef(
   name: string,
   message: DescMessage,
@@ -23,13 +23,13 @@ export function requestBodyRef(
   }));
 }
 
-/** A field that comes as text: in the path, the query or a header. */
+/** The schema of a field that is sent as text: in the path, the query or a header. */
 export function parameterSchema(field: DescField, components: Components): { schema: Schema; required: boolean } {
   const { schema, required } = constraintsOf(field);
   return { schema: { ...valueSchema(field, components, 'text'), ...schema }, required };
 }
 
-/** What is said of a field, with the rules that its schema cannot say. */
+/** The description of a field, with the rules that its schema cannot express. */
 export function fieldDescription(field: DescField, { descriptors }: Components): string {
   return [descriptors.comment(field), constraintsOf(field).description].filter(Boolean).join(' ');
 }
@@ -63,7 +63,7 @@ function elementSchema(field: DescField, components: Components, encoding: 'text
   return element ? elementRef(element, components) : singularSchema(field, components, encoding);
 }
 
-/** An element's id may be a number, and its time one in Unix seconds or milliseconds; 0 and an empty text mean none. */
+/** An element's id may be a number, and its time Unix seconds or milliseconds; 0 and an empty text mean none. */
 function elementRef(element: DescMessage, components: Components): Ref {
   return components.ref(`${schemaName(element)}Input`, element, () => {
     const { properties = {}, ...rest } = objectSchema(element.fields, components, new Set());
@@ -71,7 +71,7 @@ function elementRef(element: DescMessage, components: Components): Ref {
     const time = described(
       { anyOf: [{ $ref: timeRef(components).$ref }, { type: ['number', 'null'] }, { const: '' }] },
       properties.time?.description ?? '',
-      'Also Unix time in seconds or milliseconds; 0 and an empty text mean that it is not known.',
+      'Or Unix time in seconds or milliseconds; 0 and an empty text mean unknown.',
     );
     const text = components.descriptors.comment(element);
     return described({ ...rest, properties: { ...properties, id, time } }, text, messageRuleText(element));
@@ -103,7 +103,7 @@ function timeRef(components: Components): Ref {
   return components.ref('RequestTime', 'RequestTime', () => ({
     type: 'string',
     pattern: TIME_PATTERN.source,
-    description: 'A time in RFC 3339, or one without zone, which is then read in AUTOSESSION_TIMEZONE.',
+    description: 'A time in RFC 3339, or a time without zone, which is read in AUTOSESSION_TIMEZONE.',
     examples: ['2026-01-31T23:59:59Z', '2026-01-31 23:59:59'],
   }));
 }

@@ -3,12 +3,12 @@ import { FieldDescriptorProto_Label as Label } from '@bufbuild/protobuf/wkt';
 import type { Ref, Schema } from '../openapi-types.ts';
 import { type Components, described, nullable, schemaName } from './components.ts';
 
-/** A reference to the shape in which `render` shows a message: every field is there, what is not set is null. */
+/** A reference to the schema of an encoded message: every field is present, and null if it is not set. */
 export function responseRef(message: DescMessage, components: Components): Ref {
   return components.ref(schemaName(message), message, () => responseSchema(message, components));
 }
 
-/** The same, written out; `leaveOut` names a field that is not shown. */
+/** The schema of an encoded message, without the field that `leaveOut` names. */
 export function responseSchema(message: DescMessage, components: Components, omit?: string): Schema {
   const fields = message.fields.filter(({ name }) => name !== omit);
   const required = fields.filter(({ oneof }) => !oneof).map(({ name }) => name);
@@ -54,7 +54,7 @@ function messageSchema(message: DescMessage, components: Components): Schema {
   return responseRef(message, components);
 }
 
-/** 64-bit numbers are shown as text where JSON numbers are not exact. */
+/** 64-bit numbers are text if a JSON number would not be exact. */
 function scalarSchema(scalar: ScalarType): Schema {
   switch (scalar) {
     case ScalarType.STRING:

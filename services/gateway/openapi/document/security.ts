@@ -1,6 +1,6 @@
 import type { OpenApi, SecurityRequirement } from '../openapi-types.ts';
 
-/** How a caller may say who he is; the empty one: not at all, on an installation without keys. */
+/** The ways to authenticate; the empty one stands for an installation without keys. */
 export const security: readonly SecurityRequirement[] = [{ bearer: [] }, { apiKey: [] }, {}];
 
 export const securitySchemes: OpenApi['components']['securitySchemes'] = {
@@ -10,6 +10,6 @@ export const securitySchemes: OpenApi['components']['securitySchemes'] = {
     type: 'apiKey',
     in: 'query',
     name: 'access_token',
-    description: 'The same key, for streams: a browser’s EventSource sends no headers. Any header wins.',
+    description: 'The same key, for streams: a browser’s EventSource cannot set headers. A header takes precedence.',
   },
 };

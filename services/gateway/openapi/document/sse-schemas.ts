@@ -4,7 +4,7 @@ import type { Schema } from '../openapi-types.ts';
 type FrameName = Exclude<FrameType, 'heartbeat'>;
 export type FrameSchemaName = keyof typeof frameProperties;
 
-/** Which shape the frames of a type have, and what they say. */
+/** The schema and the meaning of each frame type. */
 export const frameDescriptions: Readonly<Record<FrameName, readonly [shape: FrameSchemaName, text: string]>> = {
   session_created: ['SessionCreatedFrame', 'A session was opened.'],
   status_change: ['SessionChangedFrame', 'Control has changed.'],
@@ -14,20 +14,23 @@ export const frameDescriptions: Readonly<Record<FrameName, readonly [shape: Fram
   ],
   manual_message: ['ManualMessageFrame', 'A line that a chat page shows.'],
   intervention_detected: ['InterventionFrame', 'A human has typed in the shop’s own window.'],
-  task_created: ['TaskFrame', 'A task was made.'],
-  task_sent: ['TaskFrame', 'Its content was handed to a sender.'],
-  task_completed: ['TaskFrame', 'It was sent, by the sender’s word or by evidence.'],
-  task_failed: ['TaskFrame', 'It was not sent and no attempt is left.'],
+  task_created: ['TaskFrame', 'A task was created.'],
+  task_sent: ['TaskFrame', 'A sender fetched its content.'],
+  task_completed: ['TaskFrame', 'It was sent: the sender reported it, or a message proves it.'],
+  task_failed: ['TaskFrame', 'It was not sent, and no attempt is left.'],
   task_cancelled: ['TaskFrame', 'It was withdrawn.'],
-  task_unknown: ['TaskFrame', 'Nobody knows whether it was sent.'],
-  task_requeued: ['TaskFrame', 'It is to be handed out again.'],
-  task_dead: ['TaskFrame', 'It was leased and lost too often.'],
-  task_unsettled: ['TaskFrame', 'Nobody has learnt for too long whether it was sent: somebody must look.'],
-  message_received: ['MessagesReceivedFrame', 'A batch brought new messages.'],
+  task_unknown: ['TaskFrame', 'It is unknown whether it was sent.'],
+  task_requeued: ['TaskFrame', 'It is in the queue again.'],
+  task_dead: ['TaskFrame', 'Its lease expired too often.'],
+  task_unsettled: ['TaskFrame', 'It has been unknown for too long whether it was sent: a person must decide.'],
+  message_received: ['MessagesReceivedFrame', 'A batch contained new messages.'],
   handover_queued: ['HandoverQueuedFrame', 'A handover waits for a human.'],
-  handover_assigned: ['HandoverQueuedFrame', 'A handover was given to a human.'],
-  reminder: ['ReminderFrame', 'Something needs people.'],
-  resync: ['ResyncFrame', 'What came after the cursor is not known any more; for one session with how things stand.'],
+  handover_assigned: ['HandoverQueuedFrame', 'A handover was assigned to a human.'],
+  reminder: ['ReminderFrame', 'A reminder for people.'],
+  resync: [
+    'ResyncFrame',
+    'Events after the cursor are no longer available. A stream of one session gets its current state.',
+  ],
 };
 
 export const stringSchema: Schema = { type: 'string' };
@@ -38,7 +41,7 @@ const parties = { account_id: stringSchema, shop_id: stringSchema };
 
 type EnumSchema = (name: string) => Schema;
 
-/** What the frames of a shape have beside their head; enums by their contract's name. */
+/** The fields of each frame schema beside the common ones; enums by their contract's name. */
 export const frameProperties = {
   SessionCreatedFrame: (enumSchema: EnumSchema) => ({
     status: enumSchema('control.v1.Control'),
@@ -114,7 +117,7 @@ export const frameProperties = {
   ResyncFrame: () => ({}),
 } satisfies Record<string, (enumSchema: EnumSchema) => Record<string, Schema>>;
 
-/** The messages whose fields say what the frame's fields of the same name mean; the first that has one counts. */
+/** The messages whose field comments describe the frame's fields of the same name; the first match counts. */
 export const describingMessages: Readonly<Record<FrameSchemaName, readonly string[]>> = {
   SessionCreatedFrame: ['event.v1.SessionCreated', 'session.v1.Session'],
   SessionChangedFrame: ['event.v1.SessionChanged', 'session.v1.Session', 'session.v1.AgentRef'],
@@ -127,11 +130,11 @@ export const describingMessages: Readonly<Record<FrameSchemaName, readonly strin
   ResyncFrame: ['event.v1.Resync'],
 };
 
-/** What no message's field says. */
+/** Descriptions of fields that no message has. */
 export const fieldDescriptions: Readonly<Record<string, string>> = {
-  role: 'Whose line it is.',
-  content: 'What a page shows.',
-  message_ids: 'What the human typed.',
-  previous_task_status: 'The state before; null for a new task.',
-  reason: 'Why.',
+  role: 'The author of the line.',
+  content: 'The text to show.',
+  message_ids: 'The messages that the human typed.',
+  previous_task_status: 'The status before; null for a new task.',
+  reason: 'The reason.',
 };

@@ -4,7 +4,7 @@ import { errorResponseRef } from './error-responses.ts';
 
 const text: Schema = { type: 'string' };
 
-/** The routes that have no RPC behind them, and that nobody needs a key for. */
+/** The routes without an RPC. They need no key. */
 export function systemPaths(components: Components): Record<string, PathItem> {
   const get = (
     operationId: string,
@@ -21,33 +21,35 @@ export function systemPaths(components: Components): Record<string, PathItem> {
       responses: { ...responses, 403: errorResponseRef('PERMISSION_DENIED', components) },
     } satisfies Operation,
   });
-  const health = { 200: json('It is well.', healthSchema) };
+  const health = { 200: json('The gateway is healthy.', healthSchema) };
   return {
-    '/': get('welcome', 'Names what is where', { 200: json('The places.', welcomeSchema) }),
-    '/health': get('health', 'Says that the gateway answers', health),
-    '/api/health': get('apiHealth', 'Says that the gateway answers', health),
-    '/livez': get('livez', 'Says that the process runs', {
-      200: json('It runs.', object({ status: { const: 'ok' } })),
+    '/': get('welcome', 'Lists the entry points', { 200: json('The entry points.', welcomeSchema) }),
+    '/health': get('health', 'Reports that the gateway answers', health),
+    '/api/health': get('apiHealth', 'Reports that the gateway answers', health),
+    '/livez': get('livez', 'Reports that the process runs', {
+      200: json('The process runs.', object({ status: { const: 'ok' } })),
     }),
-    '/readyz': get('readyz', 'Says whether the process can serve', {
-      200: json('It can; `degraded` when something answers badly that the database does not need.', readySchema),
+    '/readyz': get('readyz', 'Reports whether the process can serve requests', {
+      200: json('It can serve requests; `degraded` if a dependency other than the database fails.', readySchema),
       503: json(
         'It cannot serve requests, see `reasons`: the database accepts no writes, or the process is stopping.',
         readySchema,
       ),
     }),
-    '/metrics': get('metrics', 'Shows the metrics of this process for Prometheus', {
+    '/metrics': get('metrics', 'Returns the metrics of this process for Prometheus', {
       200: plain('Text exposition format.', 'text/plain'),
     }),
-    '/openapi.json': get('openapi', 'Is this document', {
+    '/openapi.json': get('openapi', 'Returns this document', {
       200: json('OpenAPI 3.1.', { type: 'object', additionalProperties: true }),
     }),
-    '/docs': get('docs', 'Is this document as a page', { 200: plain('The page.', 'text/html') }),
-    '/docs/style.css': get('docsStyle', 'Is the page’s style', { 200: plain('The style.', 'text/css') }),
-    '/docs/page.js': get('docsScript', 'Is the page’s script', { 200: plain('The script.', 'text/javascript') }),
+    '/docs': get('docs', 'Returns this document as a page', { 200: plain('The page.', 'text/html') }),
+    '/docs/style.css': get('docsStyle', 'Returns the page’s style sheet', {
+      200: plain('The style sheet.', 'text/css'),
+    }),
+    '/docs/page.js': get('docsScript', 'Returns the page’s script', { 200: plain('The script.', 'text/javascript') }),
     '/docs/guides/{name}': get(
       'docsGuide',
-      'Is a guide as a page',
+      'Returns a guide as a page',
       { 200: plain('The guide.', 'text/html'), 404: errorResponseRef('ROUTE_NOT_FOUND', components) },
       [{ name: 'name', in: 'path', required: true, description: 'The guide.', schema: text, example: 'main-flow' }],
     ),
@@ -91,12 +93,12 @@ const readySchema: Schema = {
     checks: {
       type: 'object',
       additionalProperties: { type: 'boolean' },
-      description: 'The state of each dependency: only the database decides about readiness.',
+      description: 'Whether each dependency works; only the database decides readiness.',
     },
     reasons: {
       type: 'object',
       additionalProperties: { type: 'string' },
-      description: 'Why a dependency does not work, by its name; absent when all work.',
+      description: 'Why a dependency does not work, by its name; absent if all work.',
     },
   },
 };

@@ -15,17 +15,17 @@ import {
 } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 import type { Schema } from '../openapi-types.ts';
 
-/** What a contract asks of a field, in the words of a JSON schema. */
+/** The contract's rules for a field, as a JSON schema. */
 export interface Constraints {
   readonly required: boolean;
   readonly schema: Schema;
-  /** The rules that no schema can say, as sentences. */
+  /** The rules that a schema cannot express, as sentences. */
   readonly description: string;
 }
 
 const SUPPORTED_RULES = new Set(['required', 'ignore', 'cel', 'string', 'uint32', 'int32', 'enum', 'repeated']);
 
-/** The constraints of a field. Throws on a rule that it cannot put into words, so that none is left out unnoticed. */
+/** The constraints of a field. Throws on an unsupported rule, so that no rule is omitted silently. */
 export function constraintsOf(field: DescField): Constraints {
   const rules = getOption(field, fieldRules);
   const name = `${field.parent.typeName}.${field.name}`;
@@ -39,15 +39,16 @@ export function constraintsOf(field: DescField): Constraints {
   };
 }
 
-/** Whether an enum's zero value, which stands for no word at all, is excluded. No other value may be. */
+/** Whether the rules exclude the enum's unset value. Throws if they exclude another value. */
 function mustBeSet({ type }: FieldRules, name: string): boolean {
   if (type.case !== 'enum') return false;
   assertSupported(EnumRulesSchema, type.value, new Set(['defined_only', 'not_in']), name);
-  if (type.value.notIn.some((value) => value !== 0)) throw new Error(`${name}: a word is excluded`);
+  if (type.value.notIn.some((value) => value !== 0))
+    throw new Error(`${name}: excluding an enum value other than the unset one is not supported`);
   return type.value.notIn.length > 0;
 }
 
-/** What a contract asks of a whole message. */
+/** The contract's rules for a whole message, as sentences. */
 export function messageRuleText(message: DescMessage): string {
   return ruleSentences(getOption(message, messageRules).cel);
 }
@@ -70,7 +71,7 @@ function ofKind({ type }: FieldRules, name: string): Schema {
   }
 }
 
-/** A schema counts characters: a limit in bytes is at least a limit in characters. */
+/** A schema counts characters; a limit in bytes implies the same limit in characters. */
 function ofString(rules: StringRules, name: string): Schema {
   assertSupported(StringRulesSchema, rules, new Set(['max_len', 'min_len', 'max_bytes', 'pattern', 'in']), name);
   return {
@@ -97,7 +98,7 @@ function ofList(rules: RepeatedRules, name: string): Schema {
   };
 }
 
-/** A field that is required must not hold its zero value, unless the contract can tell that from nothing. */
+/** A required field must not have its zero value, unless the contract distinguishes that from an absent field. */
 function present(field: DescField): Schema {
   if (field.proto.proto3Optional) return {};
   if (field.fieldKind === 'scalar') return { minLength: 1 };
@@ -111,6 +112,6 @@ function orEmpty(schema: Schema): Schema {
 function assertSupported(schema: DescMessage, rules: object, supported: ReadonlySet<string>, name: string): void {
   for (const field of schema.fields) {
     if (supported.has(field.name) || !isFieldSet(rules as never, field)) continue;
-    throw new Error(`${name}: the rule ${schema.name}.${field.name} has no form in the document`);
+    throw new Error(`${name}: the rule ${schema.name}.${field.name} is not supported in the document`);
   }
 }
