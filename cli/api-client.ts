@@ -1,6 +1,6 @@
 import { ApiError, CliError } from './cli-error.ts';
 
-/** Where the system is, and with which key. */
+/** The address of the system and the key to use. */
 export interface ApiEndpoint {
   readonly url: string;
   readonly key?: string;
@@ -12,7 +12,7 @@ export type ResponseData = any;
 
 const REQUEST_TIMEOUT_MS = 30_000;
 
-/** A GET with the query's defined values. Returns the answer's data; throws Refusal, or Failure when nobody answers. */
+/** A GET with the query's defined values. Returns the answer's data; throws ApiError, or CliError if there is no answer. */
 export function get(
   endpoint: ApiEndpoint,
   path: string,
@@ -21,7 +21,7 @@ export function get(
   return request(endpoint, 'GET', path + queryString(query));
 }
 
-/** A POST; absent values of the body are left out. Returns and throws as `get`. */
+/** A POST; undefined values of the body are omitted. Returns and throws like `get`. */
 export function post(
   endpoint: ApiEndpoint,
   path: string,
@@ -30,32 +30,34 @@ export function post(
   return request(endpoint, 'POST', path, JSON.stringify(body));
 }
 
-/** `?a=1&b=2` of what is defined. */
+/** `?a=1&b=2` of the defined values. */
 export function queryString(query: Readonly<Record<string, unknown>>): string {
   const defined = Object.entries(query).filter(([, value]) => value !== undefined);
   const text = new URLSearchParams(defined.map(([name, value]): [string, string] => [name, String(value)])).toString();
   return text && `?${text}`;
 }
 
-/** A path with ids in it, as in path`/api/tasks/${id}`. */
+/** A path with encoded ids, as in apiPath`/api/tasks/${id}`. */
 export function apiPath(parts: TemplateStringsArray, ...ids: readonly string[]): string {
   return String.raw({ raw: parts }, ...ids.map(encodeURIComponent));
 }
 
-/** What every request carries. */
+/** The headers of every request. */
 export function requestHeaders({ key }: ApiEndpoint): Record<string, string> {
   return { 'accept-language': 'en', ...(key && { authorization: `Bearer ${key}` }) };
 }
 
-/** The failure to say when a request did not get through; the key is not in it. */
+/** The error for a request without an answer. It does not contain the key. */
 export function unreachableError({ url }: ApiEndpoint, error: unknown): CliError {
   const { name, cause } = error as Error & { cause?: { code?: string; message?: string } };
   const reason =
-    name === 'TimeoutError' ? `nothing within ${REQUEST_TIMEOUT_MS / 1_000} s` : (cause?.code ?? cause?.message);
-  return new CliError(`${url} does not answer${reason ? ` (${reason})` : ''}. Is it running there? See --url.`);
+    name === 'TimeoutError' ? `no answer within ${REQUEST_TIMEOUT_MS / 1_000} s` : (cause?.code ?? cause?.message);
+  return new CliError(
+    `${url} does not answer${reason ? ` (${reason})` : ''}. Is Auto Session running there? See --url.`,
+  );
 }
 
-/** The refusal that an answer is, whatever sent it. */
+/** The error of an answer, also of one that a proxy sent. */
 export async function toApiError(response: Response): Promise<ApiError> {
   const text = await response.text();
   const envelope = parseJson(text) ?? {
@@ -83,7 +85,7 @@ async function request(endpoint: ApiEndpoint, method: string, route: string, bod
   if (envelope?.success === true) return envelope.data;
   throw new ApiError(
     response.status,
-    envelope ?? { success: false, message: `no answer of Auto Session: ${contentType(response)}` },
+    envelope ?? { success: false, message: `the answer is not from Auto Session: ${contentType(response)}` },
   );
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What follows is TypeScript that Node 24 reads as it is. An older Node hands over to the one that came with the packages.
+// The imported files are TypeScript, which Node 24 runs directly. An older Node starts the one that the packages include.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

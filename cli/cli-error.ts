@@ -1,7 +1,7 @@
-/** How a command ends. */
+/** The exit codes of commands. */
 export const ExitCode = { OK: 0, FAILED: 1, USAGE: 2 } as const;
 
-/** A failure with a sentence for people: no stack is shown. */
+/** A failure with a message for people: it is shown without a stack. */
 export class CliError extends Error {
   /** What `--json` prints. */
   toJSON(): Record<string, unknown> {
@@ -9,7 +9,7 @@ export class CliError extends Error {
   }
 }
 
-/** What the system answered instead of doing what was asked. */
+/** An error answer of the system. */
 export class ApiError extends CliError {
   readonly status: number;
   readonly envelope: Readonly<Record<string, unknown>>;
@@ -25,7 +25,7 @@ export class ApiError extends CliError {
   }
 }
 
-/** An error as standard error shows it: for people, or one JSON document. */
+/** An error as text for standard error: for people, or one JSON document. */
 export function formatError(error: unknown, json: boolean): string {
   if (json) return JSON.stringify(errorDocument(error));
   if (error instanceof ApiError) return formatApiError(error);

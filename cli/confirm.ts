@@ -2,12 +2,12 @@ import { createInterface } from 'node:readline/promises';
 import { CommanderError } from 'commander';
 import { CliError, ExitCode } from './cli-error.ts';
 
-/** Asks a person and returns what he typed. */
+/** Asks the person at the terminal and returns the typed line. */
 export type Prompt = (question: string) => Promise<string>;
 
 /**
- * Goes on only when somebody means it: with `--yes`, or when the word is typed. Where there is nobody to ask, `--yes` has
- * to be said. Throws otherwise.
+ * Returns if `--yes` is given or the person types the expected word; throws otherwise. Without a terminal, or with `--json`,
+ * `--yes` is required.
  */
 export async function confirm(
   expected: string,
@@ -17,14 +17,14 @@ export async function confirm(
 ): Promise<void> {
   if (yes) return;
   if (!prompt || json) {
-    process.stderr.write(`error: ${consequence}\nSay --yes to do it without being asked.\n`);
+    process.stderr.write(`error: ${consequence}\nUse --yes to confirm.\n`);
     throw new CommanderError(ExitCode.USAGE, 'autosession.unconfirmed', 'not confirmed');
   }
-  const typed = await prompt(`${consequence}\nType "${expected}" to go on: `);
-  if (typed.trim() !== expected) throw new CliError('Nothing was done.');
+  const typed = await prompt(`${consequence}\nType "${expected}" to continue: `);
+  if (typed.trim() !== expected) throw new CliError('Cancelled; nothing was changed.');
 }
 
-/** The person at the terminal; undefined when there is none. */
+/** Prompts on the terminal; undefined without one. */
 function terminalPrompt(): Prompt | undefined {
   if (!process.stdin.isTTY) return undefined;
   return async (question) => {

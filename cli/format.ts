@@ -1,10 +1,10 @@
-/** A time of the API in this machine's zone, to the second; empty when there is none. */
+/** A time of the API in this machine's time zone, to the second; empty if there is none. */
 export function formatTime(time: string | null | undefined): string {
   if (!time) return '';
   return new Date(time).toLocaleString('sv-SE');
 }
 
-/** What stands below a list that goes on. */
+/** The line below a list that has a next page. */
 export function nextPageHint(token: string | undefined): string {
-  return token ? `\n\nThere is more: --page-token ${token}` : '';
+  return token ? `\n\nMore: --page-token ${token}` : '';
 }

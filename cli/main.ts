@@ -11,7 +11,7 @@ const cli = createProgram();
 try {
   await cli.parseAsync();
 } catch (error) {
-  // commander has said by itself what is wrong with the words
+  // commander has already printed the error
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
   else {
     process.stderr.write(`${formatError(error, cli.opts().json === true)}\n`);

@@ -12,8 +12,8 @@ import { taskDispatchModule } from '../services/task-dispatch/module.ts';
 const modules = [sessionModule, taskDispatchModule, messageAnalysisModule, handoverModule, gatewayModule];
 
 /**
- * Runs the steps that the configured database does not have yet, those of every service, and probes it. Returns their
- * names. Throws when the database is not to be had, or breaks what the system rests on.
+ * Applies the missing migrations of all services to the configured database, and probes it. Returns their names. Throws if
+ * the database cannot be reached or lacks a guarantee that the system needs.
  */
 export async function migrateDatabase(): Promise<string[]> {
   await using database = await openDatabase(loadConfig(readEnvironment(), NO_SERVICES));

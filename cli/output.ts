@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 
-/** Ends the process quietly when nobody reads its output any more, as in `auto-session tail | head`. */
+/** Exits without an error when the reader of the output closes it, as in `auto-session tail | head`. */
 export function exitOnEpipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -8,17 +8,17 @@ export function exitOnEpipe(): void {
   });
 }
 
-/** Prints a line, and waits while the reader is behind. */
+/** Prints a line, and waits while the output buffer is full. */
 export async function print(line: string): Promise<void> {
   if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
 }
 
-/** Prints one result: the document with `--json`, else what `text` makes of it. */
+/** Prints one result: as JSON with `--json`, else formatted by `text`. */
 export async function printResult<T>(result: T, json: boolean, text: (result: T) => string): Promise<void> {
   await print(json ? JSON.stringify(result, null, 2) : text(result));
 }
 
-/** Says something beside the output, for people only. */
+/** Prints a status line for people to standard error. */
 export function printStatus(line: string): void {
   process.stderr.write(`${line}\n`);
 }

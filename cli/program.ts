@@ -21,28 +21,29 @@ Examples:
   $ auto-session sessions open --account t-buyer --shop-name 示例店铺
   $ auto-session handover takeover ses_01… --agent agent_01 --name 小王`;
 
-/** The options that every command takes. */
+/** The options of every command. */
 export interface GlobalOptions {
   readonly url: string;
   readonly key?: string;
   readonly json?: boolean;
 }
 
-/** The whole command line. Wrong words throw CommanderError, after a sentence on standard error. */
+/** The whole command line. Invalid usage throws CommanderError, after a message on standard error. */
 export function createProgram(): Command {
   const root = new Command('auto-session')
     .description(DESCRIPTION)
     .version(manifest.version, '--version', 'print the version')
     .addOption(
-      new Option('--url <url>', 'where the system answers')
+      new Option('--url <url>', 'the address of the system')
         .env('AUTOSESSION_URL')
         .default('http://127.0.0.1:8000')
         .argParser(parseBaseUrl),
     )
     .addOption(
-      new Option('--key <key>', 'API key; other users of the machine see it here, not in the variable').env(
-        'AUTOSESSION_API_KEY',
-      ),
+      new Option(
+        '--key <key>',
+        'the API key; other users of this machine can see it here, but not in the variable',
+      ).env('AUTOSESSION_API_KEY'),
     )
     .option('--json', 'print JSON for programs: one document, or one line per event')
     .addHelpText('after', HELP_FOOTER);
@@ -60,7 +61,7 @@ export function createProgram(): Command {
   return root;
 }
 
-/** Settings that commander does not pass on to commands that are added. */
+/** Settings that commander does not apply to added commands. */
 function configureCommand(command: Command): void {
   command
     .exitOverride()
@@ -73,5 +74,5 @@ function configureCommand(command: Command): void {
 
 function parseBaseUrl(text: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, '');
-  throw new InvalidArgumentError('It has to be a URL as in http://127.0.0.1:8000.');
+  throw new InvalidArgumentError('It must be a URL, as in http://127.0.0.1:8000.');
 }

@@ -2,14 +2,14 @@ import { eastAsianWidth } from 'get-east-asian-width';
 
 const segments = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** How many columns of a terminal a text takes: 店 takes two, é one however it is composed. */
+/** The width of a text in terminal columns: 店 takes two, é one, composed or not. */
 export function widthOf(text: string): number {
   let width = 0;
   for (const { segment } of segments.segment(text)) width += eastAsianWidth(segment.codePointAt(0) ?? 0x20);
   return width;
 }
 
-/** A text that ends with … where it would be wider than `columns`. */
+/** The text, cut to `columns` and ending with … if it is wider. */
 export function truncate(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let kept = '';
@@ -20,12 +20,12 @@ export function truncate(text: string, columns: number): string {
   return `${kept}…`;
 }
 
-/** One line whatever a text holds: line breaks, tabs and control characters would break a table, or a terminal. */
+/** The text as one line: line breaks, tabs and control characters would break the table or the terminal. */
 export function toSingleLine(text: string): string {
   return text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
 }
 
-/** Rows below their titles, the columns aligned; `none` when there are no rows. */
+/** A table with aligned columns; `none` if there are no rows. */
 export function table(titles: readonly string[], rows: readonly (readonly string[])[], emptyText: string): string {
   if (rows.length === 0) return emptyText;
   const lines = [titles, ...rows.map((row) => row.map(toSingleLine))];
@@ -35,7 +35,7 @@ export function table(titles: readonly string[], rows: readonly (readonly string
   return lines.map((line) => padded(line).join('  ').trimEnd()).join('\n');
 }
 
-/** Names and values, a line each, the values aligned; what is absent or empty is left out. */
+/** One line per field, the values aligned; absent and empty fields are omitted. */
 export function formatRecord(fields: Readonly<Record<string, unknown>>): string {
   const present = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== '');
   const width = Math.max(0, ...present.map(([name]) => widthOf(name)));

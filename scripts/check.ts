@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import './export-protovalidate.ts';
 import { exec } from './exec.ts';
 
-/** The linter would tell its maker that it ran, and ask whether there is a newer one. */
+/** Disables the linter's telemetry and update check. */
 const withoutNetwork = { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' };
 
 const checks: [string, () => Promise<number>][] = [

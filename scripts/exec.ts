@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-/** Runs a command with its output on ours; returns its exit code. The tools of node_modules/.bin come first on the path. */
+/** Runs a command that inherits standard output; returns its exit code. node_modules/.bin comes first on the path. */
 export function exec(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<number> {
   const path = `${process.cwd()}/node_modules/.bin:${process.env.PATH}`;
   const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, PATH: path, ...env } });
@@ -10,7 +10,7 @@ export function exec(command: string, args: readonly string[], env: Record<strin
   });
 }
 
-/** The same, but a failure throws. */
+/** Runs a command like `exec`; throws if it fails. */
 export async function execOrThrow(
   command: string,
   args: readonly string[],

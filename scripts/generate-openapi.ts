@@ -1,4 +1,4 @@
-// Writes the OpenAPI document of the contracts, with their comments, to the file that is named.
+// Writes the OpenAPI document of the contracts, with their comments, to the given file.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -18,11 +18,11 @@ const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=$
 const code = await exec('vitest', ['run', ...reporters, ...process.argv.slice(2)]);
 const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
 rmSync(folder, { recursive: true, force: true });
-// a file that could not even be collected has no test that failed, and is a failure all the same
+// a file that could not be loaded has no failed test, but counts as a failure
 const brokenFiles = report.testResults.filter(
   (one) => one.status === 'failed' && one.assertionResults.length === 0,
 ).length;
-// and so is a run that ended before any test
+// so does a run that ended before any test
 const failed = Math.max(report.numFailedTests + brokenFiles, code === 0 ? 0 : 1);
 const skipped = report.numPendingTests + report.numTodoTests;
 process.stdout.write(

@@ -1,5 +1,5 @@
 // npm run with-servers -- COMMAND…: runs the command with private MariaDB, Redis and NATS in its environment, and stops them
-// with it. For trying the real servers on one machine; nothing of it outlives the command.
+// when the command ends. For trying the real servers on one machine; their data is removed.
 import { startMariadb, startNats, startRedis } from '../test/support/servers/servers.ts';
 import { exec } from './exec.ts';
 

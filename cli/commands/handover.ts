@@ -7,7 +7,7 @@ import { formatState } from './sessions.ts';
 
 /** `auto-session handover …` */
 export function handoverCommand(): Command {
-  const handover = new Command('handover').description('move the word between the bot and human agents');
+  const handover = new Command('handover').description('move control between the bot and human agents');
   handover.addCommand(escalateCommand());
   handover.addCommand(takeOverCommand());
   handover.addCommand(releaseCommand());
@@ -16,10 +16,10 @@ export function handoverCommand(): Command {
 
 function escalateCommand(): Command {
   return new Command('escalate')
-    .description('take the word from the bot and ask for a human')
+    .description('take control from the bot and request a human agent')
     .argument('<session>', 'its id or name', parseId)
     .option('--reason <reason>', 'user_request, keyword, fail_loop, sentiment, vip, regulator or manual', 'manual')
-    .addOption(new Option('--severity <severity>', 'how grave').choices(['low', 'medium', 'high']))
+    .addOption(new Option('--severity <severity>', 'the severity').choices(['low', 'medium', 'high']))
     .option('--details <text>', 'what the agent should know')
     .action(async (session: string, { reason, severity, details }, command: Command) => {
       const body = { session_name: session, reason, severity, details };
@@ -29,7 +29,7 @@ function escalateCommand(): Command {
 
 function takeOverCommand(): Command {
   return new Command('takeover')
-    .description('give the word to a human agent')
+    .description('give control to a human agent')
     .argument('<session>', 'its id or name', parseId)
     .requiredOption('--agent <id>', 'the agent')
     .requiredOption('--name <name>', 'the agent’s name, as others see it')
@@ -40,10 +40,10 @@ function takeOverCommand(): Command {
 
 function releaseCommand(): Command {
   return new Command('release')
-    .description('give the word back to the bot')
+    .description('return control to the bot')
     .argument('<session>', 'its id or name', parseId)
-    .requiredOption('--agent <id>', 'the agent who has it')
-    .option('--reason <text>', 'why', 'resolved')
+    .requiredOption('--agent <id>', 'the agent in control')
+    .option('--reason <text>', 'the reason', 'resolved')
     .action(async (session: string, { agent, reason }, command: Command) => {
       await postAndPrint(command, apiPath`/api/sessions/${session}/release`, { agent_id: agent, reason });
     });

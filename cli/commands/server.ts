@@ -7,7 +7,10 @@ import type { GlobalOptions } from '../program.ts';
 export function serveCommand(): Command {
   return new Command('serve')
     .description('run the system, or the services that --target names, until SIGTERM')
-    .option('--target <services>', 'session, task-dispatch, message-analysis, handover, gateway; several behind commas')
+    .option(
+      '--target <services>',
+      'session, task-dispatch, message-analysis, handover, gateway; separate several by commas',
+    )
     .action(async ({ target }) => {
       process.argv.splice(2, process.argv.length, ...(target === undefined ? [] : [`--target=${target}`]));
       await import('../../services/main.ts');
@@ -17,7 +20,7 @@ export function serveCommand(): Command {
 /** `auto-session migrate` */
 export function migrateCommand(): Command {
   return new Command('migrate')
-    .description('bring the database to the current schema, and end')
+    .description('migrate the database to the current schema')
     .action(async (_options, command: Command) => {
       const { migrateDatabase } = await import('../migrate-database.ts');
       const steps = await migrateDatabase();
@@ -31,12 +34,12 @@ export function migrateCommand(): Command {
 /** `auto-session verify` */
 export function verifyCommand(): Command {
   return new Command('verify')
-    .summary('check what is stored against what users bank on, without changing anything')
+    .summary('check the stored data against the invariants, without changing anything')
     .description(
-      'Checks what is stored against what users bank on, without changing anything.\n\n' +
-        'For a system that has come to rest; the embedded database can be read while no other process has it open. ' +
-        'Stored changes that are not handled yet count as behind: the next start handles them. ' +
-        'Exits with 0 when no invariant is broken, with 1 when one is, or when there is nothing to check.',
+      'Checks the stored data against the invariants, without changing anything.\n\n' +
+        'For a system that is stopped or idle; the embedded database can only be read while no other process has it open. ' +
+        'Cases that unhandled events explain are reported as behind: the next start handles them. ' +
+        'Exits with 0 if every invariant holds, with 1 if one is broken or there is no data to check.',
     )
     .action(async (_options, command: Command) => {
       const { runChecks, formatReport } = await import('../../scripts/check-invariants/report.ts');

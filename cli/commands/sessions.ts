@@ -9,19 +9,19 @@ import { formatRecord, table } from '../table.ts';
 
 /** `auto-session sessions …` */
 export function sessionsCommand(): Command {
-  const sessions = new Command('sessions').description('look at sessions, and end, pause or resume them');
+  const sessions = new Command('sessions').description('show sessions, and close, pause or resume them');
   sessions.addCommand(openCommand());
   sessions.addCommand(showCommand());
   sessions.addCommand(messagesCommand());
   sessions.addCommand(closeCommand());
   sessions.addCommand(
-    changeCommand('pause', 'hold the bot’s tasks').option(
+    changeCommand('pause', 'pause a session: its tasks are held').option(
       '--until <time>',
-      'when it goes on by itself, as 2026-01-31T18:00:00Z',
+      'when the session resumes by itself, as 2026-01-31T18:00:00Z',
     ),
   );
-  sessions.addCommand(changeCommand('resume', 'let a paused session go on'));
-  sessions.addCommand(changeCommand('archive', 'put a closed session away'));
+  sessions.addCommand(changeCommand('resume', 'resume a paused session'));
+  sessions.addCommand(changeCommand('archive', 'archive a closed session'));
   return sessions;
 }
 
@@ -33,7 +33,7 @@ function openCommand(): Command {
     .option('--shop-name <name>', 'the shop, by name')
     .option('--platform <name>', 'the marketplace')
     .action(async ({ account, shop, shopName, platform }, command: Command) => {
-      if (!shop && !shopName) command.error('error: name the shop, by --shop or by --shop-name');
+      if (!shop && !shopName) command.error('error: --shop or --shop-name is required');
       const globals = command.optsWithGlobals<GlobalOptions>();
       const query = { account_id: account, shop_id: shop, shop_name: shopName, platform };
       const response = await get(globals, '/api/sessions/open', query);
@@ -46,7 +46,7 @@ function openCommand(): Command {
 function showCommand(): Command {
   return new Command('show')
     .alias('status')
-    .description('where a session is, who may speak in it, and its newest task')
+    .description('the state of a session, who is in control, and its newest task')
     .argument('<session>', 'its id', parseId)
     .action(async (session: string, _options, command: Command) => {
       const globals = command.optsWithGlobals<GlobalOptions>();
@@ -60,10 +60,10 @@ function showCommand(): Command {
 
 function messagesCommand(): Command {
   return new Command('messages')
-    .description('what was said in a session, in order')
+    .description('the messages of a session, in order')
     .argument('<session>', 'its id or name', parseId)
-    .option('--limit <n>', 'how many of the last ones, at most 200', parseCount, 20)
-    .option('--page-token <token>', 'the ones before the list before')
+    .option('--limit <n>', 'how many of the newest ones, at most 200', parseCount, 20)
+    .option('--page-token <token>', 'continue after the previous list, with older messages')
     .action(async (session: string, { limit, pageToken }, command: Command) => {
       const globals = command.optsWithGlobals<GlobalOptions>();
       const query = { page_size: limit, page_token: pageToken };
@@ -77,16 +77,16 @@ function messagesCommand(): Command {
 
 function closeCommand(): Command {
   return new Command('close')
-    .description('end a session; tasks that were not sent are withdrawn')
+    .description('close a session; unsent tasks are cancelled')
     .argument('<session>', 'its id', parseId)
     .addOption(
-      new Option('--outcome <outcome>', 'how it ended').choices(['completed', 'cancelled']).default('completed'),
+      new Option('--outcome <outcome>', 'the outcome').choices(['completed', 'cancelled']).default('completed'),
     )
-    .option('--reason <text>', 'why')
-    .option('--yes', 'do not ask')
+    .option('--reason <text>', 'the reason')
+    .option('--yes', 'do not ask for confirmation')
     .action(async (session: string, { outcome, reason }, command: Command) => {
       const globals = command.optsWithGlobals<GlobalOptions & { yes?: boolean }>();
-      await confirm('close', `The session ${session} ends, and cannot be opened again.`, globals);
+      await confirm('close', `The session ${session} is closed and cannot be reopened.`, globals);
       await printResult(
         await post(globals, apiPath`/api/sessions/${session}/close`, { outcome, reason }),
         globals.json === true,
@@ -99,7 +99,7 @@ function changeCommand(verb: string, description: string): Command {
   return new Command(verb)
     .description(description)
     .argument('<session>', 'its id', parseId)
-    .option('--reason <text>', 'why')
+    .option('--reason <text>', 'the reason')
     .action(async (session: string, { reason, until }, command: Command) => {
       const globals = command.optsWithGlobals<GlobalOptions>();
       const response = await post(globals, apiPath`/api/sessions/${session}/${verb}`, { reason, resume_at: until });
@@ -107,7 +107,7 @@ function changeCommand(verb: string, description: string): Command {
     });
 }
 
-/** Where a session is now, and what senders may have typed before. */
+/** The current state of a session, and the tasks that were possibly sent. */
 export function formatState({
   session_id: session,
   state,
@@ -121,7 +121,7 @@ export function formatState({
     formatTime(task.sent_at),
     task.send_content ?? '',
   ]);
-  return `${now}\n\nPossibly sent already:\n${table(['TASK', 'FETCHED', 'CONTENT'], rows, '')}`;
+  return `${now}\n\nPossibly sent:\n${table(['TASK', 'FETCHED', 'CONTENT'], rows, '')}`;
 }
 
 function formatMessages({ messages, next_page_token: next }: ResponseData): string {

@@ -20,18 +20,18 @@ interface TailOptions extends GlobalOptions {
 /** `auto-session tail` */
 export function tailCommand(): Command {
   return new Command('tail')
-    .summary('print what happens, as it happens')
+    .summary('print events as they happen')
     .description(
-      'Prints what happens, as it happens.\n\n' +
-        'A lost connection is made again by itself and goes on where it was. When what came in between is not kept any more, ' +
-        'a line of the type resync says so: look at how things stand, then read on.',
+      'Prints events as they happen.\n\n' +
+        'A lost connection is reopened and continues after the last event. If events in between are no longer available, ' +
+        'an event of the type resync is printed: read the current state, then continue.',
     )
-    .option('--types <list>', 'only these, as in status_change,task_sent')
+    .option('--types <list>', 'only these types, as in status_change,task_sent')
     .option('--session <id>', 'only this session, by id or name')
     .option('--account <id>', 'only sessions of this account')
     .option('--shop <id>', 'only sessions with this shop')
-    .option('--since <cursor>', 'go on after this cursor, which an earlier tail printed; without it, from now')
-    .option('--limit <n>', 'end after so many lines', parseCount)
+    .option('--since <cursor>', 'start after this cursor, which an earlier tail printed; without it, start now')
+    .option('--limit <n>', 'stop after so many events', parseCount)
     .action(async (_options, command: Command) => tail(command.optsWithGlobals<TailOptions>()));
 }
 
@@ -46,7 +46,7 @@ async function tail(options: TailOptions): Promise<void> {
     since,
     signal: stop.signal,
     onDisconnect: (reason, waitMs) =>
-      printStatus(`The connection was lost (${reason}); trying again in ${waitMs / 1_000} s.`),
+      printStatus(`The connection was lost (${reason}); retrying in ${waitMs / 1_000} s.`),
     onCursor: (next) => {
       cursor = next;
     },
@@ -59,10 +59,10 @@ async function tail(options: TailOptions): Promise<void> {
     printed += 1;
     if (printed >= limit) break;
   }
-  if (cursor && !options.json) printStatus(`To go on from here: --since ${cursor}`);
+  if (cursor && !options.json) printStatus(`To continue from here: --since ${cursor}`);
 }
 
-/** When, what, where, and what else is said of it. */
+/** One line: time, type, session, and the other fields. */
 function formatEvent({ event }: ReceivedEvent): string {
   const { type, timestamp, session_id: id, session_name: name, version, request_id, ...rest } = event;
   const time = typeof timestamp === 'number' ? formatTime(new Date(timestamp * 1_000).toISOString()) : '';

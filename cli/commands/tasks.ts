@@ -12,30 +12,30 @@ const CONTENT_COLUMNS = 40;
 
 /** `auto-session tasks …` */
 export function tasksCommand(): Command {
-  const tasks = new Command('tasks').description('look at the sending tasks, and decide about those in doubt');
+  const tasks = new Command('tasks').description('show tasks, and decide about those whose sending is unknown');
   tasks.addCommand(listCommand());
   tasks.addCommand(pendingCommand());
   tasks.addCommand(showCommand());
   tasks.addCommand(statsCommand());
-  tasks.addCommand(decisionCommand('complete', 'say that a task was sent', 'counts as sent from now on'));
+  tasks.addCommand(decisionCommand('complete', 'record that a task was sent', 'is recorded as sent'));
   tasks.addCommand(
     decisionCommand(
       'fail',
-      'say that a task was not sent',
-      'counts as not sent, and is tried again only while attempts remain',
-    ).option('--reason <text>', 'why not'),
+      'record that a task was not sent',
+      'is recorded as not sent, and retried if attempts remain',
+    ).option('--reason <text>', 'the reason'),
   );
   tasks.addCommand(
-    decisionCommand('requeue', 'have a task sent (again)', 'will be sent, even if it was sent already').option(
+    decisionCommand('requeue', 'put a task back in the queue', 'will be sent, even if it was sent already').option(
       '--seconds <n>',
-      'not before so many seconds from now',
+      'the delay in seconds',
       parseSeconds,
     ),
   );
   tasks.addCommand(
-    decisionCommand('cancel', 'withdraw a task that was not fetched', 'will not be sent').option(
+    decisionCommand('cancel', 'cancel a task that was not fetched', 'will not be sent').option(
       '--reason <text>',
-      'why',
+      'the reason',
     ),
   );
   return tasks;
@@ -44,10 +44,10 @@ export function tasksCommand(): Command {
 function listCommand(): Command {
   return new Command('list')
     .description('the tasks, newest first')
-    .addOption(new Option('--status <status>', 'only those in this state').choices(STATUSES))
-    .option('--session <id>', 'only those of this session')
+    .addOption(new Option('--status <status>', 'only tasks in this status').choices(STATUSES))
+    .option('--session <id>', 'only tasks of this session')
     .option('--limit <n>', 'how many, at most 200', parseCount, 20)
-    .option('--page-token <token>', 'go on where the list before ended')
+    .option('--page-token <token>', 'continue after the previous list')
     .action(async (options, command: Command) => {
       const globals = command.optsWithGlobals<GlobalOptions>();
       const { status, session, limit, pageToken } = options;
@@ -58,7 +58,7 @@ function listCommand(): Command {
 
 function pendingCommand(): Command {
   return new Command('pending')
-    .description('the tasks that wait, in the order in which they would be handed out')
+    .description('the waiting tasks, in the order in which senders get them')
     .option('--limit <n>', 'how many, at most 200', parseCount, 20)
     .action(async ({ limit }, command: Command) => {
       const globals = command.optsWithGlobals<GlobalOptions>();
@@ -78,7 +78,7 @@ function showCommand(): Command {
 
 function statsCommand(): Command {
   return new Command('stats')
-    .description('how many tasks are in which state, and what waits at which level')
+    .description('the number of tasks per status, and of waiting tasks per level')
     .action(async (_options, command: Command) => {
       const globals = command.optsWithGlobals<GlobalOptions>();
       await printResult(await get(globals, '/api/tasks/stats'), globals.json === true, formatStats);
@@ -90,8 +90,8 @@ function decisionCommand(verb: string, description: string, consequence: string)
   return new Command(verb)
     .description(description)
     .argument('<task>', 'its id', parseId)
-    .option('--lease-token <token>', 'the lease, where one is held')
-    .option('--yes', 'do not ask')
+    .option('--lease-token <token>', 'the lease token, if the task is leased')
+    .option('--yes', 'do not ask for confirmation')
     .action(async (task: string, options, command: Command) => {
       const globals = command.optsWithGlobals<GlobalOptions & { yes?: boolean }>();
       await confirm(verb, `The task ${task} ${consequence}.`, globals);
@@ -128,5 +128,5 @@ function formatStats({ by_status: byStatus, levels, total }: ResponseData): stri
     `${level.oldest_age_seconds} s`,
   ]);
   const titles = ['LEVEL', 'WAITING', 'READY', 'OLDEST'];
-  return `${table(['STATUS', 'TASKS'], [...states, ['total', String(total)]], '')}\n\n${table(titles, waiting, 'Nothing waits.')}`;
+  return `${table(['STATUS', 'TASKS'], [...states, ['total', String(total)]], '')}\n\n${table(titles, waiting, 'No tasks are waiting.')}`;
 }

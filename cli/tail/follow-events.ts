@@ -3,16 +3,16 @@ import { type ApiEndpoint, queryString, requestHeaders, toApiError, unreachableE
 import { ApiError } from '../cli-error.ts';
 import { sseBlocks } from './sse-blocks.ts';
 
-/** The server says something every 15 s; after three times that the connection is dead, whatever TCP believes. */
+/** The server sends a heartbeat every 15 s; after three missing ones the connection counts as lost. */
 const IDLE_TIMEOUT_MS = 45_000;
 const BACKOFF_MS = { initial: 500, max: 15_000 };
-/** What passes by itself. */
+/** The statuses of temporary errors. */
 const RETRYABLE_STATUSES = [408, 425, 429, 500, 502, 503, 504];
 
-/** An event as the stream says it. */
+/** An event of the stream. */
 export interface ReceivedEvent {
   readonly event: Readonly<Record<string, unknown>>;
-  /** Where to go on after it; undefined when more of the same happening follows. */
+  /** The cursor to continue with; undefined if more frames of the same event follow. */
   readonly cursor?: string;
 }
 
@@ -20,19 +20,19 @@ export interface FollowOptions {
   readonly endpoint: ApiEndpoint;
   /** The stream's filters. */
   readonly query: Readonly<Record<string, unknown>>;
-  /** Go on after this cursor; undefined means from now. */
+  /** Start after this cursor; undefined means from now. */
   readonly since?: string;
   /** Ends the stream. */
   readonly signal: AbortSignal;
-  /** Is told of every lost connection, and where the stream will go on. */
+  /** Called with the reason of every lost connection and the time until the next attempt. */
   readonly onDisconnect: (why: string, waitMs: number) => void;
-  /** Is told every new cursor, also between events. */
+  /** Called with every new cursor, also between events. */
   readonly onCursor: (cursor: string) => void;
 }
 
 /**
- * The events of a stream, until `signal` fires. A lost connection is made again, after growing pauses, and goes on after
- * the last cursor: nothing is missed or doubled. Throws when the first connection fails, and when the server refuses.
+ * The events of a stream, until `signal` is aborted. A lost connection is reopened with exponential back-off and continues
+ * after the last cursor, without gaps or repeats. Throws if the first connection fails or the server refuses the request.
  */
 export async function* followEvents(options: FollowOptions): AsyncGenerator<ReceivedEvent> {
   let cursor = options.since;
@@ -47,7 +47,7 @@ export async function* followEvents(options: FollowOptions): AsyncGenerator<Rece
         }
         if (data !== undefined) yield parseEvent(data, id);
       }
-      throw new Error('the server ended it');
+      throw new Error('the server closed it');
     } catch (error) {
       if (options.signal.aborted) return;
       if (failures < 0 || (error instanceof ApiError && !RETRYABLE_STATUSES.includes(error.status))) throw error;
@@ -62,7 +62,7 @@ export async function* followEvents(options: FollowOptions): AsyncGenerator<Rece
 
 async function* connect({ endpoint, query, signal }: FollowOptions, cursor: string | undefined) {
   const idle = new AbortController();
-  const idleTimer = setTimeout(() => idle.abort(new Error('it fell silent')), IDLE_TIMEOUT_MS);
+  const idleTimer = setTimeout(() => idle.abort(new Error('no heartbeat arrived')), IDLE_TIMEOUT_MS);
   try {
     const response = await fetch(`${endpoint.url}/api/events/stream${queryString(query)}`, {
       headers: { ...requestHeaders(endpoint), ...(cursor && { 'last-event-id': cursor }) },
@@ -80,7 +80,7 @@ async function* connect({ endpoint, query, signal }: FollowOptions, cursor: stri
   }
 }
 
-/** The last frame of a stream that the server gives up is an error; like any other end it is tried again. */
+/** An error frame ends the stream; it is retried like any other lost connection. */
 function parseEvent(data: string, cursor: string | undefined): ReceivedEvent {
   const event = JSON.parse(data) as Record<string, unknown>;
   if (event.type === 'error') throw new ApiError(503, event);

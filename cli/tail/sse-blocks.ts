@@ -1,12 +1,12 @@
 import { createParser } from 'eventsource-parser';
 
-/** One block of an event stream. A heartbeat has an id and no data: a resumed stream begins after it. */
+/** One block of an event stream. A heartbeat has an id and no data: a resumed stream starts after it. */
 export interface SseBlock {
   readonly id?: string;
   readonly data?: string;
 }
 
-/** The blocks of a response's body, as they come; the block that opens a stream has neither id nor data. */
+/** The blocks of a response's body, as they arrive; the first block of a stream has neither id nor data. */
 export async function* sseBlocks(body: AsyncIterable<Uint8Array>): AsyncGenerator<SseBlock> {
   const decoder = new TextDecoder();
   let blocks: SseBlock[] = [];

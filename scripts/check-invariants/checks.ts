@@ -9,7 +9,7 @@ import { sessionChecks } from './sessions.ts';
 import { taskChecks } from './tasks.ts';
 import { tenantChecks } from './tenants.ts';
 
-/** Everything that is checked, in the order in which it is told. */
+/** All checks, in the order of the report. */
 export const checks: readonly InvariantCheck[] = [
   ...sessionChecks,
   ...fenceChecks,

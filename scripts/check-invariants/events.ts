@@ -10,7 +10,7 @@ interface Tables {
 
 const numbered = (row: { tenant: string; source: string }, session: string) => `${row.tenant} ${row.source} ${session}`;
 
-/** The gaps in numbers that have to grow by one, from 1 unless the oldest were removed with age. */
+/** The gaps in numbers that must grow by one. They start at 1, unless the oldest were removed by retention. */
 function gaps(name: string, numbers: readonly number[], fromOne: boolean): string[] {
   const first = fromOne ? 1 : (numbers[0] ?? 1);
   return numbers
@@ -18,7 +18,7 @@ function gaps(name: string, numbers: readonly number[], fromOne: boolean): strin
     .slice(0, 1);
 }
 
-/** The sessions, by tenant and id, whose every event must be there still. */
+/** The sessions, by tenant and id, whose events must all be retained. */
 async function fullyRetainedSessions({ db }: StoredState): Promise<ReadonlySet<string>> {
   const rows = await db
     .autocommit<Tables>()
@@ -54,12 +54,12 @@ export const eventChecks: InvariantCheck[] = [
       .filter((row) => !row.published_at || !known.has(row.event_id))
       .map((row) => ({
         text: `${row.event_id} (${row.source} ${row.session_id} ${row.source_seq})${publishErrorText(row)}`,
-        // a refused row will be refused again
+        // a row that the log refused would be refused again
         behind: !row.retry_at && (!row.published_at || isAnother),
       }));
   }),
   {
-    invariant: 'the log brings the events of a source and session in order, repeats aside',
+    invariant: 'the log has the events of each source and session in order, apart from repeats',
     violations: async (stored) => {
       const bySource = groupBy(await wholeLog(stored), (event) => numbered(event, event.sessionId));
       const retained = await fullyRetainedSessions(stored);
@@ -76,7 +76,7 @@ export const eventChecks: InvariantCheck[] = [
     },
   },
   {
-    invariant: 'nothing of a session comes before its creation',
+    invariant: 'no event of a session precedes its creation',
     violations: async (stored) => {
       const first = new Map<string, LoggedEvent>();
       for (const event of await wholeLog(stored)) {
@@ -105,7 +105,7 @@ export const eventChecks: InvariantCheck[] = [
     const rows = await tables.selectFrom('parked_event').select(['consumer', 'event_id', 'last_error']).execute();
     return rows.map(({ consumer, event_id, last_error }) => ({
       text: `${event_id} at ${consumer}${last_error ? `: ${last_error}` : ''}`,
-      // a service that was down, and the events that wait behind it
+      // a service was down, or the event waits behind one that failed for that reason
       behind: known.has(consumer) && (last_error === null || last_error.startsWith(UNAVAILABLE)),
     }));
   }),

@@ -79,7 +79,7 @@ function matchesFence(task: {
 
 export const fenceChecks: InvariantCheck[] = [
   invariantCheck(
-    'every fence has what the session decided, and no session believes it confirmed what it has not',
+    'every fence matches its session, and no session records an epoch as confirmed that its fence does not have',
     async (stored) => {
       const pending = await pendingSteps(stored, 'task-dispatch');
       return (await sessionsWithFences(stored)).flatMap((row) => {
@@ -96,8 +96,8 @@ export const fenceChecks: InvariantCheck[] = [
     },
   ),
   {
-    // closed sessions are removed by the retention, at different times per table
-    invariant: 'every open fence has its session and is not above it, and so has every task under it',
+    // retention removes closed sessions, at different times per table
+    invariant: 'every open fence and its tasks have a session, and no fence is above its session',
     violations: async ({ db }) => {
       const kysely = db.autocommit<Tables>();
       const orphanTasks = await kysely
@@ -121,7 +121,7 @@ export const fenceChecks: InvariantCheck[] = [
         .where('f.status', '!=', 'closed')
         .execute();
       return [
-        ...orphanTasks.map((row) => `task ${row.task_id} is of session ${row.session_id}, which does not exist`),
+        ...orphanTasks.map((row) => `task ${row.task_id} belongs to session ${row.session_id}, which does not exist`),
         ...fences
           .filter((row) => row.owner_epoch === null || row.fence_epoch > row.owner_epoch)
           .map(({ session_id, fence_epoch, owner_epoch }) =>
@@ -133,7 +133,7 @@ export const fenceChecks: InvariantCheck[] = [
     },
   },
   invariantCheck(
-    'a task waits to be sent only where the bot is in control, and is held exactly while the session is paused',
+    'a task is pending only while the bot is in control, and held exactly while the session is paused',
     async (stored) => {
       const pending = await pendingSteps(stored, 'task-dispatch');
       const sessions = await sessionsWithFences(stored);

@@ -17,7 +17,7 @@ const expectedHandovers = (control: string | undefined) =>
   control === 'pending_manual' || control === 'manual_live' ? 1 : 0;
 
 export const handoverChecks: InvariantCheck[] = [
-  invariantCheck('a session that is not the bot’s has one handover that lasts; any other has none', async (stored) => {
+  invariantCheck('a session without the bot in control has one open handover; any other has none', async (stored) => {
     const pending = await pendingSteps(stored, 'handover');
     const kysely = stored.db.autocommit<Tables>();
     const sessions = await kysely.selectFrom('sessions').select(['tenant', 'session_id', 'control']).execute();
@@ -34,7 +34,7 @@ export const handoverChecks: InvariantCheck[] = [
       return [{ text: `${session_id} is ${control} and has ${count} lasting handovers`, behind }];
     });
   }),
-  invariantCheck('every change of control is in the audit', async (stored) => {
+  invariantCheck('every change of control is in the audit log', async (stored) => {
     const pending = await pendingSteps(stored, 'handover');
     const kysely = stored.db.autocommit<Tables>();
     const sessions = await kysely.selectFrom('sessions').select(['tenant', 'session_id', 'owner_epoch']).execute();

@@ -19,32 +19,33 @@ interface Tables {
   tasks: { tenant: string; session_id: string; task_id: string; status: string; created_at: string };
 }
 
-/** The states between which a task moves without telling. */
+/** The statuses between which a task moves without an event. */
 const SILENT_STATUSES = [TaskStatus.PENDING, TaskStatus.HELD, TaskStatus.LEASED];
 
 const mayFollow = (before: TaskStatus, now: TaskStatus) =>
   SILENT_STATUSES.includes(before) ? SILENT_STATUSES.includes(now) : before === now;
 
-/** What is wrong between one event of a session and the next, if anything is. */
+/** The error between two successive events of a session, if there is one. */
 function sessionStepError(before: Event, event: Event): string | undefined {
-  if (event.payload.case !== 'sessionChanged') return `${event.payload.case} in its middle`;
+  if (event.payload.case !== 'sessionChanged') return `unexpected ${event.payload.case}`;
   const { session, previousState, previousStatus, epochRaised, command } = event.payload.value;
   const last = sessionOf(before);
-  if (!session || !last) return `${command} shows no session`;
-  if (previousState !== last.state || previousStatus !== last.status) return `${command} begins where nothing ended`;
+  if (!session || !last) return `${command} has no session`;
+  if (previousState !== last.state || previousStatus !== last.status)
+    return `${command} does not start in the previous state`;
   if (session.version !== last.version + 1) return `${command} makes version ${session.version} of ${last.version}`;
   // a change that passes its fence skips the lost epochs
   const jumps = command === 'pass_fence' && session.ownerEpoch > last.ownerEpoch;
   if (session.ownerEpoch !== last.ownerEpoch + Number(epochRaised) && !jumps)
     return `${command} makes epoch ${session.ownerEpoch} of ${last.ownerEpoch}`;
-  return session.status !== last.status && !epochRaised ? `${command} gives the word at the same epoch` : undefined;
+  return session.status !== last.status && !epochRaised ? `${command} changes control without a new epoch` : undefined;
 }
 
 function sessionOf({ payload }: Event) {
   return payload.case === 'sessionCreated' || payload.case === 'sessionChanged' ? payload.value.session : undefined;
 }
 
-/** Where a session's events leave it, in the words of its row. */
+/** The state that a session's events result in, in the format of its row. */
 function finalState({ payload, sourceSeq }: Event): string {
   const session = sessionOf({ payload } as Event);
   if (!session) return 'nowhere';
@@ -53,7 +54,7 @@ function finalState({ payload, sourceSeq }: Event): string {
   return [...names, session.ownerEpoch, from, session.version, sourceSeq].join(' ');
 }
 
-/** The tasks of a session's events, each with the states that its events say it had: before and after. */
+/** The tasks in a session's events, each with its status before and after every event. */
 function taskSteps(events: readonly Event[]): Map<string, { task: Task; previous: TaskStatus }[]> {
   const steps = events.flatMap(({ payload }) =>
     payload.case === 'taskChanged' && payload.value.task
@@ -63,7 +64,7 @@ function taskSteps(events: readonly Event[]): Map<string, { task: Task; previous
   return Map.groupBy(steps, ({ task }) => task.taskId);
 }
 
-/** What is wrong in the steps of one task: content that went out twice, a return from the end, a gap. */
+/** The errors in the steps of one task: content that was sent twice, a change after the end, a gap. */
 function taskStepErrors(taskId: string, steps: readonly { task: Task; previous: TaskStatus }[]): string[] {
   return steps.slice(1).flatMap(({ task, previous }, index) => {
     const before = steps[index]!.task.taskStatus;
@@ -80,7 +81,7 @@ async function tasksOf({ db }: StoredState) {
 
 export const historyChecks: InvariantCheck[] = [
   {
-    invariant: 'every change of a session goes on from the one before, and none gives the word without a new epoch',
+    invariant: 'every change of a session continues from the previous one, and control changes only with a new epoch',
     violations: async (stored) =>
       [...(await eventsOf(stored, 'session'))].flatMap(([name, events]) =>
         events.slice(1).flatMap((event, index) => {
@@ -90,7 +91,7 @@ export const historyChecks: InvariantCheck[] = [
       ),
   },
   {
-    invariant: 'a session is where its last event says',
+    invariant: 'a session is in the state of its last event',
     violations: async (stored) => {
       const eventsBySession = await eventsOf(stored, 'session');
       const rows = await stored.db.autocommit<Tables>().selectFrom('sessions').selectAll().execute();
@@ -106,14 +107,14 @@ export const historyChecks: InvariantCheck[] = [
   },
   {
     invariant:
-      'every change of a task goes on from the one before: no content goes out twice without a decision between',
+      'every change of a task continues from the previous one: no content is sent twice without a decision in between',
     violations: async (stored) =>
       [...(await eventsOf(stored, 'task-dispatch')).values()].flatMap((events) =>
         [...taskSteps(events)].flatMap(([taskId, steps]) => taskStepErrors(taskId, steps)),
       ),
   },
   {
-    invariant: 'a task is where its last event says',
+    invariant: 'a task has the status of its last event',
     violations: async (stored) => {
       const eventsBySession = await eventsOf(stored, 'task-dispatch');
       const last = new Map(
@@ -123,7 +124,7 @@ export const historyChecks: InvariantCheck[] = [
       );
       return (await tasksOf(stored)).flatMap(({ tenant, session_id, task_id, status, created_at }) => {
         const reported = last.get(`${tenant} ${session_id} ${task_id}`);
-        if (reported === undefined) return isFullyRetained(created_at) ? [`${task_id}: no event tells of it`] : [];
+        if (reported === undefined) return isFullyRetained(created_at) ? [`${task_id}: it has no event`] : [];
         const actual = TaskStatus[status.toUpperCase() as keyof typeof TaskStatus];
         return mayFollow(reported, actual) ? [] : [`${task_id} is ${status}, its events say ${TaskStatus[reported]}`];
       });

@@ -1,20 +1,20 @@
 import type { Database } from '../../services/lib/db/database.ts';
 import type { EventLog } from '../../services/lib/messaging/bus/event-log.ts';
 
-/** The input of a check. One object is one run: the log is read once for it. */
+/** The input of the checks. One object per run: the log is read once for it. */
 export interface StoredState {
   readonly db: Database;
   readonly log: EventLog;
 }
 
-/** One thing that has to be true of what is stored, and the cases in which it is not. */
+/** An invariant of the stored data, and how to find the cases that break it. */
 export interface InvariantCheck {
-  /** In one sentence, as users bank on it. */
+  /** The invariant in one sentence, as users rely on it. */
   readonly invariant: string;
-  /** A line per violation, with the ids; empty when it holds. */
+  /** One line per violation, with the ids; empty if the invariant holds. */
   violations(stored: StoredState): Promise<string[]>;
   /**
-   * One line per case that unhandled stored events explain, or that a job will repair: it disappears when the system runs on.
+   * One line per case that unhandled events explain or a job will repair: it disappears when the system runs again.
    */
   behind?(stored: StoredState): Promise<string[]>;
 }
@@ -22,11 +22,11 @@ export interface InvariantCheck {
 /** A case in which an invariant does not hold. */
 export interface Finding {
   readonly text: string;
-  /** Whether stored events that are not handled yet explain it. */
+  /** Whether unhandled stored events explain it. */
   readonly behind: boolean;
 }
 
-/** A check that separates violations from cases that are only behind. */
+/** A check that separates violations from cases that are behind. */
 export function invariantCheck(invariant: string, find: (stored: StoredState) => Promise<Finding[]>): InvariantCheck {
   const textsOf = (findings: Finding[], behind: boolean) =>
     findings.filter((finding) => finding.behind === behind).map(({ text }) => text);

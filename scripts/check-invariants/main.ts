@@ -1,5 +1,5 @@
-// npm run verify: reads the database and the event log that the environment names and proves or refutes what users bank on.
-// For a stopped system; it changes nothing. The embedded database can be read while no other process has it open.
+// npm run verify: reads the configured database and event log and checks every invariant. For a stopped system; it changes
+// nothing. The embedded database can only be read while no other process has it open.
 import { openStoredState } from './open-stored-state.ts';
 import { formatReport, runChecks } from './report.ts';
 

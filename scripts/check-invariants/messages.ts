@@ -17,7 +17,7 @@ interface Tables {
   outbox: { created_at: string };
 }
 
-/** A sweep that runs every few seconds judges an interrupted batch. */
+/** A job that runs every few seconds evaluates interrupted batches. */
 const EVALUATION_TIMEOUT_MS = 600_000;
 
 export const messageChecks: InvariantCheck[] = [
@@ -38,7 +38,7 @@ export const messageChecks: InvariantCheck[] = [
       });
     },
   },
-  invariantCheck('every message is judged, and belongs to a session of its tenant or to none', async ({ db }) => {
+  invariantCheck('every message is evaluated, and belongs to a session of its tenant or to none', async ({ db }) => {
     const tables = db.autocommit<Tables>();
     const newest = await tables
       .selectFrom('outbox')
@@ -60,7 +60,7 @@ export const messageChecks: InvariantCheck[] = [
   }),
 ];
 
-/** Whether the system ran long enough after a message to have judged it, according to its newest event. */
+/** Whether the system ran long enough after a message to have evaluated it, according to its newest event. */
 function isOverdue(received: string, newest: string | null | undefined): boolean {
   return newest != null && parseSqlTime(newest) - parseSqlTime(received) > EVALUATION_TIMEOUT_MS;
 }

@@ -6,7 +6,7 @@ import { createLogger } from '../../services/lib/observability/logger.ts';
 import { type Backends, openBackends } from '../../services/lib/runtime/backends.ts';
 import { systemClock } from '../../services/lib/runtime/clock.ts';
 
-/** What the environment names. Nothing is made: a folder without a database is an error. */
+/** Opens the configured database and log. It creates nothing: a folder without a database is an error. */
 export async function openStoredState(): Promise<Backends> {
   const config = loadConfig(readEnvironment(), NO_SERVICES);
   const file = join(config.dataDir, 'auto-session.db');

@@ -45,7 +45,7 @@ async function sessionsOfMergedShops({ db }: StoredState): Promise<Finding[]> {
 
 export const partyChecks: InvariantCheck[] = [
   invariantCheck(
-    'names of shops that look the same mean one shop, and a shop that was merged into another has no session',
+    'shop names that look the same belong to one shop, and a merged shop has no session',
     async (stored) => [...(await sessionsOfMergedShops(stored)), ...(await duplicateShops(stored))],
   ),
 ];

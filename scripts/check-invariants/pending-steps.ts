@@ -12,9 +12,9 @@ interface Tables {
   parked_event: EventColumns & { parked_id: number; consumer: string };
 }
 
-/** One step of a session: the epochs before and after an event that a consumer has yet to handle. */
+/** A change of a session that a consumer has not handled yet: the epochs before and after it. */
 export interface PendingStep {
-  /** Undefined for the session's opening. */
+  /** Undefined for the creation of the session. */
   readonly from?: { readonly control: string; readonly paused: boolean };
   readonly control: string;
   /** The session's owner_epoch after it. */
@@ -23,8 +23,8 @@ export interface PendingStep {
 }
 
 /**
- * The steps of sessions, in order and by tenant and session, that a consumer has yet to handle: their events are parked there,
- * in the log after its position, or not published yet.
+ * The changes of sessions that a consumer has not handled yet, in order, by tenant and session: their events are parked, in the
+ * log after the consumer's position, or not published yet.
  */
 export async function pendingSteps(stored: StoredState, consumer: string): Promise<Map<string, PendingStep[]>> {
   const steps = new Map<string, PendingStep[]>();
@@ -47,7 +47,7 @@ async function pendingRecords(stored: StoredState, consumer: string): Promise<Lo
     .selectAll()
     .where('consumer', '=', consumer)
     .executeTakeFirst();
-  // it will read another log from the start
+  // it will read the new log from the start
   const position = offset?.incarnation === generationId ? BigInt(offset.position) : 0n;
   const parked = await tables
     .selectFrom('parked_event')

@@ -11,18 +11,18 @@ interface CheckReport {
   readonly behind: readonly string[];
 }
 
-/** What the checks found. */
+/** The result of all checks. */
 export interface InvariantReport {
   readonly checks: readonly CheckReport[];
-  /** How many rows of which table there were to judge. */
+  /** The number of checked rows per table. */
   readonly counts: Readonly<Record<string, number>>;
-  /** Whether no invariant is broken; false without data, because an empty system proves nothing. */
+  /** Whether no invariant is broken; false without data, because an empty database proves nothing. */
   readonly holds: boolean;
   /** Whether the next start has work to do. */
   readonly behind: boolean;
 }
 
-/** Judges what is stored. It changes nothing. */
+/** Runs all checks. It changes nothing. */
 export async function runChecks({ db, log }: StoredState): Promise<InvariantReport> {
   const stored = { db, log };
   const reports: CheckReport[] = [];
@@ -34,7 +34,7 @@ export async function runChecks({ db, log }: StoredState): Promise<InvariantRepo
   return { checks: reports, counts, holds: !broken && !isEmpty(counts), behind: behindCount };
 }
 
-/** A line per invariant with its first cases, and the verdict. */
+/** One line per invariant with its first cases, and a summary. */
 export function formatReport({ checks: reports, counts }: InvariantReport): string {
   const lines = reports.flatMap(({ claim, violations, behind }) => [
     `${violations.length > 0 ? 'BROKEN' : behind.length > 0 ? 'behind' : 'holds '}  ${claim}`,
@@ -46,7 +46,7 @@ export function formatReport({ checks: reports, counts }: InvariantReport): stri
     ...lines,
     '',
     `Checked: ${rows.join(', ')}.`,
-    isEmpty(counts) ? 'There is nothing to check.' : verdict(reports),
+    isEmpty(counts) ? 'There is no data to check.' : summary(reports),
   ].join('\n');
 }
 
@@ -55,9 +55,9 @@ function formatCases(texts: readonly string[]): string[] {
   return [...texts.slice(0, MAX_CASES), ...more].map((text) => `          ${text}`);
 }
 
-function verdict(reports: readonly CheckReport[]): string {
+function summary(reports: readonly CheckReport[]): string {
   const broken = reports.filter(({ violations }) => violations.length > 0).length;
-  if (broken > 0) return `${broken} of ${reports.length} do not hold.`;
+  if (broken > 0) return `${broken} of ${reports.length} invariants are broken.`;
   const behindCount = reports.filter(({ behind }) => behind.length > 0).length;
   return behindCount > 0
     ? `No invariant is broken; ${behindCount} of ${reports.length} are behind: the next start handles them.`

@@ -33,7 +33,8 @@ export const sessionChecks: InvariantCheck[] = [
     },
   },
   {
-    invariant: 'state and control agree: transferred is a human’s, closed is nobody’s, the rest the bot’s',
+    invariant:
+      'state and control agree: in transferred a human is in control or requested, in closed states no one, else the bot',
     violations: async ({ db }) => {
       const rows = await db
         .autocommit<Tables>()
@@ -48,7 +49,7 @@ export const sessionChecks: InvariantCheck[] = [
         .map(({ session_id, state, control }) => `${session_id}: ${state} with ${control}`);
     },
   },
-  invariantCheck('every task that a session was created with is there, in its tenant', async (stored) => {
+  invariantCheck('every task that a session was created with exists, in its tenant', async (stored) => {
     const pending = await pendingSteps(stored, 'task-dispatch');
     const rows = await stored.db
       .autocommit<Tables>()

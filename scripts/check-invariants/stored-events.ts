@@ -25,12 +25,12 @@ interface Tables {
 
 const PAGE_SIZE = 1_000;
 
-/** Events are kept for 72 hours: of a session that is younger than this, all are there. */
+/** Events are kept for 72 hours: a session younger than this has all of its events. */
 const FULLY_RETAINED_MS = 71 * 3_600_000;
 
 const logsByState = new WeakMap<StoredState, Promise<LoggedEvent[]>>();
 
-/** Everything that the log holds, in its order. */
+/** All events of the log, in its order. */
 export function wholeLog(stored: StoredState): Promise<LoggedEvent[]> {
   const known = logsByState.get(stored) ?? readLog(stored);
   logsByState.set(stored, known);
@@ -59,14 +59,14 @@ export function outboxRows({ db }: StoredState) {
     .execute();
 }
 
-/** Whether the log is a new one that the relay has yet to fill with all retained events. */
+/** Whether the log is a new generation that the relay has not filled with all retained events yet. */
 export async function isRecreatedLog({ db, log }: StoredState): Promise<boolean> {
   const { generationId } = await log.bounds();
   const state = await db.autocommit<Tables>().selectFrom('relay_state').select('incarnation').executeTakeFirst();
   return state?.incarnation !== generationId;
 }
 
-/** The rows that the relay has yet to publish, in the order in which it will. */
+/** The rows that the relay has not published yet, in its order. */
 export async function unpublishedRecords(stored: StoredState): Promise<LogRecord[]> {
   const all = stored.db.autocommit<Tables>().selectFrom('outbox').selectAll().orderBy('position');
   const rows = await ((await isRecreatedLog(stored)) ? all : all.where('published_at', 'is', null)).execute();
@@ -74,7 +74,7 @@ export async function unpublishedRecords(stored: StoredState): Promise<LogRecord
   return rows.filter((row) => !known.has(row.event_id)).map(recordOfEventRow);
 }
 
-/** The events of a source by tenant and session, in order, each once: those in the log, and those not published yet. */
+/** The events of a source by tenant and session, in order and without repeats, published or not. */
 export async function eventsOf(stored: StoredState, source: string): Promise<Map<string, Event[]>> {
   const bySession = new Map<string, { last: number; events: Event[] }>();
   for (const record of [...(await wholeLog(stored)), ...(await unpublishedRecords(stored))]) {
@@ -89,7 +89,7 @@ export async function eventsOf(stored: StoredState, source: string): Promise<Map
   return new Map([...bySession].map(([key, { events }]) => [key, events]));
 }
 
-/** Whether whatever happened since then is still in outbox and log. */
+/** Whether outbox and log still have all events since then. */
 export function isFullyRetained(since: string): boolean {
   return since > sqlTime(Date.now() - FULLY_RETAINED_MS);
 }

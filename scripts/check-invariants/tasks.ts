@@ -25,7 +25,7 @@ const OPEN = ['pending', 'held', 'leased', 'sent', 'unknown'];
 
 export const taskChecks: InvariantCheck[] = [
   {
-    invariant: 'a task’s content was handed out once per attempt, under a fence of its own',
+    invariant: 'a task’s content was fetched once per attempt, each time under a new fence',
     violations: async ({ db }) => {
       const kysely = db.autocommit<Tables>();
       const tasks = await kysely.selectFrom('tasks').selectAll().execute();
@@ -62,7 +62,7 @@ export const taskChecks: InvariantCheck[] = [
     },
   },
   {
-    invariant: 'what is sent or unknown has a receipt',
+    invariant: 'every sent or unknown task has a receipt',
     violations: async ({ db }) => {
       const rows = await db
         .autocommit<Tables>()
@@ -76,7 +76,7 @@ export const taskChecks: InvariantCheck[] = [
     },
   },
   {
-    invariant: 'no task was seen twice in its chat',
+    invariant: 'no task appears twice in its chat',
     violations: async ({ db }) => {
       const rows = await db
         .autocommit<Tables>()

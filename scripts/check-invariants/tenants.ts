@@ -6,7 +6,7 @@ type Tables = Record<(typeof TABLES)[number] | 'sessions', { tenant: string; ses
 
 export const tenantChecks: InvariantCheck[] = [
   {
-    invariant: 'nothing of a session is stored under another tenant than its own',
+    invariant: 'all data of a session is stored under its own tenant',
     violations: async ({ db }) => {
       const rows = await db.autocommit<Tables>().selectFrom('sessions').select(['tenant', 'session_id']).execute();
       const owner = new Map(rows.map((row) => [row.session_id, row.tenant]));

@@ -1,11 +1,11 @@
 /** A fenced block of a Markdown page. */
 export interface CodeBlock {
-  /** The word behind the opening fence; empty for none. */
+  /** The info string of the opening fence; empty if there is none. */
   readonly language: string;
   readonly text: string;
-  /** Why it is not run, from a comment `<!-- not run: … -->` right before it, which readers do not see. */
+  /** Why it is not run, from the comment `<!-- not run: … -->` before it, which readers do not see. */
   readonly notRun?: string;
-  /** Where `text` begins and ends in the page. */
+  /** The offsets of `text` in the page. */
   readonly from: number;
   readonly to: number;
 }
@@ -22,14 +22,14 @@ export function parseCodeBlocks(page: string): CodeBlock[] {
   });
 }
 
-/** A command of a page, and the block that shows what it printed. */
+/** A command of a page, and the block with its output. */
 export interface DocCommand {
   readonly command: CodeBlock;
-  /** Absent where the page does not show it. */
+  /** Absent if the page does not show the output. */
   readonly output?: CodeBlock;
 }
 
-/** What a page has its reader type, in order, with the `json` or `text` block behind each. */
+/** The commands of a page in order, each with the `json` or `text` block after it. */
 export function docCommands(page: string): DocCommand[] {
   const blocks = parseCodeBlocks(page);
   return blocks.flatMap((command, index) => {

@@ -4,7 +4,7 @@ import { markdownTable } from './marker-block.ts';
 const FILE = 'proto/autosession/error/v1/error_reason.proto';
 const ENTRY = /((?: {2}\/\/ .*\n)+) {2}ERROR_REASON_(\w+) = \d+;/g;
 
-/** The reasons with their status and metadata, as the contract's comments say them. */
+/** The error reasons with status and metadata, from the contract's comments. */
 export function errorTable(): string {
   const rows = [...readFileSync(FILE, 'utf8').matchAll(ENTRY)].flatMap(([, comment = '', name = '']) => {
     const text = comment

@@ -5,14 +5,14 @@ import { botStatesDiagram, controlDiagram } from './session-diagram.ts';
 import { sessionTable, taskTable } from './state-tables.ts';
 import { timesTable } from './times-table.ts';
 
-/** A part of a page that is made from the code, between `<!-- name -->` and `<!-- /name -->`. */
+/** A part of a page that is generated from the code, between `<!-- name -->` and `<!-- /name -->`. */
 export interface GeneratedBlock {
   readonly file: string;
   readonly name: string;
   readonly text: string;
 }
 
-/** The pages that have a Chinese translation, and where it is. */
+/** The pages with a Chinese translation, and its file. */
 export const translations: readonly (readonly [original: string, translation: string])[] = [
   ['README.md', 'README.zh-CN.md'],
   ...['api', 'command-line', 'configuration', 'deployment', 'states'].map(
@@ -20,7 +20,7 @@ export const translations: readonly (readonly [original: string, translation: st
   ),
 ];
 
-/** The pages whose commands are run, and whose answers are real. */
+/** The pages whose commands are run, and whose output comes from a real system. */
 export const executableDocs: readonly string[] = [
   'README.md',
   ...['rpa', 'main-flow', 'operations', 'send-url', 'directory', 'api', 'command-line', 'deployment'].map(
@@ -28,7 +28,7 @@ export const executableDocs: readonly string[] = [
   ),
 ];
 
-/** Every part of every page that is made from the code. */
+/** The generated blocks of all pages. */
 export function generatedBlocks(): GeneratedBlock[] {
   const shared = [
     { file: 'README.md', name: 'first-bot', text: firstBot() },

@@ -1,5 +1,5 @@
-// Writes what the pages say of the code: tables, diagrams and times, and with --walk the answers to the commands that they
-// have their readers type, from a system that is started for it.
+// Writes the generated blocks of the pages: tables, diagrams and times. With --refresh-output it also runs the pages' commands
+// against a system that it starts, and updates the output that the pages show.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { startServer } from '../../examples/demo/server.ts';
 import { executableDocs, generatedBlocks, translations } from './generated-blocks.ts';
@@ -9,7 +9,7 @@ import { replaceOutputs, runDocCommands } from './run-doc-commands.ts';
 import { syncCodeBlocks } from './sync-code-blocks.ts';
 
 for (const { file, name, text } of generatedBlocks()) writeMarkerBlock(file, name, text);
-if (process.argv.includes('--walk')) {
+if (process.argv.includes('--refresh-output')) {
   await using orders = await startOrderSystem();
   for (const file of executableDocs) {
     await using server = await startServer(file === ORDERS_PAGE ? orders.env : {});

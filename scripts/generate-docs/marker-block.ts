@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** Puts `text` between `<!-- name -->` and `<!-- /name -->` of a page. Throws when the marks are not there. */
+/** Replaces the text between `<!-- name -->` and `<!-- /name -->` of a page. Throws if the markers are missing. */
 export function writeMarkerBlock(file: string, name: string, text: string): void {
   const page = readFileSync(file, 'utf8');
   const { from, to } = locateBlock(file, page, name);
   writeFileSync(file, `${page.slice(0, from)}\n${text.trim()}\n${page.slice(to)}`);
 }
 
-/** What stands between the marks of a page's section. Throws when they are not there. */
+/** The text between the markers of a block. Throws if they are missing. */
 export function readMarkerBlock(file: string, name: string): string {
   const page = readFileSync(file, 'utf8');
   const { from, to } = locateBlock(file, page, name);
@@ -18,7 +18,7 @@ function locateBlock(file: string, page: string, name: string): { from: number; 
   const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const from = page.indexOf(open) + open.length;
   const to = page.indexOf(close);
-  if (from < open.length || to < from) throw new Error(`${file} has no section ${name}`);
+  if (from < open.length || to < from) throw new Error(`${file} has no block ${name}`);
   return { from, to };
 }
 

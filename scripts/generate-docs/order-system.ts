@@ -2,15 +2,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 
-/** The page that needs it. */
+/** The page that describes it. */
 export const ORDERS_PAGE = 'docs/send-url.md';
 const DOCUMENTED_ADDRESS = 'http://127.0.0.1:9100';
 
-/** The order system of the page, started as the page says but on a free port; disposing it ends it. */
+/** The order system of the page, started as the page says but on a free port; disposing stops it. */
 export interface OrderSystem extends AsyncDisposable {
-  /** What stands for the page's address of it. */
+  /** The documented address of the order system, and the real one. */
   readonly substitutions: Readonly<Record<string, string>>;
-  /** With what the page has Auto Session started. */
+  /** The settings with which the page starts Auto Session. */
   readonly env: Readonly<Record<string, string>>;
 }
 

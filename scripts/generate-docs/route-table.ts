@@ -7,7 +7,7 @@ import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { routesOf } from '../../services/gateway/rest/routes.ts';
 import { markdownTable } from './marker-block.ts';
 
-/** Every REST route with what its RPC's comment says first. */
+/** Every REST route with the first sentence of its RPC's comment. */
 export function routeTable(): string {
   const rows = routesOf([SessionService, TaskService, MessageService, DirectoryService, EventService]).map(
     ({ method, path, rpc }) => [`\`${method} ${path}\``, firstSentence(rpc.parent.file.name, rpc.name)],
@@ -15,7 +15,7 @@ export function routeTable(): string {
   return markdownTable(['route', 'what it does'], rows);
 }
 
-/** The first sentence of an RPC's comment, without the RPC's name at its beginning. */
+/** The first sentence of an RPC's comment, without the RPC's name at its start. */
 function firstSentence(file: string, rpc: string): string {
   const source = readFileSync(`proto/${file}.proto`, 'utf8');
   const comment = new RegExp(`((?:  //.*\\n)+)  rpc ${rpc}\\(`).exec(source)?.[1] ?? '';

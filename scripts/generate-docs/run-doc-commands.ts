@@ -2,17 +2,17 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type DocCommand, docCommands } from './code-blocks.ts';
 
-/** Where the pages have their readers call. */
+/** The address that the pages use. */
 export const DOCUMENTED_URL = 'http://127.0.0.1:8000';
 
 const OUTPUT_SEPARATOR = '----- answer -----';
-/** How pages make their ids their own. */
+/** The expression that makes ids in pages unique. */
 const RUN_NUMBER = '$(date +%s)';
 let runNumber = Math.floor(Date.now() / 1_000);
 
 /**
- * Types a page's commands into one shell, against the system at `url`; `places` says what stands for other addresses of the
- * page. Returns what each step printed. Throws when a command fails.
+ * Runs a page's commands in one shell, against the system at `url`; `substitutions` maps other addresses of the page to real
+ * ones. Returns the output of each command. Throws if a command fails.
  */
 export async function runDocCommands(
   page: string,
@@ -36,12 +36,12 @@ export async function runDocCommands(
     .map((output) => output.trim());
 }
 
-/** The page with these answers in place of the ones that it shows. */
+/** The page with these outputs instead of those that it shows. */
 export function replaceOutputs(page: string, outputs: readonly string[]): string {
   const documented = docCommands(page).flatMap(({ output }: DocCommand, index) =>
     output ? [{ answer: output, text: outputs[index] }] : [],
   );
-  // from the end, so that the places before stay right
+  // from the end, so that the offsets of earlier blocks stay valid
   return documented.reduceRight(
     (text, { answer: output, text: newOutput }) =>
       `${text.slice(0, output.from)}${newOutput}\n${text.slice(output.to)}`,
@@ -49,7 +49,7 @@ export function replaceOutputs(page: string, outputs: readonly string[]): string
   );
 }
 
-/** What a step printed, without what differs from run to run: ids, times, tokens and the page's own number. */
+/** The output without the parts that differ from run to run: ids, times, tokens and the run number. */
 export function maskVariableParts(output: string): unknown[] {
   return output
     .trim()

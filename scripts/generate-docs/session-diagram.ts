@@ -2,15 +2,15 @@ import { sessionControlName } from '../../services/session/domain/enum-names.ts'
 import { compositeStates, type StateKey, sessionTransitions } from '../../services/session/domain/transitions.ts';
 
 const START = '[*]';
-/** Where a command leads from one box of a diagram; undefined where the diagram does not show it. */
+/** The box of a state in a diagram; undefined if the diagram does not show the state. */
 type BoxOf = (stateKey: StateKey) => string | undefined;
 
-/** Who may speak, as a Mermaid diagram of the transition table: the states of the bot are one box, and so are the closed ones. */
+/** Control as a Mermaid diagram of the transition table: all states with the bot in control are one box, all closed ones another. */
 export function controlDiagram(): string {
   return diagram(controlBox, { closed: 'archive' });
 }
 
-/** The states of a session in which the bot has the word, as a Mermaid diagram of the transition table. */
+/** The states of a session with the bot in control, as a Mermaid diagram of the transition table. */
 export function botStatesDiagram(): string {
   return diagram((stateKey) => (controlBox(stateKey) === 'bot_active' ? stateKey : undefined), {});
 }
@@ -20,7 +20,7 @@ const controlBox = (stateKey: StateKey): string => {
   return external ? `${sessionControlName(control)}_external` : sessionControlName(control);
 };
 
-/** Commands between the same two boxes are one arrow. What comes from a box that is not shown comes from the start. */
+/** Commands between the same two boxes share an arrow. A transition from a box that is not shown comes from the start. */
 function diagram(boxOf: BoxOf, ends: Readonly<Record<string, string>>): string {
   const arrows = new Map<string, Set<string>>();
   const draw = (from: string, to: string, command: string) => {

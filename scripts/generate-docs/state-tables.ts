@@ -4,7 +4,7 @@ import { markdownTable } from './marker-block.ts';
 
 const codeList = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ') || '–';
 
-/** Cells that the table names together when a command accepts all of them. */
+/** State keys that the table names as a group if a command accepts all of them. */
 const groups = [
   { name: 'any open state', ends: ['/bot_active', '/pending_manual', '/manual_live', '/manual_live (external)'] },
   { name: 'any state with the bot in control', ends: ['/bot_active'] },
@@ -14,7 +14,7 @@ const groups = [
   },
 ];
 
-/** `from` in words: a whole group by its name, the rest cell by cell. */
+/** The text for `from`: groups by their name, the other states one by one. */
 function fromText({ from }: TransitionTableRow, all: readonly string[]): string {
   for (const { name, ends } of groups) {
     const members = all.filter((stateKey) => ends.some((end) => stateKey.endsWith(end)));
@@ -25,7 +25,7 @@ function fromText({ from }: TransitionTableRow, all: readonly string[]): string 
   return codeList(from);
 }
 
-/** The session's transition table; `epoch +1` marks what every fence has to confirm before it is answered. */
+/** The session's transition table; `epoch +1` marks transitions that the fence confirms before they are answered. */
 export function sessionTable(): string {
   const lines = transitionTable();
   const all = [...new Set(lines.flatMap((line) => line.from))];

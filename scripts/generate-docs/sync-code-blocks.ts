@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseCodeBlocks } from './code-blocks.ts';
 
-/** Gives a translation the commands and answers of its original, block by block. Throws when it has others. */
+/** Copies the commands and outputs of a page to its translation, block by block. Throws if their blocks differ. */
 export function syncCodeBlocks(original: string, translation: string): void {
   const blocks = (page: string) =>
     parseCodeBlocks(page).filter(({ language }) => ['bash', 'json', 'text'].includes(language));
@@ -9,7 +9,7 @@ export function syncCodeBlocks(original: string, translation: string): void {
   const page = readFileSync(translation, 'utf8');
   const to = blocks(page);
   if (to.map(({ language }) => language).join() !== from.map(({ language }) => language).join())
-    throw new Error(`${translation} has other commands and answers than ${original}`);
+    throw new Error(`${translation} has other commands and outputs than ${original}`);
   const synced = to.reduceRight(
     (text, block, index) => text.slice(0, block.from) + from[index]?.text + text.slice(block.to),
     page,

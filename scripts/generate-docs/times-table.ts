@@ -5,7 +5,7 @@ import { markdownTable } from './marker-block.ts';
 const { leaseSeconds, idleAfterMinutes, maxInactiveMinutes, unknownAfterMinutes, retentionDays } = loadConfig({});
 const [SECOND, MINUTE, HOUR, DAY] = [1_000, 60_000, 3_600_000, 86_400_000];
 
-/** A time of the system: what it is for, and the setting (with its default) or the constant that defines it. */
+/** A duration: its purpose, and the setting (with its default) or the constant that defines it. */
 type TimeRow = readonly [
   what: string,
   ...({ setting: string; ms: number } | { file: string; name: string; unit?: number })[],
@@ -100,7 +100,7 @@ const times: readonly TimeRow[] = [
   ['finished data is removed after', fromSetting('AUTOSESSION_RETENTION_DAYS', retentionDays * DAY)],
 ];
 
-/** The times of the system, as the code has them. */
+/** The durations in the code. */
 export function timesTable(): string {
   const rows = times.map(([what, ...values]) => [
     what,
@@ -125,7 +125,7 @@ function formatSource(value: Value, index: number): string {
   return index === 0 ? `\`${value.name}\` of \`${value.file}\`` : `\`${value.name}\``;
 }
 
-/** The value of a constant of a file: a product of numbers. Throws when it is not there. */
+/** The value of a constant of a file: a product of numbers. Throws if it is missing. */
 function readConstant(file: string, name: string): number {
   const expression = new RegExp(`\\b${name}(?: =|:) ([\\d_]+(?: \\* [\\d_]+)*)[;,]`).exec(
     readFileSync(file, 'utf8'),

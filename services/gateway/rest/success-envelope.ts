@@ -49,14 +49,3 @@ function otherFields(schema: DescMessage, response: Message, name: string): Reco
   const { [name]: _, ...rest } = encodeMessage(schema, response);
   return rest;
 }
-
-/** next_id without a task: no error, but no success either, and every field null. Undefined for every other answer. */
-function emptyQueueEnvelope(
-  route: Route,
-  data: Readonly<Record<string, JsonValue>> | null,
-  { requestId, language }: { requestId: string; language: Language },
-): SuccessEnvelope | undefined {
-  if (route.rpc !== TaskService.method.claimNextTask || !data || data.task_id !== '') return undefined;
-  const emptyFields = Object.fromEntries(Object.keys(data).map((name) => [name, null]));
-  return { success: false, message: emptyQueueMessage(language), data: emptyFields, request_id: requestId };
-}

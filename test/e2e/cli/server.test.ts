@@ -111,6 +111,6 @@ describe('auto-session verify', () => {
       err: expect.stringContaining('There is no database'),
     });
     await runCli(['migrate'], env);
-    expect(await runCli(['verify'], env)).toMatchObject({ code: 1, out: expect.stringContaining('nothing to check') });
+    expect(await runCli(['verify'], env)).toMatchObject({ code: 1, out: expect.stringContaining('no data to check') });
   });
 });

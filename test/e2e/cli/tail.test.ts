@@ -87,7 +87,7 @@ it('a tail that begins at the cursor of another one sees what came after it', as
 it('a tail tells people where to go on', async () => {
   const tail = await startTail('--limit', '1');
   const { code, err } = await tail.ended;
-  expect([code, err]).toEqual([0, expect.stringMatching(/^To go on from here: --since \S+\n$/)]);
+  expect([code, err]).toEqual([0, expect.stringMatching(/^To continue from here: --since \S+\n$/)]);
 });
 
 it('a tail says that there is a gap when its cursor is not known any more', async () => {

@@ -55,7 +55,7 @@ describe('auto-session', () => {
     const url = `http://127.0.0.1:${await reservePort()}`;
     const people = await runCli([...words, '--url', url]);
     expect([people.code, people.out]).toEqual([1, '']);
-    expect(people.err).toBe(`${url} does not answer (ECONNREFUSED). Is it running there? See --url.\n`);
+    expect(people.err).toBe(`${url} does not answer (ECONNREFUSED). Is Auto Session running there? See --url.\n`);
     const programs = await runCli([...words, '--json'], { AUTOSESSION_URL: url });
     expect(JSON.parse(programs.err)).toMatchObject({ success: false, message: expect.stringContaining(url) });
   });

@@ -17,7 +17,9 @@ it('who types the word goes on', async () => {
 });
 
 it.each(['', 'y', 'yes', 'Requeue'])('who types "%s" instead does not', async (text) => {
-  await expect(confirm('requeue', 'It will be sent.', {}, typing(text).ask)).rejects.toThrow('Nothing was done.');
+  await expect(confirm('requeue', 'It will be sent.', {}, typing(text).ask)).rejects.toThrow(
+    'Cancelled; nothing was changed.',
+  );
 });
 
 it('who says --yes is not asked', async () => {
