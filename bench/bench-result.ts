@@ -2,7 +2,7 @@ import type { Machine } from './machine.ts';
 import type { Baseline, LoadResult, MeasurementResult, TargetResult } from './measurement-result.ts';
 import type { OverloadReport } from './scenarios/overload.ts';
 
-/** Everything that a run found out: what the JSON file holds. */
+/** All results of a run: the content of the JSON file. */
 export interface BenchResult {
   readonly version: 1;
   readonly at: string;

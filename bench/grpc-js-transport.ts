@@ -10,8 +10,8 @@ import { ConnectError, type Transport, type UnaryResponse } from '@connectrpc/co
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 
 /**
- * A channel of @grpc/grpc-js behind Connect's `Transport`: round robin over what `target` resolves to, keepalive, and a retry
- * on UNAVAILABLE. Unary calls only: it exists to be measured.
+ * A channel of @grpc/grpc-js behind Connect's `Transport`: round robin over the addresses of `target`, keepalive, and a retry
+ * on UNAVAILABLE. It only supports unary calls, because it is only used in a measurement.
  */
 export function grpcJsTransport(target: string): Transport & Disposable {
   const channel = new Client(target, credentials.createInsecure(), {
@@ -25,7 +25,7 @@ export function grpcJsTransport(target: string): Transport & Disposable {
   return {
     unary: (method, signal, timeoutMs, header, input) =>
       unary(channel, method, create(method.input, input), { signal, timeoutMs, header: new Headers(header) }),
-    stream: () => Promise.reject(new Error('only unary calls are measured')),
+    stream: () => Promise.reject(new Error('only unary calls are supported')),
     [Symbol.dispose]: () => channel.close(),
   };
 }

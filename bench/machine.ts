@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, type as system, totalmem } from 'node:os';
 
-/** What the figures come from. */
+/** The machine and the versions that the figures were measured with. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;

@@ -18,12 +18,12 @@ if (options === 'help') {
   process.stdout.write(usage);
   process.exit(0);
 }
-// read first: a file that is not there should not cost a run
+// read first, so that a missing file does not cost a run
 const earlierResult =
   options.compare === undefined ? undefined : (JSON.parse(readFileSync(options.compare, 'utf8')) as BenchResult);
 if (!hasServers)
   process.stderr.write(
-    '\n!!! no MariaDB, Redis and NATS here: only the embedded mode is measured (apt-get install mariadb-server redis-server nats-server) !!!\n\n',
+    '\n!!! MariaDB, Redis and NATS are not installed: only the embedded mode is measured (apt-get install mariadb-server redis-server nats-server) !!!\n\n',
   );
 const result = await runBench(options, (text) => process.stderr.write(`${text}\n`));
 const text = report(result);

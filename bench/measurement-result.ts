@@ -8,34 +8,34 @@ export interface Quantiles {
   readonly max: number;
 }
 
-/** What came of a load. */
+/** The result of a load. */
 export interface LoadResult {
   /** Operations that succeeded. */
   readonly done: number;
-  /** Operations that were refused because too many were under way. */
+  /** Operations that were refused because of overload. */
   readonly refused: number;
-  /** Operations that failed in any other way, and what one of them said. */
+  /** Operations that failed for another reason, and the error of one of them. */
   readonly failed: number;
   readonly failure?: string;
   readonly seconds: number;
   readonly latency: Quantiles;
-  /** By step, where an operation has several. */
+  /** By step, if an operation has several. */
   readonly steps: Readonly<Record<string, Quantiles>>;
 }
 
-/** What one operation cost. */
+/** The cost of one operation. */
 export interface Cost {
   /** CPU milliseconds by process. */
   readonly cpuMs: Readonly<Record<string, number>>;
-  /** Of the whole system after it, MiB by process. */
+  /** Resident memory of the whole system afterwards, MiB by process. */
   readonly rssMb: Readonly<Record<string, number>>;
-  /** From the system's own counters; the work of relay and consumers for it is included, idle sweeps are not. */
+  /** From the system's own counters, with the work of relay and consumers for it, without idle sweeps. */
   readonly statements: number;
   readonly commits: number;
   readonly hops: number;
 }
 
-/** A limit measured in the same run, without the system. */
+/** A raw limit, measured in the same run without the system. */
 export interface Baseline {
   readonly name: string;
   readonly perSecond: number;
@@ -43,7 +43,7 @@ export interface Baseline {
 
 /** One measurement. */
 export interface MeasurementResult {
-  /** The same in every run: section, mode, what and how. */
+  /** The same in every run: section, mode, operation and concurrency. */
   readonly id: string;
   readonly section: ScenarioName;
   readonly mode: Mode;
@@ -55,10 +55,10 @@ export interface MeasurementResult {
   readonly limits: readonly Baseline[];
 }
 
-/** A target and what was reached. */
+/** A target and the measured value. */
 export interface TargetResult {
   readonly target: string;
   readonly reached: string;
-  /** Undefined when the run did not measure it. */
+  /** Undefined if the run did not measure it. */
   readonly ok?: boolean;
 }

@@ -1,42 +1,42 @@
 import { parseArgs } from 'node:util';
 import { availableServers } from '../test/support/servers/servers.ts';
 
-/** The ways to run that are measured. */
-export const modes = ['embedded', 'one', 'split'] as const;
+/** The modes in which the system is measured. */
+export const modes = ['embedded', 'single-process', 'split'] as const;
 export type Mode = (typeof modes)[number];
 
 /** The parts of the benchmark. */
 export const scenarioNames = ['a', 'b', 'c', 'd'] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
 
-/** What a run of the benchmark was asked for. */
+/** The options of a run. */
 export interface Options {
   readonly quick: boolean;
   readonly scenarios: readonly ScenarioName[];
   readonly modes: readonly Mode[];
-  /** Per measurement that lasts a time; undefined for the run's own. */
+  /** The duration of each timed measurement; undefined for the profile's own. */
   readonly seconds?: number;
   readonly json?: string;
   readonly compare?: string;
   readonly markdown?: string;
 }
 
-export const usage = `Measures Auto Session beside the raw limits of what it stands on, in one run on this machine.
+export const usage = `Measures Auto Session together with the raw limits of its dependencies, in one run on this machine.
 
   npm run bench -- [options]
-    --quick             a short run of everything that shows that it works; its figures mean little
+    --quick             a short run of everything as a smoke test; its figures mean little
     --only=a,b,c,d      a: main flow; b: single steps and event streams; c: 10^4 and 10^6 stored sessions; d: overload
-    --modes=M,…         embedded, one (one process on MariaDB, Redis and NATS), split (a process per service)
+    --modes=M,…         embedded, single-process (on MariaDB, Redis and NATS), split (a process per service)
     --seconds N         how long each timed measurement lasts
     --json FILE         writes the figures for a later comparison
-    --compare FILE      figures of an earlier run: prints how they changed
+    --compare FILE      compares with the figures of an earlier run
     --markdown FILE     writes the figures between the markers of that file, as in bench/README.md
     --help
 
-The servers are private ones on free ports, started from the machine's own binaries and gone at the end.
+The servers are private ones on free ports. They are started from the machine's own binaries and stopped at the end.
 `;
 
-/** The options that the arguments ask for; throws a sentence on anything that cannot be understood. */
+/** Parses the arguments; throws an error with a readable message on invalid ones. */
 export function parseOptions(args: readonly string[]): Options | 'help' {
   const { values } = parseArgs({
     args: [...args],
@@ -80,12 +80,12 @@ function parseModes(text: string | undefined): readonly Mode[] {
 function parseList<T extends string>(name: string, text: string, allowed: readonly T[]): T[] {
   const given = text.split(',').map((word) => word.trim());
   const unknown = given.filter((word) => !(allowed as readonly string[]).includes(word));
-  if (unknown.length > 0) throw new Error(`--${name} knows ${allowed.join(', ')}, not "${unknown.join(', ')}"`);
+  if (unknown.length > 0) throw new Error(`--${name} accepts ${allowed.join(', ')}, not "${unknown.join(', ')}"`);
   return allowed.filter((word) => given.includes(word));
 }
 
 function parsePositive(name: string, text: string): number {
   const number = Number(text);
-  if (!(number > 0)) throw new Error(`--${name} is "${text}": it has to be a number above 0`);
+  if (!(number > 0)) throw new Error(`--${name} is "${text}": it must be a number above 0`);
   return number;
 }

@@ -1,26 +1,26 @@
 import type { Options } from './options.ts';
 
-/** How much is measured. */
+/** The profile of a run. */
 export interface Profile {
-  /** Callers at a time in the main flow. */
+  /** Virtual users in the main flow. */
   readonly concurrency: readonly number[];
-  /** Seconds of a timed measurement, and of the warming up before a system's first. */
+  /** Seconds of a timed measurement, and of the warm-up before a system's first one. */
   readonly seconds: number;
   readonly warmUpSeconds: number;
   /** Tasks that are claimed and completed, and jobs of the raw queue. */
   readonly tasks: number;
   /** Ingest: messages per batch, batches measured, batches under way at a time. */
   readonly batches: readonly { readonly messages: number; readonly count: number; readonly inFlight: number }[];
-  /** Event streams, and commits that are shown to them, one every so many milliseconds. */
+  /** Event streams; commits whose events they receive; milliseconds between commits. */
   readonly streams: readonly number[];
   readonly commits: number;
   readonly commitEveryMs: number;
-  /** Stored sessions that the same operations are compared at. */
+  /** The numbers of stored sessions at which operations are compared. */
   readonly datasetSizes: readonly [few: number, many: number];
-  /** Seconds of overload, and how much of the saturation rate arrives. */
+  /** Seconds of overload, and the arrival rate as a multiple of the saturation rate. */
   readonly overloadSeconds: number;
   readonly overloadFactor: number;
-  /** Starts of which the median counts. */
+  /** Starts of which the median is reported. */
   readonly startRuns: number;
 }
 
@@ -61,7 +61,7 @@ const quick: Profile = {
   startRuns: 1,
 };
 
-/** The sizes of a run. */
+/** The profile of a run. */
 export function profileFor({ quick: isQuick, seconds }: Pick<Options, 'quick' | 'seconds'>): Profile {
   const profile = isQuick ? quick : full;
   return seconds === undefined

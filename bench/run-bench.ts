@@ -16,7 +16,7 @@ import { measureStartTime } from './scenarios/start-time.ts';
 import { type BenchServers, startServers } from './system/servers.ts';
 import { startSystem } from './system/system.ts';
 
-/** Measures what the options ask for. `say` gets a line for everything that was measured. */
+/** Runs the selected scenarios. `log` is called with a line per measurement. */
 export async function runBench(options: Options, log: (text: string) => void): Promise<BenchResult> {
   const profile = profileFor(options);
   await using stack = new AsyncDisposableStack();
@@ -49,7 +49,7 @@ export async function runBench(options: Options, log: (text: string) => void): P
   return { ...result, targets: evaluateTargets(result) };
 }
 
-/** Sections a, b and d on one system, in this order: what a load leaves behind is there for the next, as in life. */
+/** Scenarios a, b and d on one system, in this order: each finds the data of the previous ones, as in production. */
 async function runMode(
   context: ScenarioContext,
   mode: Mode,

@@ -1,5 +1,5 @@
-// The effect of callers whose bodies do not arrive: the p99 of session openings next to 64 slow senders, as a ratio to
-// that without them. Rounds are interleaved, so that other load of the machine affects both. `node bench/slow-body-clients.ts`.
+// The effect of clients whose bodies do not arrive: the p99 of session creations next to 64 such clients, relative to that
+// without them. Rounds are interleaved, so that other load of the machine affects both. `node bench/slow-body-clients.ts`.
 import { setTimeout as delay } from 'node:timers/promises';
 import { slowBodiesOverHttp1, slowBodiesOverHttp2 } from '../test/support/http/slow-body-clients.ts';
 import { closedLoop } from './load-generator/closed-loop.ts';
@@ -23,14 +23,14 @@ interface Process {
   readonly rpcUrl: string;
 }
 
-/** The headers of each kind of slow sender. */
+/** The headers of each kind of slow client. */
 const slowClientHeaders: Record<string, Record<string, string>> = {
   'the same key': { 'x-api-key': keys.upstream },
   'a chat key': { 'x-api-key': keys.chat },
   'no key': {},
 };
 
-/** The loads during which openings are measured. */
+/** The loads during which session creations are measured. */
 const loads: [name: string, begin: (process: Process) => AsyncDisposable][] = [
   ['none', () => ({ [Symbol.asyncDispose]: async () => {} })],
   ...Object.entries(slowClientHeaders).flatMap(([who, headers]): typeof loads => [
@@ -53,7 +53,7 @@ function slowClientOptions(baseUrl: string, path: string, headers: Record<string
   return { baseUrl, path, headers, count: SLOW_CLIENTS };
 }
 
-/** Slow senders that are replaced when their time is over, until the measurement ends. */
+/** Slow clients that are replaced when they time out, until the measurement ends. */
 function keepRunning(begin: () => Disposable): AsyncDisposable {
   const stop = new AbortController();
   const running = (async () => {
@@ -95,4 +95,4 @@ const rows = [...p99sByLoad].map(([name, p99s]) => {
   const ratio = median(p99s) / p99WithoutLoad;
   return [name, median(p99s).toFixed(1), `${ratio.toFixed(2)} ×`, ratio <= MAX_RATIO ? 'yes' : '**no**'];
 });
-process.stdout.write(`${table(['64 slow senders', 'p99 ms of others', 'of that alone', `≤ ${MAX_RATIO} ×?`], rows)}\n`);
+process.stdout.write(`${table(['64 slow clients', 'p99 ms of others', 'ratio to none', `≤ ${MAX_RATIO} ×?`], rows)}\n`);

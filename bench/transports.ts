@@ -1,5 +1,5 @@
-// The candidates for the way between two services, measured in one run: two processes on loopback, an echo of CreateTask.
-// CPU per call is the figure to go by: it does not depend on what else the machine does.
+// Compares transports between two services in one run: two processes on loopback, an echo of CreateTask. CPU per call is the
+// figure to compare: it does not depend on other load of the machine.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { create } from '@bufbuild/protobuf';

@@ -7,15 +7,15 @@ import type { Profile } from '../profiles.ts';
 import type { BenchServers } from '../system/servers.ts';
 import { recordSql, type ScriptName, type SqlRecordings } from './record-sql.ts';
 
-/** A raw limit with what is known of it beside its rate. */
+/** A raw limit with its load result. */
 export interface BaselineMeasurement extends Baseline {
   readonly outcome: LoadResult;
   readonly inFlight: number;
 }
 
 /**
- * What the machine gives without the system, each limit measured when it is first asked for and then remembered, so that it
- * stands near the figure that it is compared with.
+ * The raw limits of the machine without the system. Each is measured on first use and then cached, close in time to the figure
+ * that it is compared with.
  */
 export class Baselines implements AsyncDisposable {
   readonly #loadGenerator: LoadGenerator;
@@ -32,12 +32,12 @@ export class Baselines implements AsyncDisposable {
     this.#profile = profile;
   }
 
-  /** All that were measured. */
+  /** All measured limits. */
   get all(): readonly BaselineMeasurement[] {
     return [...this.#measured.values()];
   }
 
-  /** A body to a Fastify route and back; `calls` of it make one operation. */
+  /** A body sent to a Fastify route and back; one operation has `calls` of them. */
   async http(inFlight: number, calls = 1): Promise<Baseline[]> {
     const baseline = await this.#measureOnce('Fastify echo', inFlight, async () => {
       const { httpPort } = await this.#echoServer();
@@ -63,7 +63,7 @@ export class Baselines implements AsyncDisposable {
     return [baseline];
   }
 
-  /** The same SQL statements without the system; nothing without servers. */
+  /** The same SQL statements without the system; none without servers. */
   async sql(script: ScriptName, inFlight: number): Promise<Baseline[]> {
     if (!this.#servers) return [];
     this.#recordings ??= recordSql(this.#servers, this.#loadGenerator);
@@ -74,12 +74,12 @@ export class Baselines implements AsyncDisposable {
     return [await this.#measureOnce(name, inFlight, run)];
   }
 
-  /** How many requests to the database an operation's recording has; undefined while nothing was recorded. */
+  /** The number of database requests in an operation's recording; undefined if nothing was recorded. */
   async requests(script: ScriptName): Promise<number | undefined> {
     return (await this.#recordings)?.scripts[script].requests.length;
   }
 
-  /** BullMQ on the same Redis; nothing without servers. */
+  /** BullMQ on the same Redis; none without servers. */
   async bullmq(inFlight: number): Promise<Baseline[]> {
     const url = this.#servers?.redis.url;
     if (!url) return [];
@@ -91,7 +91,7 @@ export class Baselines implements AsyncDisposable {
     ];
   }
 
-  /** JetStream on disk; nothing without servers. */
+  /** JetStream on disk; none without servers. */
   async jetstream(inFlight: number): Promise<Baseline[]> {
     const url = this.#servers?.nats.url;
     if (!url) return [];

@@ -1,5 +1,4 @@
-// What the system stands on, with nothing of it: a Fastify route and a Connect RPC that give back what they got. Started by
-// limits.ts, a process of its own.
+// A bare Fastify route and a bare Connect RPC that return their request, in a separate process that baselines.ts starts.
 import { once } from 'node:events';
 import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';

@@ -6,26 +6,26 @@ import type { BenchServers } from '../system/servers.ts';
 import { startSystem } from '../system/system.ts';
 import { type SqlScript, toScript } from './sql-script.ts';
 
-/** What the system asks of the database in one operation each. */
+/** The statements of one operation of each kind. */
 export interface SqlRecordings {
-  /** The database in which they can be replayed: nobody else uses it. */
+  /** The database in which they can be replayed; nothing else uses it. */
   readonly mysqlUrl: string;
   readonly scripts: Readonly<Record<ScriptName, SqlScript>>;
 }
 
 export type ScriptName = 'flow' | 'create' | 'create_transaction' | 'claim' | 'ingest_1' | 'ingest_10' | 'ingest_1000';
 
-/** Of the relay and the consumers: they do not belong to an operation. */
+/** Statements of the relay and the consumers, which do not belong to an operation. */
 const BACKGROUND = /`(relay_state|consumer_offset|consumer_progress|parked_event)`|(from|update) `outbox`/i;
 const BEGIN_STATEMENT = /^\s*(begin|start transaction)/i;
 const END_STATEMENT = /(^|;)\s*(commit|rollback)\s*$/i;
 
 /**
- * Reads from MariaDB's general log which statements one operation of each kind takes, in the system on servers. Its event log
- * is stopped meanwhile, so that no consumer mixes in.
+ * Reads from MariaDB's general log which statements one operation of each kind executes. The event log is stopped meanwhile,
+ * so that no consumer adds statements.
  */
 export async function recordSql(servers: BenchServers, loadGenerator: LoadGenerator): Promise<SqlRecordings> {
-  await using system = await startSystem('one', servers);
+  await using system = await startSystem('single-process', servers);
   if (!('mysqlUrl' in system.storage)) throw new Error('there is no database to record');
   const { url, storage } = system;
   await loadGenerator.run('flow', { url, inFlight: 2, until: { count: 20 } });
@@ -73,11 +73,11 @@ async function recordOne<N extends JobName>(
   const foreground = groupRequests(
     rows.map(({ thread_id, text }) => ({ thread: Number(thread_id), text: String(text) })),
   );
-  if (foreground.length === 0) throw new Error(`the database saw nothing of ${job}`);
+  if (foreground.length === 0) throw new Error(`the database has no statements of ${job}`);
   return foreground.flat();
 }
 
-/** The transactions and single requests that an operation is made of, in the order of their ends. */
+/** The transactions and single requests of an operation, in the order of their ends. */
 function groupRequests(lines: readonly { thread: number; text: string }[]): string[][] {
   const open = new Map<number, string[]>();
   const groups: string[][] = [];
@@ -96,15 +96,15 @@ function groupRequests(lines: readonly { thread: number; text: string }[]): stri
   );
 }
 
-/** Sweeps name no ids. */
+/** Statements of background jobs contain no ids. */
 function mentionsIds(text: string): boolean {
   return /\b[a-z]{1,4}_[0-9a-z]{26}\b/.test(text);
 }
 
-/** What a value is taken from when it is looked up in a row that another transaction has stored before. */
+/** A lookup of a value in a row that another transaction stored before. */
 const LOOKUP_EXPRESSION = /CASE WHEN '[^']*' = '' THEN ('[^']*') ELSE \(SELECT [^()]*\) END/gi;
 
-/** The transaction that stores the session and its event, able to stand by itself: with its values in place of lookups. */
+/** The transaction that stores the session and its event, self-contained: lookups are replaced by their values. */
 function sessionTransaction(create: readonly string[]): string[] {
   const groups = groupRequests(create.map((text) => ({ thread: 0, text })));
   const transaction = groups.find((group) => group.some((text) => /insert into `sessions`/i.test(text))) ?? [];

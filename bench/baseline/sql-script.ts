@@ -1,18 +1,17 @@
 /**
- * Requests to the database as it saw them, each of one or several statements, with every id in them to be replaced by a new
- * one at each replay.
+ * Recorded requests to the database, each of one or several statements. Every replay replaces all ids in them by new ones.
  */
 export interface SqlScript {
   readonly requests: readonly StatementTemplate[];
 }
 
-/** Text and numbers of ids in turn: `['SELECT … = ', 0, ' AND …']`. */
+/** Alternating text and numbers of ids: `['SELECT … = ', 0, ' AND …']`. */
 export type StatementTemplate = readonly (string | number)[];
 
-/** Ids of the system or of the driver, and hashes: what has to differ from replay to replay. */
+/** Ids of the system or of the load generator, and hashes: they must differ from replay to replay. */
 const ID_OR_HASH = /\b(?:[a-z]{1,4}_[0-9a-z]{26}|[0-9a-f]{64})\b/g;
 
-/** Makes a script of requests. The same id gets the same number throughout. */
+/** Converts requests to a script. The same id always gets the same number. */
 export function toScript(requests: readonly string[]): SqlScript {
   const numbers = new Map<string, number>();
   const numberOf = (token: string) => {

@@ -1,10 +1,10 @@
 import type { LoadResult } from '../measurement-result.ts';
 import { LoadSamples } from './samples.ts';
 
-/** When a load ends: after a time, or after so many operations. */
+/** When a load ends: after a time, or after a number of operations. */
 export type StopCondition = { readonly seconds: number } | { readonly count: number };
 
-/** A place in the load: `n` counts the operations over all lanes. */
+/** One iteration of a virtual user; `n` counts the iterations of all virtual users. */
 export interface Iteration {
   readonly virtualUser: number;
   readonly n: number;
@@ -12,8 +12,8 @@ export interface Iteration {
 }
 
 /**
- * So many callers at a time, each beginning anew when it has its answer. What `operation` throws is a failure; `refusals`
- * counts what was refused and repeated within the operations. Throws when nothing at all succeeded.
+ * Runs `inFlight` virtual users, each of which starts its next operation when the previous one is answered. An operation that
+ * throws is a failure; `refusals` counts refused requests that were retried within operations. Throws if nothing succeeded.
  */
 export async function closedLoop(
   inFlight: number,

@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto';
 let counter = 0;
 const run = randomBytes(4).toString('hex');
 
-/** `prefix_` and 26 characters that no other call of any run gets, in the shape of the system's own ids. */
+/** `prefix_` and 26 characters that are unique over all runs, in the form of the system's ids. */
 export function unique(prefix: string): string {
   counter += 1;
   return `${prefix}_${run}${counter.toString(36).padStart(18, '0')}`;
 }
 
-/** A session to create, for an account and a shop that nobody else uses. */
+/** A request to create a session, for an account and a shop that no other session uses. */
 export function newSession() {
   const shop = unique('s');
   return {

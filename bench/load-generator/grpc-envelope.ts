@@ -1,7 +1,7 @@
 /** Flags (one byte) and length (four). */
 const PREFIX_BYTES = 5;
 
-/** A message as gRPC sends it. */
+/** A message in its gRPC envelope. */
 export function envelope(message: Uint8Array): Buffer {
   const bytes = Buffer.alloc(PREFIX_BYTES + message.length);
   bytes.writeUInt32BE(message.length, 1);
@@ -9,7 +9,7 @@ export function envelope(message: Uint8Array): Buffer {
   return bytes;
 }
 
-/** Takes the messages of a gRPC stream out of its bytes, however those are cut. */
+/** Extracts the messages of a gRPC stream from its bytes, however they are split. */
 export class EnvelopeDecoder {
   readonly #read: (message: Buffer) => void;
   #rest: Buffer = Buffer.alloc(0);

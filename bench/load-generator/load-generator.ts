@@ -5,7 +5,7 @@ import type { LoadResult } from '../measurement-result.ts';
 import type { LoadGeneratorCommand, LoadGeneratorReply } from './job.ts';
 import type { JobName, SpecOf } from './main.ts';
 
-/** The process that makes the load. */
+/** The process that generates the load. */
 export class LoadGenerator implements AsyncDisposable {
   readonly #child: ChildProcess;
 
@@ -19,7 +19,7 @@ export class LoadGenerator implements AsyncDisposable {
     return this.#child.pid ?? 0;
   }
 
-  /** Runs a job; `begin` is called between its preparation and what is measured. Throws what the job threw. */
+  /** Runs a job; `onReady` is called between its preparation and its measurement. Throws what the job threw. */
   async run<N extends JobName>(
     name: N,
     spec: SpecOf<N>,
@@ -27,11 +27,11 @@ export class LoadGenerator implements AsyncDisposable {
   ): Promise<LoadResult> {
     this.#send({ run: name, spec });
     const ready = await this.#receive(name);
-    if (!('ready' in ready)) throw new Error(`${name} was not made ready: ${JSON.stringify(ready)}`);
+    if (!('ready' in ready)) throw new Error(`${name} did not report that it is ready: ${JSON.stringify(ready)}`);
     await onReady();
     this.#send({ go: true });
     const result = await this.#receive(name);
-    if (!('outcome' in result)) throw new Error(`${name} gave no outcome`);
+    if (!('outcome' in result)) throw new Error(`${name} returned no outcome`);
     return result.outcome;
   }
 
@@ -44,7 +44,7 @@ export class LoadGenerator implements AsyncDisposable {
     try {
       const { signal } = ended;
       const exited = once(this.#child, 'exit', { signal }).then(([code]) => {
-        throw new Error(`the driver ended with ${code}`);
+        throw new Error(`the load generator ended with ${code}`);
       });
       const [answer] = await Promise.race([once(this.#child, 'message', { signal }), exited]);
       if ('error' in answer) throw new Error(`${name}: ${answer.error}`);

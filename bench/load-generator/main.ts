@@ -1,4 +1,4 @@
-// The driver: a process of its own, so that what the load costs is not counted as the server's. Started by driver.ts.
+// The load generator: a separate process, so that its CPU is not counted as the server's. Started by load-generator.ts.
 import { once } from 'node:events';
 import type { Job, LoadGeneratorCommand, LoadGeneratorReply } from './job.ts';
 import { bullmq, connectEcho, httpEcho, jetstream, sqlReplay } from './jobs/baselines.ts';
@@ -35,7 +35,7 @@ async function ready(): Promise<void> {
 async function run(name: string, spec: unknown): Promise<void> {
   const job = (jobs as Record<string, Job>)[name];
   try {
-    if (!job) throw new Error(`there is no job ${name}`);
+    if (!job) throw new Error(`unknown job ${name}`);
     sendReply({ outcome: await job(spec, ready) });
   } catch (error) {
     sendReply({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) });

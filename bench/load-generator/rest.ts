@@ -10,22 +10,22 @@ export interface LoadResponse {
   readonly body: Json;
 }
 
-/** How often a request is sent before its refusal counts. */
+/** How often a refused request is sent before it counts as failed. */
 const MAX_ATTEMPTS = 20;
 
-/** An answer that was no success. */
+/** An answer that is not a success. */
 export class UnexpectedResponseError extends Error {
   constructor(path: string, { status, body }: LoadResponse) {
     super(`${path}: ${status} ${JSON.stringify(body)}`);
   }
 }
 
-/** REST over kept connections, as thin as it goes: what the driver burns, the server cannot use. */
+/** A minimal REST client with keep-alive connections: the server cannot use the CPU that the load generator takes. */
 export class LoadRestClient implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, scheduling: 'lifo' });
   readonly #host: string;
   readonly #port: string;
-  /** Refusals that were followed by a repeat. */
+  /** Refused requests that were retried. */
   refused = 0;
 
   constructor(url: string) {
@@ -56,7 +56,7 @@ export class LoadRestClient implements Disposable {
     });
   }
 
-  /** The data of a success; throws NotOk on anything else. What is refused for now is repeated when its answer says. */
+  /** The data of a success; throws UnexpectedResponseError on anything else. A 503 with Retry-After is retried after that time. */
   async data(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Json> {
     for (let attempt = 1; ; attempt++) {
       const answer = await this.send(method, path, body, headers);

@@ -1,13 +1,13 @@
 import type { LoadResult, Quantiles } from '../measurement-result.ts';
 
-/** The quantiles of latencies in milliseconds; zeros when there are none. */
+/** The quantiles of latencies in milliseconds; zeros if there are none. */
 export function quantiles(latencies: readonly number[]): Quantiles {
   const sorted = Float64Array.from(latencies).sort();
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
-/** What a load saw, while it runs. */
+/** Collects the latencies and results of a running load. */
 export class LoadSamples {
   readonly #latencies: number[] = [];
   readonly #steps = new Map<string, number[]>();
@@ -16,7 +16,7 @@ export class LoadSamples {
   #failed = 0;
   #failure: string | undefined;
 
-  /** Times a step of an operation. */
+  /** Measures a step of an operation. */
   async step<T>(name: string, work: () => Promise<T>): Promise<T> {
     const start = performance.now();
     const result = await work();
@@ -30,7 +30,7 @@ export class LoadSamples {
     else this.#steps.set(step, [ms]);
   }
 
-  /** An operation succeeded; `ms` is what it took. */
+  /** An operation succeeded after `ms`. */
   success(ms: number, operations = 1): void {
     this.#latencies.push(ms);
     this.#done += operations;

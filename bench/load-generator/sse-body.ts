@@ -3,22 +3,22 @@ import type { OnEvent } from './jobs/streams.ts';
 const NONE: Buffer = Buffer.alloc(0);
 const CRLF = '\r\n';
 
-/** What a read brought that began and ended with a frame: the next streams get the same bytes, and need not decode them. */
+/** The last read that started and ended with a frame: other streams receive the same bytes and need not decode them. */
 let lastRead: { readonly bytes: Buffer; readonly times: readonly number[] } = { bytes: NONE, times: [] };
 
 /** Reads the body of an event stream, chunked as HTTP/1.1 does, and reports the time of every event. */
 export class SseBodyReader {
   readonly #onEvent: OnEvent;
-  /** Of a chunk that is not whole yet. */
+  /** The bytes of an incomplete chunk. */
   #bytes = NONE;
-  /** Of a frame that is not whole yet. */
+  /** The text of an incomplete frame. */
   #text = '';
 
   constructor(onEvent: OnEvent) {
     this.#onEvent = onEvent;
   }
 
-  /** Takes the next bytes, which stay the caller's. Returns true: whoever reads may go on. */
+  /** Reads the next bytes; the caller may reuse the buffer. Returns true, so that the socket continues to read. */
   add(bytes: Buffer): true {
     const wasBetweenFrames = this.#isBetweenFrames;
     if (!wasBetweenFrames || !bytes.equals(lastRead.bytes)) {
@@ -45,7 +45,7 @@ export class SseBodyReader {
     return seconds.filter((found) => found !== undefined).map((found) => Number(found) * 1_000);
   }
 
-  /** The text of the chunks that are whole. */
+  /** The text of the complete chunks. */
   #unchunked(bytes: Buffer): string {
     let text = '';
     let from = 0;

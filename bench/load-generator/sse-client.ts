@@ -7,12 +7,12 @@ const OPEN_CONCURRENCY = 50;
 const MAX_ATTEMPTS = 60;
 const RETRY_MS = 1_000;
 const HEAD_END = '\r\n\r\n';
-/** Every socket reads into it: what is read is used up before the next one reads. */
+/** All sockets read into it: its content is consumed before the next socket reads. */
 const readBuffer = Buffer.alloc(64 * 1024);
 
 /**
- * Opens event streams over SSE, each on a connection of its own; resolves when all of them have begun. It reads sockets by
- * itself: a thousand clients of the library would take as long for an event as the server.
+ * Opens event streams over SSE, each on its own connection; resolves when all of them have started. It reads the sockets
+ * directly: a thousand clients of the library would take as long for an event as the server.
  */
 export async function openSse(url: string, count: number, onEvent: OnEvent): Promise<AsyncDisposable> {
   const sockets: Socket[] = [];
@@ -27,17 +27,17 @@ export async function openSse(url: string, count: number, onEvent: OnEvent): Pro
   };
 }
 
-/** Tries again where it is refused for now, as an EventSource does. */
+/** Retries after a 503, like an EventSource. */
 async function openWithRetry(url: string, onEvent: OnEvent): Promise<Socket> {
   for (let attempt = 1; ; attempt++) {
     const socket = await openStream(new URL(url), onEvent);
     if (socket) return socket;
-    if (attempt === MAX_ATTEMPTS) throw new Error('the streams could not be opened: refused again and again');
+    if (attempt === MAX_ATTEMPTS) throw new Error('the streams could not be opened: every attempt was refused');
     await delay(RETRY_MS * Math.random());
   }
 }
 
-/** The stream, or undefined when it is refused for now. */
+/** The stream, or undefined if it is refused with a 503. */
 function openStream({ hostname, port, host }: URL, onEvent: OnEvent): Promise<Socket | undefined> {
   return new Promise((resolve, reject) => {
     const body = new SseBodyReader(onEvent);

@@ -13,7 +13,7 @@ import type { OnEvent } from './jobs/streams.ts';
 const STREAMS_PER_CONNECTION = 100;
 const MAX_ATTEMPTS = 60;
 const RETRY_MS = 1_000;
-/** The gRPC status of a server that refuses for now. */
+/** The gRPC status of a temporary refusal. */
 const UNAVAILABLE = '14';
 
 const headers = {
@@ -27,15 +27,15 @@ const request = envelope(
 );
 
 /**
- * Opens WatchEvents calls over gRPC, a hundred to a connection; resolves when each has had its first answer. It speaks HTTP/2 by
- * itself: the library's client costs more for a delivery than the server, and would measure itself.
+ * Opens WatchEvents calls over gRPC, a hundred per connection; resolves when each has its first response. It uses HTTP/2
+ * directly: the library's client takes more CPU for a delivery than the server, and would measure itself.
  */
 export async function openWatches(url: string, count: number, onEvent: OnEvent): Promise<AsyncDisposable> {
   const sessions: ClientHttp2Session[] = [];
   const read = eventTimes(onEvent);
   for (let open = 0; open < count; open += STREAMS_PER_CONNECTION) {
     const session = connect(url);
-    session.on('error', () => {}); // its streams tell
+    session.on('error', () => {}); // its streams report the error
     sessions.push(session);
     const some = Math.min(STREAMS_PER_CONNECTION, count - open);
     await Promise.all(Array.from({ length: some }, () => watchWithRetry(session, read)));
@@ -47,7 +47,7 @@ export async function openWatches(url: string, count: number, onEvent: OnEvent):
   };
 }
 
-/** Tries again where it is refused for now. A stream that ends later has lost what it did not deliver. */
+/** Retries after UNAVAILABLE. The missing deliveries of a stream that ends later count as lost. */
 async function watchWithRetry(session: ClientHttp2Session, read: (message: Buffer) => void): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const status = await openWatch(session, read);
@@ -57,7 +57,7 @@ async function watchWithRetry(session: ClientHttp2Session, read: (message: Buffe
   }
 }
 
-/** The status of a stream that ends before its first message; undefined when that has come. */
+/** The status of a stream that ends before its first message; undefined once that has arrived. */
 function openWatch(session: ClientHttp2Session, read: (message: Buffer) => void): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const stream = session.request(headers);
@@ -73,7 +73,7 @@ function openWatch(session: ClientHttp2Session, read: (message: Buffer) => void)
   });
 }
 
-/** Reports the time of every event. A message that is byte for byte the one before it is not decoded again. */
+/** Reports the time of every event. A message with the same bytes as the previous one is not decoded again. */
 function eventTimes(onEvent: OnEvent): (message: Buffer) => void {
   let last = Buffer.alloc(0);
   let time: number | undefined;

@@ -1,4 +1,4 @@
-/** What the system counts of itself. */
+/** The system's own counters. */
 export interface Counters {
   /** SQL statements without BEGIN and COMMIT, commits, and RPCs whether they crossed a process boundary or not. */
   readonly statements: number;
@@ -12,7 +12,7 @@ const METRIC_NAMES: Readonly<Record<keyof Counters, string>> = {
   hops: 'autosession_rpc_seconds_count',
 };
 
-/** The sums over the `/metrics` of all processes of a system. */
+/** The sums over `/metrics` of all processes of a system. */
 export async function readCounters(urls: readonly string[]): Promise<Counters> {
   const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()));
   const sum = (name: string) => texts.reduce((all, text) => all + sumMetric(text, name), 0);

@@ -6,7 +6,7 @@ import type { System } from '../system/system.ts';
 import { rssMbOf, waitUntilIdle } from './process-usage.ts';
 import { measureIdle, type ResourceUsage, readUsage, subtractIdle, usageBetween } from './resource-usage.ts';
 
-/** What is to be measured, and how it is called. */
+/** A measurement: its name, its job and its baselines. */
 export interface MeasurementSpec<N extends JobName> {
   readonly section: ScenarioName;
   readonly what: string;
@@ -16,12 +16,12 @@ export interface MeasurementSpec<N extends JobName> {
   readonly limits?: readonly Baseline[];
 }
 
-/** Runs a job against a system and counts what it cost, until everything behind it has come to rest. */
+/** Runs a job against a system and measures its cost, until all background work that it caused is done. */
 export async function measure<N extends JobName>(
-  { system, driver: loadGenerator }: { system: System; driver: LoadGenerator },
+  { system, loadGenerator }: { system: System; loadGenerator: LoadGenerator },
   { section, what, job, spec, inFlight, limits = [] }: MeasurementSpec<N>,
 ): Promise<MeasurementResult> {
-  const loadGeneratorProcess = [{ name: 'driver', pid: loadGenerator.pid }];
+  const loadGeneratorProcess = [{ name: 'load generator', pid: loadGenerator.pid }];
   await measureIdle(system);
   let before = await readUsage(system, loadGeneratorProcess);
   const outcome = await loadGenerator.run(job, spec, async () => {

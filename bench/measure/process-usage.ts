@@ -6,10 +6,10 @@ const TICK_MS = 10;
 const MIB = 1024 * 1024;
 const PAGE = 4096;
 
-/** Processes by the name under which they are shown; one name may stand for several. */
+/** Processes by displayed name; several may share a name. */
 export type NamedPids = readonly { readonly name: string; readonly pid: number }[];
 
-/** CPU milliseconds so far, by name. Zero where the system has no /proc. */
+/** CPU milliseconds so far, by name. Zero on a system without /proc. */
 export function cpuMsOf(processes: NamedPids): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const { name, pid } of processes) sums[name] = (sums[name] ?? 0) + ticksOf(pid) * TICK_MS;
@@ -28,7 +28,7 @@ function ticksOf(pid: number): number {
   return (stat[11] ?? 0) + (stat[12] ?? 0);
 }
 
-/** The numbers of /proc/PID/stat behind the command's name: 11 and 12 are user and system ticks, 21 resident pages. */
+/** The numbers of /proc/PID/stat after the command's name: 11 and 12 are user and system ticks, 21 resident pages. */
 function readStat(pid: number): number[] {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -42,11 +42,11 @@ function readStat(pid: number): number[] {
 }
 
 const IDLE_SAMPLE_MS = 150;
-/** Idle loops take a little all the time. */
+/** The CPU share of an idle process: its loops always take a little. */
 const MAX_IDLE_TICKS = 3;
 const IDLE_TIMEOUT_MS = 15_000;
 
-/** Waits until the processes have nothing left to do, so that what a load left behind is counted as its own. */
+/** Waits until the processes are idle, so that the background work of a load is counted as its own. */
 export async function waitUntilIdle(processes: NamedPids, timeoutMs = IDLE_TIMEOUT_MS): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   const total = () => processes.reduce((sum, { pid }) => sum + ticksOf(pid), 0);

@@ -3,9 +3,9 @@ import type { System } from '../system/system.ts';
 import { type Counters, readCounters } from './counters.ts';
 import { cpuMsOf, type NamedPids, waitUntilIdle } from './process-usage.ts';
 
-/** What processes have used and counted so far, or in a time. */
+/** CPU, memory and counters of processes, so far or within a period. */
 export interface ResourceUsage {
-  /** Milliseconds: a point in time, or how long the time was. */
+  /** Milliseconds: a point in time, or the length of the period. */
   readonly at: number;
   readonly cpuMs: Readonly<Record<string, number>>;
   readonly counters: Counters;
@@ -14,25 +14,25 @@ export interface ResourceUsage {
 const IDLE_MS = 2_000;
 const idleUsage = new WeakMap<System, ResourceUsage>();
 
-/** A reading of a system, and of the processes beside it. */
+/** Reads the usage of a system and of further processes. */
 export async function readUsage(system: System, otherProcesses: NamedPids = []): Promise<ResourceUsage> {
   const counters = await readCounters(system.metricsUrls);
   return { at: performance.now(), cpuMs: cpuMsOf([...system.processes, ...otherProcesses]), counters };
 }
 
-/** What lies between two readings. */
+/** The difference of two readings. */
 export function usageBetween(from: ResourceUsage, to: ResourceUsage): ResourceUsage {
   return combine(to, from, (end, begin) => end - begin);
 }
 
-/** The same without what the system does in that time when nobody asks anything of it: its sweeps and polls. */
+/** Subtracts what an idle system uses in the same time: its sweeps and polls. */
 export async function subtractIdle(system: System, usage: ResourceUsage): Promise<ResourceUsage> {
   const idle = await measureIdle(system);
   const share = usage.at / idle.at;
   return combine(usage, idle, (used, rate) => Math.max(0, used - rate * share));
 }
 
-/** What the system does in some seconds of rest; found out once. */
+/** The usage of the idle system over some seconds; measured once per system. */
 export async function measureIdle(system: System): Promise<ResourceUsage> {
   const cached = idleUsage.get(system);
   if (cached) return cached;

@@ -2,7 +2,7 @@ import type { BenchResult } from '../bench-result.ts';
 import { systemCpuMs } from './dataset-growth.ts';
 import { type Cell, formatRatio, table } from './table.ts';
 
-/** How each figure changed since an earlier run: now divided by then. */
+/** The change of each figure since an earlier run: now divided by then. */
 export function comparison(earlier: BenchResult, current: BenchResult): string {
   const before = new Map(earlier.figures.map((result) => [result.id, result]));
   const rows = current.figures.flatMap((result): Cell[][] => {

@@ -1,18 +1,18 @@
 import type { MeasurementResult } from '../measurement-result.ts';
 import { type Cell, formatRatio, table } from './table.ts';
 
-/** An operation beside few and beside many stored sessions. */
+/** An operation with few and with many stored sessions. */
 export interface DatasetGrowth {
   readonly mode: string;
   readonly what: string;
   readonly few: MeasurementResult;
   readonly many: MeasurementResult;
-  /** CPU of everything but the driver, many to few. */
+  /** The ratio of CPU with many to CPU with few, without the load generator. */
   readonly cpuRatio: number;
   readonly p50Ratio: number;
 }
 
-/** Pairs the figures of (c): the same operation beside the fewest and the most sessions. */
+/** Pairs the figures of (c): the same operation with the fewest and the most sessions. */
 export function datasetGrowths(results: readonly MeasurementResult[]): DatasetGrowth[] {
   const groups = Map.groupBy(results, ({ mode, what }) => `${mode}\t${what.replace(/ beside \d+$/, '')}`);
   return [...groups].flatMap(([key, [few, ...others]]) => {
@@ -26,7 +26,7 @@ export function datasetGrowths(results: readonly MeasurementResult[]): DatasetGr
 
 /** CPU milliseconds per operation of the system and its servers. */
 export function systemCpuMs({ cost }: MeasurementResult): number {
-  return Object.entries(cost.cpuMs).reduce((sum, [name, ms]) => sum + (name === 'driver' ? 0 : ms), 0);
+  return Object.entries(cost.cpuMs).reduce((sum, [name, ms]) => sum + (name === 'load generator' ? 0 : ms), 0);
 }
 
 /** The operations with their costs at both sizes. */

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 const BEGIN = '<!-- figures -->';
 const END = '<!-- /figures -->';
 
-/** Puts the text between the markers of a Markdown file; throws when they are not there. */
+/** Replaces the text between the markers of a Markdown file; throws if they are missing. */
 export function writeBetweenMarkers(file: string, text: string): void {
   const old = readFileSync(file, 'utf8');
   const [from, to] = [old.indexOf(BEGIN), old.indexOf(END)];

@@ -1,7 +1,7 @@
 import type { OverloadReport } from '../scenarios/overload.ts';
 import { type Cell, formatRatio, table } from './table.ts';
 
-/** What came of the arrivals beyond what can be served. */
+/** The results of the overload scenario. */
 export function overloadTable(reports: readonly OverloadReport[]): string {
   const rows = reports.map((report): Cell[] => {
     const { during } = report;

@@ -26,13 +26,13 @@ export function report(result: BenchResult): string {
     ['Targets', targetTable(result.targets)],
     ['a. The main flow', flow.length > 0 ? rateTable(flow) : ''],
     ['a. Its steps', flow.length > 0 ? stepTable(flow) : ''],
-    ['a. What a flow costs', flow.length > 0 ? costTable(flow) : ''],
-    ['a. Beside the budget', flow.length > 0 ? budgetTable(flow, result.recordedRequests) : ''],
+    ['a. The cost of a flow', flow.length > 0 ? costTable(flow) : ''],
+    ['a. Cost and budget', flow.length > 0 ? budgetTable(flow, result.recordedRequests) : ''],
     ['b. Single operations', operations.length > 0 ? rateTable(operations) : ''],
-    ['b. What an operation costs', operations.length > 0 ? costTable(operations) : ''],
+    ['b. The cost of an operation', operations.length > 0 ? costTable(operations) : ''],
     ['b. Event streams, commit to client', streams.length > 0 ? deliveryTable(streams, result.limits) : ''],
-    ['b. What a delivery costs', streams.length > 0 ? costTable(streams) : ''],
-    ['c. Beside few and many stored sessions', growthRows.length > 0 ? growthTable(growthRows) : ''],
+    ['b. The cost of a delivery', streams.length > 0 ? costTable(streams) : ''],
+    ['c. With few and many stored sessions', growthRows.length > 0 ? growthTable(growthRows) : ''],
     ['d. Overload', result.overload.length > 0 ? overloadTable(result.overload) : ''],
     ['Memory', result.figures.length > 0 ? memoryTable(result.figures) : ''],
     ['Raw limits', result.limits.length > 0 ? baselineTable(result.limits) : ''],
@@ -44,6 +44,6 @@ export function report(result: BenchResult): string {
 function heading({ at, quick, machine }: BenchResult): string {
   const servers = Object.entries(machine.servers).map(([name, version]) => `${name} ${version}`);
   const versions = [`Node ${machine.node.slice(1)}`, ...servers].join(', ');
-  const caution = quick ? ' A quick run: it shows that everything works, its figures mean little.' : '';
+  const caution = quick ? ' A quick run is a smoke test; its figures mean little.' : '';
   return `${at.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GiB, ${machine.system}; ${versions}.${caution}`;
 }

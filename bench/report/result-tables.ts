@@ -2,10 +2,10 @@ import type { BenchResult } from '../bench-result.ts';
 import type { MeasurementResult } from '../measurement-result.ts';
 import { type Cell, formatRatio, table } from './table.ts';
 
-/** What DESIGN section 5 allows the five calls of the main flow together. */
+/** The budget of the five calls of the main flow together. */
 export const BUDGET = { hops: 8, statements: 30, commits: 9 };
 
-/** Rates and latencies, with their ratios to each raw limit. */
+/** Rates and latencies, with the ratio to each raw limit. */
 export function rateTable(results: readonly MeasurementResult[]): string {
   const rows = results.map((result): Cell[] => [
     result.mode,
@@ -25,7 +25,7 @@ export function rateTable(results: readonly MeasurementResult[]): string {
   );
 }
 
-/** How long an event takes to its clients, beside a message of the bare event log. */
+/** The latency of events to clients, next to that of a message of the bare event log. */
 export function deliveryTable(results: readonly MeasurementResult[], limits: BenchResult['limits']): string {
   const baseline = limits.find(({ name }) => name.startsWith('JetStream'))?.outcome.latency;
   const rows = results.map(({ mode, what, inFlight, outcome: { latency, failed } }): Cell[] => [
@@ -42,7 +42,7 @@ export function deliveryTable(results: readonly MeasurementResult[], limits: Ben
   return table(headers, rows);
 }
 
-/** The steps of operations that have several. */
+/** The latency per step, for operations with several. */
 export function stepTable(results: readonly MeasurementResult[]): string {
   const names = [...new Set(results.flatMap(({ outcome }) => Object.keys(outcome.steps)))];
   const rows = results.map((result): Cell[] => [
@@ -56,7 +56,7 @@ export function stepTable(results: readonly MeasurementResult[]): string {
   return table(['mode', 'in flight', ...names.map((name) => `${name} p50 / p99 ms`)], rows);
 }
 
-/** What an operation costs, by process. */
+/** The cost of an operation, by process. */
 export function costTable(results: readonly MeasurementResult[]): string {
   const names = [...new Set(results.flatMap(({ cost }) => Object.keys(cost.cpuMs)))];
   const rows = results.map(({ mode, what, inFlight, cost }): Cell[] => [
@@ -80,7 +80,7 @@ export function costTable(results: readonly MeasurementResult[]): string {
   return table(headers, rows);
 }
 
-/** Resident memory behind the last measurement of each mode. */
+/** Resident memory after the last measurement of each mode. */
 export function memoryTable(results: readonly MeasurementResult[]): string {
   const last = new Map(results.map((result) => [result.mode, result]));
   const rows = [...last.values()].flatMap(({ mode, cost }) =>
@@ -89,7 +89,7 @@ export function memoryTable(results: readonly MeasurementResult[]): string {
   return table(['mode', 'process', 'RSS MiB'], rows);
 }
 
-/** The main flow's statements, commits and hops beside what the design allows. */
+/** The main flow's statements, commits and hops next to the budget. */
 export function budgetTable(results: readonly MeasurementResult[], recorded: number | undefined): string {
   const rows = results.map(({ mode, inFlight, cost }): Cell[] => [
     mode,
@@ -104,7 +104,7 @@ export function budgetTable(results: readonly MeasurementResult[], recorded: num
   return table(headers, [...rows, limits]);
 }
 
-/** The raw limits themselves. */
+/** The raw limits. */
 export function baselineTable(limits: BenchResult['limits']): string {
   const rows = limits.map(({ name, inFlight, perSecond, outcome }): Cell[] => [
     name,

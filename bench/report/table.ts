@@ -1,7 +1,7 @@
-/** A cell: numbers are shown with as many digits as say something. */
+/** A cell; numbers are rounded to significant digits. */
 export type Cell = string | number | undefined;
 
-/** A Markdown table; numbers to the right. */
+/** A Markdown table; numbers are right-aligned. */
 export function table(headers: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const right = headers.map((_, column) => rows.some((row) => typeof row[column] === 'number'));
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
@@ -12,7 +12,7 @@ export function table(headers: readonly string[], rows: readonly (readonly Cell[
   ].join('\n');
 }
 
-/** Three digits that count, and none behind the point from 100 on. */
+/** Three significant digits; no decimals from 100 on. */
 export function formatCell(cell: Cell): string {
   if (cell === undefined) return '–';
   if (typeof cell === 'string') return cell;

@@ -7,7 +7,7 @@ import { singleSteps } from './single-steps.ts';
 
 const IN_FLIGHT = 8;
 
-/** (c) The same operations beside few and beside many stored sessions, once both databases are filled. */
+/** (c) The same operations with few and with many stored sessions, after both databases are filled. */
 export async function datasetSize(context: ScenarioContext, servers: BenchServers): Promise<MeasurementResult[]> {
   const databases: [sessions: number, mysqlUrl: string][] = [];
   for (const sessions of context.profile.datasetSizes) {
@@ -27,7 +27,7 @@ async function measureAtSize(
   sessions: number,
   mysqlUrl: string,
 ): Promise<MeasurementResult[]> {
-  await using system = await startSystem('one', servers, mysqlUrl);
+  await using system = await startSystem('single-process', servers, mysqlUrl);
   await warmUp(context, system);
   const suffix = ` beside ${sessions}`;
   const spec = { url: system.url, inFlight: IN_FLIGHT, until: { seconds: context.profile.seconds } };

@@ -2,7 +2,7 @@ import type { MeasurementResult } from '../measurement-result.ts';
 import type { System } from '../system/system.ts';
 import { measureAndLog, type ScenarioContext } from './scenario-context.ts';
 
-/** The event streams of (b): how long after the commit an event is at each of many clients. */
+/** The event streams of (b): the latency from commit to each of many clients. */
 export async function fanOut(context: ScenarioContext, system: System): Promise<MeasurementResult[]> {
   const { baselines, profile } = context;
   const results: MeasurementResult[] = [];

@@ -5,20 +5,20 @@ import { measureAndLog, type ScenarioContext } from './scenario-context.ts';
 const PEAK_IN_FLIGHT = 32;
 const LIGHT_IN_FLIGHT = 4;
 
-/** What (d) is about, beside its figures. */
+/** The results of (d) beside its measurements. */
 export interface OverloadReport {
   readonly mode: System['mode'];
   readonly peakPerSecond: number;
   readonly arrivalsPerSecond: number;
   readonly goodputPerSecond: number;
   readonly during: LoadResult;
-  /** Medians of a calm load before and after, in milliseconds, and how long after the last arrival the last answer came. */
+  /** The medians of a light load before and after, and the time from the last arrival to the last answer, in milliseconds. */
   readonly calmBefore: number;
   readonly calmAfter: number;
   readonly drainedMs: number;
 }
 
-/** (d) Session openings at several times the rate that saturates the system, none waiting for another. */
+/** (d) Session creations at several times the saturation rate, without waiting for each other. */
 export async function overload(
   context: ScenarioContext,
   system: System,

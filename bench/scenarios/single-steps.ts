@@ -6,7 +6,7 @@ import { measureAndLog, type ScenarioContext } from './scenario-context.ts';
 const CREATE_IN_FLIGHT = 16;
 const CLAIM_IN_FLIGHT = 32;
 
-/** The single operations of (b), which (c) measures again at other sizes. */
+/** The single operations of (b); (c) measures them again with other dataset sizes. */
 export async function singleSteps(
   context: ScenarioContext,
   system: System,
@@ -47,7 +47,7 @@ async function measureCreate(
   };
 }
 
-/** What `create` left in the queue would be claimed in place of what comes next: takes it out by the main flow's own means. */
+/** Completes the tasks that `create` left in the queue, so that the next job does not claim them. */
 async function drainQueue({ loadGenerator }: ScenarioContext, { url }: System): Promise<void> {
   await loadGenerator.run('drain', { url, inFlight: CLAIM_IN_FLIGHT });
 }
@@ -82,7 +82,7 @@ async function measureIngest(
   for (const { messages, count, inFlight } of context.profile.batches)
     for (const repeated of [false, true]) {
       const what = `ingest of ${messages} ${repeated ? 'known' : 'new'}${suffix}`;
-      const spec = { url: system.url, inFlight, until: { count }, messages, again: repeated };
+      const spec = { url: system.url, inFlight, until: { count }, messages, repeated };
       const result = await measureAndLog(context, system, { section, what, job: 'ingest', spec, inFlight });
       const script = `ingest_${messages}` as 'ingest_1';
       results.push({

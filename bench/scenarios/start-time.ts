@@ -8,7 +8,7 @@ import { reservePorts, respondsOk } from '../system/service-process.ts';
 
 const START_TIMEOUT_MS = 60_000;
 
-/** Milliseconds from `npm start` on an empty data folder to the first answer of `/health`, the median of some starts. */
+/** Milliseconds from `npm start` on an empty data folder to the first answer of `/health`: the median of several starts. */
 export async function measureStartTime(starts: number): Promise<number> {
   const times: number[] = [];
   for (let n = 0; n < starts; n++) times.push(await measureOneStart());
@@ -29,7 +29,7 @@ async function measureOneStart(): Promise<number> {
       AUTOSESSION_RPC_PORT: String(ports.rpc),
     },
     stdio: 'ignore',
-    detached: true, // a process group, so that what npm started ends with it
+    detached: true, // a process group, so that the processes that npm starts are killed too
   });
   const ended = once(child, 'exit');
   try {

@@ -8,7 +8,7 @@ const ACCOUNT_ID = /^(acc|a)_/;
 const ACCOUNTS = 20;
 const HISTORY_SECONDS = 30 * 24 * 3_600;
 const MAX_CHUNK_ROWS = 100_000;
-/** So many ids of one kind can be in one session. */
+/** The highest number of ids of one kind in a session. */
 const MAX_IDS_PER_SESSION = 100;
 
 /** The copies with the numbers `from` to `to` of `all`. */
@@ -19,8 +19,8 @@ interface CloneRange {
 }
 
 /**
- * Makes so many copies of the templates, of each by its share, with ids of their own that sort before every present one, and spreads what is
- * finished over the last 30 days. Runs inside the database, on several connections at once.
+ * Copies the templates `sessions` times in total, each by its share. Copies get new ids that sort before every existing one;
+ * finished sessions are spread over the last 30 days. Runs inside the database, on several connections at once.
  */
 export async function cloneRows(
   connections: readonly Connection[],
@@ -66,7 +66,7 @@ function copyStatements(
   });
 }
 
-/** Two ids of a session stay two ids; the same id is the same in every table. */
+/** Numbers the ids of a session per prefix; the same id has the same number in every table. */
 function idNumbers({ tables }: SessionTemplate): (id: string) => number {
   const numbers = new Map<string, number>();
   const values = tables.flatMap(({ rows }) => rows.flat());
@@ -96,7 +96,7 @@ function sqlExpression(
   return parts.length === 0 ? quoted(value) : `CONCAT(${[...parts, quoted(value.slice(from))].join(', ')})`;
 }
 
-/** `ses_00…`: below every id that the clock makes now. */
+/** `ses_00…`: sorts before every id that is generated from the current time. */
 function clonedId(id: string, number: number): string {
   const count = ACCOUNT_ID.test(id) ? `seq % ${ACCOUNTS}` : `seq * ${MAX_IDS_PER_SESSION} + ${number}`;
   return `CONCAT('${prefixOf(id)}_', LPAD(${count}, 26, '0'))`;

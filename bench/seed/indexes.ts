@@ -1,8 +1,8 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 
 /**
- * Takes the indexes off that only help to find rows; the returned function builds them again, each in one sorted pass, which
- * is many times faster than keeping them up row by row. Unique ones stay.
+ * Drops the non-unique indexes. The returned function rebuilds them, each in one sorted pass, which is many times faster than
+ * updating them row by row.
  */
 export async function dropIndexes(
   connections: readonly Connection[],

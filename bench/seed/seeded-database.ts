@@ -7,10 +7,10 @@ import { dropIndexes } from './indexes.ts';
 import { makeSessions, readTemplate, type SessionTemplate } from './templates.ts';
 
 const CONNECTIONS = 2;
-/** What writing down and clearing up behind millions of rows may take. */
+/** How long MariaDB may take to flush and purge millions of rows. */
 const IDLE_TIMEOUT_MS = 180_000;
 
-/** Returns the URL of a new database that holds so many sessions, stored as the system itself would have stored them. */
+/** Returns the URL of a new database with so many sessions, stored exactly as the system would store them. */
 export async function seededDatabase(servers: BenchServers, sessions: number): Promise<string> {
   const mysqlUrl = await servers.database.createDatabase();
   const made = await makeTemplateSessions(servers, mysqlUrl);
@@ -28,9 +28,9 @@ export async function seededDatabase(servers: BenchServers, sessions: number): P
   return mysqlUrl;
 }
 
-/** Lets a system make the sessions that are to be copied; none may run on the database behind that. */
+/** Lets a system create the sessions that are copied. Afterwards no system may run on the database. */
 async function makeTemplateSessions(servers: BenchServers, mysqlUrl: string) {
-  await using system = await startSystem('one', servers, mysqlUrl);
+  await using system = await startSystem('single-process', servers, mysqlUrl);
   const made = await makeSessions(system.url);
   await waitUntilIdle(system.processes);
   return made;

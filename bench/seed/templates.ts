@@ -2,23 +2,23 @@ import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { newSession } from '../load-generator/fixtures.ts';
 import { LoadRestClient } from '../load-generator/rest.ts';
 
-/** A session as the system itself stored it, with all that belongs to it in every table. */
+/** A session that the system stored, with its rows in every table. */
 export interface SessionTemplate {
-  /** How many of 100 stored sessions are made after it. */
+  /** How many of 100 stored sessions are copies of it. */
   readonly share: number;
-  /** Whether the session is over, so that its copies lie in the past. */
+  /** Whether the session is finished; its copies then lie in the past. */
   readonly finished: boolean;
   readonly tables: readonly TableRows[];
 }
 
-/** Rows of a table, without the columns that the database computes; values as text, blobs as bytes. */
+/** Rows of a table, without generated columns; values as text, blobs as bytes. */
 export interface TableRows {
   readonly table: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly (string | number | Buffer | null)[])[];
 }
 
-/** Lets the system make one session of each kind: finished by the bot, handed over and finished, and still open. */
+/** Creates one session of each kind: finished by the bot, handed over and finished, and still open. */
 export async function makeSessions(url: string): Promise<{ share: number; finished: boolean; sessionId: string }[]> {
   using rest = new LoadRestClient(url);
   const finished = await mainFlow(rest);
@@ -62,14 +62,14 @@ async function mainFlow(rest: LoadRestClient): Promise<string> {
   return task.session_id;
 }
 
-/** The keys that lead from a session's row to all of its other rows. */
+/** The keys that connect a session's row with all of its other rows. */
 const KEY_COLUMNS = ['session_id', 'account_key', 'shop_key', 'conversation_id', 'entry_key'];
-/** Kept for days only, and numbered by the database itself. */
+/** Tables with short retention and generated keys. */
 const NOT_COPIED = ['outbox', 'parked_event', 'idempotency_key'];
-/** What the consumers remember of a session is kept for a month: copied for the open ones alone. */
+/** Consumers keep the progress of a session for a month: it is only copied for open ones. */
 const NOT_COPIED_FINISHED = [...NOT_COPIED, 'consumer_progress'];
 
-/** Reads everything that belongs to a session. */
+/** Reads all rows of a session. */
 export async function readTemplate(
   db: Connection,
   sessionId: string,

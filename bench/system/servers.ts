@@ -11,11 +11,11 @@ import {
 export interface BenchServers extends AsyncDisposable {
   readonly database: MariadbServer;
   readonly redis: RedisServer;
-  /** For the raw limit alone: each system has one of its own. */
+  /** For the raw limit only: each system has its own NATS. */
   readonly nats: NatsServer;
 }
 
-/** So that a million sessions are in memory, as on a machine that was made for them. */
+/** Large enough to keep a million sessions in memory, as on a production machine. */
 const MARIADB_OPTIONS = { bufferPool: '6G', redoLog: '4G', sortBuffer: '64M' };
 
 /** Starts MariaDB (every commit on disk, a big buffer pool), Redis and NATS with JetStream on disk. */

@@ -14,7 +14,7 @@ export interface ServiceProcess extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** The ports of a process to be. */
+/** The ports for a process. */
 export interface Ports {
   readonly http: number;
   readonly rpc: number;
@@ -24,7 +24,7 @@ export async function reservePorts(): Promise<Ports> {
   return { http: await reservePort(), rpc: await reservePort() };
 }
 
-/** Starts the system, or the services of one target; resolves when it is ready. Its log lines are written and thrown away. */
+/** Starts the system, or the services of one target; resolves when it is ready. Its log is written and discarded. */
 export async function startServiceProcess(
   ports: Ports,
   env: Readonly<Record<string, string>>,
@@ -46,7 +46,7 @@ export async function startServiceProcess(
   const killOrphan = () => void child.kill('SIGKILL');
   process.once('exit', killOrphan);
   const reportExit = (code: number | null) =>
-    process.stderr.write(`${target ?? 'the system'} ended with ${code} in the middle of it: ${stderrTail}\n`);
+    process.stderr.write(`${target ?? 'the system'} ended with ${code} during the measurement: ${stderrTail}\n`);
   const url = `http://127.0.0.1:${ports.http}`;
   const end = async () => {
     process.off('exit', killOrphan);

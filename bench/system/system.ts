@@ -11,23 +11,23 @@ import { type Ports, reservePorts, type ServiceProcess, startServiceProcess } fr
 /** The whole system in one of its modes, with a database of its own. */
 export interface System extends AsyncDisposable {
   readonly mode: Mode;
-  /** Where REST and SSE are served, and gRPC. */
+  /** The address of REST and SSE, and that of gRPC. */
   readonly url: string;
   readonly rpcUrl: string;
   readonly metricsUrls: readonly string[];
-  /** Its own and the servers'. */
+  /** The processes of the system and of its servers. */
   readonly processes: NamedPids;
   readonly storage: SystemStorage;
-  /** Stops the event log for good, as far as it is a server: requests are served without it. */
+  /** Stops the event log if it is a server; requests are served without it. */
   stopEventLog(): Promise<void>;
 }
 
-/** Its database on the servers, or its folder. */
+/** Its databases on the servers, or its data folder. */
 export type SystemStorage = { readonly mysqlUrl: string } | { readonly folder: string };
 
 const serviceNames = ['session', 'task-dispatch', 'message-analysis', 'handover', 'gateway'] as const;
 
-/** Starts the system; `servers` is needed by every mode but `embedded`. On a fresh database if none is given. */
+/** Starts the system, on a new database if none is given. Every mode but `embedded` needs `servers`. */
 export async function startSystem(mode: Mode, servers: BenchServers | undefined, database?: string): Promise<System> {
   if (mode === 'embedded') return startEmbedded();
   if (!servers) throw new Error(`${mode} needs the servers`);
@@ -36,7 +36,7 @@ export async function startSystem(mode: Mode, servers: BenchServers | undefined,
   await using stack = new AsyncDisposableStack();
   const log = stack.use(await startNats()); // an event log belongs to one database
   const env = { MYSQL_URL: mysqlUrl, REDIS_URL: servers.redis.url, NATS_URL: log.url };
-  const processes = mode === 'one' ? [await startSingleProcess(env, stack)] : await startSplit(env, stack);
+  const processes = mode === 'single-process' ? [await startSingleProcess(env, stack)] : await startSplit(env, stack);
   const { database: mariadbd, redis } = servers;
   const others = Object.entries({ mariadbd, redis, nats: log }).map(([name, { pid }]) => ({ name, pid }));
   const system = systemOf(mode, processes, { mysqlUrl }, others, stack.move());
@@ -56,7 +56,7 @@ function systemOf(
   stack: AsyncDisposableStack,
 ): System {
   const entry = processes.at(-1)?.process;
-  if (!entry) throw new Error('nothing was started');
+  if (!entry) throw new Error('no process was started');
   return {
     mode,
     url: entry.url,
@@ -82,7 +82,7 @@ async function startSingleProcess(env: Record<string, string>, stack: AsyncDispo
   return { name: 'server', process: stack.use(await startServiceProcess(await reservePorts(), env)) };
 }
 
-/** A process per service, the gateway last; each finds the others by its environment. */
+/** A process per service, the gateway last; the environment has the addresses of the others. */
 async function startSplit(env: Record<string, string>, stack: AsyncDisposableStack): Promise<NamedProcess[]> {
   const ports = new Map<string, Ports>();
   for (const name of serviceNames) ports.set(name, await reservePorts());

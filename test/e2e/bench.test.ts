@@ -40,8 +40,8 @@ describe('the benchmark', () => {
   }, 120_000);
 
   it.each([
-    [['--only=e'], '--only knows a, b, c, d, not "e"'],
-    [['--modes=many'], '--modes knows embedded, one, split, not "many"'],
+    [['--only=e'], '--only accepts a, b, c, d, not "e"'],
+    [['--modes=many'], '--modes accepts embedded, single-process, split, not "many"'],
     [['--seconds=0'], '--seconds is "0"'],
     [['--what'], '--what'],
   ])('says what is wrong with %s', async (args, sentence) => {

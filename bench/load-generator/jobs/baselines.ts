@@ -18,7 +18,7 @@ interface RawSpec {
   readonly until: StopCondition;
 }
 
-/** The body of a session creation to a Fastify route and back. */
+/** The body of a session creation, sent to a Fastify route and back. */
 export async function httpEcho({ url, inFlight, until }: RawSpec, ready: ReadySignal): Promise<LoadResult> {
   using rest = new LoadRestClient(url);
   await ready();
@@ -27,7 +27,7 @@ export async function httpEcho({ url, inFlight, until }: RawSpec, ready: ReadySi
   });
 }
 
-/** A task over a Connect call and back. */
+/** A task, sent in a Connect call and back. */
 export async function connectEcho({ url, inFlight, until }: RawSpec, ready: ReadySignal): Promise<LoadResult> {
   const transport = createConnectTransport({ baseUrl: url, httpVersion: '2', acceptCompression: [] });
   const client = createClient(TaskService, transport);
@@ -43,7 +43,7 @@ export interface SqlSpec extends RawSpec {
   readonly script: SqlScript;
 }
 
-/** The recorded requests on as many connections as there are lanes, with ids of their own each time. */
+/** The recorded requests with new ids each time, on one connection per virtual user. */
 export async function sqlReplay({ url, inFlight, until, script }: SqlSpec, ready: ReadySignal): Promise<LoadResult> {
   const pool = createPool({ uri: url, connectionLimit: inFlight, charset: 'utf8mb4_bin', multipleStatements: true });
   const connections = await Promise.all(
@@ -66,7 +66,7 @@ export async function sqlReplay({ url, inFlight, until, script }: SqlSpec, ready
   }
 }
 
-/** BullMQ: a job from its adding to the end of its processing by a worker in this process, which does nothing. */
+/** BullMQ: from adding a job to the end of its processing by a worker in this process, which does nothing. */
 export async function bullmq({ url, inFlight, until }: RawSpec, ready: ReadySignal): Promise<LoadResult> {
   const { hostname: host, port } = new URL(url);
   const connection = { host, port: Number(port) };
@@ -89,7 +89,7 @@ export async function bullmq({ url, inFlight, until }: RawSpec, ready: ReadySign
   });
 }
 
-/** JetStream on disk: a message from its publishing to its arrival at a consumer of this process. */
+/** JetStream on disk: from publishing a message to its arrival at a consumer in this process. */
 export async function jetstream({ url, inFlight, until }: RawSpec, ready: ReadySignal): Promise<LoadResult> {
   const connection = await connect({ servers: new URL(url).host });
   const name = unique('b');

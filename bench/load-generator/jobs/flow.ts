@@ -16,8 +16,8 @@ export interface FlowSpec {
 }
 
 /**
- * The main flow over REST: each lane opens a session, claims whatever task is next (under load that of another lane), fetches
- * it, completes it, and uploads the window that shows it with the shop's reply.
+ * The main flow over REST: each virtual user creates a session, claims the next task (under load often that of another user),
+ * fetches it, completes it, and uploads the window that shows it with the shop's reply.
  */
 export async function flow({ url, inFlight, until }: FlowSpec, ready: ReadySignal): Promise<LoadResult> {
   using rest = new LoadRestClient(url);
@@ -41,11 +41,11 @@ async function runFlow(rest: LoadRestClient, { virtualUser, samples }: Iteration
   );
 }
 
-/** There is always a task for each lane, but at times another one is about to take it. */
+/** There is a task for each virtual user, but another one may be about to claim it. */
 async function claim(rest: LoadRestClient, virtualUser: number) {
   for (let poll = 0; poll < MAX_POLLS; poll++) {
     const task = await rest.data('GET', `/api/tasks/next_id?worker_id=sender-${virtualUser}&wait_seconds=1`);
     if (task.task_id) return task;
   }
-  throw new Error('next_id gave no task');
+  throw new Error('next_id returned no task');
 }

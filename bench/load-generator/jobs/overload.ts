@@ -9,16 +9,16 @@ const TICK_MS = 5;
 
 export interface OverloadSpec {
   readonly url: string;
-  /** Arrivals per second, whatever comes of them. */
+  /** Arrivals per second, independent of the answers. */
   readonly rate: number;
   readonly seconds: number;
 }
 
 /**
- * Session openings that arrive at a fixed rate and do not wait for each other. The step `refused` times the refusals, and a
- * refusal without Retry-After is a failure; `late` is how long after it was due an arrival was sent, which is the driver's own
- * doing and in no other figure; `drained` is the time from the last arrival to the last answer. The seconds of
- * the outcome end with the last answer, so that a line that grew does not look like throughput.
+ * Session creations that arrive at a fixed rate and do not wait for each other. The step `refused` is the latency of refusals; a
+ * refusal without Retry-After is a failure. `late` is the delay with which the load generator sent an arrival; no other figure
+ * contains it. `drained` is the time from the last arrival to the last answer. The outcome's seconds end with the last answer,
+ * so that a growing queue does not count as throughput.
  */
 export async function overload({ url, rate, seconds }: OverloadSpec, ready: ReadySignal): Promise<LoadResult> {
   using rest = new LoadRestClient(url);

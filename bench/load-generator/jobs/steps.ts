@@ -11,7 +11,7 @@ export interface StepSpec {
   readonly until: StopCondition;
 }
 
-/** Opens sessions. */
+/** Creates sessions. */
 export async function create({ url, inFlight, until }: StepSpec, ready: ReadySignal): Promise<LoadResult> {
   using rest = new LoadRestClient(url);
   await ready();
@@ -25,7 +25,7 @@ export async function create({ url, inFlight, until }: StepSpec, ready: ReadySig
   );
 }
 
-/** Claims and completes tasks that are there before it begins; `until` has to be a count. */
+/** Claims and completes tasks that exist before it starts; `until` must be a count. */
 export async function claim({ url, inFlight, until }: StepSpec, ready: ReadySignal): Promise<LoadResult> {
   using rest = new LoadRestClient(url);
   await closedLoop(inFlight, until, async () => {
@@ -38,7 +38,7 @@ export async function claim({ url, inFlight, until }: StepSpec, ready: ReadySign
     async ({ virtualUser, samples }) => {
       const path = `/api/tasks/next_id?worker_id=sender-${virtualUser}`;
       const task = await samples.step('next_id', () => rest.data('GET', path));
-      if (!task.task_id) throw new Error('next_id gave no task');
+      if (!task.task_id) throw new Error('next_id returned no task');
       const report = { success: true, task_id: task.task_id, lease_token: task.lease_token };
       await samples.step('complete', () => rest.data('POST', `/api/sessions/${task.session_id}/complete`, report));
     },
@@ -52,7 +52,7 @@ export interface IngestSpec extends StepSpec {
   readonly repeated: boolean;
 }
 
-/** Uploads batches of the shop's messages, each lane into a conversation of its own with an open session. */
+/** Uploads batches of the shop's messages; each virtual user has its own conversation with an open session. */
 export async function ingest(spec: IngestSpec, ready: ReadySignal): Promise<LoadResult> {
   const { url, inFlight, until, messages, repeated } = spec;
   using rest = new LoadRestClient(url);
@@ -79,7 +79,7 @@ export async function ingest(spec: IngestSpec, ready: ReadySignal): Promise<Load
   );
 }
 
-/** Completes every task that waits, so that the next load finds an empty queue. */
+/** Completes every waiting task, so that the next load starts with an empty queue. */
 export async function drain(
   { url, inFlight }: Pick<StepSpec, 'url' | 'inFlight'>,
   ready: ReadySignal,

@@ -7,7 +7,7 @@ import { LoadSamples } from '../samples.ts';
 import { openSse } from '../sse-client.ts';
 import { openWatches } from '../watch-client.ts';
 
-/** Deliveries that have not come by then are lost. */
+/** Deliveries that have not arrived by then count as lost. */
 const DELIVERY_TIMEOUT_MS = 15_000;
 
 export interface StreamsSpec {
@@ -19,12 +19,12 @@ export interface StreamsSpec {
   readonly everyMs: number;
 }
 
-/** Streams that call back for every `session_created` with the time that the event carries, in epoch milliseconds. */
+/** Called for every received `session_created` with the event's time in epoch milliseconds. */
 export type OnEvent = (occurredAt: number) => void;
 
 /**
- * Opens sessions, one at a time, and times their `session_created` event from the time that it carries (taken by the server
- * in the transaction, before the commit) to its arrival at each of many streams. An operation is a delivery.
+ * Creates sessions, one at a time, and measures the latency of their `session_created` events: from the event's own time (which
+ * the server takes in the transaction, before the commit) to its arrival at each of many streams. An operation is a delivery.
  */
 export async function streams(spec: StreamsSpec, ready: ReadySignal): Promise<LoadResult> {
   const samples = new LoadSamples();

@@ -13,7 +13,7 @@ const typing = (text: string) => {
 it('who types the word goes on', async () => {
   const { ask, asked } = typing(' requeue ');
   await confirm('requeue', 'It will be sent.', {}, ask);
-  expect(asked).toEqual(['It will be sent.\nType "requeue" to go on: ']);
+  expect(asked).toEqual(['It will be sent.\nType "requeue" to continue: ']);
 });
 
 it.each(['', 'y', 'yes', 'Requeue'])('who types "%s" instead does not', async (text) => {
