@@ -4,25 +4,25 @@ import { uploadWindow } from './receiver.ts';
 import type { Data, Rest } from './rest.ts';
 import type { ShopWindow } from './shop-window.ts';
 
-/** What is done to a dialogue on its way: where a human types, and whether he gives the word back. */
+/** How a dialogue is played: where a human types, and whether the human returns control to the bot. */
 export interface Plan {
   readonly dialogue: Dialogue;
   /** The index of the account's line that a human types instead of the bot; undefined for none. */
   readonly humanAt?: number;
-  /** Whether the human gives the word back afterwards. */
-  readonly givesBack: boolean;
+  /** Whether the human returns control to the bot afterwards. */
+  readonly returnsControl: boolean;
 }
 
-/** What became of a dialogue. */
+/** The result of a dialogue. */
 export interface Outcome {
   readonly plan: Plan;
   readonly sessionId: string;
-  /** Lines that the bot sent, lines that a human typed, answers of the shop. */
+  /** The number of lines that the bot sent, that a human typed, and that the shop answered. */
   sent: number;
   typed: number;
   replied: number;
   handedOver: boolean;
-  /** What differs from the plan; empty when all went as injected. */
+  /** Differences from the plan; empty if there are none. */
   readonly problems: string[];
 }
 
@@ -69,10 +69,10 @@ export class Conversation {
   }
 
   async #playLines(): Promise<void> {
-    const { dialogue, humanAt, givesBack } = this.#outcome.plan;
+    const { dialogue, humanAt, returnsControl } = this.#outcome.plan;
     for (const [index, { side, text }] of dialogue.lines.entries()) {
       if (side === 'shop') await this.#shopAnswers(text);
-      else if (index === humanAt) await this.#humanTypes(text, givesBack);
+      else if (index === humanAt) await this.#humanTypes(text, returnsControl);
       else if (this.#botInControl) await this.#botSends(text, index);
       else await this.#humanTypes(text, false);
     }
@@ -84,7 +84,7 @@ export class Conversation {
     this.#outcome.replied += 1;
   }
 
-  /** Upstream asks for it (the first line came with the session), some sender types it, the receiver sees it. */
+  /** Upstream creates the task (the first one came with the session), a sender types it, the receiver uploads it. */
   async #botSends(text: string, index: number): Promise<void> {
     const { sessionId } = this.#outcome;
     if (index > 0)
@@ -101,14 +101,14 @@ export class Conversation {
     await this.#upload();
   }
 
-  async #humanTypes(text: string, givesBack: boolean): Promise<void> {
+  async #humanTypes(text: string, returnsControl: boolean): Promise<void> {
     this.#window.type('account', text);
     this.#outcome.typed += 1;
     this.#botInControl = false;
     const batch = await this.#upload();
     if (batch.status !== 'manual_live')
       this.#outcome.problems.push(`missed: a human typed and the status is ${batch.status}`);
-    if (!givesBack) return;
+    if (!returnsControl) return;
     await this.#rest.post(`/api/sessions/${this.#outcome.sessionId}/release`, { agent_id: 'agent_01' });
     this.#botInControl = true;
   }
@@ -117,19 +117,19 @@ export class Conversation {
     const batch = await uploadWindow(this.#rest, this.#window);
     if (batch.status === 'manual_live') this.#outcome.handedOver = true;
     if (batch.status === 'manual_live' && this.#botInControl)
-      this.#outcome.problems.push('false alarm: handed over although nobody typed');
+      this.#outcome.problems.push('false alarm: handed over although no human typed');
     if (batch.errors.length > 0) this.#outcome.problems.push(`the batch has errors: ${JSON.stringify(batch.errors)}`);
     return batch;
   }
 
-  /** Every line of the dialogue is stored once, in order, and the session is where the plan leaves it. */
+  /** Checks that every line is stored once, in order, and that the session has the planned status. */
   async #check(): Promise<void> {
     const { sessionId, problems, plan } = this.#outcome;
     const { messages } = await this.#rest.get(`/api/sessions/${sessionId}/messages?limit=200`);
     const stored = messages.map((message: { content: string }) => message.content);
     const expectedTexts = plan.dialogue.lines.map((line) => line.text);
     if (JSON.stringify(stored) !== JSON.stringify(expectedTexts))
-      problems.push(`${stored.length} messages are stored, ${expectedTexts.length} were said, or their order differs`);
+      problems.push(`${stored.length} messages are stored, ${expectedTexts.length} were sent, or their order differs`);
     const { status } = await this.#rest.get(`/api/sessions/${sessionId}/status`);
     const expected = this.#botInControl ? 'bot_active' : 'manual_live';
     if (status !== expected) problems.push(`the status is ${status} instead of ${expected}`);

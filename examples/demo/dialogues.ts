@@ -11,7 +11,7 @@ export interface Dialogue {
   readonly lines: readonly Line[];
 }
 
-/** The first `count` dialogues that the account begins, from examples/dialogues. */
+/** The first `count` dialogues of examples/dialogues that the account starts. */
 export function loadDialogues(count: number): Dialogue[] {
   const file = new URL('../dialogues/dialogues.jsonl', import.meta.url);
   const all = readFileSync(file, 'utf8')

@@ -12,11 +12,11 @@ const usage = `Replays real dialogues through Auto Session over REST, with a sim
 
   npm run demo -- [options]
     --url URL         use a running system instead of starting one
-    --sessions N      how many dialogues (default 30)
-    --human-share P   in how many of 100 a human types a line (default 30)
-    --senders N       how many RPA senders (default 4)
-    --parallel N      how many dialogues at a time (default 10)
-    --quiet           no timelines
+    --sessions N      the number of dialogues (default 30)
+    --human-share P   the percentage of dialogues in which a human types (default 30)
+    --senders N       the number of RPA senders (default 4)
+    --parallel N      the number of concurrent dialogues (default 10)
+    --quiet           print no timelines
 `;
 
 const { values } = parseArgs({
@@ -37,7 +37,7 @@ if (values.help) {
 const count = (name: 'sessions' | 'human-share' | 'senders' | 'parallel', min: number) => {
   const number = Number(values[name]);
   if (Number.isInteger(number) && number >= min) return number;
-  process.stderr.write(`--${name} is "${values[name]}": it has to be a whole number from ${min}.\n`);
+  process.stderr.write(`--${name} is "${values[name]}": it must be a whole number of at least ${min}.\n`);
   process.exit(2);
 };
 const wanted = {
@@ -50,9 +50,9 @@ const wanted = {
 const ACCOUNTS = 5;
 const run = Date.now().toString(36);
 await using server = values.url ? undefined : await startServer().catch(endWith);
-if (server) process.stdout.write(`Auto Session answers on ${server.url}. It runs on ${server.durability}.\n\n`);
+if (server) process.stdout.write(`Auto Session listens on ${server.url}. It runs on ${server.durability}.\n\n`);
 const rest = new Rest(values.url ?? server?.url ?? '');
-if (values.url && !(await Rest.isUp(values.url))) endWith(new Error(`Nothing answers at ${values.url}.`));
+if (values.url && !(await Rest.isUp(values.url))) endWith(new Error(`No system answers at ${values.url}.`));
 const plans = makePlans(wanted.sessions, wanted.share);
 const windows = plans.map(
   (_, index) =>
@@ -79,7 +79,7 @@ const background = [
   ),
 ];
 const failed = Promise.all(background).then(() => {
-  if (!stop.signal.aborted) throw new Error('the senders ended');
+  if (!stop.signal.aborted) throw new Error('the senders stopped');
 });
 
 const outcomes = await Promise.race([playAll(), failed.then(() => [] as Outcome[])]);
@@ -92,15 +92,15 @@ function endWith(error: Error): never {
   process.exit(1);
 }
 
-/** Every so-many-th dialogue gets a human, early, in the middle or late; every second of those gives the word back. */
+/** Distributes humans evenly over the dialogues and their lines; every second human returns control to the bot. */
 function makePlans(count: number, share: number): Plan[] {
   let humans = 0;
   return loadDialogues(count).map((dialogue, index) => {
     const due = Math.floor(((index + 1) * share) / 100) > Math.floor((index * share) / 100);
     const own = dialogue.lines.flatMap((line, at) => (line.side === 'account' && at > 0 ? [at] : []));
-    if (!due || own.length === 0) return { dialogue, givesBack: false };
+    if (!due || own.length === 0) return { dialogue, returnsControl: false };
     humans += 1;
-    return { dialogue, humanAt: own[humans % own.length], givesBack: humans % 2 === 0 };
+    return { dialogue, humanAt: own[humans % own.length], returnsControl: humans % 2 === 0 };
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Outcome } from './conversation.ts';
 import type { Timelines } from './timeline.ts';
 
-/** The sums that the demo answers for. */
+/** The totals of all dialogues. */
 export function summary(outcomes: readonly Outcome[], injected: number) {
   const sum = (pick: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + pick(outcome), 0);
   const handedOver = outcomes.filter((outcome) => outcome.handedOver);

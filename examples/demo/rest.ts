@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
-// biome-ignore lint/suspicious/noExplicitAny: a REST client of its own knows no generated types
+// biome-ignore lint/suspicious/noExplicitAny: the demo's REST client has no generated types
 export type Data = any;
 
-/** A refusal of the server, as its envelope says it. */
+/** An error answer of the server. */
 export class RestError extends Error {
   readonly status: number;
   readonly code: string;
@@ -19,8 +19,8 @@ const RETRY_TIMEOUT_MS = 60_000;
 const RETRY_MS = 200;
 
 /**
- * Speaks REST as a careful client: what got no answer, or 503, is repeated under the same Idempotency-Key, so a server that
- * is killed and started again costs time and nothing else.
+ * A robust REST client: a request without an answer, or with a 503, is retried with the same Idempotency-Key, so killing and
+ * restarting the server only costs time.
  */
 export class Rest {
   readonly baseUrl: string;
@@ -38,23 +38,23 @@ export class Rest {
     );
   }
 
-  /** How many requests had to be repeated. */
+  /** The number of retried requests. */
   get retries(): number {
     return this.#retries;
   }
 
-  /** The answer's data. Throws Refused for every other answer than a success. */
+  /** The answer's data. Throws RestError unless the answer is a success. */
   async get(path: string, headers: Record<string, string> = {}): Promise<Data> {
     return this.#data(await this.#send('GET', path, undefined, headers));
   }
 
-  /** The same for a write. */
+  /** A write; otherwise like `get`. */
   async post(path: string, body: object = {}): Promise<Data> {
     const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
     return this.#data(await this.#send('POST', path, JSON.stringify(body), headers));
   }
 
-  /** The data of an answer that is allowed to say "nothing". */
+  /** The data of an answer, also of one without a task. */
   async poll(path: string): Promise<Data> {
     return (await this.#send('GET', path, undefined, {})).body.data;
   }
@@ -82,7 +82,7 @@ export class Rest {
       const response = await fetch(`${this.baseUrl}${path}`, { method, body, headers });
       return { status: response.status, body: (await response.json()) as Data };
     } catch {
-      return undefined; // no answer: the server is down, or went down on the way
+      return undefined; // no answer: the server is down, or stopped during the request
     }
   }
 }

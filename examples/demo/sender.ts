@@ -2,7 +2,7 @@ import type { Rest } from './rest.ts';
 import { RestError } from './rest.ts';
 import type { ShopWindow } from './shop-window.ts';
 
-/** The windows that are open on the senders' screens, by account and shop. */
+/** The open chat windows, by account and shop. */
 export type Screens = ReadonlyMap<string, ShopWindow>;
 
 /** The key of a window in Screens. */
@@ -11,7 +11,7 @@ export function screenKey(accountId: string, shopName: string): string {
 }
 
 /**
- * An RPA sender: fetches what to send, types it into the shop's window, and reports back, until the signal aborts.
+ * An RPA sender: claims a task, fetches its content, types it into the shop's window, and reports the result, until aborted.
  * `onSent` is called for every message that it typed.
  */
 export async function runSender(options: {
@@ -39,7 +39,7 @@ export async function runSender(options: {
   }
 }
 
-/** What to send, or undefined when a human has taken the session over in the meantime: then nothing may be typed. */
+/** The content to send; undefined if a human has taken over the session since the claim: then nothing may be typed. */
 async function fetchContent(rest: Rest, lease: { task_id: string; lease_token: string }) {
   try {
     return await rest.get(`/api/tasks/${lease.task_id}/send_info`, { 'x-lease-token': lease.lease_token });

@@ -6,14 +6,14 @@ import { fileURLToPath } from 'node:url';
 
 const START_TIMEOUT_MS = 30_000;
 
-/** The system in a process of its own, on free ports, with a data folder that goes with it. */
+/** The system in a child process, on free ports, with a data folder that is removed with it. */
 export interface DemoServer extends AsyncDisposable {
   readonly url: string;
-  /** The backends that it uses. */
+  /** Its backends. */
   readonly durability: string;
 }
 
-/** Starts the system: embedded, or on the servers that the environment names. `settings` come on top. */
+/** Starts the system: embedded, or on the servers in the environment, with additional `settings`. */
 export async function startServer(settings: Readonly<Record<string, string>> = {}): Promise<DemoServer> {
   const folder = mkdtempSync(join(tmpdir(), 'auto-session-demo-'));
   const child = spawn(process.execPath, [fileURLToPath(new URL('../../services/main.ts', import.meta.url))], {
@@ -51,7 +51,7 @@ function startedLine(child: ChildProcess): Promise<{ http: string; durability: s
       const line = text.split('\n').find((each) => each.includes('"event":"started"') && each.endsWith('}'));
       if (line === undefined) return;
       clearTimeout(timer);
-      child.stdout?.off('data', read).resume(); // the rest is not read, and must not fill the pipe
+      child.stdout?.off('data', read).resume(); // the rest is discarded, so that it does not fill the pipe
       resolve(JSON.parse(line));
     };
     child.stdout?.setEncoding('utf8').on('data', read);

@@ -1,4 +1,4 @@
-/** A message as a receiver reads it from the screen. */
+/** A message as a receiver reads it. */
 export interface ScreenMessage {
   readonly id: string;
   readonly nick: string;
@@ -6,7 +6,7 @@ export interface ScreenMessage {
   readonly time: string;
 }
 
-/** The chat window of one shop on the marketplace's page: what bot, human and shop type all lands here. */
+/** The chat window of one shop on the marketplace's page; bot, human and shop type into it. */
 export class ShopWindow {
   readonly shopName: string;
   readonly shopId: string;
@@ -19,7 +19,7 @@ export class ShopWindow {
     this.accountId = parties.accountId;
   }
 
-  /** Shows what somebody typed. */
+  /** Adds a message. */
   type(side: 'account' | 'shop', content: string): ScreenMessage {
     const message = {
       id: `${this.shopId}-${this.#messages.length + 1}`,
@@ -31,7 +31,7 @@ export class ShopWindow {
     return message;
   }
 
-  /** All that the window shows: what a receiver uploads each time. */
+  /** All messages of the window: a receiver uploads all of them each time. */
   visible(): readonly ScreenMessage[] {
     return [...this.#messages];
   }

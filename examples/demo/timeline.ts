@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Data } from './rest.ts';
 
-/** What a stream told of one session, in words, in the stream's order. */
+/** The events of one session as text, in the stream's order. */
 export type Timelines = Map<string, string[]>;
 
 /**
- * Watches every event over SSE, as an agent's dashboard does, and resumes by the last id when the stream breaks. Ends with
- * the signal.
+ * Watches all events over SSE, like an agent's dashboard, and resumes with the last id when the stream breaks. Ends when the
+ * signal is aborted.
  */
 export async function watchTimelines(baseUrl: string, timelines: Timelines, signal: AbortSignal): Promise<void> {
   let lastId: string | undefined;
@@ -59,7 +59,7 @@ function describeEvent(data: Data): string {
     case 'intervention_detected':
       return 'a human typed in the shop’s window';
     case 'status_change':
-      return `who may speak: ${data.previous_status} → ${data.status} (${data.reason || data.command})`;
+      return `control: ${data.previous_status} → ${data.status} (${data.reason || data.command})`;
     case 'state_change':
       return `state: ${data.previous_state} → ${data.state} (${data.command})`;
     case 'manual_message':

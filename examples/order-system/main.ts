@@ -1,5 +1,5 @@
-// An order system that knows on which page a shop is talked to about an order: GET /orders/{order}/page. It knows every
-// order that begins with "order-". PUT /down and PUT /up let it fail, and come back.
+// An order system that returns the page of an order's chat: GET /orders/{order}/page. It knows every order that begins with
+// "order-". After PUT /down it answers 503, until PUT /up.
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 

@@ -1,4 +1,4 @@
-// A receiver. It uploads all that a window shows whenever that has changed; a window is a file of lines here.
+// A receiver. It uploads all messages of a window whenever the window has changed. Here a window is a file of lines.
 //   npx node examples/rpa/receiver.ts --windows DIR [--once]
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -18,8 +18,8 @@ interface Line {
 }
 
 /**
- * The same message has the same id in every upload, though the marketplace gives none: it is made of what was said, by whom
- * and when, and of which of several equal ones it is.
+ * The same message has the same id in every upload, although the marketplace has none: the id is a hash of sender, time and
+ * content, and of the message's index among equal ones.
  */
 function withIds(lines: readonly Line[]): (Line & { id: string })[] {
   const equal = new Map<string, number>();

@@ -5,12 +5,12 @@ const authHeaders = AUTOSESSION_API_KEY ? { 'x-api-key': AUTOSESSION_API_KEY } :
 /** Longer than the longest long poll. */
 const REQUEST_TIMEOUT_MS = 40_000;
 
-// biome-ignore lint/suspicious/noExplicitAny: an example knows no types of its answers
+// biome-ignore lint/suspicious/noExplicitAny: the example has no types of the answers
 export type Json = any;
 
 /**
- * A GET, or a POST when there is a body; repeated until the answer is not "try again". Returns the envelope. Throws where a
- * human must act first and nothing is settled: a refused key, a defect.
+ * A GET, or a POST if there is a body; retried while the answer asks for a retry. Returns the envelope. Throws if a human must
+ * act first and the outcome is open: a refused key, an internal error.
  */
 export async function call(path: string, body?: object, token?: string): Promise<Json> {
   const json = body ? { method: 'POST', body: JSON.stringify(body) } : {};

@@ -1,4 +1,4 @@
-// A sender. A shop's chat window is a file of lines here: put your robot in place of press().
+// A sender. Here a shop's chat window is a file of lines: replace press() by your robot.
 //   npx node examples/rpa/sender.ts --windows DIR [--worker NAME] [--account ID] [--once]
 import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -11,7 +11,7 @@ const journal = `${windows}/${worker}.journal`;
 const LEASE_S = 60;
 const TO_PRESS_S = 10;
 
-/** Keeps what a crash would lose, until the report on it is accepted or permanently refused. */
+/** Stores what a crash would lose, until its report is accepted or permanently refused. */
 function note(stage: 'fetched' | 'pressing' | 'pressed', task: Json): void {
   writeFileSync(`${journal}.new`, JSON.stringify({ stage, task }), { flush: true });
   renameSync(`${journal}.new`, journal);
@@ -31,9 +31,9 @@ function press({ account_id: nick, shop_name, send_content: content }: Json): vo
 
 async function send(task: Json): Promise<void> {
   const info = await call(`/api/tasks/${task.task_id}/send_info`, undefined, task.lease_token);
-  if (!info.success) return console.log(`not ours to send: ${info.error_code}`);
+  if (!info.success) return console.log(`must not be sent: ${info.error_code}`);
   note('fetched', task);
-  // here a robot opens the window and types, and does not press yet
+  // a robot opens the window and types here, but does not press send yet
   const askedAt = performance.now();
   const still = await call(`/api/tasks/${task.task_id}/extend`, { lease_token: task.lease_token, seconds: LEASE_S });
   if (!still.success) return report(task, false, still.error_code);
@@ -47,7 +47,7 @@ async function send(task: Json): Promise<void> {
 if (existsSync(journal)) {
   const { stage, task } = JSON.parse(readFileSync(journal, 'utf8'));
   if (stage === 'pressing')
-    rmSync(journal); // nobody knows: the receiver will show
+    rmSync(journal); // it is unknown whether it was sent: the receiver's next upload decides
   else await report(task, stage === 'pressed', 'RESTARTED');
 }
 for (;;) {

@@ -97,7 +97,7 @@ describe('a call to another process', () => {
     await using second = await startPeerInstance('second');
     let behind = [first];
     const resolve = async () =>
-      behind.map(({ wire }) => ({ origin: 'http://tasks.test:1', ip: '127.0.0.1', port: wire.port }));
+      behind.map(({ proxy }) => ({ origin: 'http://tasks.test:1', ip: '127.0.0.1', port: proxy.port }));
     await using transport = peerTransport({ addresses: ['http://tasks.test:1'], resolve, resolveIntervalMs: 10 });
     const get = () => instanceName(createClient(TaskService, transport));
     expect(await get()).toBe('first');
@@ -120,10 +120,10 @@ describe('a call to another process', () => {
       () => isDone,
     );
     await eventually(() => expect(calls).toBeGreaterThan(100));
-    await peers.first.wire.disconnect();
+    await peers.first.proxy.disconnect();
     const atCut = calls;
     await eventually(() => expect(calls).toBeGreaterThan(atCut + 100));
-    await peers.first.wire.resume();
+    await peers.first.proxy.resume();
     await peers.reach(2);
     isDone = true;
     expect(new Set(await loaded)).toEqual(new Set(['first', 'second']));
@@ -159,7 +159,7 @@ describe('a call to another process', () => {
     });
     const reason = reasonOf(peers.tasks.claimNextTask({}));
     await entered;
-    await Promise.all([peers.first.wire.disconnect(), peers.second.wire.disconnect()]);
+    await Promise.all([peers.first.proxy.disconnect(), peers.second.proxy.disconnect()]);
     expect(await reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
     expect(ran).toHaveLength(1);
   });
@@ -175,7 +175,7 @@ describe('a call to another process', () => {
     });
     const answer = peers.get();
     await entered;
-    await (ran[0] === 'first' ? peers.first : peers.second).wire.disconnect();
+    await (ran[0] === 'first' ? peers.first : peers.second).proxy.disconnect();
     expect(await answer).not.toBe(ran[0]);
     expect(new Set(ran).size).toBe(2);
   });
@@ -228,16 +228,16 @@ describe('a call to another process', () => {
 
   it('waits for the only instance while that restarts', async () => {
     await using only = await startPeerInstance('only');
-    await only.wire.disconnect();
+    await only.proxy.disconnect();
     await using transport = peerTransport({ addresses: [only.address], waitForReadyMs: 20_000 });
     const answer = instanceName(createClient(TaskService, transport));
-    await only.wire.resume();
+    await only.proxy.resume();
     expect(await answer).toBe('only');
   });
 
   it('fails at once with SERVICE_UNAVAILABLE when nothing has answered for long', async () => {
     await using only = await startPeerInstance('only');
-    await only.wire.disconnect();
+    await only.proxy.disconnect();
     await using transport = peerTransport({ addresses: [only.address], waitForReadyMs: 0 });
     const call = createClient(TaskService, transport).getTask({ taskId: 'tsk_1' });
     expect(await reasonOf(call)).toBe(ErrorReason.SERVICE_UNAVAILABLE);
@@ -245,13 +245,13 @@ describe('a call to another process', () => {
 
   it('is answered as soon as an instance is back, however long none was there', async () => {
     await using only = await startPeerInstance('only');
-    await only.wire.disconnect();
+    await only.proxy.disconnect();
     const pauses = { patienceMs: 0, firstRetryMs: 10, lastRetryMs: 3_600_000 };
     await using transport = peerTransport({ addresses: [only.address], ...pauses });
     const tasks = createClient(TaskService, transport);
     const failed = async () => expect(await reasonOf(instanceName(tasks))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
     for (let times = 0; times < 15; times += 1) await failed();
-    await only.wire.resume();
+    await only.proxy.resume();
     expect(await instanceName(tasks)).toBe('only');
   });
 
@@ -272,7 +272,7 @@ describe('a call to another process that takes long', () => {
     await using transport = peerTransport({ addresses: [only.address] });
     const tasks = createClient(TaskService, transport);
     await instanceName(tasks);
-    only.wire.freeze();
+    only.proxy.freeze();
     const call = tasks.getTask({ taskId: 'tsk_1' }, { timeoutMs: 100 });
     await expect(call).rejects.toMatchObject({ code: Code.DeadlineExceeded });
   });
@@ -286,7 +286,7 @@ describe('a call to another process that takes long', () => {
   it('goes on elsewhere when the instance is found to hang', async () => {
     await using peers = await startTwoInstances({}, { pingIntervalMs: 50, pingTimeoutMs: 50 });
     await peers.reach(2);
-    peers.first.wire.freeze();
+    peers.first.proxy.freeze();
     expect([await peers.get(), await peers.get()]).toEqual(['second', 'second']);
   });
 
@@ -386,14 +386,14 @@ describe('a stream from another process', () => {
     await using peers = await startTwoInstances({ watchEvents: handlers });
     const stream = peers.events.watchEvents({})[Symbol.asyncIterator]();
     const { value } = await stream.next();
-    await (value?.cursor === 'first' ? peers.first : peers.second).wire.disconnect();
+    await (value?.cursor === 'first' ? peers.first : peers.second).proxy.disconnect();
     expect(await reasonOf(stream.next())).toBe(ErrorReason.SERVICE_UNAVAILABLE);
   });
 
   it('is opened elsewhere when an instance is down', async () => {
     await using peers = await startTwoInstances();
     await peers.reach(2);
-    await peers.first.wire.disconnect();
+    await peers.first.proxy.disconnect();
     for (let times = 0; times < 2; times += 1)
       for await (const { cursor } of peers.events.watchEvents({})) expect(cursor).toBe('second');
   });

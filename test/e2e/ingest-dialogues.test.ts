@@ -7,6 +7,7 @@ import { onEveryBackend } from '../support/every-backend.ts';
 import { sessionBody, type UploadedMessage, unique } from '../support/factories.ts';
 import { type FetchedTask, flowSteps } from '../support/flow-steps.ts';
 import type { Json } from '../support/http/rest-client.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
 type Said = ['account' | 'shop', string];
 
@@ -33,15 +34,6 @@ const PLACES = [
 
 /** What breaks here leaves nothing to finish. */
 const BEFORE_STORED = ['call:SessionService/ResolveParties', 'db.before-commit:store-messages'];
-
-/** Numbers that the seed alone decides, so that a failed run can be run again. */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 onEveryBackend('real dialogues', (system) => {
   /** A window that grows, and receivers that upload what they see of it, late, again and at the same time. */

@@ -97,7 +97,7 @@ describe('the sender to copy', () => {
     const { body, data } = await create();
     using front = await startProxy((path) => (path.endsWith('/send_info') ? takeOver(data.session_id) : undefined));
     expect(await run('sender', ['--account', body.account_id, '--worker', unique()], front.url)).toBe(
-      'not ours to send: HANDED_OVER',
+      'must not be sent: HANDED_OVER',
     );
     expect(windowFiles()).toEqual([]);
   });

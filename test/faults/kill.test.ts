@@ -6,19 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { runCommand, type ServerProcess, startServerProcess } from '../support/processes/server-process.ts';
 import { waitUntilIdle } from '../support/processes/wait-until-idle.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { startNats, startRedis } from '../support/servers/servers.ts';
 import { createDatabase, sharedServersAvailable } from '../support/servers/shared-servers.ts';
 
 const KILLS = 3;
-
-/** Numbers that the seed alone decides, so that a failed run can be run again. */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 /** Plays the demo against the server, lets `disturb` do its worst meanwhile, and lets the checker judge what is stored. */
 async function runDemo(server: ServerProcess, env: Record<string, string>, injectFault: () => Promise<void>) {
@@ -115,7 +107,7 @@ describe.runIf(sharedServersAvailable)('losing what may be lost, under load', ()
       const publishedMoreThan = (count: number) =>
         eventually(async () => expect(await publishedEvents(server.url)).toBeGreaterThan(count), 60_000);
       await publishedMoreThan(30);
-      const restore = await events.backUp();
+      const restore = await events.backup();
       await publishedMoreThan((await publishedEvents(server.url)) + 50);
       await restore();
     });

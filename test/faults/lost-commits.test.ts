@@ -145,11 +145,11 @@ class Load {
         continue;
       }
       const { task_id: taskId, session_id: sessionId, lease_token: token } = data;
-      this.operations.push({ what: `claim of ${taskId}`, sessionId, startedAt: claimedAt, endedAt: performance.now() });
+      this.operations.push({ kind: `claim of ${taskId}`, sessionId, startedAt: claimedAt, endedAt: performance.now() });
       const startedAt = performance.now();
       const info = await this.#call('GET', `/api/tasks/${taskId}/send_info`, undefined, { 'x-lease-token': token });
       if (info.status !== 200) continue;
-      this.operations.push({ what: `fetch of ${taskId}`, sessionId, startedAt, endedAt: performance.now() });
+      this.operations.push({ kind: `fetch of ${taskId}`, sessionId, startedAt, endedAt: performance.now() });
       const content = info.data.send_content as string;
       this.handedOut.set(content, (this.handedOut.get(content) ?? new Set()).add(taskId));
       await this.#call('POST', `/api/sessions/${sessionId}/complete`, {

@@ -157,7 +157,7 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
     },
     () =>
       loseUnderLoad(async (system, more) => {
-        const restore = await system.nats?.backUp();
+        const restore = await system.nats?.backup();
         await more();
         await restore?.();
       }),
@@ -170,7 +170,7 @@ describe.each(onServers)('a lost event log on %s', (backend) => {
     },
     () =>
       loseUnderLoad(async (system, more) => {
-        const restore = await system.nats?.backUp();
+        const restore = await system.nats?.backup();
         await more();
         await system.nats?.wipe();
         await more();

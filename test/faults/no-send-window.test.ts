@@ -7,36 +7,36 @@ import { flowSteps } from '../support/flow-steps.ts';
 const noSendWindow: NoSendWindow = { from: 10, until: 20 };
 
 it.each([
-  ['began before the silence', 9, 15, false],
-  ['lies in the silence', 11, 19, true],
-  ['began in the silence and was answered behind its end', 15, 25, false],
-  ['began behind the silence', 21, 22, false],
-])('a claim that %s', (what, startedAt, endedAt, isBroken) => {
-  const deed = { what, sessionId: 's', startedAt, endedAt };
-  expect(operationsInNoSendWindow([deed], new Map([['s', [noSendWindow]]]))).toEqual(isBroken ? [deed] : []);
-  expect(operationsInNoSendWindow([deed], new Map([['another', [noSendWindow]]]))).toEqual([]);
+  ['starts before the window', 9, 15, false],
+  ['lies in the window', 11, 19, true],
+  ['starts in the window and is answered after its end', 15, 25, false],
+  ['starts after the window', 21, 22, false],
+])('a claim that %s', (kind, startedAt, endedAt, isBroken) => {
+  const operation = { kind, sessionId: 's', startedAt, endedAt };
+  expect(operationsInNoSendWindow([operation], new Map([['s', [noSendWindow]]]))).toEqual(isBroken ? [operation] : []);
+  expect(operationsInNoSendWindow([operation], new Map([['another', [noSendWindow]]]))).toEqual([]);
 });
 
-onEveryBackend('a claim that is slow to be served', (system) => {
-  it('breaks no silence that ended meanwhile', async () => {
+onEveryBackend('a claim that is served slowly', (system) => {
+  it('does not violate a no-send window that ended meanwhile', async () => {
     const { rest } = system();
     const { body, data } = await flowSteps(system()).create();
     const id = data.session_id as string;
     await rest.ok(rest.post(`/api/sessions/${id}/pause`));
-    const silence = { from: performance.now(), until: Number.POSITIVE_INFINITY };
-    const [begun, resumed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const window = { from: performance.now(), until: Number.POSITIVE_INFINITY };
+    const [started, resumed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     using _ = armFailpoint('call:TaskService/ClaimNextTask', () => {
-      begun.resolve();
+      started.resolve();
       return resumed.promise;
     });
     const startedAt = performance.now();
     const claim = flowSteps(system()).claim(body.account_id);
-    await begun.promise;
-    silence.until = performance.now();
+    await started.promise;
+    window.until = performance.now();
     await rest.ok(rest.post(`/api/sessions/${id}/resume`));
     resumed.resolve();
     expect((await claim).task_id).toBe(data.task_id);
-    const deed: SendOperation = { what: 'claim', sessionId: id, startedAt, endedAt: performance.now() };
-    expect(operationsInNoSendWindow([deed], new Map([[id, [silence]]]))).toEqual([]);
+    const operation: SendOperation = { kind: 'claim', sessionId: id, startedAt, endedAt: performance.now() };
+    expect(operationsInNoSendWindow([operation], new Map([[id, [window]]]))).toEqual([]);
   });
 });

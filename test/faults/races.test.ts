@@ -76,11 +76,11 @@ async function runSender(
     const { data } = await rest.get(`/api/tasks/next_id?platform=${platform}`);
     if (!data?.task_id) continue;
     const { task_id: taskId, session_id: sessionId, lease_token: token } = data;
-    operations.push({ what: `claim of ${taskId}`, sessionId, startedAt: claimedAt, endedAt: performance.now() });
+    operations.push({ kind: `claim of ${taskId}`, sessionId, startedAt: claimedAt, endedAt: performance.now() });
     const startedAt = performance.now();
     const info = await rest.get(`/api/tasks/${taskId}/send_info`, { 'x-lease-token': token });
     const endedAt = performance.now();
-    if (info.status === 200) operations.push({ what: `fetch of ${taskId}`, sessionId, startedAt, endedAt });
+    if (info.status === 200) operations.push({ kind: `fetch of ${taskId}`, sessionId, startedAt, endedAt });
     const report = { success: random() < 0.9, task_id: taskId, lease_token: token };
     await rest.post(`/api/sessions/${sessionId}/complete`, report);
   }

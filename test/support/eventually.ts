@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Runs `check` until it returns without throwing, and returns its result. Throws what it threw last when that takes longer
- * than `withinMs`: for conditions that the system reaches by itself.
+ * Repeats `check` until it does not throw, and returns its result. Throws its last error after `withinMs`. For conditions that
+ * the system reaches by itself.
  */
 export async function eventually<T>(check: () => T | Promise<T>, withinMs = 10_000, stepMs = 20): Promise<T> {
   const until = performance.now() + withinMs;

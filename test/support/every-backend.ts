@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { backendNames, startTestSystem, type TestSystem, type TestSystemOptions } from './test-system.ts';
 
-/** Runs a suite once per backend that this machine has, each in a world of its own. */
+/** Runs a suite once per backend that this machine has, each with its own system. */
 export function onEveryBackend(
   title: string,
   suite: (system: () => TestSystem) => void,
@@ -14,7 +14,7 @@ export function onEveryBackend(
     });
     afterAll(() => system?.[Symbol.asyncDispose]());
     suite(() => {
-      if (!system) throw new Error('the world is not there yet');
+      if (!system) throw new Error('the system is not started yet');
       return system;
     });
   });

@@ -1,12 +1,12 @@
 let counter = 0;
 
-/** A number that no other call in this test process gets. */
+/** A number that is unique in this test process. */
 export function unique(): string {
   counter += 1;
   return `${process.pid}-${counter}`;
 }
 
-/** The body of a session creation for an account and a shop that nobody else uses. */
+/** The body of a session creation, for an account and a shop that no other session uses. */
 export function sessionBody(overrides: Record<string, unknown> = {}) {
   const n = unique();
   return {
@@ -28,7 +28,7 @@ export interface UploadedMessage {
   time?: string;
 }
 
-/** The uploads of one chat window: every batch shows all that is in it, as receivers do. */
+/** The uploads of one chat window: every batch has all of its messages, as receivers send them. */
 export class ChatWindow {
   readonly messages: UploadedMessage[] = [];
   readonly parties: { account_id: string; shop_id: string; shop_name: string };
@@ -39,12 +39,12 @@ export class ChatWindow {
     this.#now = now;
   }
 
-  /** Something that the shop says. */
+  /** Adds a message of the shop. */
   shop(content: string, at?: number): this {
     return this.#add(this.parties.shop_name, content, at);
   }
 
-  /** Something that is said under our account, by the bot or by a human. */
+  /** Adds a message of our account, from the bot or a human. */
   account(content: string, at?: number): this {
     return this.#add(this.parties.account_id, content, at);
   }

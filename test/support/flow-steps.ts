@@ -5,7 +5,7 @@ import type { TestSystem } from './test-system.ts';
 
 type Body = ReturnType<typeof sessionBody>;
 
-/** What a sender holds after it fetched a task. */
+/** A task that a sender has fetched. */
 export interface FetchedTask {
   readonly taskId: string;
   readonly sessionId: string;
@@ -13,14 +13,14 @@ export interface FetchedTask {
   readonly content: string;
 }
 
-/** The steps of the main flow, as a test tells them. */
+/** The steps of the main flow. */
 export function flowSteps(system: TestSystem) {
   const { rest } = system;
   const create = async (overrides: Record<string, unknown> = {}): Promise<{ body: Body; data: Json }> => {
     const body = sessionBody(overrides);
     return { body, data: await rest.ok(rest.post('/api/sessions/create', body)) };
   };
-  /** Claims the task of this account; other tests' tasks are left alone. */
+  /** Claims a task of this account only, so not the tasks of other tests. */
   const claim = async (accountId: string, query = ''): Promise<Json> =>
     (await rest.get(`/api/tasks/next_id?account_id=${encodeURIComponent(accountId)}${query}`)).data;
   const sendInfo = (taskId: string, token?: string) =>

@@ -1,4 +1,4 @@
-/** Numbers from 0 to 1 that the seed alone decides, so that a failed run can be run again. */
+/** A reproducible sequence of numbers from 0 to 1. */
 export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {

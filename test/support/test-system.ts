@@ -19,43 +19,43 @@ import { TestClock } from './test-clock.ts';
 
 export const modules = [sessionModule, taskDispatchModule, messageAnalysisModule, handoverModule, gatewayModule];
 
-/** `embedded`: SQLite in memory. `servers`: MariaDB, Redis and NATS of its own. `split`: these, and two processes a service. */
+/** `embedded`: SQLite in memory. `servers`: its own MariaDB, Redis and NATS. `split`: these, and two processes per service. */
 export type BackendName = 'embedded' | 'servers' | 'split';
 
-/** The backends that this machine can run; the missing ones are announced loudly by the global set-up. */
+/** The backends that this machine can run; the global set-up prints a warning about missing ones. */
 export const backendNames: readonly BackendName[] = sharedServersAvailable
   ? ['embedded', 'servers', 'split']
   : ['embedded'];
 
-/** The whole system on ports of its own. */
+/** The whole system on its own ports. */
 export interface TestSystem extends AsyncDisposable {
-  /** The process that answers callers; when split, one of the gateways. */
+  /** The process that serves clients; with `split`, one of the gateways. */
   readonly process: RunningProcess;
   readonly clock: TestClock;
-  /** REST as the default tenant; when split, in turn at each gateway. */
+  /** REST as the default tenant; with `split`, in turn at each gateway. */
   readonly rest: RestClient;
   /** REST as another tenant. */
   restAs(tenant: string): RestClient;
   /** A gRPC client over the network. */
   rpc<S extends DescService>(service: S, tenant?: string): Client<S>;
   readonly rpcUrl: string;
-  /** The servers behind it; undefined when embedded. */
+  /** Its servers; undefined with `embedded`. */
   readonly redis?: RedisServer;
   readonly nats?: NatsServer;
 }
 
 export interface TestSystemOptions {
-  /** What differs from the default environment. */
+  /** Differences from the default environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Takes the tenant from a header: stands in for API keys where none are configured. */
+/** Reads the tenant from a header, in place of API keys. */
 const tenantFromHeader: Authenticate = (headers) => ({
   tenant: headers.get('x-test-tenant') ?? 'default',
   actor: headers.get('x-test-actor') ?? 'anonymous',
 });
 
-/** Starts a world; `await using` stops it with everything in it. */
+/** Starts a system; `await using` stops it with its servers. */
 export async function startTestSystem(backend: BackendName, options: TestSystemOptions = {}): Promise<TestSystem> {
   await using stack = new AsyncDisposableStack();
   const servers = backend === 'embedded' ? undefined : await startServers(stack);

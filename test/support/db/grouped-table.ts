@@ -23,7 +23,7 @@ export const groupedTable: Migration = {
 };
 
 export const insert = precompiledQuery((db: Tx, { row }: { row: Row }) => db.insertInto('grouped').values(row));
-/** A row whose count is read from a name that has to be there. */
+/** A row whose count depends on the name of another row, which must exist. */
 export const insertNamed = precompiledQuery((db: Tx, { id, name }: { id: string; name: string }) =>
   db.insertInto('grouped').values({
     id,
@@ -45,7 +45,7 @@ export const byIds = precompiledQuery(
 export const upsertName = precompiledQuery((db: Tx, { row }: { row: Tables['names'] }, dialect) =>
   onDuplicateUpdate(db.insertInto('names').values(row), dialect, { key: ['name'], columns: Object.keys(row) }),
 );
-/** It may write a row of another id that holds the slot. */
+/** It may write a row with another id that holds the slot. */
 export const upsert = precompiledQuery((db: Tx, { row }: { row: Row }, dialect) =>
   onDuplicateUpdate(db.insertInto('grouped').values(row), dialect, { key: ['id'], columns: Object.keys(row) }),
 );

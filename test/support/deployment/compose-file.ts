@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
-/** A service of docker-compose.yml, before `${…}` is filled in. */
+/** A service of docker-compose.yml, before `${…}` is substituted. */
 export interface ComposeService {
   readonly build?: string;
   readonly image: string;
@@ -26,7 +26,7 @@ export function readComposeFile(): ComposeFile {
 
 const VARIABLE = /\$\{(\w+)(?::([-?])([^}]*))?\}/g;
 
-/** The variables that a text asks its reader for. */
+/** The variables that a text refers to. */
 export function variablesIn(text: string): { name: string; required: boolean; sentence: string }[] {
   return [...text.matchAll(VARIABLE)].map(([, name = '', mark, sentence = '']) => ({
     name,
@@ -35,7 +35,7 @@ export function variablesIn(text: string): { name: string; required: boolean; se
   }));
 }
 
-/** `${NAME:-default}` and `${NAME:?sentence}` as compose fills them in. */
+/** Substitutes `${NAME:-default}` and `${NAME:?message}` like compose. */
 export function fillIn(text: string, values: Readonly<Record<string, string>>): string {
   return text.replace(VARIABLE, (_, name: string, mark?: string, rest = '') => {
     const value = values[name] || (mark === '-' ? rest : undefined);

@@ -6,10 +6,10 @@ interface Instruction {
   readonly rest: string;
 }
 
-/** What the tests know of the Dockerfile. */
+/** The parsed Dockerfile. */
 export interface Dockerfile {
   readonly instructions: readonly Instruction[];
-  /** Files and folders that come from the project, of every stage. */
+  /** Files and folders that are copied from the project, in every stage. */
   readonly copied: readonly string[];
   /** Environment that the image sets. */
   readonly env: Readonly<Record<string, string>>;
@@ -38,12 +38,12 @@ export function readDockerfile(): Dockerfile {
   };
 }
 
-/** The paths that `.dockerignore` lets into the build; everything else is kept out of it. */
+/** The paths that `.dockerignore` includes in the build context; it excludes everything else. */
 export function dockerContextPaths(): string[] {
   const [first, ...exceptions] = readFileSync('.dockerignore', 'utf8')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
   if (first !== '*' || !exceptions.every((line) => line.startsWith('!')))
-    throw new Error('.dockerignore has to ignore everything and then name what is taken');
+    throw new Error('.dockerignore must ignore everything and then list the included paths');
   return exceptions.map((line) => line.slice(1));
 }

@@ -7,7 +7,7 @@ export function readBlocks(file: string): Token[] {
   return tokens.filter((token) => token.type !== 'space' && token.type !== 'html');
 }
 
-/** The rows of the first table below a heading, cell by cell, as they are written. */
+/** The cells of the first table below a heading, row by row, unparsed. */
 export function tableUnder(file: string, heading: string): string[][] {
   const blocks = readBlocks(file);
   const at = blocks.findIndex((block) => block.type === 'heading' && (block as Tokens.Heading).text === heading);

@@ -4,17 +4,17 @@ import { unique } from '../factories.ts';
 import type { RestResponse } from '../http/rest-client.ts';
 import type { TestSystem } from '../test-system.ts';
 
-/** One request, with the headers that make its failpoints known as its own. */
+/** Sends one request with the headers that identify its failpoints. */
 export type SendRequest = (headers: Record<string, string>) => Promise<RestResponse>;
 
-/** The failpoints that a request passes, in order; calls included, background work left out. */
+/** The failpoints that a request passes, in order, including those of its calls, without background work. */
 export async function recordFailpoints(send: SendRequest): Promise<{ answer: RestResponse; passed: string[] }> {
   const passed: string[] = [];
   const answer = await withFailpointHandler((name) => void passed.push(name), send);
   return { answer, passed };
 }
 
-/** The request while the n-th failpoint that it passes, from 0, throws. Fails when it passes fewer. */
+/** Sends the request while its n-th failpoint, counted from 0, throws. Fails if the request passes fewer. */
 export async function failAtFailpoint(nth: number, send: SendRequest): Promise<RestResponse> {
   let count = 0;
   const answer = await withFailpointHandler((name) => {
@@ -25,7 +25,7 @@ export async function failAtFailpoint(nth: number, send: SendRequest): Promise<R
   return answer;
 }
 
-/** Runs the request, and whatever is called for it, with `failure` at every failpoint. */
+/** Sends the request; `onFailpoint` is called at every failpoint of it and of its calls. */
 async function withFailpointHandler(onFailpoint: (name: string) => void, send: SendRequest): Promise<RestResponse> {
   const requestId = `faulty-${unique()}`;
   using _ = armFailpoint('*', (name) => {
@@ -34,7 +34,7 @@ async function withFailpointHandler(onFailpoint: (name: string) => void, send: S
   return await send({ 'x-request-id': requestId });
 }
 
-/** Whatever services have stored of a session, without ids and times: equal for two sessions that were told the same. */
+/** The stored state of a session without ids and times: equal for two sessions with the same history. */
 export async function readStoredState({ process }: TestSystem, sessionId: string) {
   const db = process.deps.db.autocommit<StoredTables>();
   const session = await db

@@ -1,23 +1,23 @@
-/** From when to when nothing of a session may be claimed or fetched, in milliseconds of this process. */
+/** The period in which no task of a session may be claimed or fetched, in milliseconds of this process. */
 export interface NoSendWindow {
-  /** When the command that silences was answered. */
+  /** When the command that takes control from the bot was answered. */
   readonly from: number;
-  /** When a command was sent that may let the bot speak again. */
+  /** When a command was sent that may return control to the bot. */
   until: number;
 }
 
 /** A claim or a fetch that succeeded. */
 export interface SendOperation {
-  readonly what: string;
+  readonly kind: string;
   readonly sessionId: string;
-  /** When it was sent, and when its answer was there. */
+  /** When it was sent, and when its answer arrived. */
   readonly startedAt: number;
   readonly endedAt: number;
 }
 
 /**
- * The deeds that lie in a silence of their session as a whole. One that began in a silence and was answered behind its end
- * proves nothing: it may have been served after the bot had got the word back.
+ * The operations that lie completely in a no-send window of their session. One that was answered after the end of the window
+ * proves nothing: it may have been served after the bot was in control again.
  */
 export function operationsInNoSendWindow(
   operations: readonly SendOperation[],

@@ -9,7 +9,7 @@ import {
 } from '../../../services/lib/messaging/bus/event-log.ts';
 import { type Lineage, orderOf } from '../../../services/lib/messaging/bus/lineage.ts';
 
-/** An event log in memory that can be cut off, trimmed and made anew. */
+/** An event log in memory that can be disconnected, trimmed and recreated. */
 export class MemoryEventLog implements EventLog {
   readonly name = 'memory';
   readonly isOutsideDatabase = true;
@@ -21,10 +21,10 @@ export class MemoryEventLog implements EventLog {
   readonly #generations = new WeakMap<LoggedEvent, number>();
   #disconnected = false;
   #waiters = new Set<() => void>();
-  /** How many tails are open. */
+  /** The number of open tails. */
   openTails = 0;
 
-  /** Adds an event of a tenant; `session_changed` with the command `touch` unless it says otherwise. */
+  /** Appends an event of a tenant; by default `session_changed` with the command `touch`. */
   add(init: MessageInitShape<typeof EventSchema> = {}, tenant = 'default'): LoggedEvent {
     const event = testEvent(init);
     const record: LoggedEvent = {
@@ -50,7 +50,7 @@ export class MemoryEventLog implements EventLog {
     this.#notify();
   }
 
-  /** Nothing answers until `heal`; open tails break. */
+  /** Every call fails until `heal`; open tails break. */
   disconnect(): void {
     this.#disconnected = true;
     this.#notify();
@@ -60,12 +60,12 @@ export class MemoryEventLog implements EventLog {
     this.#disconnected = false;
   }
 
-  /** Starts another, empty log, which the relay has not examined yet. */
+  /** Starts a new, empty log, which the relay has not examined yet. */
   wipe(): void {
     this.startGeneration(this.#generation + 1);
   }
 
-  /** Starts an empty log that is the generation of this number. */
+  /** Starts an empty log with this generation number. */
   startGeneration(generation: number): void {
     this.#generation = generation;
     this.#lineage = undefined;
@@ -88,7 +88,7 @@ export class MemoryEventLog implements EventLog {
     this.#notify();
   }
 
-  /** Forgets everything up to a position. */
+  /** Removes all records up to a position. */
   trimUpTo(upTo: bigint): void {
     this.#before = upTo;
     this.#records = this.#records.filter(({ position }) => position > upTo);
@@ -113,8 +113,8 @@ export class MemoryEventLog implements EventLog {
       while (!signal.aborted) {
         this.#assertConnected();
         if (this.#generation !== generation || at < this.#before || at > this.#last)
-          throw new LogGenerationError('the log is another one');
-        const change = this.#nextChange(signal); // before the look, which may miss what comes meanwhile
+          throw new LogGenerationError('the log has another generation');
+        const change = this.#nextChange(signal); // before the read, which may miss records that arrive meanwhile
         const records = await this.read(at, 100);
         at = records.at(-1)?.position ?? at;
         if (records.length > 0) yield records;
@@ -148,7 +148,7 @@ export class MemoryEventLog implements EventLog {
   }
 
   #assertConnected(): void {
-    if (this.#disconnected) throw new Error('the log is away');
+    if (this.#disconnected) throw new Error('the log is disconnected');
   }
 
   #nextChange(signal: AbortSignal): Promise<void> {
@@ -170,7 +170,7 @@ export class MemoryEventLog implements EventLog {
 
 let count = 0;
 
-/** An event with whatever the test does not name filled in; every one is of a session of its own unless named. */
+/** An event with defaults for all fields that the test omits; each has its own session by default. */
 export function testEvent(init: MessageInitShape<typeof EventSchema> = {}): Event {
   count += 1;
   return create(EventSchema, {

@@ -30,13 +30,13 @@ export const allServices = [
 ];
 export const logger = createLogger('silent');
 
-/** Takes the tenant from a header, as keys would. */
+/** Reads the tenant from a header, in place of API keys. */
 const tenantFromHeader: Authenticate = (headers) => ({
   tenant: headers.get('x-test-tenant') ?? 'default',
   actor: 'test',
 });
 
-/** Every RPC answers with its empty message; what `over` names answers by it. */
+/** Every RPC returns its empty message, unless `overrides` implements it. */
 export function stubRoutes(overrides: Record<string, (request: never, context: never) => unknown> = {}) {
   return (router: ConnectRouter): void => {
     for (const service of allServices) router.service(service, stubService(service, overrides) as never);
@@ -53,7 +53,7 @@ function stubService(service: DescService, overrides: Record<string, unknown>) {
   );
 }
 
-/** REST over services that the test writes, with the interceptors of the real thing; `added` are its routes. */
+/** REST over services that the test implements, with the real interceptors. */
 export async function startRestApp(
   routes: (router: ConnectRouter) => void,
   config: { legacyStatus?: boolean; bodyReader?: BodyReader } = {},

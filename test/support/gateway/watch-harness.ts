@@ -24,15 +24,15 @@ import { createUlidGenerator } from '../../../services/lib/runtime/id-generator.
 import { MemoryEventLog } from './memory-event-log.ts';
 import { logger } from './rest-fixture.ts';
 
-/** What one response was, in a word; an event by its id. */
+/** A response as one word; an event as its id. */
 export interface WatchItem {
   readonly kind: string;
   readonly cursor: string;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into every kind
+  // biome-ignore lint/suspicious/noExplicitAny: tests read every kind
   readonly value: any;
 }
 
-/** How the one session that exists, ses_known, stands for the snapshot. */
+/** The state of ses_known, the only session, for the snapshot. */
 interface SnapshotSession {
   sourceSeq: number;
   tasksSeq?: number;
@@ -43,13 +43,13 @@ export interface WatchHarnessOptions {
   readonly undecidedMs?: number;
   readonly limits?: RingBufferLimits;
   readonly session?: SnapshotSession;
-  /** Waits until what was read is on disk. */
+  /** Waits until the reads are on disk. */
   readonly confirmReads?: () => Promise<void>;
-  /** In place of the log in memory. */
+  /** Replaces the log in memory. */
   readonly log?: EventLog;
 }
 
-/** EventService over a log in memory, with stubs of the services that a snapshot asks. */
+/** EventService over a log in memory, with stubs of the services that a snapshot calls. */
 export function watchHarness(options: WatchHarnessOptions = {}) {
   const log = new MemoryEventLog();
   const broker = new EventBroker({ log: options.log ?? log, logger, limits: options.limits });
@@ -79,11 +79,11 @@ export function watchHarness(options: WatchHarnessOptions = {}) {
   const client = createClient(EventService, transport);
   return {
     log,
-    hub: broker,
+    broker,
     metrics,
-    known: session,
+    session,
     routes,
-    directory: clients,
+    clients,
     interceptors,
     stop: () => stopping.abort(),
     /** Opens a stream and waits for its first response. */
@@ -116,7 +116,7 @@ async function openStream(responses: Responses, controller: AbortController) {
   return {
     first,
     next,
-    /** The next events' ids, heartbeats left out. */
+    /** The ids of the next events, without heartbeats. */
     take: async (count: number): Promise<string[]> => {
       const seen: string[] = [];
       while (seen.length < count) {

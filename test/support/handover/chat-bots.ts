@@ -10,7 +10,7 @@ const paths: Record<ChatBotKind, string> = {
   feishu: '/open-apis/bot/v2/hook/the-robots-key',
 };
 
-/** A robot of the kind, whose vendor is the receiver. */
+/** A chat bot of this kind, with the receiver as its vendor. */
 export function chatBotAt(
   receiver: WebhookReceiver,
   kind: ChatBotKind,
@@ -19,18 +19,18 @@ export function chatBotAt(
   return { kind, url: new URL(paths[kind], receiver.url).href, mention: [], ...overrides };
 }
 
-/** What the vendor answers: status 200 and a code, 0 for a yes. */
+/** The vendor's response: status 200 and a code, 0 for success. */
 export function vendorResponse(kind: ChatBotKind, code: number): WebhookResponse {
   const body = kind === 'feishu' ? { code, msg: 'text', data: {} } : { errcode: code, errmsg: 'text' };
   return { status: 200, body: JSON.stringify(body) };
 }
 
-/** The ids of the sessions that a message tells of, in its order. */
+/** The ids of the sessions in a message, in its order. */
 export function sessionIdsIn({ body }: Pick<ReceivedRequest, 'body'>): string[] {
   return body.match(/(?<=会话 )ses_\w+(?= ·)/g) ?? [];
 }
 
-/** The sessions of the messages that got a yes, in order. */
+/** The sessions of the messages that were answered with success, in order. */
 export function acceptedSessionIds(receiver: WebhookReceiver): string[] {
   const yes = /"(?:errcode|code)":0[,}]/;
   return receiver.requests

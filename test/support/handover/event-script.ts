@@ -6,7 +6,7 @@ import { TaskStatus } from '../../../gen/autosession/task/v1/task_pb.js';
 
 const agent = { agentId: 'agent_01', agentName: '小王' };
 
-/** Where a made-up session is. */
+/** The state of a simulated session. */
 interface ControlState {
   readonly state: SessionState;
   readonly status: Control;
@@ -21,7 +21,7 @@ const external: ControlState = { state: SessionState.TRANSFERRED, status: Contro
 const live: ControlState = { state: SessionState.TRANSFERRED, status: Control.MANUAL_LIVE, withAgent: true };
 const timedOut: ControlState = { state: SessionState.TIMEOUT, status: Control.CLOSED };
 
-/** What leads where, as the session service has it. */
+/** The transitions, like those of the session service. */
 const commands: Record<string, { accepts(from: ControlState): boolean; to: ControlState; raises?: boolean }> = {
   pause: { accepts: (from) => from === bot, to: paused },
   resume: { accepts: (from) => from === paused, to: bot },
@@ -38,7 +38,7 @@ export type Command = keyof typeof commands;
 export const commandNames = Object.keys(commands);
 const initialStates = { bot, pending, external };
 
-/** A made-up session that tells its story in events. Every call moves the time by `step` milliseconds. */
+/** A simulated session that emits events. Every event advances the time by `transition` milliseconds. */
 export class EventScript {
   readonly sessionId: string;
   readonly events: Event[] = [];
@@ -95,7 +95,7 @@ export class EventScript {
     return this.#emit(Source.TASK_DISPATCH, { case: 'taskChanged', value });
   }
 
-  /** Lets time pass. */
+  /** Advances the time. */
   advance(ms: number): this {
     this.#now += ms;
     return this;

@@ -26,10 +26,10 @@ import { createDatabase, sharedServersAvailable } from '../servers/shared-server
 
 export const databases: readonly ('SQLite' | 'MariaDB')[] = sharedServersAvailable ? ['SQLite', 'MariaDB'] : ['SQLite'];
 
-/** A time at the beginning of a minute. */
+/** A time at the start of a minute. */
 export const START = Date.UTC(2026, 0, 5, 8, 0, 0);
 
-/** A clock that only a test moves. */
+/** A clock that only the test advances. */
 export class ManualClock {
   #now = START;
   #elapsedMs = 0;
@@ -49,7 +49,7 @@ export class ManualClock {
   }
 }
 
-/** The service on a database of its own, without loops: a test delivers when it likes. */
+/** The service with its own database, without loops: the test triggers deliveries. */
 export async function startHandoverHarness(
   database: (typeof databases)[number] = 'SQLite',
   channels: (deps: { clock: ManualClock }) => readonly ReminderChannel[] = () => [noopChannel],
@@ -89,19 +89,19 @@ export class HandoverHarness implements AsyncDisposable {
     this.#workers = deps.channels.map((channel) => createDeliveryWorker(deps, channel));
   }
 
-  /** Hands the events over as the process does, one after the other. */
+  /** Handles the events one after another, like the process. */
   async handle(events: readonly Event[], tenant = 'default'): Promise<void> {
     const byCase = handoverEventHandlers(this.deps);
     for (const event of events)
       await runInBackgroundContext(systemContext(tenant, 'test'), () => byCase[event.payload.case!]?.(event));
   }
 
-  /** The same service over other channels or hooks. */
+  /** The same service with other channels or hooks. */
   withDeps(deps: HandoverDeps): HandoverHarness {
     return new HandoverHarness(deps, this.clock, this.logLines);
   }
 
-  /** Tries everything that is due, on every channel. */
+  /** Attempts all due deliveries, on every channel. */
   async deliverDue(signal = new AbortController().signal): Promise<void> {
     for (const worker of this.#workers) while (await worker.run(signal));
   }
@@ -126,7 +126,7 @@ export class HandoverHarness implements AsyncDisposable {
       .execute() as never;
   }
 
-  /** What the service emitted, in order. */
+  /** The events that the service emitted, in order. */
   async emitted(): Promise<Event[]> {
     const rows = await this.deps.db
       .autocommit<OutboxTables>()

@@ -7,7 +7,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** How a receiver answers one request: a status with more, silence, or the end of the connection after the whole request. */
+/** The response to one request: a status with headers and body, none, or a closed connection after the whole request. */
 export type WebhookResponse =
   | number
   | { status: number; headers?: Record<string, string>; body?: string }
@@ -22,7 +22,7 @@ export interface ReceivedRequest {
   readonly answered: WebhookResponse;
 }
 
-/** A webhook's receiver on a port of its own. It answers as it was told, then as it does usually, and remembers what it got. */
+/** A webhook receiver on its own port. It returns the scripted responses, then the default one, and records the requests. */
 export class WebhookReceiver implements AsyncDisposable {
   readonly requests: ReceivedRequest[] = [];
   readonly #scriptedResponses: WebhookResponse[] = [];
@@ -45,7 +45,7 @@ export class WebhookReceiver implements AsyncDisposable {
     return `http://127.0.0.1:${this.#port}/hook`;
   }
 
-  /** What the next requests get, in order. */
+  /** Sets the responses to the next requests, in order. */
   respondWith(...responses: WebhookResponse[]): void {
     this.#scriptedResponses.push(...responses);
   }

@@ -3,12 +3,12 @@ import type { AddressInfo } from 'node:net';
 
 type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** An order system that answers as it is told to, on a port of its own. */
+/** An order system on its own port, whose answers the test sets. */
 export interface FakeOrderSystem extends AsyncDisposable {
   readonly url: string;
-  /** What it was asked, in order: path and query. */
+  /** The paths and queries of its requests, in order. */
   readonly requests: string[];
-  /** How it answers from now on. */
+  /** Sets its answers from now on. */
   respond: RequestHandler;
 }
 
@@ -18,7 +18,7 @@ export function respondJson(body: unknown, status = 200): RequestHandler {
     void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-/** Answers with the page of the order that the query names. */
+/** Answers with the page of the order in the query. */
 export const respondSendUrl: RequestHandler = (request, response) => {
   const order = new URL(request.url ?? '', 'http://x').searchParams.get('order');
   respondJson({ send_url: `https://chat.example/${order}` })(request, response);

@@ -21,11 +21,11 @@ addFormats.default(ajv);
 ajv.addSchema({ $id: 'served', ...(openApiDocument as object) });
 ajv.addSchema({ $id: 'closed', ...(closeObjects(openApiDocument, false) as object) });
 
-/** What is wrong with an answer, by the document; a field that the document does not name is wrong too. Empty: nothing. */
+/** The errors of an answer according to the document, which must list every field; empty if it is valid. */
 export function responseErrors(operationId: string, status: number, body: unknown): string[] {
   const { path, method, operation } = findOperation(operationId);
   const response = operation.responses[status];
-  if (!response) return [`${operationId} does not say that it answers ${status}`];
+  if (!response) return [`${operationId} does not list the status ${status}`];
   const [, shared] = '$ref' in response ? (/^#\/components\/responses\/(\w+)$/.exec(response.$ref) ?? []) : [];
   const place = shared
     ? ['components', 'responses', shared]
@@ -34,7 +34,7 @@ export function responseErrors(operationId: string, status: number, body: unknow
   return validationErrors('closed', [...place, 'content', Object.keys(content)[0] ?? '', 'schema'], body);
 }
 
-/** What is wrong with a request's body. */
+/** The errors of a request's body. */
 export function requestBodyErrors(operationId: string, body: unknown): string[] {
   const { path, method } = findOperation(operationId);
   return validationErrors(
@@ -44,7 +44,7 @@ export function requestBodyErrors(operationId: string, body: unknown): string[] 
   );
 }
 
-/** What is wrong with a value, by a named schema; a field that it does not name is wrong too. */
+/** The errors of a value according to a named schema, which must list every field. */
 export function schemaErrors(name: string, value: unknown): string[] {
   return validationErrors('closed', ['components', 'schemas', name], value, true);
 }
@@ -68,7 +68,7 @@ function validationErrors(schema: string, pointer: readonly string[], value: unk
   );
 }
 
-/** The same document with every object closed to fields that it does not name. Parts of an `allOf` stay open: their whole is closed. */
+/** The document with all objects closed to unlisted fields. Parts of an `allOf` stay open, and the combination is closed. */
 function closeObjects(value: unknown, isPart: boolean, path: readonly string[] = []): unknown {
   if (Array.isArray(value)) return value.map((each) => closeObjects(each, isPart, path));
   if (typeof value !== 'object' || value === null) return value;

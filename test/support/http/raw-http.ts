@@ -1,15 +1,15 @@
 import { connect } from 'node:net';
 
-/** The answer on a connection of its own. */
+/** An answer on its own connection. */
 export interface RawHttpResponse {
   readonly status: number;
   readonly headers: Headers;
-  /** As JSON when it is an object, else the text. */
+  /** Parsed if it is a JSON object, else the text. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   readonly body: any;
 }
 
-/** Sends exactly these bytes and reads until the server closes the connection. `HOST` in them stands for the server. */
+/** Sends exactly these bytes and reads until the server closes the connection. `HOST` is replaced by the server's address. */
 export async function sendRawHttp(baseUrl: string, text: string): Promise<RawHttpResponse> {
   const { port, hostname, host } = new URL(baseUrl);
   const socket = connect(Number(port), hostname);

@@ -24,7 +24,7 @@ export interface RawRpcResponse {
   readonly error?: ConnectError;
 }
 
-/** A message as gRPC, gRPC-Web and Connect streams frame it; `length` is a wrong one. */
+/** A message in the envelope of gRPC, gRPC-Web and Connect streams; `length` sets a wrong length. */
 export function envelope(message: Uint8Array, { flags = 0, length = message.length } = {}): Buffer {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt8(flags);
@@ -32,7 +32,7 @@ export function envelope(message: Uint8Array, { flags = 0, length = message.leng
   return Buffer.concat([prefix, message]);
 }
 
-/** Makes a call over HTTP/2, as on the RPC port. */
+/** Makes a call over HTTP/2, the protocol of the RPC port. */
 export async function callHttp2(
   baseUrl: string,
   { path, type, body, headers }: RawRpcRequest,
@@ -62,7 +62,7 @@ export async function callHttp2(
   }
 }
 
-/** Makes a call over HTTP/1.1, as on the HTTP port. */
+/** Makes a call over HTTP/1.1, the protocol of the HTTP port. */
 export async function callHttp1(
   baseUrl: string,
   { path, type, body, headers }: RawRpcRequest,

@@ -3,7 +3,7 @@ import { createParser } from 'eventsource-parser';
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
 export type Json = any;
 
-/** An answer as it came. */
+/** An answer of any status. */
 export interface RestResponse {
   readonly status: number;
   readonly headers: Headers;
@@ -12,18 +12,18 @@ export interface RestResponse {
   readonly data: Json;
 }
 
-/** Speaks REST as an RPA tool would. */
+/** A REST client like an RPA tool's. */
 export interface RestClient {
   readonly baseUrl: string;
   get(path: string, headers?: Record<string, string>): Promise<RestResponse>;
   post(path: string, body?: unknown, headers?: Record<string, string>): Promise<RestResponse>;
-  /** Any method, any body, sent as it is. */
+  /** Any method with any body, unchanged. */
   send(
     method: string,
     path: string,
     init?: { body?: string | Uint8Array; headers?: Record<string, string> },
   ): Promise<RestResponse>;
-  /** The answer's data; throws with the whole answer when it is not a success. */
+  /** The answer's data; throws with the whole answer unless it is a success. */
   ok(answer: Promise<RestResponse>): Promise<Json>;
   /** The frames of an SSE stream until the signal aborts or the server ends it. */
   stream(path: string, signal: AbortSignal, headers?: Record<string, string>): Promise<AsyncGenerator<SseFrame>>;
@@ -66,7 +66,7 @@ export function restClient(baseUrl: string, defaultHeaders: Record<string, strin
   };
 }
 
-/** Holds the response, not its body alone: fetch cancels a body that nobody reads yet when the response is collected. */
+/** Keeps a reference to the response: fetch cancels an unread body when the response is garbage-collected. */
 async function* frames(response: Response, signal: AbortSignal): AsyncGenerator<SseFrame> {
   const decoder = new TextDecoder();
   let received: SseFrame[] = [];

@@ -7,13 +7,13 @@ import {
 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 
-/** Requests that have sent the first byte of the body and send no more, until they are disposed. */
+/** Requests that have sent the first byte of their body, and no more until they are disposed. */
 export interface SlowBodyClients extends Disposable {
   /** Waits until the server has received the start of all of them. */
   readonly started: Promise<unknown>;
 }
 
-/** Over HTTP/1.1, each on a connection of its own. */
+/** Over HTTP/1.1, each on its own connection. */
 export function slowBodiesOverHttp1({
   baseUrl,
   path,
@@ -34,7 +34,7 @@ export function slowBodiesOverHttp1({
     sockets.push(socket);
     socket.on('error', () => {});
     socket.write(`${lines.join('\r\n')}\r\n\r\n{`);
-    await once(socket, 'data'); // 100 Continue, or a refusal
+    await once(socket, 'data'); // 100 Continue, or an error
   };
   return {
     started: Promise.all(Array.from({ length: count }, open)),

@@ -13,28 +13,28 @@ import { type ExplainMessagesRequest, TaskService } from '../../../gen/autosessi
 import { appError, ErrorReason } from '../../../services/lib/errors/app-error.ts';
 import { currentTenant } from '../../../services/lib/runtime/request-context.ts';
 
-/** Messages that were said before this are older than any session. */
+/** Messages before this time are older than any session. */
 export const SESSIONS_SINCE = Date.parse('2025-06-01T00:00:00Z');
 
-/** What stands in for session and task-dispatch: both give a message the same answer for ever. */
+/** Fakes of session and task-dispatch: a repeated message always gets the same answer. */
 export class MessageAnalysisFakes {
   readonly resolveRequests: ResolvePartiesRequest[] = [];
   readonly applyRequests: ApplyMessagesRequest[] = [];
   readonly explainRequests: ExplainMessagesRequest[] = [];
   /** Open sessions by tenant, account and shop. */
   readonly sessions = new Map<string, Session>();
-  /** What the bot has sent and nobody has matched yet. */
+  /** Content that the bot has sent and that no message has matched yet. */
   readonly receipts: { content: string; taskId: string; sessionId: string }[] = [];
-  /** Whose account a nick is. */
+  /** The account of each nick. */
   readonly accounts = new Map<string, string>();
   /** Thrown by the next calls, one each. */
   readonly scriptedFailures: ('resolve' | 'explain' | 'apply' | 'session')[] = [];
-  /** So many of the next calls of applyMessages find that a name has changed its owner. */
+  /** The number of next calls of applyMessages that find a reassigned name. */
   remainingPartyMoves = 0;
   stable = true;
   /** The key of the shop into which the shop with this key was merged. */
   readonly mergedShops = new Map<string, string>();
-  /** What the next call of applyMessages finds merged since its parties were resolved. */
+  /** The shop that the next call of applyMessages finds merged since its parties were resolved. */
   mergeDuringApply?: { readonly from: string; readonly into: string };
   botPrefix = '';
   readonly #matches = new Map<string, { taskId: string; sessionId: string }>();
@@ -57,7 +57,7 @@ export class MessageAnalysisFakes {
     router.service(TaskService, { explainMessages: (request) => this.#explain(request) });
   }
 
-  /** The open session of an account and a shop, made when there is none. */
+  /** The open session of an account and a shop, created if there is none. */
   session(accountKey: string, shopKey: string): Session {
     const key = JSON.stringify([currentTenant(), accountKey, shopKey]);
     const known = this.sessions.get(key);

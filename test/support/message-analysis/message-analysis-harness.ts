@@ -41,21 +41,21 @@ import { createDatabase, sharedServersAvailable } from '../servers/shared-server
 import { TestClock } from '../test-clock.ts';
 import { MessageAnalysisFakes } from './message-analysis-fakes.ts';
 
-/** Message-analysis alone, with stand-ins for whom it asks. */
+/** The message-analysis service alone, with fakes of the services that it calls. */
 export interface MessageAnalysisHarness extends AsyncDisposable {
   readonly fakes: MessageAnalysisFakes;
   readonly clock: TestClock;
   readonly client: Client<typeof MessageService>;
   readonly module: RunningModule;
   readonly deps: MessageDeps;
-  /** Uploads elements as they would come in JSON. */
+  /** Uploads elements in their JSON form. */
   upload(messages: readonly unknown[], over?: UploadOptions): Promise<IngestMessagesResponse>;
   /** The stored messages of all conversations, by conversation and number. */
   rows(): Promise<MessageRow[]>;
   events(): Promise<Event[]>;
-  /** The session that the default tenant's conversation with a shop knows of, by events and by answers. */
+  /** The session that the default tenant's conversation with a shop has recorded, from events and answers. */
   knownSession(shopName?: string): Promise<{ sessionId: string; status: Control } | undefined>;
-  /** Runs `work` as somebody of the tenant. */
+  /** Runs `work` in the context of the tenant. */
   as<T>(tenant: string, work: () => Promise<T>): Promise<T>;
 }
 
@@ -66,7 +66,7 @@ export type UploadOptions = Partial<
 /** The databases that this machine has. */
 export const databases = sharedServersAvailable ? (['SQLite', 'MariaDB'] as const) : (['SQLite'] as const);
 
-/** Starts it on a database of its own; `await using` ends it. */
+/** Starts it with its own database; `await using` stops it. */
 export async function startMessageAnalysisHarness(
   database: (typeof databases)[number] = 'SQLite',
 ): Promise<MessageAnalysisHarness> {
@@ -83,7 +83,7 @@ export async function startMessageAnalysisHarness(
   const config = loadConfig({ AUTOSESSION_DATA_DIR: ':memory:' });
   const { signal: stopping } = new AbortController();
   const parts = { config, db, outbox: new Outbox(clock, ids), clock, ids, logger, metrics, stopping };
-  const kernel = { ...parts, authenticate: allowAnonymous } as Omit<Deps, 'log' | 'queue'> as Deps; // it uses neither
+  const kernel = { ...parts, authenticate: allowAnonymous } as Omit<Deps, 'log' | 'queue'> as Deps; // the service uses neither
   const fakes = new MessageAnalysisFakes();
   const internalSecret = 'the same for all';
   let module: RunningModule | undefined;
@@ -147,12 +147,12 @@ async function allEvents(db: Executor<OutboxTables>): Promise<Event[]> {
   return rows.map(({ payload }) => fromBinary(EventSchema, payload));
 }
 
-/** The verdicts of an answer as words. */
+/** The names of an answer's verdicts. */
 export function verdicts({ messages }: IngestMessagesResponse): string[] {
   return messages.map(({ verdict }) => Verdict[verdict].toLowerCase());
 }
 
-/** The reason that a call was refused with. */
+/** The reason of a refused call. */
 export async function errorReasonOf(call: Promise<unknown>): Promise<number | undefined> {
   try {
     await call;

@@ -8,7 +8,7 @@ import {
 } from '../../../services/lib/messaging/bus/event-log.ts';
 import { armFailpoint } from '../../../services/lib/runtime/failpoints.ts';
 
-/** A failpoint that acts once; `passed` resolves when it has. */
+/** A failpoint handler that acts once; `passed` resolves after that. */
 export interface OneShotFailpoint extends Disposable {
   readonly reached: Promise<void>;
 }
@@ -18,7 +18,7 @@ export function failOnce(point: string): OneShotFailpoint {
   return armOnce(point, async () => new Error(`failpoint ${point}`));
 }
 
-/** Does something while the next pass of a failpoint waits for it; the pass then goes on as if nothing had been. */
+/** Runs an action while the next pass of a failpoint waits for it; then the pass continues normally. */
 export function interceptOnce(point: string, work: () => Promise<void>): OneShotFailpoint {
   return armOnce(point, async () => {
     await work();
@@ -26,7 +26,7 @@ export function interceptOnce(point: string, work: () => Promise<void>): OneShot
   });
 }
 
-/** `act` returns what the pass is to throw. */
+/** `act` returns the error that the pass throws. */
 function armOnce(point: string, action: () => Promise<Error | undefined>): OneShotFailpoint {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let passes = 0;
@@ -41,7 +41,7 @@ function armOnce(point: string, action: () => Promise<Error | undefined>): OneSh
   return { reached: promise, [Symbol.dispose]: () => armed[Symbol.dispose]() };
 }
 
-/** A log that refuses records, and with each what is behind it in its session, until it is told to accept everything. */
+/** A log that refuses records, and the later ones of the same session, until it is set to accept all. */
 export function rejectingLog(
   log: EventLog,
   shouldReject: (record: LogRecord) => boolean,
@@ -65,7 +65,7 @@ export function rejectingLog(
   return { ...withWriter(log, (writer) => ({ append: (records) => append(writer, records) })), accept };
 }
 
-/** A log whose writers report other bounds than it has. */
+/** A log whose writers report false bounds. */
 export function withBounds(log: EventLog, change: (bounds: LogBounds) => LogBounds): EventLog {
   return withWriter(log, (writer) => ({ bounds: async () => change(await writer.bounds()) }));
 }

@@ -65,7 +65,7 @@ export async function assertFollowsModel(queue: TaskQueue, newTenant: () => stri
   );
 }
 
-/** What a queue is, without any care for speed. */
+/** A simple, slow model of the queue. */
 class QueueModel {
   readonly #items = new Map<string, Omit<QueueItem, 'tenant'>>();
 

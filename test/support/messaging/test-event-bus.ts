@@ -21,17 +21,17 @@ import { startNats } from '../servers/servers.ts';
 import { createDatabase } from '../servers/shared-servers.ts';
 import { TestClock } from '../test-clock.ts';
 
-/** A database with an outbox and a log behind it. */
+/** A database with an outbox, and an event log. */
 export interface TestEventBus extends AsyncDisposable {
   readonly db: Database;
   readonly log: EventLog;
   readonly clock: TestClock;
   readonly outbox: Outbox;
-  /** What relays and consumers are started with. */
+  /** The dependencies of relays and consumers. */
   readonly deps: ReturnType<typeof depsOf>;
-  /** The same, but every lock is free to take, as when two leaders overlap. */
+  /** The same, but every lock can be taken, as when two leaders overlap. */
   readonly alwaysLeaderDeps: ReturnType<typeof depsOf>;
-  /** Loses the log with everything in it. */
+  /** Deletes the log with all its records. */
   wipe(): Promise<void>;
   /** Emits the next events of a session in one commit. */
   emit(sessionId: string, count?: number, tenant?: string): Promise<void>;
@@ -51,7 +51,7 @@ function depsOf(db: Database, log: EventLog, outbox: Outbox, clock: TestClock) {
   return { db, log, outbox, clock, logger, metrics: createMetrics(false) };
 }
 
-/** SQLite and the log in it. */
+/** SQLite, with the log in the same database. */
 export async function startEmbeddedBus(): Promise<TestEventBus> {
   const backend = sqliteBackend(':memory:');
   const db = new Database(backend);
@@ -119,7 +119,7 @@ export function startRelay(deps: TestEventBus['deps']): Relay {
   return relay;
 }
 
-/** Everything that the log holds. */
+/** All records of the log. */
 export async function readWholeLog(log: EventLog): Promise<LoggedEvent[]> {
   const events: LoggedEvent[] = [];
   for (let after = (await log.bounds()).before; ; ) {
@@ -131,7 +131,7 @@ export async function readWholeLog(log: EventLog): Promise<LoggedEvent[]> {
   }
 }
 
-/** What somebody who drops repeats gets of the log: per session the numbers in their order. */
+/** The log as a consumer that drops repeats sees it: the numbers per session, in order. */
 export async function readDeduplicated(log: EventLog): Promise<Map<string, number[]>> {
   const sessions = new Map<string, number[]>();
   for (const { sessionId, sourceSeq } of await readWholeLog(log)) {
@@ -149,7 +149,7 @@ export function sequenceUpTo(last: number): number[] {
 
 let count = 0;
 
-/** A record for the log, of a session of its own unless named. */
+/** A record for the log, each with its own session by default. */
 export function logRecord(overrides: Partial<LogRecord> = {}): LogRecord {
   count += 1;
   return {
@@ -169,7 +169,7 @@ export function sessionRecords(sessionId: string, last: number): LogRecord[] {
   return sequenceUpTo(last).map((sourceSeq) => logRecord({ sessionId, sourceSeq }));
 }
 
-/** The number of an event as its payload says it. */
+/** The number of an event in its payload. */
 export function sourceSeqOf(payload: Uint8Array): number {
   return fromBinary(EventSchema, payload).sourceSeq;
 }

@@ -12,26 +12,26 @@ import { systemClock } from '../../../services/lib/runtime/clock.ts';
 import { createUlidGenerator } from '../../../services/lib/runtime/id-generator.ts';
 import { startTcpProxy, type TcpProxy } from '../servers/tcp-proxy.ts';
 
-/** The secret by which the instances know each other. */
+/** The secret that the instances share. */
 export const INTERNAL_SECRET = 'peers';
 
-/** What a test has its instances do; each RPC answers with the instance's name in its first field. */
+/** The behaviour of the instances; each RPC returns the instance's name in its first field. */
 export interface PeerHandlers {
-  /** A read. */
+  /** A read-only RPC. */
   getTask?(name: string, context: HandlerContext): Promise<void> | void;
-  /** What may not run twice. */
+  /** An RPC that must not run twice. */
   claimNextTask?(name: string, context: HandlerContext): Promise<void> | void;
-  /** A stream; it sends the name and then waits for this. */
+  /** A stream that sends the name and then waits for this. */
   watchEvents?(name: string, context: HandlerContext): Promise<void> | void;
 }
 
-/** A process that serves some services, on a port that can be cut. */
+/** An instance that serves some services behind a TCP proxy. */
 export interface PeerInstance extends AsyncDisposable {
   readonly address: string;
-  readonly wire: TcpProxy;
-  /** What its health service says. */
+  readonly proxy: TcpProxy;
+  /** The status that its health service reports. */
   serving: boolean;
-  /** Stops as a process does on SIGTERM. */
+  /** Stops like a process on SIGTERM. */
   stop(): Promise<void>;
 }
 
@@ -57,16 +57,16 @@ export async function startPeerInstance(name: string, handlers: PeerHandlers = {
     host: '127.0.0.1',
     port: 0,
   });
-  const wire = await startTcpProxy(server.port);
+  const proxy = await startTcpProxy(server.port);
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopping.abort();
-    stopped ??= server.close(1_000).then(() => wire.disconnect());
+    stopped ??= server.close(1_000).then(() => proxy.disconnect());
     return stopped;
   };
   return Object.assign(state, {
-    address: `http://127.0.0.1:${wire.port}`,
-    wire,
+    address: `http://127.0.0.1:${proxy.port}`,
+    proxy,
     stop,
     [Symbol.asyncDispose]: stop,
   });

@@ -1,10 +1,10 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A command line that runs. */
+/** A running `auto-session`. */
 export interface RunningCli {
   readonly child: ChildProcessWithoutNullStreams;
-  /** What it has printed so far. */
+  /** Its output so far. */
   readonly out: () => string;
   readonly err: () => string;
   readonly ended: Promise<CliResult>;
@@ -16,7 +16,7 @@ export interface CliResult {
   readonly err: string;
 }
 
-/** Starts `auto-session` with these words, as a shell would, without a terminal. */
+/** Starts `auto-session` with these arguments, without a terminal. */
 export function startCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): RunningCli {
   const child = spawn(process.execPath, ['cli/auto-session.js', ...args], { env: { ...process.env, ...env } });
   child.stdin.end();
@@ -31,7 +31,7 @@ export function startCli(args: readonly string[], env: Readonly<Record<string, s
   return { child, out: () => texts.out, err: () => texts.err, ended };
 }
 
-/** Runs `auto-session` to its end. */
+/** Runs `auto-session` until it exits. */
 export function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliResult> {
   return startCli(args, env).ended;
 }

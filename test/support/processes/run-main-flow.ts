@@ -2,7 +2,7 @@ import type { Data, Rest } from '../../../examples/demo/rest.ts';
 import { eventually } from '../eventually.ts';
 import { unique } from '../factories.ts';
 
-/** The main flow of one session, from creation through a takeover and back to its close, by clients that repeat. */
+/** The main flow of one session, from creation over a takeover and a release to its close, with clients that retry. */
 export async function runMainFlow(rest: Rest): Promise<void> {
   const id = unique();
   const account = `t-${id}`;
@@ -24,7 +24,7 @@ export async function runMainFlow(rest: Rest): Promise<void> {
   await rest.post(`/api/sessions/${session}/close`, { outcome: 'completed' });
 }
 
-/** Polls until there is a task: a crash may have lost the queue's hint. */
+/** Polls until there is a task: a crash may have lost the queue's entry. */
 async function pollForTask(poll: () => Promise<Data>): Promise<Data> {
   return eventually(async () => {
     const lease = await poll();

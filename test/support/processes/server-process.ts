@@ -3,20 +3,20 @@ import { once } from 'node:events';
 import { eventually } from '../eventually.ts';
 import { reservePort } from '../servers/reserve-port.ts';
 
-/** The system in a process of its own that can be killed and started again on the same ports and data. */
+/** The system in a child process that can be killed and restarted on the same ports and data. */
 export interface ServerProcess extends AsyncDisposable {
   readonly url: string;
-  /** Ends it as a power cut would. */
+  /** Kills it without warning, with SIGKILL. */
   kill(): Promise<void>;
-  /** Stops it with SIGTERM, as a supervisor does; throws when it exits with an error. */
+  /** Stops it with SIGTERM; throws if it exits with an error. */
   stop(): Promise<void>;
-  /** Starts it again, and returns when it is ready. */
+  /** Restarts it; resolves when it is ready. */
   start(): Promise<void>;
-  /** What it wrote. */
+  /** Its output. */
   readonly output: string;
 }
 
-/** What differs from a process that runs everything on ports of its own. */
+/** Differences from a process that runs all services on new ports. */
 interface ServerProcessOptions {
   readonly target?: string;
   readonly rpcPort?: number;
@@ -74,7 +74,7 @@ export async function startServerProcess(
   };
 }
 
-/** A child's exit code and everything that it printed. */
+/** A child's exit code and its output. */
 export function runCommand(command: string, args: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...env } });
   let output = '';

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { reservePort } from '../servers/reserve-port.ts';
 
-/** The services that processes can be split into. */
+/** The services that can run in separate processes. */
 export const serviceNames = ['session', 'task-dispatch', 'message-analysis', 'handover', 'gateway'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
-/** Where the instances of every service listen for RPCs, and what every process has to know of it. */
+/** The RPC ports of every service's instances, and the settings with their addresses for every process. */
 export interface SplitAddresses {
   readonly rpcPorts: Readonly<Record<ServiceName, readonly number[]>>;
   readonly env: Readonly<Record<string, string>>;

@@ -4,7 +4,7 @@ import { reserveSplitAddresses, type ServiceName, serviceNames } from './split-a
 /** The processes of an installation, by service. */
 export type SplitProcesses = Readonly<Record<ServiceName, readonly ServerProcess[]>>;
 
-/** This many processes of every service, on the servers that `env` names; they end with the stack. */
+/** Starts this many processes of every service on the servers in `env`; disposing the stack stops them. */
 export async function startSplitProcesses(
   stack: AsyncDisposableStack,
   instances: number,
@@ -18,7 +18,7 @@ export async function startSplitProcesses(
       ),
     );
   const processes = {} as Record<ServiceName, ServerProcess[]>;
-  // one service after another: started at once they would wait for each other
+  // one service after another: started together they would compete for CPU
   for (const name of serviceNames) processes[name] = await start(name);
   return processes;
 }

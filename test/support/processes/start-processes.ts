@@ -14,16 +14,16 @@ export interface TargetProcess {
   readonly running: RunningProcess;
   readonly rest: RestClient;
   readonly rpcUrl: string;
-  /** The lines of its log from `warn` on, as it wrote them. */
+  /** Its log lines of level `warn` and above. */
   readonly log: readonly string[];
 }
 
-/** One that starts with settings of its own. */
+/** A process with its own settings. */
 export type ProcessTarget = string | { readonly target: string; readonly env: Readonly<Record<string, string>> };
 
 /**
- * Starts a process for every target (`gateway,session`), on servers of their own, each knowing the addresses of all; the
- * same target twice is two instances. Disposing it stops what still runs.
+ * Starts a process for every target (`gateway,session`), on their own servers, each with the addresses of all; the same target
+ * twice starts two instances. Disposing stops those that still run.
  */
 export async function startProcesses(
   ...targets: ProcessTarget[]

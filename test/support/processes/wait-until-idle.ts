@@ -1,6 +1,6 @@
 import { eventually } from '../eventually.ts';
 
-/** Waits until everything is published and every consumer is idle. */
+/** Waits until all events are published and every consumer is idle. */
 export async function waitUntilIdle(url: string): Promise<void> {
   let handled = -1;
   await eventually(
@@ -13,8 +13,7 @@ export async function waitUntilIdle(url: string): Promise<void> {
         );
       const before = handled;
       handled = sum('events_consumed_total');
-      if (sum('outbox_depth') > 0 || handled !== before)
-        throw new Error(`not at rest: ${sum('outbox_depth')} to publish`);
+      if (sum('outbox_depth') > 0 || handled !== before) throw new Error(`not idle: ${sum('outbox_depth')} to publish`);
     },
     30_000,
     500,

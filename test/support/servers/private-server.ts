@@ -9,17 +9,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { reservePort } from './reserve-port.ts';
 import { Watchdog } from './watchdog.ts';
 
-/** A server of a test's own on a loopback port, with its data in a temporary folder. It ends with this process, even a killed one. */
+/** A private server on a loopback port, with its data in a temporary folder. It ends with this process, even if that is killed. */
 export interface Server extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
-  /** Of the running server; the last one while it is stopped. */
+  /** The pid of the server; the last one while it is stopped. */
   readonly pid: number;
-  /** Ends it in good order; nothing happens when it does not run. */
+  /** Stops it gracefully; does nothing if it does not run. */
   stop(): Promise<void>;
-  /** Starts it again on the same port and data; resolves when it answers. */
+  /** Restarts it on the same port and data; resolves when it answers. */
   start(): Promise<void>;
-  /** SIGKILL: what it had not written to disk is lost. */
+  /** Kills it with SIGKILL: data that is not on disk is lost. */
   kill(): Promise<void>;
 }
 
@@ -27,21 +27,21 @@ export interface Server extends AsyncDisposable {
 export interface Program {
   readonly binary: string;
   args(folder: string, port: number): string[];
-  /** Added to this process's own environment; called before every start. */
+  /** Added to this process's environment; called before every start. */
   env?(folder: string): Promise<Record<string, string>>;
-  /** Makes the data folder `data` before the first start. */
+  /** Prepares the data folder `data` before the first start. */
   prepare(folder: string): Promise<void>;
-  /** What to say to it, and which answer shows that it serves. */
+  /** The request that is sent to it, and the answer that shows that it serves. */
   readonly ready: { readonly say: string; answered(bytes: Buffer): boolean };
 }
 
 const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 30_000;
 const REPLY_TIMEOUT_MS = 2_000;
-/** A server that is still loading says so and nothing more: ask it again soon. */
+/** A server that is still loading only reports that: it is asked again soon. */
 const PROBE_TIMEOUT_MS = 100;
 
-/** A server process in a folder of its own, on one port for as long as it lives. */
+/** A server process in its own folder, on one port for its lifetime. */
 export class PrivateServer {
   readonly folder: string;
   readonly #program: Program;
@@ -95,7 +95,7 @@ export class PrivateServer {
     const child = spawn(this.#program.binary, this.#program.args(this.folder, this.#port), {
       env: { ...process.env, ...own },
       stdio: ['ignore', log, log],
-      detached: true, // Ctrl+C is for the tests; they stop their servers
+      detached: true, // Ctrl+C reaches only the tests, which stop their servers
     });
     child.unref();
     this.#child = child;
@@ -150,7 +150,7 @@ export class PrivateServer {
     await this.#watchdog.release();
   }
 
-  /** Says something on a connection of its own; resolves at the awaited answer. */
+  /** Sends a request on a new connection; resolves at the expected answer. */
   request(say: string, answered: (bytes: Buffer) => boolean, withinMs = REPLY_TIMEOUT_MS): Promise<void> {
     return new Promise((resolve, reject) => {
       const socket = connect(this.#port, '127.0.0.1', () => socket.write(say));
@@ -164,11 +164,11 @@ export class PrivateServer {
         }
       });
       socket.on('error', reject);
-      socket.on('close', () => reject(new Error(`port ${this.#port} did not answer as awaited`)));
+      socket.on('close', () => reject(new Error(`port ${this.#port} did not answer as expected`)));
     });
   }
 
-  /** The server as tests see it, with what is special to it. */
+  /** The server with its specific members. */
   toServer<Special extends { url(port: number): string }>(extras: Special): Server & Omit<Special, 'url'> {
     const self = this;
     return {

@@ -17,10 +17,10 @@ export interface RedisServer extends Server {
 }
 
 export interface NatsServer extends Server {
-  /** Throws all streams away: stops it, deletes the JetStream folder, starts it. */
+  /** Deletes all streams: stops it, deletes the JetStream folder, starts it. */
   wipe(): Promise<void>;
-  /** Stops it, copies the JetStream folder, starts it; the result puts the copy back in the same way. */
-  backUp(): Promise<() => Promise<void>>;
+  /** Stops it, copies the JetStream folder, starts it; the returned function restores the copy in the same way. */
+  backup(): Promise<() => Promise<void>>;
 }
 
 const run = promisify(execFile);
@@ -59,24 +59,24 @@ function requireBinary(path: string | undefined, name: string): string {
   return path;
 }
 
-/** How much memory and log MariaDB gets, as it writes sizes. */
+/** MariaDB's memory and log sizes, in its notation. */
 export interface MariadbOptions {
   readonly bufferPool: string;
   readonly redoLog: string;
   /** For building indexes. */
   readonly sortBuffer: string;
-  /** Whether it writes a binary log; none unless given. */
+  /** Whether it writes a binary log; false by default. */
   readonly binlog?: boolean;
 }
 
 export const SMALL_MARIADB_OPTIONS: MariadbOptions = { bufferPool: '64M', redoLog: '32M', sortBuffer: '1M' };
 
-/** MariaDB; root needs no password. Its default character set is latin1, which nothing of ours may depend on. */
+/** MariaDB; root needs no password. Its default character set is latin1, which the system must not depend on. */
 export async function startMariadb(
   { bufferPool, redoLog, sortBuffer, binlog = false }: MariadbOptions = SMALL_MARIADB_OPTIONS,
   env?: Program['env'],
 ): Promise<MariadbServer> {
-  // mariadbd refuses to run as root without being told whom to become
+  // mariadbd refuses to run as root without --user
   const user = process.getuid?.() === 0 ? ['--user=mysql'] : [];
   const program: Program = {
     binary: requireBinary(binaries.mariadbd, 'mariadbd'),
@@ -115,7 +115,7 @@ export async function startMariadb(
         `--innodb-log-file-size=${redoLog}`,
       ]);
     },
-    // the server speaks first: four bytes of header, then protocol version 10
+    // the server sends first: four bytes of header, then protocol version 10
     ready: { say: '', answered: (bytes) => bytes.length > 4 && bytes[4] === 10 },
   };
   const server = await PrivateServer.start('mariadb', program);
@@ -123,7 +123,7 @@ export async function startMariadb(
   return server.toServer({ url: () => url, createDatabase: () => createDatabaseAt(url) });
 }
 
-/** Makes a fresh, empty database on the server at `serverUrl` and returns its URL. */
+/** Creates an empty database on the server at `serverUrl` and returns its URL. */
 export async function createDatabaseAt(serverUrl: string): Promise<string> {
   const name = `t_${randomBytes(8).toString('hex')}`;
   const connection = await createConnection({ uri: serverUrl });
@@ -135,7 +135,7 @@ export async function createDatabaseAt(serverUrl: string): Promise<string> {
   return `${serverUrl}/${name}`;
 }
 
-/** Redis; an append-only file keeps its data over stop and start. */
+/** Redis; an append-only file keeps its data over a restart. */
 export async function startRedis(): Promise<RedisServer> {
   const server = await PrivateServer.start('redis', {
     binary: requireBinary(binaries.redis, 'redis-server'),
@@ -171,7 +171,7 @@ export async function startNats(): Promise<NatsServer> {
   return server.toServer({
     url: (port) => `nats://127.0.0.1:${port}`,
     wipe: () => whileStopped(empty),
-    backUp: async () => {
+    backup: async () => {
       await whileStopped(() => cp(data, copy, { recursive: true }));
       return () => whileStopped(() => empty().then(() => cp(copy, data, { recursive: true })));
     },

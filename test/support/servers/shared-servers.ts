@@ -1,25 +1,25 @@
 import { inject } from 'vitest';
 import { createDatabaseAt } from './servers.ts';
 
-/** Where the servers are that all test files of a run share. */
+/** The addresses of the servers that all test files of a run share. */
 export interface SharedServers {
   /** Without a database: see `createDatabase`. */
   readonly mariadbUrl: string;
-  /** Shared: keep to keys of your own, never flush it. */
+  /** Shared: use your own keys, never flush it. */
   readonly redisUrl: string;
-  /** Shared: keep to streams and subjects of your own. */
+  /** Shared: use your own streams and subjects. */
   readonly natsUrl: string;
 }
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    stack: SharedServers | null;
+    sharedServers: SharedServers | null;
   }
 }
 
-/** The shared servers, or undefined on a machine without them; the global set-up has said so then. */
+/** The shared servers; undefined on a machine without them, for which the global set-up prints a warning. */
 export function sharedServers(): SharedServers | undefined {
-  return inject('stack') ?? undefined;
+  return inject('sharedServers') ?? undefined;
 }
 
 /** Whether the shared servers run: for `describe.runIf`. */

@@ -2,18 +2,18 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { reservePort } from './reserve-port.ts';
 
-/** A TCP port that leads to another one, until it is cut or frozen. */
+/** A TCP proxy that can be disconnected and frozen. */
 export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
-  /** Breaks all connections at once and refuses new ones, as when the process behind it was killed. */
+  /** Breaks all connections and refuses new ones, as if the process behind it was killed. */
   disconnect(): Promise<void>;
-  /** Takes connections again, on the same port. */
+  /** Accepts connections again, on the same port. */
   resume(): Promise<void>;
-  /** Passes nothing on any more, though connections stay and are taken, as when the process behind it hangs. */
+  /** Forwards nothing any more, but keeps and accepts connections, as if the process behind it hangs. */
   freeze(): void;
 }
 
-/** Opens a port that leads to `target` on loopback. */
+/** Opens a proxy to the loopback port `target`. */
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let frozen = false;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 
 /**
  * A shell that outlives this process: when its standard input ends, because this process released it or was killed, it
- * kills the server it was told of last and removes the folder.
+ * kills the last guarded server and removes the folder.
  */
 export class Watchdog {
   readonly #shell: ChildProcess;
@@ -15,17 +15,17 @@ export class Watchdog {
       detached: true,
     });
     this.#shell.unref();
-    // a pipe that is open must not keep the tests from ending
+    // the open pipe must not keep the test process running
     (this.#shell.stdin as unknown as { unref(): void }).unref();
     this.#shell.stdin?.on('error', () => {});
   }
 
-  /** Names the process to kill, or none. */
+  /** Sets the process to kill; undefined for none. */
   guard(pid: number | undefined): void {
     if (!this.#shell.stdin?.writableEnded) this.#shell.stdin?.write(`${pid ?? ''}\n`);
   }
 
-  /** Has the folder removed. */
+  /** Removes the folder. */
   async release(): Promise<void> {
     this.#shell.ref();
     const exited = once(this.#shell, 'exit');

@@ -35,7 +35,7 @@ import { sessionDeps, sessionModule } from '../../../services/session/module.ts'
 import { sessionRoutes } from '../../../services/session/routes.ts';
 import { TestClock } from '../test-clock.ts';
 
-/** The session service alone: its neighbours are stand-ins that remember what they were told. */
+/** The session service alone, with fakes of the other services that record their calls. */
 export interface SessionHarness extends AsyncDisposable {
   readonly sessions: Client<typeof SessionService>;
   /** The same as another tenant. */
@@ -43,23 +43,23 @@ export interface SessionHarness extends AsyncDisposable {
   readonly deps: SessionDeps;
   readonly clock: TestClock;
   readonly fakes: SessionFakes;
-  /** Runs work as the service's background does. */
+  /** Runs work in the background context. */
   inBackground<T>(work: () => T): T;
   /** The events that were emitted for a session, in order. */
   events(sessionId: string): Promise<Event[]>;
 }
 
-/** Task-dispatch and message-analysis as the session service sees them. */
+/** Fakes of task-dispatch and message-analysis. */
 export class SessionFakes {
   readonly createTaskRequests: CreateTaskRequest[] = [];
   readonly raiseFenceRequests: RaiseFenceRequest[] = [];
   /** While true, task-dispatch does not answer. */
   unavailable = false;
-  /** What RaiseFence says is out. */
+  /** The possibly sent tasks that RaiseFence returns. */
   possiblySent: string[] = [];
-  /** The tasks that task-dispatch shows. */
+  /** The tasks that task-dispatch returns. */
   tasks: MessageInitShape<typeof TaskSchema>[] = [];
-  /** Why task-dispatch withdraws new tasks at once; empty when it does not. */
+  /** The reason why task-dispatch cancels new tasks immediately; empty if it does not. */
   withdrawReason = '';
 
   readonly routes = (router: ConnectRouter) => {
@@ -163,7 +163,7 @@ async function emitted(db: Database, sessionId: string): Promise<Event[]> {
 
 let counter = 0;
 
-/** A session request for an account and a shop of its own. */
+/** A session request with its own account and shop. */
 export function createSessionRequest(overrides: object = {}) {
   counter += 1;
   return {

@@ -3,10 +3,10 @@ import { createSessionRecord } from '../../../services/session/domain/create-ses
 import { isOpen, type SessionRecord } from '../../../services/session/domain/session.ts';
 import { compositeStates, type StateKey } from '../../../services/session/domain/transitions.ts';
 
-/** When the sessions of these tests were opened. */
+/** The time at which the sessions of these tests were opened. */
 export const NOW = Date.parse('2026-03-01T08:00:00Z');
 
-/** A session in a cell of the table, opened at NOW. */
+/** A session in a state of the transition table, opened at NOW. */
 export function sessionInState(cell: StateKey, overrides: Partial<SessionRecord> = {}): SessionRecord {
   const opened = createSessionRecord(
     'open_bot',

@@ -1,7 +1,7 @@
 import { ErrorReason } from '../../../gen/autosession/error/v1/error_reason_pb.js';
 import { errorInfo } from '../../../services/lib/errors/app-error.ts';
 
-/** The reason that a call is refused with; fails when it is not refused. */
+/** The reason of a refused call; fails if the call succeeds. */
 export async function errorReasonName(call: Promise<unknown>): Promise<string> {
   const error = await call.then(
     (answer) => {

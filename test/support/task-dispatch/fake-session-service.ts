@@ -8,12 +8,12 @@ import type {
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { appError, ErrorReason } from '../../../services/lib/errors/app-error.ts';
 
-/** As much of the session service as task-dispatch calls, in memory. */
+/** The part of the session service that task-dispatch calls, in memory. */
 export class FakeSessionService {
   readonly byId = new Map<string, Session>();
-  /** What task-dispatch told, in order. */
+  /** The calls of task-dispatch, in order. */
   readonly outcomes: RecordTaskOutcomeRequest[] = [];
-  /** Lets the next calls fail. */
+  /** Makes the next calls fail. */
   unavailable = false;
 
   open(sessionId: string): Session {

@@ -37,7 +37,7 @@ import { createDatabase, sharedServersAvailable } from '../servers/shared-server
 import { TestClock } from '../test-clock.ts';
 import { FakeSessionService } from './fake-session-service.ts';
 
-/** Task-dispatch alone, over a real database, with the sessions in memory. */
+/** The task-dispatch service alone, on a real database, with a fake session service. */
 export interface TaskDispatchHarness extends AsyncDisposable {
   readonly clock: TestClock;
   readonly deps: TaskDeps;
@@ -47,7 +47,7 @@ export interface TaskDispatchHarness extends AsyncDisposable {
   readonly db: Database;
   /** Runs one round of the reaper. */
   reap(): Promise<void>;
-  /** What happened to tasks, in the order of each session; all sessions without an argument. */
+  /** The changes of tasks, in order per session; of all sessions without an argument. */
   events(sessionId?: string): Promise<TaskChanged[]>;
   /** Runs in the context of the default tenant. */
   inTenantContext<T>(work: () => T): T;
@@ -109,7 +109,7 @@ const SECRET = 'test';
 
 function taskDispatchMigrations() {
   const { migrations } = taskDispatchModule;
-  if (!migrations) throw new Error('task-dispatch has tables');
+  if (!migrations) throw new Error('task-dispatch has no migrations');
   return migrations;
 }
 
@@ -119,7 +119,7 @@ function depsOf(given: { clock: TestClock; config: Config; db: Database; queue: 
   const outbox = new Outbox(given.clock, ids);
   const stopping = new AbortController().signal;
   const shared = { ids, logger, outbox, metrics: createMetrics(false), authenticate: allowAnonymous, stopping };
-  // task-dispatch reads no event log
+  // task-dispatch does not read the event log
   return { ...given, ...shared, log: undefined as never };
 }
 
@@ -139,7 +139,7 @@ async function readEvents(db: Database, sessionId?: string): Promise<TaskChanged
   });
 }
 
-/** A task of a session of its own, between an account and a shop that nobody else uses. */
+/** A task with its own session, account and shop. */
 export function taskSpec(overrides: MessageInitShape<typeof TaskSpecSchema> = {}) {
   const n = unique();
   return {
@@ -161,7 +161,7 @@ export function taskSpec(overrides: MessageInitShape<typeof TaskSpecSchema> = {}
   };
 }
 
-/** What tests do again and again. */
+/** Steps that many tests need. */
 export function taskActions({ tasks, sessions, clock, db }: TaskDispatchHarness) {
   const store = async (overrides: Parameters<typeof taskSpec>[0] = {}) => {
     const task = taskSpec({ createdAt: timestampFromMs(clock.now()), ...overrides });
@@ -171,7 +171,7 @@ export function taskActions({ tasks, sessions, clock, db }: TaskDispatchHarness)
   };
   const claim = (accountId = '', workerId = '') => tasks.claimNextTask({ accountId, workerId });
   const fetch = (taskId: string, leaseToken = '') => tasks.getSendInfo({ taskId, leaseToken });
-  /** A task whose content a sender has. */
+  /** A fetched task. */
   const sent = async (overrides: Parameters<typeof taskSpec>[0] = {}) => {
     const spec = await store(overrides);
     const lease = await claim(spec.accountId);

@@ -14,10 +14,10 @@ import { watchHarness } from '../../../support/gateway/watch-harness.ts';
 
 const start = encodeCursor({ generationId: 'log-1', position: 0n });
 
-type World = ReturnType<typeof watchHarness>;
+type Harness = ReturnType<typeof watchHarness>;
 
 /** Adds events in many turns of the loop, some alone and some several at once. */
-async function addSlowly(harness: World, count: number): Promise<string[]> {
+async function addSlowly(harness: Harness, count: number): Promise<string[]> {
   const events: string[] = [];
   for (let i = 0; i < count; i++) {
     events.push(

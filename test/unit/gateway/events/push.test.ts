@@ -37,7 +37,7 @@ async function open(harness: ReturnType<typeof watchHarness>, { cursor = '', has
   };
   const gone = new AbortController();
   const contextValues = createContextValues().set(streamSinkKey, outlet);
-  const responses = harness.directory
+  const responses = harness.clients
     .get(EventService)
     .watchEvents({ cursor }, { signal: gone.signal, contextValues })
     [Symbol.asyncIterator]();
@@ -136,7 +136,7 @@ describe('a stream that can be pushed to', () => {
     await eventually(() => expect(stream.got).toHaveLength(1));
     harness.log.wipe();
     harness.log.writeLineage();
-    await eventually(async () => expect((await harness.hub.bounds()).generationId).toBe('log-2'));
+    await eventually(async () => expect((await harness.broker.bounds()).generationId).toBe('log-2'));
     await eventually(() => expect(harness.log.openTails).toBe(1));
     await turn();
     const event = harness.log.add();

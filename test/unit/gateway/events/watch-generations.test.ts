@@ -6,7 +6,7 @@ import { watchHarness } from '../../../support/gateway/watch-harness.ts';
 const id = ({ eventId }: LoggedEvent) => eventId;
 
 /** A system with `count` events in its log. */
-function worldWith(count: number) {
+function harnessWith(count: number) {
   const harness = watchHarness({ limits: { maxEvents: 100, maxBytes: 1e6 } });
   const events = Array.from({ length: count }, () => harness.log.add());
   /** Loses the log; the relay publishes its records again. */
@@ -15,12 +15,12 @@ function worldWith(count: number) {
     harness.log.writeLineage();
     for (const event of events) harness.log.replay(event);
   };
-  return { world: harness, events, lose };
+  return { harness, events, lose };
 }
 
 describe('when the log is lost and refilled', () => {
   it('a connected stream that was up to date shows only new events', async () => {
-    const { world: harness, lose } = worldWith(20);
+    const { harness, lose } = harnessWith(20);
     await using _ = harness;
     using stream = await harness.watch();
     const before = [harness.log.add(), harness.log.add()];
@@ -32,7 +32,7 @@ describe('when the log is lost and refilled', () => {
   });
 
   it('a client that reconnects receives the events that it has not seen, and then new ones, from any cursor', async () => {
-    const { world: harness, events, lose } = worldWith(30);
+    const { harness, events, lose } = harnessWith(30);
     await using _ = harness;
     using first = await harness.watch({ cursor: encodeCursor({ generationId: 'log-1', position: 0n }) });
     const cursors = [first.first.cursor];
@@ -46,7 +46,7 @@ describe('when the log is lost and refilled', () => {
   });
 
   it('a client may reconnect during the replay, from every cursor that it received there', async () => {
-    const { world: harness, events, lose } = worldWith(30);
+    const { harness, events, lose } = harnessWith(30);
     await using _ = harness;
     const old = encodeCursor({ generationId: 'log-1', position: 10n });
     lose();
@@ -62,7 +62,7 @@ describe('when the log is lost and refilled', () => {
   });
 
   it('a stream continues across any number of losses', async () => {
-    const { world: harness, events, lose } = worldWith(10);
+    const { harness, events, lose } = harnessWith(10);
     await using _ = harness;
     using stream = await harness.watch({ cursor: encodeCursor({ generationId: 'log-1', position: 5n }) });
     expect(await stream.take(5)).toEqual(events.slice(5).map(id));
@@ -82,7 +82,7 @@ describe('when the log is lost and refilled', () => {
   });
 
   it('a stream waits with its old cursor until the relay has examined the new log', async () => {
-    const { world: harness, events } = worldWith(3);
+    const { harness, events } = harnessWith(3);
     await using _ = harness;
     using stream = await harness.watch();
     const seen = harness.log.add();
@@ -97,7 +97,7 @@ describe('when the log is lost and refilled', () => {
   });
 
   it('no connected stream repeats events that were published but not marked', async () => {
-    const { world: harness, lose } = worldWith(3);
+    const { harness, lose } = harnessWith(3);
     await using _ = harness;
     using stream = await harness.watch();
     const unmarked = harness.log.add({ sessionId: 'ses_x' });
@@ -109,7 +109,7 @@ describe('when the log is lost and refilled', () => {
   });
 
   it('filters apply, and do not stop a stream from continuing', async () => {
-    const { world: harness, lose } = worldWith(5);
+    const { harness, lose } = harnessWith(5);
     await using _ = harness;
     using acme = await harness.watch({}, 'acme');
     using account = await harness.watch({ accountId: 'a1' });
@@ -129,7 +129,7 @@ describe('when the log is lost and refilled', () => {
   });
 
   it('a client that missed more than memory holds receives all of it', async () => {
-    const { world: harness, events, lose } = worldWith(2_000);
+    const { harness, events, lose } = harnessWith(2_000);
     await using _ = harness;
     lose();
     const after = harness.log.add();
@@ -144,8 +144,8 @@ describe('a stream without a cursor', () => {
     ['while the log is refilled', 6],
     ['when the log has been refilled', 12],
   ])('that begins %s shows nothing that is older than it', async (_, filled) => {
-    const { world: harness, events } = worldWith(12);
-    await using _world = harness;
+    const { harness, events } = harnessWith(12);
+    await using _harness = harness;
     harness.log.wipe();
     if (filled > 0) harness.log.writeLineage();
     for (const event of events.slice(0, filled)) harness.log.replay(event);
@@ -157,7 +157,7 @@ describe('a stream without a cursor', () => {
   });
 
   it('shows no old events after its log was lost', async () => {
-    const { world: harness, lose } = worldWith(12);
+    const { harness, lose } = harnessWith(12);
     await using _ = harness;
     using stream = await harness.watch();
     lose();
@@ -168,7 +168,7 @@ describe('a stream without a cursor', () => {
 
 describe('when the log was restored to an earlier state', () => {
   it('a stream of a later generation waits until the restored copy is replaced', async () => {
-    const { world: harness, events, lose } = worldWith(5);
+    const { harness, events, lose } = harnessWith(5);
     await using _ = harness;
     lose();
     const later = { generationId: 'log-7', generationNumber: 7, position: 3n };
@@ -182,7 +182,7 @@ describe('when the log was restored to an earlier state', () => {
   });
 
   it('a stream beyond its end waits for the log that replaces it', async () => {
-    const { world: harness, events, lose } = worldWith(10);
+    const { harness, events, lose } = harnessWith(10);
     await using _ = harness;
     using stream = await harness.watch({ cursor: encodeCursor({ generationId: 'log-1', position: 8n }) });
     expect(await stream.take(2)).toEqual(events.slice(8).map(id));

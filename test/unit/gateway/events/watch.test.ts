@@ -238,7 +238,7 @@ describe('a stream', () => {
     const events = Array.from({ length: 2_000 }, () => harness.log.add().eventId);
     const other = await harness.watch();
     await eventually(() =>
-      expect(harness.hub.readCached({ generationId: 'log-1', position: 2_001n }, 1)).toBeDefined(),
+      expect(harness.broker.readCached({ generationId: 'log-1', position: 2_001n }, 1)).toBeDefined(),
     );
     other.close();
     const seen: string[] = [];

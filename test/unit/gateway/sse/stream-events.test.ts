@@ -11,7 +11,7 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.abort();
 });
 
-/** A world with REST on a port of its own. */
+/** A harness with REST on its own port. */
 async function sseWorld(options: Parameters<typeof watchHarness>[0] = {}) {
   const harness = watchHarness(options);
   const app = await startRestApp(harness.routes);
