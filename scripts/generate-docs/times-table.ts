@@ -64,7 +64,7 @@ const times: readonly TimeRow[] = [
   ['the same create request gets the first answer for', fromConstant('session/domain/slot.ts', 'REPLAY_WINDOW_MS')],
   [
     'the answer to an `Idempotency-Key` is kept for',
-    fromConstant('lib/idempotency/with-idempotency.ts', 'IDEMPOTENCY_HOURS', HOUR),
+    fromConstant('lib/idempotency/idempotency-table.ts', 'IDEMPOTENCY_HOURS', HOUR),
   ],
   [
     'the relay is notified by each commit, and polls every',

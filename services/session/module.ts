@@ -18,7 +18,7 @@ import { sessionRoutes } from './routes.ts';
 import { sessionMigrations } from './store/migrations.ts';
 import { PartyAliasStore } from './store/party-alias-store.ts';
 import { SessionStore } from './store/session-store.ts';
-import { runSessionCommand } from './unit-of-work/session-transaction.ts';
+import { changeSession } from './unit-of-work/change-session.ts';
 
 /** What the handlers work with, from what every module is given. */
 export function sessionDeps(deps: Deps, clients: ServiceClients): SessionDeps {
@@ -28,7 +28,7 @@ export function sessionDeps(deps: Deps, clients: ServiceClients): SessionDeps {
   const parties = new PartyRegistry(new PartyAliasStore(deps.db), deps);
   const passFence: PassFence = async (sessionId, fenceEpoch) => {
     let isBelow = false;
-    const session = await runSessionCommand(sessionServiceDeps, sessionId, (current, ctx) => {
+    const session = await changeSession(sessionServiceDeps, sessionId, (current, ctx) => {
       isBelow = current.ownerEpoch < fenceEpoch;
       return isBelow ? applyCommand(current, 'pass_fence', { fenceEpoch }, ctx) : undefined;
     });

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
 import { migrate } from '../../services/lib/db/migrations/migrate.ts';
 import { sqlTime } from '../../services/lib/db/sql-time.ts';
-import { idempotencyMigrations } from '../../services/lib/idempotency/with-idempotency.ts';
+import { idempotencyMigrations } from '../../services/lib/idempotency/idempotency-table.ts';
 import { orderOf } from '../../services/lib/messaging/bus/lineage.ts';
 import { startCorePurge } from '../../services/lib/runtime/core-purge.ts';
 import { eventually } from '../support/eventually.ts';

@@ -10,7 +10,8 @@ import {
 import type { Database } from '../../services/lib/db/database.ts';
 import { migrate } from '../../services/lib/db/migrations/migrate.ts';
 import { precompiledQuery } from '../../services/lib/db/precompiled-query/precompiled-query.ts';
-import { idempotencyMigrations, withIdempotency } from '../../services/lib/idempotency/with-idempotency.ts';
+import { idempotencyMigrations } from '../../services/lib/idempotency/idempotency-table.ts';
+import { withReplayDetection } from '../../services/lib/idempotency/with-idempotency.ts';
 import { Outbox } from '../../services/lib/messaging/outbox/outbox.ts';
 import { outboxMigrations } from '../../services/lib/messaging/outbox/outbox-tables.ts';
 import { systemClock } from '../../services/lib/runtime/clock.ts';
@@ -149,7 +150,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       const [counter] = await rows(1);
       const command = () =>
         runInBackgroundContext({ ...systemContext('t', 'req_1'), idempotencyKey: `key-${counter!.id}` }, () =>
-          withIdempotency(
+          withReplayDetection(
             { db, clock: systemClock },
             SessionService.method.pauseSession,
             create(PauseSessionRequestSchema),
@@ -164,7 +165,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
           ),
         );
       const answers = await Promise.all([command(), command(), command()]);
-      expect(answers.map(({ session }) => session?.version)).toEqual([1, 1, 1]);
+      expect(answers.map(({ answer }) => answer.session?.version)).toEqual([1, 1, 1]);
       expect(await stored(counter!)).toBe(1);
     });
 

@@ -1,5 +1,5 @@
 import { barrierMigrations } from '../db/durability/durability-barrier.ts';
-import { idempotencyMigrations } from '../idempotency/with-idempotency.ts';
+import { idempotencyMigrations } from '../idempotency/idempotency-table.ts';
 import { busMigrations } from '../messaging/bus/bus-migrations.ts';
 import { outboxMigrations } from '../messaging/outbox/outbox-tables.ts';
 

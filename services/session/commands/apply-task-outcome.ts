@@ -1,7 +1,7 @@
 import type { SessionDeps } from '../deps.ts';
 import { taskFailed, taskSucceeded } from '../domain/commands.ts';
 import type { SessionRecord } from '../domain/session.ts';
-import { runSessionCommand } from '../unit-of-work/session-transaction.ts';
+import { changeSession } from '../unit-of-work/change-session.ts';
 
 /** What became of a task of a session. */
 export interface TaskOutcome {
@@ -18,7 +18,7 @@ export interface TaskOutcome {
 /** Lets a task's end act on its session, and returns the session afterwards. A repeat changes nothing. */
 export function applyTaskOutcome(deps: SessionDeps, outcome: TaskOutcome): Promise<SessionRecord> {
   const { sessionId, success, othersOpen, reason, at } = outcome;
-  return runSessionCommand(deps, sessionId, (current, ctx) =>
+  return changeSession(deps, sessionId, (current, ctx) =>
     success ? taskSucceeded(current, at, ctx) : taskFailed(current, othersOpen, reason, ctx),
   );
 }

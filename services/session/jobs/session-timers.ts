@@ -5,7 +5,7 @@ import { idleAfterMs, type SessionDeps } from '../deps.ts';
 import type { SessionRecord } from '../domain/session.ts';
 import { dueChange } from '../domain/timers.ts';
 import { SessionConflictError } from '../store/session-store.ts';
-import { commit } from '../unit-of-work/session-transaction.ts';
+import { SessionUnitOfWork } from '../unit-of-work/session-unit-of-work.ts';
 
 const EVERY_MS = 1_000;
 const BATCH = 200;
@@ -65,6 +65,8 @@ async function applyDueChange(deps: SessionDeps, session: SessionRecord): Promis
     await deps.sessions.touch(currentTenant(), session, session.lastActivity);
     return;
   }
-  await commit(deps, 'session-deadline', { changes: [change] });
+  const unit = new SessionUnitOfWork(deps);
+  unit.apply(change);
+  await unit.commit('session-deadline');
   if (change.epochRaised) await deps.fences.tryConfirm(change.after);
 }

@@ -1,5 +1,6 @@
-import type { Executor } from '../../lib/db/sql-backend.ts';
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import type { IdempotencyRecord } from '../../lib/idempotency/idempotency-record.ts';
 import { currentContext, currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
 
@@ -16,33 +17,42 @@ import {
 import { PartyConflictError, writePartyUpdate } from '../store/party-store.ts';
 import { readParty } from '../store/read-parties.ts';
 import type { SessionTables } from '../store/tables.ts';
-
-/** How often a change is planned anew when other writers are faster. */
-const MAX_ATTEMPTS = 6;
+import { retryOnConflict } from '../unit-of-work/retry-on-conflict.ts';
 
 /**
- * Makes true what a caller wants of an entry and returns it; a repeat changes nothing. `record` is run in the same
- * transaction. Throws ALIAS_TAKEN, ALIAS_IN_USE, INVALID_ARGUMENT; STALE_VERSION when others were faster every time.
+ * Applies a client's update to an account or a shop once per idempotency key, and returns the response for the party
+ * afterwards; a repeat changes nothing. Throws ALIAS_TAKEN, ALIAS_IN_USE, INVALID_ARGUMENT, STALE_VERSION.
  */
-export async function updateParty(
+export function updateParty<I extends DescMessage, O extends DescMessage>(
   deps: SessionDeps,
   platform: string,
   update: PartyUpdate,
-  saveResponse: (tx: Executor, party: Party) => Promise<void>,
-): Promise<Party> {
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const present = await withCurrentKey(deps, platform, update);
-    const { entry: party, known: existingAliases, fresh: newParty } = await resolveParty(deps, platform, present);
-    const plan = await withLosersLookAlikes(deps, planPartyUpdate(present, party, existingAliases, newParty));
-    try {
-      const after = await write(deps, plan, saveResponse);
-      if (hasChanges(plan)) logPartyChange(deps, plan);
-      return after;
-    } catch (error) {
-      if (!(error instanceof PartyConflictError || deps.db.isDuplicateKey(error))) throw error;
-    }
-  }
-  throw appError(ErrorReason.STALE_VERSION, 'the entry is being changed by many writers at once');
+  record: IdempotencyRecord<I, O>,
+  toResponse: (party: Party) => MessageShape<O>,
+): Promise<MessageShape<O>> {
+  return retryOnConflict(deps, tooManyWriters, async () => {
+    const saved = await record.find();
+    if (saved) return saved;
+    const current = await withCurrentKey(deps, platform, update);
+    const { party, existingAliases, newParty } = await resolveParty(deps, platform, current);
+    const plan = await withLosersLookAlikes(deps, planPartyUpdate(current, party, existingAliases, newParty));
+    const tenant = currentTenant();
+    const response = await deps.db.transaction<SessionTables, MessageShape<O>>('directory-entry', async (tx) => {
+      if (hasChanges(plan)) await writePartyUpdate(tx, tenant, plan, deps.clock.now());
+      const after = await readParty(tx, tenant, plan.side, plan.key);
+      if (!after) throw new PartyConflictError();
+      const response = toResponse(after);
+      await record.save(tx, response);
+      return response;
+    });
+    if (hasChanges(plan)) logPartyChange(deps, plan);
+    return response;
+  });
+}
+
+function tooManyWriters() {
+  const text = 'too many concurrent writers are changing this account or shop; repeat the request';
+  return appError(ErrorReason.STALE_VERSION, text);
 }
 
 /** A former key of a shop means the shop that it has joined. */
@@ -75,29 +85,14 @@ async function resolveParty(deps: SessionDeps, platform: string, update: PartyUp
     ? undefined
     : await readParty(db, tenant, side, id);
   const newParty = { key: deps.ids.next(side === 'account' ? 'acc' : 'shp'), platform };
-  if (byKey) return { entry: byKey, known: await deps.parties.findExact(byKey.platform, side, named), fresh: newParty };
+  if (byKey)
+    return { party: byKey, existingAliases: await deps.parties.findExact(byKey.platform, side, named), newParty };
   const key = resolvePartyKey(update, existingAliases);
   return {
-    entry: key === undefined ? undefined : await readParty(db, tenant, side, key),
-    known: existingAliases,
-    fresh: newParty,
+    party: key === undefined ? undefined : await readParty(db, tenant, side, key),
+    existingAliases,
+    newParty,
   };
-}
-
-/** What changes nothing is read again all the same: its answer may have to be recorded. */
-function write(
-  deps: SessionDeps,
-  plan: PartyUpdatePlan,
-  saveResponse: (tx: Executor, party: Party) => Promise<void>,
-): Promise<Party> {
-  const tenant = currentTenant();
-  return deps.db.transaction<SessionTables, Party>('directory-entry', async (tx) => {
-    if (hasChanges(plan)) await writePartyUpdate(tx, tenant, plan, deps.clock.now());
-    const after = await readParty(tx, tenant, plan.side, plan.key);
-    if (!after) throw new PartyConflictError();
-    await saveResponse(tx, after);
-    return after;
-  });
 }
 
 function logPartyChange(

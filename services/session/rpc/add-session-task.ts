@@ -2,12 +2,13 @@ import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
 import {
   type AddSessionTaskRequest,
+  type AddSessionTaskResponse,
   AddSessionTaskResponseSchema,
   SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { type Task, TaskStatus } from '../../../gen/autosession/task/v1/task_pb.js';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
-import { withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
+import { IdempotencyRecord } from '../../lib/idempotency/idempotency-record.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
 import { sessionControlName, sessionStateName } from '../domain/enum-names.ts';
@@ -15,8 +16,9 @@ import { isOpen, type SessionRecord } from '../domain/session.ts';
 import { isBotInControl, isPaused, REPLAY_WINDOW_MS } from '../domain/slot.ts';
 import { taskSpec } from '../domain/task-spec.ts';
 import { shouldTouch } from '../domain/timers.ts';
-import { saveResponseAlone } from '../unit-of-work/idempotent-command.ts';
-import { loadSession } from '../unit-of-work/session-transaction.ts';
+import { loadSession } from '../unit-of-work/load-session.ts';
+import { retryOnConflict } from '../unit-of-work/retry-on-conflict.ts';
+import { SessionUnitOfWork } from '../unit-of-work/session-unit-of-work.ts';
 
 /** Why a task is withdrawn at once: the bot has lost the word since the session was read. */
 const WITHDRAWN = ['handed_over', 'session_closed'];
@@ -25,21 +27,27 @@ const WITHDRAWN = ['handed_over', 'session_closed'];
 export const addSessionTask =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['addSessionTask'] =>
   async (request) => {
-    const method = SessionService.method.addSessionTask;
-    const { answer, replayed } = await withReplayDetection(deps, method, request, async (saveResponse) => {
-      const session = await loadSession(deps, request.sessionId);
+    const record = new IdempotencyRecord(deps, SessionService.method.addSessionTask, request);
+    return retryOnConflict(deps, tooManyRepeats, async () => {
+      const saved = await record.find();
+      if (saved) return withCurrentTask(deps, saved);
+      const unit = new SessionUnitOfWork(deps);
+      const session = await unit.load(request.sessionId);
       assertBotInControl(session);
       await deps.fences.confirm(session);
-      const task = await createTask(deps, session, request);
-      const answer = create(AddSessionTaskResponseSchema, { task });
-      const now = deps.clock.now();
+      const answer = create(AddSessionTaskResponseSchema, { task: await createTask(deps, session, request) });
+      const { now } = unit.context;
       if (shouldTouch(session, now)) await deps.sessions.touch(currentTenant(), session, now);
-      await saveResponseAlone(deps, saveResponse, answer);
+      unit.respond(record, answer);
+      await unit.commit('session-answer');
       return answer;
     });
-    if (replayed && answer.task) answer.task = (await deps.tasks.getTask({ taskId: answer.task.taskId })).task;
-    return answer;
   };
+
+async function withCurrentTask(deps: SessionDeps, answer: AddSessionTaskResponse): Promise<AddSessionTaskResponse> {
+  if (answer.task) answer.task = (await deps.tasks.getTask({ taskId: answer.task.taskId })).task;
+  return answer;
+}
 
 /** An equal task of the last 24 h is the answer instead, so a repeat after a lost answer adds nothing. */
 async function createTask(deps: SessionDeps, session: SessionRecord, request: AddSessionTaskRequest): Promise<Task> {
@@ -77,8 +85,12 @@ function assertBotInControl(session: SessionRecord): void {
 }
 
 function handedOver(session: SessionRecord) {
-  return appError(ErrorReason.HANDED_OVER, 'the bot has not the word in this session', {
+  return appError(ErrorReason.HANDED_OVER, 'the bot is not in control of this session', {
     session_id: session.sessionId,
     status: sessionControlName(session.control),
   });
+}
+
+function tooManyRepeats() {
+  return appError(ErrorReason.SERVICE_UNAVAILABLE, 'the same request is being handled; repeat the request');
 }

@@ -11,6 +11,7 @@ import {
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
+import type { Change } from '../domain/apply-command.ts';
 import { decideMessages } from '../domain/conversation.ts';
 import type { AppliedBatch, BatchOperation, Conversation, MessageBatch } from '../domain/conversation-types.ts';
 import { type BatchMessage, isHumanTyped } from '../domain/message-recency.ts';
@@ -18,12 +19,9 @@ import { isOpen, type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.t
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { isAliasReassigned } from '../store/alias-guard.ts';
 import { findProcessedMessages } from '../store/processed-messages.ts';
-import { SessionConflictError } from '../store/session-store.ts';
 import type { SessionTables } from '../store/tables.ts';
-import { commit } from '../unit-of-work/session-transaction.ts';
-
-/** How often a batch is decided anew when other batches are faster. */
-const MAX_ATTEMPTS = 10;
+import { retryOnConflict } from '../unit-of-work/retry-on-conflict.ts';
+import { SessionUnitOfWork } from '../unit-of-work/session-unit-of-work.ts';
 
 /** Lets new messages act on their conversation's session. */
 export const applyMessages =
@@ -32,7 +30,10 @@ export const applyMessages =
     const batch = batchOf(request);
     if (batch.accountKey !== UNKNOWN_ACCOUNT)
       await deps.parties.learnNicks(batch.platform, batch.accountKey, request.matchedNicks);
-    const outcome = await applyWithRetry(deps, batch, request);
+    const timedOut: BatchOperation[] = [];
+    const outcome = await retryOnConflict(deps, tooManyBatches, () =>
+      applyBatch(deps, batch, request, timedOut).catch(undefinedIfReassigned),
+    );
     if (!outcome) return create(ApplyMessagesResponseSchema, { partiesMoved: true });
     const { applied, last } = outcome;
     await confirmFences(deps, applied, last);
@@ -48,57 +49,52 @@ export const applyMessages =
   };
 
 /**
- * Reads, decides and commits; again as a whole when another batch opened or changed the session meanwhile. Undefined when a
- * session was to go by a name that means another account or shop by now, when the shop has joined another one, whose its
- * sessions are, and when one has joined it since the batch was explained.
+ * Reads, decides and commits. Undefined when the batch must be resolved again: a name of its session belongs to another account
+ * or shop now, its shop was merged into another one, or another shop was merged into its shop. What was closed on the way is
+ * added to `timedOut`.
  */
-async function applyWithRetry(
+async function applyBatch(
   deps: SessionDeps,
   batch: MessageBatch,
-  { claimedSessionId, formerShopKeys }: ApplyMessagesRequest,
+  request: ApplyMessagesRequest,
+  timedOut: BatchOperation[],
 ): Promise<{ applied: AppliedBatch; last?: SessionRecord } | undefined> {
-  const done: BatchOperation[] = [];
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const conversation = await readConversation(deps, { ...batch, formerShopKeys }, claimedSessionId);
-    if (isFirst(conversation) && (await deps.parties.findMergedInto(batch.platform, batch.shopKey))) return undefined;
-    if (batch.messages.some(isHumanTyped) && (await wasMergedSince(deps, batch.shopKey, formerShopKeys)))
-      return undefined;
-    const applied = decideMessages(conversation, batch, {
-      now: deps.clock.now(),
-      actor: 'system',
-      sessionId: deps.ids.next('ses'),
-      defaultMaxInactiveMinutes: deps.config.maxInactiveMinutes,
-    });
-    try {
-      if (await closeFirst(deps, applied)) {
-        done.push(...applied.operations.filter((operation) => operation === 'timed_out'));
-        continue;
-      }
-      if (applied.opened && conversation.last) await deps.fences.confirm(conversation.last);
-      if (writes(applied)) await commit(deps, 'session-apply-messages', applied);
-      return { applied: { ...applied, operations: [...done, ...applied.operations] }, last: conversation.last };
-    } catch (error) {
-      if (isAliasReassigned(error)) return undefined;
-      if (!(error instanceof SessionConflictError || deps.db.isDuplicateKey(error))) throw error;
-    }
+  const { claimedSessionId, formerShopKeys } = request;
+  const conversation = await readConversation(deps, { ...batch, formerShopKeys }, claimedSessionId);
+  if (isFirst(conversation) && (await deps.parties.findMergedInto(batch.platform, batch.shopKey))) return undefined;
+  if (batch.messages.some(isHumanTyped) && (await wasMergedSince(deps, batch.shopKey, formerShopKeys)))
+    return undefined;
+  const applied = decideMessages(conversation, batch, {
+    now: deps.clock.now(),
+    actor: 'system',
+    sessionId: deps.ids.next('ses'),
+    defaultMaxInactiveMinutes: deps.config.maxInactiveMinutes,
+  });
+  const closed = changesToCommitFirst(applied);
+  if (closed.length > 0) {
+    await commitClosed(deps, closed);
+    timedOut.push(...applied.operations.filter((operation) => operation === 'timed_out'));
+    return applyBatch(deps, batch, request, timedOut);
   }
-  throw appError(
-    ErrorReason.SERVICE_UNAVAILABLE,
-    'the conversation is being changed by many batches; a repeat is harmless',
-  );
+  if (applied.opened && conversation.last) await deps.fences.confirm(conversation.last);
+  const unit = new SessionUnitOfWork(deps);
+  unit.applyBatch(applied);
+  await unit.commit('session-apply-messages');
+  return { applied: { ...applied, operations: [...timedOut, ...applied.operations] }, last: conversation.last };
 }
 
-/**
- * Closes what makes room for the session in which the conversation goes on, and has the senders hear of it before that
- * session can be seen. True when it did so, and the batch is to be decided anew.
- */
-async function closeFirst(deps: SessionDeps, { changes, opened }: AppliedBatch): Promise<boolean> {
+/** The changes that close sessions before the conversation goes on in another one. */
+function changesToCommitFirst({ changes, opened }: AppliedBatch): readonly Change[] {
   const closing = changes.findLastIndex(({ after }) => !isOpen(after)) + 1;
-  if (closing === 0 || (!opened && closing === changes.length)) return false;
-  const closed = changes.slice(0, closing);
-  await commit(deps, 'session-apply-messages', { changes: closed });
+  return !opened && closing === changes.length ? [] : changes.slice(0, closing);
+}
+
+/** The senders must know that these sessions are closed before the next session of the conversation is visible. */
+async function commitClosed(deps: SessionDeps, closed: readonly Change[]): Promise<void> {
+  const unit = new SessionUnitOfWork(deps);
+  for (const change of closed) unit.apply(change);
+  await unit.commit('session-apply-messages');
   await deps.fences.confirm(...closed.map(({ after }) => after));
-  return true;
 }
 
 /**
@@ -113,8 +109,8 @@ function isFirst({ own, unknown, last }: Conversation): boolean {
   return !own && !unknown && !last;
 }
 
-function writes({ changes, opened, touch }: AppliedBatch): boolean {
-  return changes.length > 0 || opened !== undefined || touch !== undefined;
+function undefinedIfReassigned(error: unknown): undefined {
+  if (!isAliasReassigned(error)) throw error;
 }
 
 /** A session of an unknown account is another conversation's, unless this one claims it or one of its messages opened it. */
@@ -166,4 +162,9 @@ function messageOf(message: ConversationMessage): BatchMessage {
     knownReceivedAt: message.knownReceivedAt && timestampMs(message.knownReceivedAt),
     receivedAt: message.receivedAt && timestampMs(message.receivedAt),
   };
+}
+
+function tooManyBatches() {
+  const text = 'too many concurrent batches change this conversation; repeat the request';
+  return appError(ErrorReason.SERVICE_UNAVAILABLE, text);
 }

@@ -6,7 +6,7 @@ import {
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import type { SessionDeps } from '../deps.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
-import { loadSession } from '../unit-of-work/session-transaction.ts';
+import { loadSession } from '../unit-of-work/load-session.ts';
 
 /** One session. */
 export const getSession =

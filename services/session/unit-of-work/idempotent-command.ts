@@ -1,57 +1,51 @@
 import type { DescMessage, DescMethodUnary, MessageShape } from '@bufbuild/protobuf';
-import { type SaveResponse, withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
-import { currentContext } from '../../lib/runtime/request-context.ts';
+import { IdempotencyRecord } from '../../lib/idempotency/idempotency-record.ts';
 import type { SessionDeps } from '../deps.ts';
 import type { Change } from '../domain/apply-command.ts';
 import type { CommandContext } from '../domain/commands.ts';
 import { superseded } from '../domain/replayed-command.ts';
 import type { SessionRecord } from '../domain/session.ts';
-import { loadSession, runSessionCommand } from './session-transaction.ts';
+import { staleVersion } from './change-session.ts';
+import { loadSession } from './load-session.ts';
+import { retryOnConflict } from './retry-on-conflict.ts';
+import { SessionUnitOfWork } from './session-unit-of-work.ts';
 
-/** A command of a caller on one session. */
+/** A command of a client on one session. */
 export interface SessionCommand<O extends DescMessage> {
   readonly sessionId: string;
+  /** The change, or undefined when there is nothing to change. */
   decide(session: SessionRecord, ctx: CommandContext): Change | undefined;
   /** Whether the effect of the command still holds; called when it is repeated under its idempotency key. */
   stillHolds(session: SessionRecord): boolean;
-  /** The answer for the session afterwards; what must be true of every answer anew is added to it later. */
+  /** The response for the session afterwards. What must be current in every response is added by the RPC. */
   reply(session: SessionRecord): MessageShape<O>;
 }
 
 /**
- * Runs a command once per idempotency key. Returns the answer and the current session, whose fence the caller must confirm. A
+ * Runs a command once per idempotency key. Returns the answer and the current session, whose fence the RPC must confirm. A
  * repeat is answered for the current session; it throws SUPERSEDED when the command was undone.
  */
 export async function runIdempotentCommand<I extends DescMessage, O extends DescMessage>(
   deps: SessionDeps,
   method: DescMethodUnary<I, O>,
   request: MessageShape<I>,
-  command: SessionCommand<O>,
+  { sessionId, decide, stillHolds, reply }: SessionCommand<O>,
 ): Promise<{ answer: MessageShape<O>; session: SessionRecord }> {
-  const { sessionId, decide, stillHolds, reply: toResponse } = command;
-  let changed: SessionRecord | undefined;
-  const { answer, replayed } = await withReplayDetection(deps, method, request, async (saveResponse) => {
-    let change: Change | undefined;
-    const captureChange: typeof decide = (session, ctx) => {
-      change = decide(session, ctx);
-      return change;
-    };
-    changed = await runSessionCommand(deps, sessionId, captureChange, (tx, after) =>
-      saveResponse(tx, toResponse(after)),
-    );
-    const response = toResponse(changed);
-    // what changes nothing now could change something when its repeat comes late
-    if (!change) await saveResponseAlone(deps, saveResponse, response);
-    return response;
+  const record = new IdempotencyRecord(deps, method, request);
+  const first = await retryOnConflict(deps, staleVersion(sessionId), async () => {
+    if (await record.find()) return undefined;
+    const unit = new SessionUnitOfWork(deps);
+    const before = await unit.load(sessionId);
+    const change = decide(before, unit.context);
+    const session = change ? unit.apply(change) : before;
+    const answer = reply(session);
+    unit.respond(record, answer);
+    await unit.commit(`session-${change?.command}`);
+    return { answer, session };
   });
-  if (!replayed && changed) return { answer, session: changed };
+  if (first) return first;
   const session = await loadSession(deps, sessionId);
-  if (stillHolds(session)) return { answer: toResponse(session), session };
+  if (stillHolds(session)) return { answer: reply(session), session };
   await deps.fences.confirm(session);
   throw superseded(session);
-}
-
-/** Keeps the answer of a request that wrote nothing else, if it has a key. */
-export async function saveResponseAlone<O>(deps: SessionDeps, saveResponse: SaveResponse<O>, answer: O): Promise<void> {
-  if (currentContext().idempotencyKey) await deps.db.transaction('session-answer', (tx) => saveResponse(tx, answer));
 }

@@ -3,14 +3,13 @@ import type { TaskDeps } from '../deps.ts';
 import { sendPermission } from '../domain/fence.ts';
 import { attemptsRemain } from '../domain/retry.ts';
 import type { TaskRef } from '../store/sweeps.ts';
-import { inTaskTransaction } from '../unit-of-work/task-transaction.ts';
-import type { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
+import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
 const cause = { actor: 'system', reason: 'no_evidence' };
 
 /** Tells, once, that nobody has learnt whether a task was sent, and then does with it what the policy says. */
 export function applyUnknownPolicy(deps: TaskDeps, { taskId, sessionId }: TaskRef): Promise<void> {
-  return inTaskTransaction(deps, 'settle-unknown', [sessionId], async (unit) => {
+  return TaskUnitOfWork.run(deps, 'settle-unknown', { sessionIds: [sessionId] }, async (unit) => {
     const task = await unit.lockTask(taskId);
     if (task?.status !== 'unknown' || task.remindedAt !== undefined) return;
     const reminded = await unit.amend(task, { remindedAt: unit.now });

@@ -7,7 +7,7 @@ import type { StoredTask } from '../domain/task.ts';
 import { claimTask, leasedTo, readyTasks } from '../store/claims.ts';
 import type { TaskTables } from '../store/tables.ts';
 import { findTask, taskOf } from '../store/tasks.ts';
-import { cacheTaskSession, logTask } from '../unit-of-work/task-transaction.ts';
+import { cacheTaskSession, logTask } from '../unit-of-work/after-commit.ts';
 import { expireLease } from './expire-lease.ts';
 
 /** How many tasks one look into the database finds; what is not taken goes back into the queue. */

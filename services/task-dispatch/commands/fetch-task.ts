@@ -3,8 +3,7 @@ import { decideFetch } from '../domain/decide-fetch.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { taskNotFound } from '../domain/task-errors.ts';
 import { insertReceipt, receiptOf } from '../store/receipts.ts';
-import { withLockedTask } from '../unit-of-work/task-transaction.ts';
-import type { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
+import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
 /** Who wants the content of which task. */
 export interface FetchRequest {
@@ -18,7 +17,7 @@ export interface FetchRequest {
  * TASK_NOT_FOUND and what decideFetch does.
  */
 export function fetchTask(deps: TaskDeps, { taskId, leaseToken }: FetchRequest, sendUrl?: string): Promise<StoredTask> {
-  return withLockedTask(deps, 'fetch', taskId, async (unit, task) => {
+  return TaskUnitOfWork.run(deps, 'fetch', { taskId }, async (unit, task) => {
     if (!task) throw taskNotFound(taskId);
     const request = { token: leaseToken, strict: deps.config.strictLease, now: unit.now };
     const decision = decideFetch(task, unit.fence(task.sessionId), request);
@@ -45,7 +44,7 @@ async function recordFetch(unit: TaskUnitOfWork, task: StoredTask, sendUrl: stri
 /** A lease under which somebody asked is not one of a sender that died, whatever he was told. */
 export async function resetLostLeases(deps: TaskDeps, { taskId, leaseFence, lostLeases }: StoredTask): Promise<void> {
   if (lostLeases === 0) return;
-  await withLockedTask(deps, 'asked', taskId, async (unit, task) => {
+  await TaskUnitOfWork.run(deps, 'asked', { taskId }, async (unit, task) => {
     if (task?.status === 'leased' && task.leaseFence === leaseFence) await unit.amend(task, { lostLeases: 0 });
   });
 }

@@ -12,8 +12,7 @@ import type { StoredTask } from '../domain/task.ts';
 import { findReceipts, linkReceipt } from '../store/receipts.ts';
 import type { TaskTables } from '../store/tables.ts';
 import { unknownTasks } from '../store/tasks.ts';
-import { inTaskTransactionWithPrefetch } from '../unit-of-work/task-transaction.ts';
-import { TaskConflictError, type TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
+import { TaskConflictError, TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
 /** New messages of an account in a shop's window, and the time that the window shows. */
 export interface ObservedBatch {
@@ -65,8 +64,9 @@ async function evaluateEvidence(deps: TaskDeps, { accountKey, shopKeys, messages
 
 function applyEvidence(deps: TaskDeps, matches: readonly Match[], unsent: readonly StoredTask[]): Promise<void> {
   const sessionIds = [...matches.map((match) => match.receipt.sessionId), ...unsent.map((task) => task.sessionId)];
-  const tied = (unit: TaskUnitOfWork) => linkReceipts(unit, deps, matches);
-  return inTaskTransactionWithPrefetch(deps, 'explain', [...new Set(sessionIds)], tied, async (unit, tasks) => {
+  const prefetch = (unit: TaskUnitOfWork) => linkReceipts(unit, deps, matches);
+  const scope = { sessionIds: [...new Set(sessionIds)], prefetch };
+  return TaskUnitOfWork.run(deps, 'explain', scope, async (unit, tasks) => {
     for (const task of tasks) await completeMatched(unit, task, matches);
     for (const task of unsent) await requeueUnsent(unit, task);
   });

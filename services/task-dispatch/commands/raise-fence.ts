@@ -1,8 +1,7 @@
 import type { TaskDeps } from '../deps.ts';
 import { applyControlUpdate, type ControlUpdate, type Fence, fenceCommand } from '../domain/fence.ts';
 import { openStatuses, type StoredTask, unsettledStatuses } from '../domain/task.ts';
-import { inTaskTransaction } from '../unit-of-work/task-transaction.ts';
-import type { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
+import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
 /** Who may speak from an epoch on, and what the tasks that are withdrawn by it are marked with. */
 export interface FenceUpdate extends ControlUpdate {
@@ -17,7 +16,7 @@ export interface RaisedFence {
 
 /** Raises a session's fence and lets its tasks follow. A word that is not newer changes nothing. */
 export function raiseSessionFence(deps: TaskDeps, update: FenceUpdate): Promise<RaisedFence> {
-  return inTaskTransaction(deps, 'raise-fence', [update.sessionId], async (unit) => {
+  return TaskUnitOfWork.run(deps, 'raise-fence', { sessionIds: [update.sessionId] }, async (unit) => {
     const fence = unit.fence(update.sessionId);
     const next = fence ? applyControlUpdate(fence, update, unit.now) : unit.addFence(update);
     const tasks = fence ? await unit.lockTasks(update.sessionId, openStatuses) : [];

@@ -6,7 +6,7 @@ import type { StoredTask } from '../domain/task.ts';
 import { noSuchSessionTask, taskNotFound } from '../domain/task-errors.ts';
 import { decideTaskReport, type TaskReport } from '../domain/task-report.ts';
 import { findTask, sessionTasks } from '../store/tasks.ts';
-import { withLockedTask } from '../unit-of-work/task-transaction.ts';
+import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
 /** The named task. Throws TASK_NOT_FOUND. */
 export async function requireTask(deps: TaskDeps, taskId: string): Promise<StoredTask> {
@@ -40,7 +40,7 @@ export async function recordTaskReport(
   report: Omit<TaskReport, 'strict'>,
   saveResponse: (tx: Executor, task: StoredTask) => Promise<void>,
 ): Promise<StoredTask> {
-  const reported = await withLockedTask(deps, 'report', taskId, async (unit, task) => {
+  const reported = await TaskUnitOfWork.run(deps, 'report', { taskId }, async (unit, task) => {
     if (task?.sessionId !== sessionId) return undefined;
     const fullReport = { ...report, strict: deps.config.strictLease };
     const decision = decideTaskReport(task, unit.fence(sessionId), fullReport, unit.now);

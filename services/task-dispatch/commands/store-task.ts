@@ -6,8 +6,7 @@ import { newTask } from '../domain/new-task.ts';
 import { openStatuses, type StoredTask } from '../domain/task.ts';
 import type { TaskCommand } from '../domain/transitions.ts';
 import { findEqualTask } from '../store/tasks.ts';
-import { inNewSessionTransaction, inTaskTransaction } from '../unit-of-work/task-transaction.ts';
-import type { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
+import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
 /** A task to store, and who may speak in its session as far as the caller knows. */
 export interface StoreTaskRequest {
@@ -36,9 +35,9 @@ export function storeTask(deps: TaskDeps, { spec, control, reuseSeconds }: Store
     const reason = withdrawalReason(fence);
     return unit.apply(task, command, { actor: 'system', reason }, { errorMessage: reason });
   };
-  // a task that must not equal another one is its session's first
-  if (reuseSeconds === 0) return inNewSessionTransaction(deps, 'create', spec.sessionId, work);
-  return inTaskTransaction(deps, 'create', [spec.sessionId], work);
+  // a task that is not compared with others is the first one of its session
+  const scope = { sessionIds: [spec.sessionId], likelyNew: reuseSeconds === 0 };
+  return TaskUnitOfWork.run(deps, 'create', scope, work);
 }
 
 async function equalTask(

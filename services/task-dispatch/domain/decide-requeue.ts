@@ -28,5 +28,5 @@ export function decideRequeue(
 
 function decideRelease(task: StoredTask, token: string, runAt: number): RequeueDecision {
   if (token !== task.leaseToken) throw leaseLost(task);
-  return { command: 'give_back', actor: task.workerId || 'sender', fields: { runAt } };
+  return { command: 'release', actor: task.workerId || 'sender', fields: { runAt } };
 }

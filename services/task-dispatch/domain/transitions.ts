@@ -42,7 +42,7 @@ export const taskTransitions = [
     note: 'it was not sent, and no attempt remains',
   },
   {
-    command: 'give_back',
+    command: 'release',
     from: ['leased'],
     to: 'pending',
     whilePaused: 'held',
@@ -88,10 +88,16 @@ export const taskTransitions = [
   },
   { command: 'hold', from: ['pending', 'leased'], to: 'held', note: 'the session is paused' },
   { command: 'unhold', from: ['held'], to: 'pending', note: 'the session is resumed' },
-  { command: 'lose_lease', from: ['leased'], to: 'pending', note: 'the lease ran out before the fetch' },
-  { command: 'kill', from: ['leased'], to: 'dead', event: TaskChange.DEAD, note: 'too many leases ran out unfetched' },
+  { command: 'expire_lease', from: ['leased'], to: 'pending', note: 'the lease ran out before the fetch' },
   {
-    command: 'lose_track',
+    command: 'dead_letter',
+    from: ['leased'],
+    to: 'dead',
+    event: TaskChange.DEAD,
+    note: 'too many leases ran out unfetched',
+  },
+  {
+    command: 'mark_unknown',
     from: ['sent'],
     to: 'unknown',
     event: TaskChange.UNKNOWN,
@@ -116,7 +122,7 @@ const callerCommandNames: Partial<Record<TaskCommand, string>> = {
   complete: 'complete',
   fail_final: 'fail',
   requeue: 'requeue',
-  give_back: 'requeue',
+  release: 'requeue',
   cancel: 'cancel',
 };
 

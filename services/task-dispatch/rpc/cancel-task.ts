@@ -12,8 +12,7 @@ import type { TaskDeps } from '../deps.ts';
 import { isFinished } from '../domain/task.ts';
 import { taskDone, taskNotFound } from '../domain/task-errors.ts';
 import { taskToProto } from '../domain/task-to-proto.ts';
-import { inTaskTransaction } from '../unit-of-work/task-transaction.ts';
-import type { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
+import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
 export const cancelTask =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['cancelTask'] =>
@@ -24,7 +23,7 @@ export const cancelTask =
       request,
       async (saveResponse) => {
         const { sessionId } = await requireTask(deps, request.taskId);
-        return inTaskTransaction(deps, 'cancel', [sessionId], async (unit) => {
+        return TaskUnitOfWork.run(deps, 'cancel', { sessionIds: [sessionId] }, async (unit) => {
           const task = await cancel(unit, request);
           const answer = create(CancelTaskResponseSchema, { task: taskToProto(task) });
           await saveResponse(unit.tx, answer);

@@ -13,15 +13,16 @@ import type { StoredTask } from '../domain/task.ts';
 import { assertOpen, handedOver, leaseLost, taskNotFound } from '../domain/task-errors.ts';
 import { taskToProto } from '../domain/task-to-proto.ts';
 import { extendReceipt } from '../store/receipts.ts';
-import { inTaskTransaction } from '../unit-of-work/task-transaction.ts';
-import type { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
+import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
 export const extendLease =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['extendLease'] =>
   async (request) => {
     const { sessionId } = await requireTask(deps, request.taskId);
     const seconds = request.seconds ?? deps.config.leaseSeconds;
-    const task = await inTaskTransaction(deps, 'extend', [sessionId], (unit) => extend(unit, request, seconds * 1_000));
+    const task = await TaskUnitOfWork.run(deps, 'extend', { sessionIds: [sessionId] }, (unit) =>
+      extend(unit, request, seconds * 1_000),
+    );
     return create(ExtendLeaseResponseSchema, { task: taskToProto(task) });
   };
 

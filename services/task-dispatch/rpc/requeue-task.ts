@@ -11,8 +11,7 @@ import type { TaskDeps } from '../deps.ts';
 import { decideRequeue } from '../domain/decide-requeue.ts';
 import { taskNotFound } from '../domain/task-errors.ts';
 import { taskToProto } from '../domain/task-to-proto.ts';
-import { inTaskTransaction } from '../unit-of-work/task-transaction.ts';
-import type { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
+import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
 export const requeueTask =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['requeueTask'] =>
@@ -23,7 +22,7 @@ export const requeueTask =
       request,
       async (saveResponse) => {
         const { sessionId } = await requireTask(deps, request.taskId);
-        return inTaskTransaction(deps, 'requeue', [sessionId], async (unit) => {
+        return TaskUnitOfWork.run(deps, 'requeue', { sessionIds: [sessionId] }, async (unit) => {
           const task = await requeue(unit, request);
           const answer = create(RequeueTaskResponseSchema, { task: taskToProto(task) });
           await saveResponse(unit.tx, answer);

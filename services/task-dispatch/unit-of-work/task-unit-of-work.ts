@@ -1,40 +1,38 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import { type EventSchema, Source, TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
+import { TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { lockKey } from '../../lib/db/transaction-context.ts';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import type { EventInit, Outbox } from '../../lib/messaging/outbox/outbox.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
+import { recentKey, type TaskDeps } from '../deps.ts';
 import { applyTransition, type TaskFields } from '../domain/apply-transition.ts';
 import { type ControlUpdate, type Fence, newFence } from '../domain/fence.ts';
 import { isFinished, type StoredTask, type TaskStatusName } from '../domain/task.ts';
-import { eventTaskToProto, statusToProto } from '../domain/task-to-proto.ts';
 import type { TaskCommand } from '../domain/transitions.ts';
 import { insertFence, lockFences, updateFence } from '../store/fences.ts';
 import type { TaskTables } from '../store/tables.ts';
-import { insertTask, lockSessionTasks, lockTask, updateTask } from '../store/tasks.ts';
+import { findTask, insertTask, lockSessionTasks, lockTask, updateTask } from '../store/tasks.ts';
+import { afterCommit } from './after-commit.ts';
+import { type Cause, TaskChanges, type TaskEvent, taskEventToProto } from './task-changes.ts';
 
 /** Another writer was faster; the whole transaction is to be run again. */
 export class TaskConflictError extends Error {}
 
-/** Who did something to a task, and why. */
-export interface Cause {
-  readonly actor: string;
-  readonly reason: string;
+/** The sessions of a unit of work: their fences are locked before anything else. */
+export interface SessionScope<P> {
+  readonly sessionIds: readonly string[];
+  /** Whether the sessions are likely new: the first attempt then locks no row, and a session that exists fails as a duplicate key. */
+  readonly likelyNew?: boolean;
+  /** What to read in the request that locks the fences. */
+  readonly prefetch?: (unit: TaskUnitOfWork) => Promise<P>;
 }
 
-/** One thing that happened to a task. */
-export interface TaskEvent extends Cause {
-  readonly task: StoredTask;
-  /** The state before; undefined for a new task. */
-  readonly before?: TaskStatusName;
-  readonly change: TaskChange;
+/** One task of a unit of work: it is locked with the fence of its session. */
+export interface TaskScope {
+  readonly taskId: string;
 }
 
-interface UnitOptions {
-  readonly tx: Executor<TaskTables>;
-  readonly tenant: string;
-  readonly now: number;
-  readonly outbox: Outbox;
-}
+const MAX_ATTEMPTS = 5;
 
 /**
  * A transaction over the tasks of one or more sessions. It locks the sessions' fences before anything else, changes tasks
@@ -44,75 +42,77 @@ export class TaskUnitOfWork {
   readonly tx: Executor<TaskTables>;
   readonly tenant: string;
   readonly now: number;
-  /** What happened, in order. */
-  readonly events: TaskEvent[] = [];
-  /** What no event tells of: for the log alone. */
-  readonly silentChanges: { task: StoredTask; command: TaskCommand; reason: string }[] = [];
-  /** The tasks that wait to be claimed since, and those that do so no more. */
-  readonly becameReady = new Map<string, StoredTask>();
-  readonly noLongerReady = new Set<string>();
   readonly #outbox: Outbox;
+  readonly #changes = new TaskChanges();
   readonly #fences = new Map<string, Fence>();
   readonly #added = new Set<string>();
   readonly #changed = new Set<string>();
-  /** The versions of the tasks that this transaction holds. */
+  /** The versions of the tasks that this transaction has locked. */
   readonly #lockedVersions = new Map<string, number>();
 
-  private constructor({ tx, tenant, now, outbox }: UnitOptions) {
+  private constructor(tx: Executor<TaskTables>, tenant: string, { clock, outbox }: Pick<TaskDeps, 'clock' | 'outbox'>) {
     this.tx = tx;
     this.tenant = tenant;
-    this.now = now;
+    this.now = clock.now();
     this.#outbox = outbox;
   }
 
-  /** Locks the fences of the sessions. */
-  static async open(options: UnitOptions, sessionIds: readonly string[]): Promise<TaskUnitOfWork> {
-    return (await TaskUnitOfWork.openWithPrefetch(options, sessionIds, async () => {})).unit;
+  /**
+   * Runs `work` in one transaction, and then updates log, metrics and queue. After a conflict with another writer (a stale
+   * task, a duplicate key) everything is run again, so `work` must have no effect but its statements. `label` names the
+   * failpoints. In a TaskScope the task is undefined when its id is unknown. Throws SERVICE_UNAVAILABLE after too many conflicts.
+   */
+  static run<R>(
+    deps: TaskDeps,
+    label: string,
+    scope: TaskScope,
+    work: (unit: TaskUnitOfWork, task: StoredTask | undefined) => Promise<R>,
+  ): Promise<R>;
+  static run<R, P = undefined>(
+    deps: TaskDeps,
+    label: string,
+    scope: SessionScope<P>,
+    work: (unit: TaskUnitOfWork, prefetched: P) => Promise<R>,
+  ): Promise<R>;
+  static async run<R, P>(
+    deps: TaskDeps,
+    label: string,
+    scope: SessionScope<P> | TaskScope,
+    work: (unit: TaskUnitOfWork, prefetched: P) => Promise<R>,
+  ): Promise<R> {
+    const sessions = 'taskId' in scope ? ((await scopeOfTask(deps, scope.taskId)) as SessionScope<P>) : scope;
+    const tenant = currentTenant();
+    for (let attempt = 1; ; attempt++) {
+      const runOnce = async (tx: Executor<TaskTables>) => {
+        const unit = new TaskUnitOfWork(tx, tenant, deps);
+        const result = await work(unit, (await unit.#open(sessions, attempt)) as P);
+        await unit.#close();
+        return { unit, result };
+      };
+      try {
+        const { unit, result } = await deps.db.transaction(`task.${label}`, runOnce, { group: 'tasks' });
+        await afterCommit(deps, tenant, unit.#fences, unit.#changes);
+        return result;
+      } catch (error) {
+        if (!(error instanceof TaskConflictError || deps.db.isDuplicateKey(error))) throw error;
+        if (attempt === MAX_ATTEMPTS)
+          throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'too many concurrent writers; repeat the request', {}, error);
+      }
+    }
   }
 
-  /** The same, and with that request whatever else `ask` asks for: it runs when the fences are locked. */
-  static async openWithPrefetch<F>(
-    options: UnitOptions,
-    sessionIds: readonly string[],
-    prefetch: (unit: TaskUnitOfWork) => Promise<F>,
-  ): Promise<{ unit: TaskUnitOfWork; found: F }> {
-    const unit = new TaskUnitOfWork(options);
-    for (const sessionId of sessionIds) lockSessionKey(options.tenant, sessionId);
-    const [fences, found] = await Promise.all([lockFences(options.tx, options.tenant, sessionIds), prefetch(unit)]);
-    for (const fence of fences) unit.#fences.set(fence.sessionId, fence);
-    return { unit, found };
-  }
-
-  /** Locks the fence of a task's session and then the task, in one request; no task when there is none of this id. */
-  static async openTask(
-    options: UnitOptions,
-    { sessionId, taskId }: Pick<StoredTask, 'sessionId' | 'taskId'>,
-  ): Promise<{ unit: TaskUnitOfWork; task?: StoredTask }> {
-    const { unit, found } = await TaskUnitOfWork.openWithPrefetch(options, [sessionId], (unit) =>
-      unit.lockTask(taskId),
-    );
-    return { unit, task: found };
-  }
-
-  /** For a task that is not there: nothing can be done in it. */
-  static openEmpty(options: UnitOptions): TaskUnitOfWork {
-    return new TaskUnitOfWork(options);
-  }
-
-  /** For a session that is not known yet: that it is comes out as a duplicate key. */
-  static openNew(options: UnitOptions, sessionId: string): TaskUnitOfWork {
-    lockSessionKey(options.tenant, sessionId);
-    return new TaskUnitOfWork(options);
+  /** Locks the fences of the sessions, and prefetches in the same request. */
+  async #open<P>({ sessionIds, likelyNew, prefetch }: SessionScope<P>, attempt: number): Promise<P | undefined> {
+    for (const sessionId of sessionIds) lockSessionKey(this.tenant, sessionId);
+    if (sessionIds.length === 0 || (likelyNew && attempt === 1)) return undefined;
+    const [fences, prefetched] = await Promise.all([lockFences(this.tx, this.tenant, sessionIds), prefetch?.(this)]);
+    for (const fence of fences) this.#fences.set(fence.sessionId, fence);
+    return prefetched;
   }
 
   /** What is known of who may speak; undefined for a session that was never heard of. */
   fence(sessionId: string): Fence | undefined {
     return this.#fences.get(sessionId);
-  }
-
-  /** The fences that are locked here. */
-  fences(): Iterable<Fence> {
-    return this.#fences.values();
   }
 
   /** Begins to keep a fence for a session that has none. */
@@ -145,8 +145,8 @@ export class TaskUnitOfWork {
     await insertTask(this.tx, task);
     this.#trackVersion(task);
     this.#count(task.sessionId, 1);
-    this.becameReady.set(task.taskId, task);
-    this.events.push({ ...cause, task, change: TaskChange.CREATED });
+    this.#changes.trackReadiness(undefined, task);
+    this.#changes.events.push({ ...cause, task, change: TaskChange.CREATED });
   }
 
   /** Carries a command out on a task that was locked here, and returns it as it is then. Throws INVALID_TASK_STATUS. */
@@ -155,8 +155,8 @@ export class TaskUnitOfWork {
     const { task: after, changes, event } = applyTransition(task, command, { fields, paused, now: this.now });
     await this.#update(task, after, changes);
     this.#count(task.sessionId, Number(!isFinished(after.status)) - Number(!isFinished(task.status)));
-    this.#trackReadiness(task, after);
-    if (event === undefined) this.silentChanges.push({ task: after, command, reason: cause.reason });
+    this.#changes.trackReadiness(task, after);
+    if (event === undefined) this.#changes.silent.push({ task: after, command, reason: cause.reason });
     else this.emit(after, event, cause, task.status);
     return after;
   }
@@ -171,12 +171,12 @@ export class TaskUnitOfWork {
 
   /** Emits an event about a task. */
   emit(task: StoredTask, change: TaskChange, cause: Cause, before: TaskStatusName = task.status): void {
-    this.events.push({ ...cause, task, before, change });
+    this.#changes.events.push({ ...cause, task, before, change });
   }
 
   /** Writes the fences and emits the events. The last thing before the commit. */
-  async close(): Promise<void> {
-    const events = this.events.map((taskEvent) => this.#toEvent(taskEvent));
+  async #close(): Promise<void> {
+    const events = this.#changes.events.map((taskEvent) => this.#toEvent(taskEvent));
     for (const sessionId of this.#added) await insertFence(this.tx, this.#requireFence(sessionId));
     for (const sessionId of this.#changed)
       if (!this.#added.has(sessionId)) await updateFence(this.tx, this.#requireFence(sessionId));
@@ -184,37 +184,12 @@ export class TaskUnitOfWork {
   }
 
   /** Numbers the event in the session's fence. `othersOpen` is what is true at the end of the transaction. */
-  #toEvent({ task, before, change, actor, reason }: TaskEvent): EventInit {
-    const fence = this.#requireFence(task.sessionId);
+  #toEvent(event: TaskEvent): EventInit {
+    const fence = this.#requireFence(event.task.sessionId);
     fence.sourceSeq += 1;
-    this.#changed.add(task.sessionId);
-    const itself = this.#isOpenAtEnd(task) ? 1 : 0;
-    const value: MessageInitShape<typeof EventSchema>['payload'] = {
-      case: 'taskChanged',
-      value: {
-        task: eventTaskToProto(task),
-        change,
-        previousStatus: before && statusToProto(before),
-        reason,
-        actor,
-        othersOpen: fence.openTasks > itself,
-      },
-    };
-    return {
-      source: Source.TASK_DISPATCH,
-      sessionId: task.sessionId,
-      sourceSeq: fence.sourceSeq,
-      sessionName: fence.sessionName,
-      accountId: task.accountId,
-      shopId: task.shopId,
-      payload: value,
-    };
-  }
-
-  /** A task that changed twice in this transaction is what its last change made of it. */
-  #isOpenAtEnd(task: StoredTask): boolean {
-    const last = this.events.findLast((taskEvent) => taskEvent.task.taskId === task.taskId);
-    return !isFinished((last?.task ?? task).status);
+    this.#changed.add(fence.sessionId);
+    const othersOpen = fence.openTasks > Number(this.#changes.isOpenAtEnd(event.task));
+    return taskEventToProto(event, fence, othersOpen);
   }
 
   #trackVersion(task: StoredTask): StoredTask {
@@ -236,16 +211,6 @@ export class TaskUnitOfWork {
     this.#changed.add(sessionId);
   }
 
-  #trackReadiness(before: StoredTask, after: StoredTask): void {
-    if (after.status === 'pending') {
-      this.becameReady.set(after.taskId, after);
-      this.noLongerReady.delete(after.taskId);
-    } else if (before.status === 'pending') {
-      this.becameReady.delete(after.taskId);
-      this.noLongerReady.add(after.taskId);
-    }
-  }
-
   #requireFence(sessionId: string): Fence {
     const fence = this.#fences.get(sessionId);
     if (!fence) throw new Error(`no fence of ${sessionId} is locked`);
@@ -256,4 +221,13 @@ export class TaskUnitOfWork {
 /** Its fence and its tasks, whatever is locked of them. */
 function lockSessionKey(tenant: string, sessionId: string): void {
   lockKey(`${tenant} ${sessionId}`);
+}
+
+/** The session of the task, and the lock of the task itself; no session when the id is unknown. */
+async function scopeOfTask(deps: TaskDeps, taskId: string): Promise<SessionScope<StoredTask | undefined>> {
+  const tenant = currentTenant();
+  const sessionId =
+    deps.recent.sessions.get(recentKey(tenant, taskId)) ??
+    (await findTask(deps.db.autocommit(), tenant, taskId))?.sessionId;
+  return { sessionIds: sessionId ? [sessionId] : [], prefetch: (unit) => unit.lockTask(taskId) };
 }

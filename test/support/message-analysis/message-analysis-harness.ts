@@ -20,7 +20,7 @@ import { mysqlBackend } from '../../../services/lib/db/mysql/mysql-backend.ts';
 import type { Executor } from '../../../services/lib/db/sql-backend.ts';
 import { sqliteBackend } from '../../../services/lib/db/sqlite/sqlite-backend.ts';
 import { errorInfo } from '../../../services/lib/errors/app-error.ts';
-import { idempotencyMigrations } from '../../../services/lib/idempotency/with-idempotency.ts';
+import { idempotencyMigrations } from '../../../services/lib/idempotency/idempotency-table.ts';
 import { contextInterceptor } from '../../../services/lib/interceptors/context.ts';
 import { observeInterceptor } from '../../../services/lib/interceptors/observe.ts';
 import { validateInterceptor } from '../../../services/lib/interceptors/validate.ts';

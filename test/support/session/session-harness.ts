@@ -1,7 +1,8 @@
-import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, type DescService, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Client, type ConnectRouter, createClient, createRouterTransport } from '@connectrpc/connect';
 import { type Event, EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
 import { MessageService } from '../../../gen/autosession/message/v1/message_service_pb.js';
+import { DirectoryService } from '../../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskSchema, TaskStatus } from '../../../gen/autosession/task/v1/task_pb.js';
 import {
@@ -18,7 +19,7 @@ import { migrate } from '../../../services/lib/db/migrations/migrate.ts';
 import type { SqlBackend } from '../../../services/lib/db/sql-backend.ts';
 import { sqliteBackend } from '../../../services/lib/db/sqlite/sqlite-backend.ts';
 import { appError, ErrorReason } from '../../../services/lib/errors/app-error.ts';
-import { idempotencyMigrations } from '../../../services/lib/idempotency/with-idempotency.ts';
+import { idempotencyMigrations } from '../../../services/lib/idempotency/idempotency-table.ts';
 import { contextInterceptor } from '../../../services/lib/interceptors/context.ts';
 import { observeInterceptor } from '../../../services/lib/interceptors/observe.ts';
 import { validateInterceptor } from '../../../services/lib/interceptors/validate.ts';
@@ -38,6 +39,7 @@ import { TestClock } from '../test-clock.ts';
 /** The session service alone, with fakes of the other services that record their calls. */
 export interface SessionHarness extends AsyncDisposable {
   readonly sessions: Client<typeof SessionService>;
+  readonly directory: Client<typeof DirectoryService>;
   /** The same as another tenant. */
   as(tenant: string): Client<typeof SessionService>;
   readonly deps: SessionDeps;
@@ -122,9 +124,9 @@ export async function startSessionHarness(backend: SqlBackend = sqliteBackend(':
   const fakes = new SessionFakes();
   const clients = createServiceClients({ routes: fakes.routes, interceptors, internalSecret: internalSecret });
   const deps = sessionDeps(base, clients);
-  const clientOf = (tenant: string) =>
+  const clientOf = <S extends DescService>(service: S, tenant: string) =>
     createClient(
-      SessionService,
+      service,
       createRouterTransport(sessionRoutes(deps), {
         router: { interceptors },
         transport: {
@@ -139,8 +141,9 @@ export async function startSessionHarness(backend: SqlBackend = sqliteBackend(':
       }),
     );
   return {
-    sessions: clientOf('default'),
-    as: clientOf,
+    sessions: clientOf(SessionService, 'default'),
+    directory: clientOf(DirectoryService, 'default'),
+    as: (tenant) => clientOf(SessionService, tenant),
     deps,
     clock,
     fakes,

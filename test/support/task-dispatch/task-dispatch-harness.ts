@@ -13,7 +13,7 @@ import { Database } from '../../../services/lib/db/database.ts';
 import { migrate } from '../../../services/lib/db/migrations/migrate.ts';
 import { mysqlBackend } from '../../../services/lib/db/mysql/mysql-backend.ts';
 import { sqliteBackend } from '../../../services/lib/db/sqlite/sqlite-backend.ts';
-import { idempotencyMigrations } from '../../../services/lib/idempotency/with-idempotency.ts';
+import { idempotencyMigrations } from '../../../services/lib/idempotency/idempotency-table.ts';
 import { contextInterceptor } from '../../../services/lib/interceptors/context.ts';
 import { observeInterceptor } from '../../../services/lib/interceptors/observe.ts';
 import { validateInterceptor } from '../../../services/lib/interceptors/validate.ts';

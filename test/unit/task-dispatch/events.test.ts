@@ -6,7 +6,7 @@ import { raiseSessionFence } from '../../../services/task-dispatch/commands/rais
 import { onSessionChanged, onSessionCreated } from '../../../services/task-dispatch/events.ts';
 import { findFence } from '../../../services/task-dispatch/store/fences.ts';
 import type { TaskTables } from '../../../services/task-dispatch/store/tables.ts';
-import { withLockedTask } from '../../../services/task-dispatch/unit-of-work/task-transaction.ts';
+import { TaskUnitOfWork } from '../../../services/task-dispatch/unit-of-work/task-unit-of-work.ts';
 import { unique } from '../../support/factories.ts';
 import { sharedServersAvailable } from '../../support/servers/shared-servers.ts';
 import {
@@ -102,7 +102,7 @@ describe.runIf(sharedServersAvailable)('when the database has lost what this pro
     await using testHarness = await startTaskDispatchHarness({ database: 'mariadb' });
     const { store, status } = taskActions(testHarness);
     const { taskId, sessionId } = await store();
-    await testHarness.inTenantContext(() => withLockedTask(testHarness.deps, 'read', taskId, async () => {}));
+    await testHarness.inTenantContext(() => TaskUnitOfWork.run(testHarness.deps, 'read', { taskId }, async () => {}));
     await testHarness.db.autocommit<TaskTables>().deleteFrom('tasks').where('task_id', '=', taskId).execute();
     const session = { sessionId, ownerEpoch: 1, status: Control.BOT_ACTIVE, state: SessionState.PENDING };
     const task = taskSpec({ taskId, sessionId });

@@ -4,10 +4,9 @@ import {
   DirectoryService,
   PutAccountResponseSchema,
 } from '../../../../gen/autosession/session/v1/directory_service_pb.js';
-import { withIdempotency } from '../../../lib/idempotency/with-idempotency.ts';
+import { IdempotencyRecord } from '../../../lib/idempotency/idempotency-record.ts';
 import type { SessionDeps } from '../../deps.ts';
 import { accountToProto, namesOf } from '../../domain/party-to-proto.ts';
-import type { Party } from '../../domain/party-update.ts';
 import { DEFAULT_PLATFORM } from '../../domain/session.ts';
 import { updateParty } from '../../parties/update-party.ts';
 
@@ -18,10 +17,8 @@ export const putAccount =
     const aliases = namesOf(request.aliases);
     const remove = namesOf(request.removeAliases);
     const update = { side: 'account', id, aliases, remove, name, botPrefix, move } as const;
-    const answer = (party: Party) => create(PutAccountResponseSchema, { account: accountToProto(party) });
-    return withIdempotency(deps, DirectoryService.method.putAccount, request, async (saveResponse) =>
-      answer(
-        await updateParty(deps, platform || DEFAULT_PLATFORM, update, (tx, party) => saveResponse(tx, answer(party))),
-      ),
+    const record = new IdempotencyRecord(deps, DirectoryService.method.putAccount, request);
+    return updateParty(deps, platform || DEFAULT_PLATFORM, update, record, (party) =>
+      create(PutAccountResponseSchema, { account: accountToProto(party) }),
     );
   };

@@ -4,10 +4,9 @@ import {
   DirectoryService,
   PutShopResponseSchema,
 } from '../../../../gen/autosession/session/v1/directory_service_pb.js';
-import { withIdempotency } from '../../../lib/idempotency/with-idempotency.ts';
+import { IdempotencyRecord } from '../../../lib/idempotency/idempotency-record.ts';
 import type { SessionDeps } from '../../deps.ts';
 import { namesOf, shopToProto } from '../../domain/party-to-proto.ts';
-import type { Party } from '../../domain/party-update.ts';
 import { DEFAULT_PLATFORM } from '../../domain/session.ts';
 import { updateParty } from '../../parties/update-party.ts';
 
@@ -18,10 +17,8 @@ export const putShop =
     const aliases = namesOf(request.aliases);
     const remove = namesOf(request.removeAliases);
     const update = { side: 'shop', id, aliases, remove, name, move } as const;
-    const answer = (party: Party) => create(PutShopResponseSchema, { shop: shopToProto(party) });
-    return withIdempotency(deps, DirectoryService.method.putShop, request, async (saveResponse) =>
-      answer(
-        await updateParty(deps, platform || DEFAULT_PLATFORM, update, (tx, party) => saveResponse(tx, answer(party))),
-      ),
+    const record = new IdempotencyRecord(deps, DirectoryService.method.putShop, request);
+    return updateParty(deps, platform || DEFAULT_PLATFORM, update, record, (party) =>
+      create(PutShopResponseSchema, { shop: shopToProto(party) }),
     );
   };

@@ -2,11 +2,11 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MessageRole } from '../../../../gen/autosession/message/v1/message_pb.js';
+import { AliasKind } from '../../../../gen/autosession/session/v1/directory_pb.js';
 import { mysqlBackend } from '../../../../services/lib/db/mysql/mysql-backend.ts';
 import { sqliteBackend } from '../../../../services/lib/db/sqlite/sqlite-backend.ts';
 import { runOutsideTransaction as outside } from '../../../../services/lib/db/transaction-context.ts';
 import { ErrorReason, errorInfo } from '../../../../services/lib/errors/app-error.ts';
-import { updateParty } from '../../../../services/session/parties/update-party.ts';
 import type { SessionTables } from '../../../../services/session/store/tables.ts';
 import { createDatabase, sharedServersAvailable } from '../../../support/servers/shared-servers.ts';
 import {
@@ -30,12 +30,11 @@ describe.each(databases)('a name that changes its owner on %s', (database) => {
 
   /** Gives a name to a shop that is new, and returns the shop's key. */
   const give = async (shopName: string, to: string): Promise<string> => {
-    const aliases = [{ kind: 'name', value: shopName } as const];
-    const wish = { side: 'shop', id: to, aliases, remove: [], move: true } as const;
-    const known = { ...wish, aliases: [] };
-    await harness.inBackground(() => updateParty(harness.deps, platform, known, async () => {}));
-    const entry = await harness.inBackground(() => updateParty(harness.deps, platform, wish, async () => {}));
-    return entry.key;
+    const known = { shopId: to, platform, move: true };
+    await harness.inBackground(() => harness.directory.putShop(known));
+    const aliases = [{ kind: AliasKind.NAME, value: shopName }];
+    const { shop } = await harness.inBackground(() => harness.directory.putShop({ ...known, aliases }));
+    return shop?.shopKey ?? '';
   };
   const resolve = (shopName: string, accountId: string) =>
     harness.inBackground(() => harness.sessions.resolveParties({ platform, shopName, accountId }));

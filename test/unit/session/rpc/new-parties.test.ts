@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AliasKind } from '../../../../gen/autosession/session/v1/directory_pb.js';
 import { mysqlBackend } from '../../../../services/lib/db/mysql/mysql-backend.ts';
 import { sqliteBackend } from '../../../../services/lib/db/sqlite/sqlite-backend.ts';
-import { updateParty } from '../../../../services/session/parties/update-party.ts';
 import type { SessionTables } from '../../../../services/session/store/tables.ts';
 import { createDatabase, sharedServersAvailable } from '../../../support/servers/shared-servers.ts';
 import {
@@ -83,11 +83,13 @@ describe.each(databases)('a session with a shop that is new, on %s', (database) 
     const body = createSessionRequest();
     const first = await harness.sessions.createSession(body);
     await harness.sessions.closeSession({ sessionId: first.sessionId, outcome: 1 });
-    const remove = [{ kind: 'name', value: body.shopName } as const, { kind: 'id', value: body.shopId } as const];
+    const removeAliases = [
+      { kind: AliasKind.NAME, value: body.shopName },
+      { kind: AliasKind.ID, value: body.shopId },
+    ];
     const shopKey = (await shopKeyOf(first.sessionId)) ?? '';
-    const aliases = [{ kind: 'name', value: `${body.shopName}改` } as const];
-    const wish = { side: 'shop', id: shopKey, aliases, remove, move: false } as const;
-    await harness.inBackground(() => updateParty(harness.deps, platform, wish, async () => {}));
+    const aliases = [{ kind: AliasKind.NAME, value: `${body.shopName}改` }];
+    await harness.directory.putShop({ shopId: shopKey, platform, aliases, removeAliases });
     expect((await harness.sessions.createSession(body)).sessionId).toBe(first.sessionId);
     const another = await harness.sessions.createSession({ ...body, externalTaskId: 'another' });
     expect(await shopKeyOf(another.sessionId)).not.toBe(shopKey);

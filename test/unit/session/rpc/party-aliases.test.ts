@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { updateParty } from '../../../../services/session/parties/update-party.ts';
+import { AliasKind } from '../../../../gen/autosession/session/v1/directory_pb.js';
 import { type SessionHarness, startSessionHarness } from '../../../support/session/session-harness.ts';
 
 let harness: SessionHarness;
@@ -37,9 +37,8 @@ describe('the names of those who talk', () => {
     const learn = (account: string) =>
       harness.sessions.applyMessages({ platform, accountKey: account, shopKey, messages: [], matchedNicks: ['阿甲'] });
     await learn(accountKey);
-    const remove = [{ kind: 'nick', value: '阿甲' } as const];
-    const wish = { side: 'account', id: 't-甲', aliases: [], remove, move: false } as const;
-    await harness.inBackground(() => updateParty(harness.deps, platform, wish, async () => {}));
+    const removeAliases = [{ kind: AliasKind.NICK, value: '阿甲' }];
+    await harness.directory.putAccount({ accountId: 't-甲', platform, removeAliases });
     harness.clock.advance({ minutes: 1 });
     await learn(other);
     expect((await resolve({ nicks: ['阿甲'] })).accountKey).toBe(other);

@@ -270,6 +270,7 @@ describe('by task', () => {
     const lease = await claim(accountId);
     expect(await errorReasonName(testHarness.tasks.requeueTask({ taskId }))).toBe('LEASE_LOST');
     await testHarness.tasks.requeueTask({ taskId, leaseToken: lease.leaseToken });
+    expect((await testHarness.events(sessionId)).at(-1)).toMatchObject({ reason: 'release' });
     const again = await claim(accountId);
     await fetch(taskId, again.leaseToken);
     expect(await errorReasonName(testHarness.tasks.requeueTask({ taskId }))).toBe('INVALID_TASK_STATUS');
