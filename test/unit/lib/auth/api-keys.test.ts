@@ -43,6 +43,7 @@ describe('AUTOSESSION_API_KEYS', () => {
     ['a tenant with a space at its start', [{ ...entry, tenant: '\u3000default' }], 'entry 1 needs a tenant'],
     ['a tenant that subjects cannot hold', [{ ...entry, tenant: 'a.b' }], 'entry 1 needs a tenant'],
     ['an unknown scope', [{ ...entry, scopes: ['upstream', 'secret'] }], 'entry 1 needs scopes'],
+    ['a scope in a list of its own', [{ ...entry, scopes: [['upstream']] }], 'entry 1 needs scopes'],
     ['no scopes', [{ ...entry, scopes: [] }], 'entry 1 needs scopes'],
     ['a misspelt field', [{ ...entry, tennant: 'secret' }], 'entry 1 has a field beside'],
     ['the same name twice', [entry, { ...entry, key: `${KEY}-2` }], 'entry 2 has the name of entry 1'],

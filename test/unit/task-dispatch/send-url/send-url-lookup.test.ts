@@ -244,6 +244,7 @@ describe('the configuration of a lookup', () => {
     [{ headers: { authorization: 'hunter2\r\nx: y' } }],
     [{ headers: { host: 'hunter2' } }],
     [{ headers: ['hunter2'] }],
+    [{ headers: JSON.parse('{"__proto__": "hunter2"}') }],
     [{ field: 'a..b' }],
     [{ timeout_ms: 9_000 }],
     [{ cache_seconds: -1 }],
