@@ -118,7 +118,7 @@ export function formatState({
   if (possiblySent.length === 0) return now;
   const rows = possiblySent.map((task: ResponseData) => [
     task.task_id,
-    formatTime(task.sent_at),
+    formatTime(task.fetched_at),
     task.send_content ?? '',
   ]);
   return `${now}\n\nPossibly sent:\n${table(['TASK', 'FETCHED', 'CONTENT'], rows, '')}`;

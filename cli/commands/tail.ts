@@ -26,7 +26,7 @@ export function tailCommand(): Command {
         'A lost connection is reopened and continues after the last event. If events in between are no longer available, ' +
         'an event of the type resync is printed: read the current state, then continue.',
     )
-    .option('--types <list>', 'only these types, as in status_change,task_sent')
+    .option('--types <list>', 'only these types, as in status_change,task_fetched')
     .option('--session <id>', 'only this session, by id or name')
     .option('--account <id>', 'only sessions of this account')
     .option('--shop <id>', 'only sessions with this shop')

@@ -7,7 +7,7 @@ import { printResult } from '../output.ts';
 import type { GlobalOptions } from '../program.ts';
 import { formatRecord, table, truncate } from '../table.ts';
 
-const STATUSES = ['pending', 'held', 'leased', 'sent', 'unknown', 'completed', 'failed', 'cancelled', 'dead'];
+const STATUSES = ['pending', 'held', 'leased', 'fetched', 'unknown', 'completed', 'failed', 'cancelled', 'dead'];
 const CONTENT_COLUMNS = 40;
 
 /** `auto-session tasks …` */

@@ -50,7 +50,7 @@ function describeEvent(data: Data): string {
   switch (data.type) {
     case 'session_created':
       return `created for ${data.account_id} and ${data.shop_name ?? data.shop_id}`;
-    case 'task_sent':
+    case 'task_fetched':
       return `content of ${data.task_id} handed to ${data.worker_id || 'a sender'}`;
     case 'task_completed':
       return `${data.task_id} sent`;

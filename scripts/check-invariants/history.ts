@@ -125,7 +125,9 @@ export const historyChecks: InvariantCheck[] = [
       return (await tasksOf(stored)).flatMap(({ tenant, session_id, task_id, status, created_at }) => {
         const reported = last.get(`${tenant} ${session_id} ${task_id}`);
         if (reported === undefined) return isFullyRetained(created_at) ? [`${task_id}: it has no event`] : [];
-        const actual = TaskStatus[status.toUpperCase() as keyof typeof TaskStatus];
+        // a fetched task is stored as `sent`
+        const name = status === 'sent' ? 'FETCHED' : status.toUpperCase();
+        const actual = TaskStatus[name as keyof typeof TaskStatus];
         return mayFollow(reported, actual) ? [] : [`${task_id} is ${status}, its events say ${TaskStatus[reported]}`];
       });
     },

@@ -21,6 +21,7 @@ interface Tables {
   session_fence: { tenant: string; session_id: string; open_tasks: number };
 }
 
+/** As the column `tasks.status` has them: `sent` is a fetched task. */
 const OPEN = ['pending', 'held', 'leased', 'sent', 'unknown'];
 
 export const taskChecks: InvariantCheck[] = [
@@ -62,7 +63,7 @@ export const taskChecks: InvariantCheck[] = [
     },
   },
   {
-    invariant: 'every sent or unknown task has a receipt',
+    invariant: 'every fetched or unknown task has a receipt',
     violations: async ({ db }) => {
       const rows = await db
         .autocommit<Tables>()

@@ -34,7 +34,7 @@ onEveryBackend('event streams', (system) => {
     expect(mine.map((f) => f.event)).toEqual([
       'session_created',
       'task_created',
-      'task_sent',
+      'task_fetched',
       'task_completed',
       'state_change',
       'status_change',

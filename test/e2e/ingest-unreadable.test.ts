@@ -103,7 +103,7 @@ onEveryBackend('a message that cannot be read', (system) => {
     const picture = { id: unique(), nick: body.account_id, content: '', type: 'image' };
     const answer = await ingest({ shop_name: body.shop_name, messages: [picture] });
     expect(answer).toMatchObject({ status: 'manual_live', active_session_id: data.session_id });
-    expect((await system().rest.ok(system().rest.get(`/api/tasks/${sent.taskId}`))).task_status).toBe('sent');
+    expect((await system().rest.ok(system().rest.get(`/api/tasks/${sent.taskId}`))).task_status).toBe('fetched');
   });
 
   it.each([

@@ -162,7 +162,7 @@ describe('the document', () => {
       if (data.command === 'release') break;
     }
     aborter.abort();
-    expect([...types]).toEqual(expect.arrayContaining(['session_created', 'task_sent', 'manual_message']));
+    expect([...types]).toEqual(expect.arrayContaining(['session_created', 'task_fetched', 'manual_message']));
   });
 
   it('describes the snapshot that the cursor of another time is answered with', async () => {

@@ -105,7 +105,7 @@ describe('the sender to copy', () => {
   it.each([
     ['pressed', 'sent: completed', 'completed'],
     ['fetched', 'not sent, RESTARTED: failed', 'failed'],
-    ['pressing', '', 'sent'],
+    ['pressing', '', 'fetched'],
   ])('says after a crash what it knows, and no more: %s', async (stage, printed, taskStatus) => {
     const { create, claimAndFetch, status } = flowSteps(system);
     const { body, data } = await create();
@@ -162,7 +162,7 @@ describe('the sender to copy', () => {
       sender.child.kill('SIGKILL');
       await expect(sender).rejects.toThrow();
     }
-    expect(await status(data.session_id)).toMatchObject({ task_status: 'sent' });
+    expect(await status(data.session_id)).toMatchObject({ task_status: 'fetched' });
     expect(await run('sender', args)).toBe('sent: completed');
     expect(await status(data.session_id)).toMatchObject({ session_state: 'active', task_status: 'completed' });
     const lines = readFileSync(join(windows, windowFiles()[0] ?? ''), 'utf8')

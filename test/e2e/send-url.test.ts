@@ -68,7 +68,7 @@ onEveryBackend(
         const refused = await info(lease);
         expect([refused.status, refused.body.error_code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
         expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
-        expect(await task(lease.task_id)).toMatchObject({ task_status: 'leased', attempt: 0, sent_at: null });
+        expect(await task(lease.task_id)).toMatchObject({ task_status: 'leased', attempt: 0, fetched_at: null });
         orders.respond = respondSendUrl;
         system().clock.advance({ seconds: 6 });
         const sent = await eventually(() => rest().ok(info(lease)));

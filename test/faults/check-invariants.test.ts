@@ -42,7 +42,7 @@ const corruptions: [claim: string, ...statements: string[]][] = [
     'DROP INDEX receipts_message',
     "UPDATE receipts SET account_key = 'a', shop_key = 's', matched_message_id = 'm'",
   ],
-  ['every sent or unknown', 'DELETE FROM receipts'],
+  ['every fetched or unknown', 'DELETE FROM receipts'],
   [
     'no task appears twice',
     'UPDATE receipts SET fence = rowid + 7, matched_message_id = rowid',

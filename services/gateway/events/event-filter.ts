@@ -6,13 +6,16 @@ import type { StreamEvent } from './stream-event.ts';
 /** Decides whether a stream shows an event. */
 export type EventFilter = (candidate: StreamEvent) => boolean;
 
+/** Names that requests may still use for a renamed type, for one release. */
+const FORMER_TYPES: ReadonlyMap<string, string> = new Map([['task_sent', 'task_fetched']]);
+
 /**
  * The types that a request names, as a list, separated by commas, or both; empty means all. Throws INVALID_ARGUMENT for an
  * unknown type.
  */
 export function parseTypes(types: readonly string[]): Set<string> {
   const names = types.flatMap((part) => part.split(',')).map((name) => name.trim());
-  const selected = new Set(names.filter(Boolean));
+  const selected = new Set(names.filter(Boolean).map((name) => FORMER_TYPES.get(name) ?? name));
   for (const name of selected) {
     if (!isFrameType(name))
       throw appError(ErrorReason.INVALID_ARGUMENT, `types: unknown type ${name}`, { field: 'types' });

@@ -22,6 +22,7 @@ export interface Schema {
   readonly discriminator?: { readonly propertyName: string; readonly mapping: Readonly<Record<string, string>> };
   readonly contentEncoding?: string;
   readonly description?: string;
+  readonly deprecated?: boolean;
   readonly examples?: readonly unknown[];
   /** The meaning of each enum name. */
   readonly 'x-words'?: Readonly<Record<string, string>>;

@@ -1,5 +1,10 @@
 import type { DescEnum } from '@bufbuild/protobuf';
 
+/** Names that requests may still use for a renamed value, for one release. */
+const FORMER_NAMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'autosession.task.v1.TaskStatus': { sent: 'fetched' },
+};
+
 const namesByEnum = new WeakMap<DescEnum, { byNumber: Map<number, string>; byWord: Map<string, number> }>();
 
 /** `auto_bargain` for TASK_TYPE_AUTO_BARGAIN; null for the unset value, the number for a value that this release does not know. */
@@ -8,9 +13,11 @@ export function enumName(desc: DescEnum, value: number): string | number | null 
   return namesOf(desc).byNumber.get(value) ?? value;
 }
 
-/** The value with this name; undefined for an unknown name. The unset value has no name. */
+/** The value with this name, or with this former name; undefined for an unknown name. The unset value has no name. */
 export function enumValue(desc: DescEnum, name: string): number | undefined {
-  return namesOf(desc).byWord.get(name);
+  const { byWord } = namesOf(desc);
+  const formerNames = FORMER_NAMES[desc.typeName] ?? {};
+  return byWord.get(name) ?? (Object.hasOwn(formerNames, name) ? byWord.get(formerNames[name] ?? '') : undefined);
 }
 
 /** The enum's names, in its order. */

@@ -12,7 +12,7 @@ export interface Frame {
 /** The frame type of each change of a task. */
 export const taskFrameTypes = {
   [TaskChange.CREATED]: 'task_created',
-  [TaskChange.SENT]: 'task_sent',
+  [TaskChange.FETCHED]: 'task_fetched',
   [TaskChange.COMPLETED]: 'task_completed',
   [TaskChange.FAILED]: 'task_failed',
   [TaskChange.CANCELLED]: 'task_cancelled',

@@ -12,7 +12,7 @@ export function expireLease(deps: TaskDeps, { taskId, sessionId }: Omit<TaskRef,
   return TaskUnitOfWork.run(deps, 'expire-lease', { sessionIds: [sessionId] }, async (unit) => {
     const task = await unit.lockTask(taskId);
     if (!task || (task.leaseExpiresAt ?? Number.POSITIVE_INFINITY) > unit.now) return;
-    if (task.status === 'sent') await unit.apply(task, 'mark_unknown', cause, { unknownAt: unit.now });
+    if (task.status === 'fetched') await unit.apply(task, 'mark_unknown', cause, { unknownAt: unit.now });
     if (task.status === 'leased') await countLostLease(unit, task);
   });
 }

@@ -29,7 +29,7 @@ export function fetchTask(deps: TaskDeps, { taskId, leaseToken }: FetchRequest, 
 
 async function recordFetch(unit: TaskUnitOfWork, task: StoredTask, sendUrl: string): Promise<StoredTask> {
   const cause = { actor: task.workerId || 'sender', reason: 'fetched' };
-  const sent = await unit.apply(task, 'fetch', cause, {
+  const fetched = await unit.apply(task, 'fetch', cause, {
     attempt: task.attempt + 1,
     fetchedFence: task.leaseFence,
     fetchedToken: task.leaseToken,
@@ -37,8 +37,8 @@ async function recordFetch(unit: TaskUnitOfWork, task: StoredTask, sendUrl: stri
     lostLeases: 0,
     ...(sendUrl === task.sendUrl ? {} : { sendUrl }),
   });
-  await insertReceipt(unit.tx, receiptOf(sent));
-  return sent;
+  await insertReceipt(unit.tx, receiptOf(fetched));
+  return fetched;
 }
 
 /** A lease under which somebody asked is not one of a sender that died, whatever he was told. */

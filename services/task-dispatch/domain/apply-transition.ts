@@ -23,7 +23,7 @@ export function applyTransition(
   const status = paused && row.whilePaused ? row.whilePaused : row.to;
   const changes: Partial<StoredTask> = {
     // only what is out, or may be, has a lease to wait for
-    ...(status === 'sent' || status === 'unknown' ? {} : { leaseExpiresAt: undefined }),
+    ...(status === 'fetched' || status === 'unknown' ? {} : { leaseExpiresAt: undefined }),
     ...(status === 'unknown' ? {} : { unknownAt: undefined, remindedAt: undefined }),
     finishedAt: isFinished(status) ? now : undefined,
     ...fields,

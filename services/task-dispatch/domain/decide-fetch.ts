@@ -21,6 +21,6 @@ export function decideFetch(
 
 /** Whether the task is leased to the token's holder (to anybody, without a token) and the lease has not run out. */
 export function hasLease(task: StoredTask, token: string, now: number): boolean {
-  const out = task.status === 'leased' || task.status === 'sent';
+  const out = task.status === 'leased' || task.status === 'fetched';
   return out && (!token || token === task.leaseToken) && (task.leaseExpiresAt ?? 0) > now;
 }

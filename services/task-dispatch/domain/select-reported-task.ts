@@ -1,7 +1,7 @@
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { isFinished, type StoredTask, type TaskStatusName } from './task.ts';
 
-const out: readonly TaskStatusName[] = ['leased', 'sent', 'unknown'];
+const out: readonly TaskStatusName[] = ['leased', 'fetched', 'unknown'];
 
 /**
  * The task of a session that a report means which names none: the one whose lease it carries; the only one that is out; else the

@@ -26,7 +26,7 @@ export function decideTaskReport(
   now: number,
 ): ReportDecision {
   const { token, strict } = report;
-  if (strict && !token && (task.status === 'leased' || task.status === 'sent')) throw leaseTokenRequired();
+  if (strict && !token && (task.status === 'leased' || task.status === 'fetched')) throw leaseTokenRequired();
   if (token && token !== task.leaseToken && token !== task.fetchedToken) throw leaseLost(task);
   return report.success ? decideSuccess(task, report) : decideFailure(task, fence, report, now);
 }
@@ -73,7 +73,8 @@ function isRepeat(task: StoredTask, token: string): boolean {
   if (!token) return waits(task) && task.failedFence > 0;
   const lease = leaseOf(task, token);
   return (
-    lease === task.failedFence || (lease === task.fetchedFence && task.status !== 'sent' && task.status !== 'unknown')
+    lease === task.failedFence ||
+    (lease === task.fetchedFence && task.status !== 'fetched' && task.status !== 'unknown')
   );
 }
 

@@ -1,11 +1,11 @@
 import type { QueueLevel, TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
 
-/** The states of a task, as the database and REST name them. */
+/** The states of a task, as REST names them; `store/stored-status.ts` has the words of the database. */
 export const taskStatuses = [
   'pending',
   'held',
   'leased',
-  'sent',
+  'fetched',
   'unknown',
   'completed',
   'failed',
@@ -85,7 +85,7 @@ export function isFinished(status: TaskStatusName): boolean {
 export const openStatuses: readonly TaskStatusName[] = taskStatuses.filter((status) => !isFinished(status));
 
 /** The states in which the content may be out without anybody having said what became of it. */
-export const unsettledStatuses: readonly TaskStatusName[] = ['sent', 'unknown'];
+export const unsettledStatuses: readonly TaskStatusName[] = ['fetched', 'unknown'];
 
 /** Why a task was withdrawn when the bot lost the word. */
 export const HANDED_OVER = 'handed_over';

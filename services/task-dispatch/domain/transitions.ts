@@ -18,17 +18,23 @@ export interface TaskTransition {
 /** Everything that can happen to a task. Nothing else sets a task's state. */
 export const taskTransitions = [
   { command: 'claim', from: ['pending'], to: 'leased', note: 'a sender gets the lease' },
-  { command: 'fetch', from: ['leased'], to: 'sent', event: TaskChange.SENT, note: 'the sender reads the content' },
+  {
+    command: 'fetch',
+    from: ['leased'],
+    to: 'fetched',
+    event: TaskChange.FETCHED,
+    note: 'the sender reads the content',
+  },
   {
     command: 'complete',
-    from: ['pending', 'held', 'leased', 'sent', 'unknown', 'failed', 'cancelled', 'dead'],
+    from: ['pending', 'held', 'leased', 'fetched', 'unknown', 'failed', 'cancelled', 'dead'],
     to: 'completed',
     event: TaskChange.COMPLETED,
     note: 'a report or evidence says that it was sent',
   },
   {
     command: 'retry',
-    from: ['leased', 'sent', 'unknown'],
+    from: ['leased', 'fetched', 'unknown'],
     to: 'pending',
     whilePaused: 'held',
     event: TaskChange.REQUEUED,
@@ -36,7 +42,7 @@ export const taskTransitions = [
   },
   {
     command: 'fail_final',
-    from: ['leased', 'sent', 'unknown'],
+    from: ['leased', 'fetched', 'unknown'],
     to: 'failed',
     event: TaskChange.FAILED,
     note: 'it was not sent, and no attempt remains',
@@ -81,7 +87,7 @@ export const taskTransitions = [
   },
   {
     command: 'hand_over',
-    from: ['pending', 'held', 'leased', 'sent', 'unknown'],
+    from: ['pending', 'held', 'leased', 'fetched', 'unknown'],
     to: 'cancelled',
     event: TaskChange.CANCELLED,
     note: 'the bot has lost control, and the task is known to be unsent',
@@ -98,7 +104,7 @@ export const taskTransitions = [
   },
   {
     command: 'mark_unknown',
-    from: ['sent'],
+    from: ['fetched'],
     to: 'unknown',
     event: TaskChange.UNKNOWN,
     note: 'the lease ran out after the fetch',

@@ -42,10 +42,10 @@ export async function reap(deps: TaskDeps, signal: AbortSignal): Promise<boolean
   const db = deps.db.autocommit<TaskTables>();
   const expire = (task: TaskRef) => expireLease(deps, task);
   const settle = (task: TaskRef) => applyUnknownPolicy(deps, task);
-  const sent = await forEachTask(deps, await expiredTasks(db, 'sent', now, BATCH), signal, expire);
+  const fetched = await forEachTask(deps, await expiredTasks(db, 'fetched', now, BATCH), signal, expire);
   const leased = await forEachTask(deps, await expiredTasks(db, 'leased', now, BATCH), signal, expire);
   const unknown = await forEachTask(deps, await unsettledTasks(db, unknownSince, BATCH), signal, settle);
-  return sent === BATCH || leased === BATCH || unknown === BATCH;
+  return fetched === BATCH || leased === BATCH || unknown === BATCH;
 }
 
 /** Does the work for each task in its tenant's context; returns for how many it succeeded. One that fails waits. */

@@ -39,6 +39,6 @@ async function extend(
   if (sendPermission(fence, task) === 'handed_over') throw handedOver(fence, task);
   const leaseExpiresAt = unit.now + byMs;
   // what a batch has to show to prove it unsent grows with the lease
-  if (task.status === 'sent') await extendReceipt(unit.tx, task, leaseExpiresAt);
+  if (task.status === 'fetched') await extendReceipt(unit.tx, task, leaseExpiresAt);
   return unit.amend(task, { leaseExpiresAt });
 }

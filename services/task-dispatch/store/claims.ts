@@ -3,9 +3,8 @@ import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import { applyTransition } from '../domain/apply-transition.ts';
 import type { StoredTask } from '../domain/task.ts';
-import { columnsFor } from './row-mapping.ts';
 import type { TaskTables } from './tables.ts';
-import { taskOf } from './tasks.ts';
+import { taskColumns, taskOf } from './tasks.ts';
 
 /** Only tasks of this platform, of this account, or both; nothing means any. */
 export interface TaskFilter {
@@ -41,7 +40,7 @@ export async function claimTask(
   };
   const { task: leased, changes } = applyTransition(task, 'claim', { fields, paused: false, now });
   const { tenant, taskId, version } = task;
-  const result = await claim(db, { tenant, taskId, version, readyAt: sqlTime(now), changes: columnsFor(changes) });
+  const result = await claim(db, { tenant, taskId, version, readyAt: sqlTime(now), changes: taskColumns(changes) });
   return result.numAffectedRows === 1n ? leased : undefined;
 }
 

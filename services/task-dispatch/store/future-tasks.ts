@@ -1,16 +1,16 @@
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import { openStatuses, type StoredTask } from '../domain/task.ts';
-import { columnsFor } from './row-mapping.ts';
+import { toStoredStatus } from './stored-status.ts';
 import type { TaskTables } from './tables.ts';
-import { taskOf } from './tasks.ts';
+import { taskColumns, taskOf } from './tasks.ts';
 
 /** Open tasks of all tenants whose last change lies after `now`. */
 export async function futureTasks(db: Executor<TaskTables>, now: number, limit: number): Promise<StoredTask[]> {
   const rows = await db
     .selectFrom('tasks')
     .selectAll()
-    .where('status', 'in', openStatuses)
+    .where('status', 'in', openStatuses.map(toStoredStatus))
     .where('updated_at', '>', sqlTime(now))
     .limit(limit)
     .execute();
@@ -25,7 +25,7 @@ export async function setTimes(
 ): Promise<void> {
   await db
     .updateTable('tasks')
-    .set(columnsFor(times) as never)
+    .set(taskColumns(times) as never)
     .where('tenant', '=', tenant)
     .where('task_id', '=', taskId)
     .where('version', '=', version)

@@ -1,6 +1,7 @@
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
 import type { StoredTask, TaskStatusName } from '../domain/task.ts';
+import { toStoredStatus } from './stored-status.ts';
 import type { TaskTables } from './tables.ts';
 import { taskOf } from './tasks.ts';
 
@@ -36,7 +37,7 @@ function expired(db: Executor<TaskTables>, status: TaskStatusName, by: number, l
   return db
     .selectFrom('tasks')
     .select(['tenant', 'task_id', 'session_id'])
-    .where('status', '=', status)
+    .where('status', '=', toStoredStatus(status))
     .where('lease_expires_at', '<=', sqlTime(by))
     .orderBy('lease_expires_at')
     .limit(limit);

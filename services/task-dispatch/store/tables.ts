@@ -2,6 +2,7 @@ import type { Fence } from '../domain/fence.ts';
 import type { Receipt } from '../domain/match-messages.ts';
 import type { StoredTask } from '../domain/task.ts';
 import type { Row } from './row-mapping.ts';
+import type { StoredStatus } from './stored-status.ts';
 
 /** A receipt as it is kept: it outlives its task's cancellation or failure, and the session. */
 export interface StoredReceipt extends Omit<Receipt, 'matchedMessageId' | 'foldedHash'> {
@@ -16,7 +17,7 @@ export interface StoredReceipt extends Omit<Receipt, 'matchedMessageId' | 'folde
   readonly matchedMessageId?: string;
 }
 
-export type TaskRow = Row<StoredTask>;
+export type TaskRow = Row<Omit<StoredTask, 'status'> & { status: StoredStatus }>;
 
 export interface TaskTables {
   tasks: TaskRow & {

@@ -3,6 +3,7 @@ import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
 import type { StoredTask, TaskStatusName } from '../domain/task.ts';
 import type { TaskCursor } from '../domain/task-cursor.ts';
+import { fromStoredStatus, toStoredStatus } from './stored-status.ts';
 import type { TaskTables } from './tables.ts';
 import { MAX_SESSION_TASKS, taskOf } from './tasks.ts';
 
@@ -17,7 +18,7 @@ export async function findTaskPage(
     .selectFrom('tasks')
     .selectAll()
     .where('tenant', '=', tenant)
-    .$if(status !== undefined, (q) => q.where('status', '=', status!))
+    .$if(status !== undefined, (q) => q.where('status', '=', toStoredStatus(status!)))
     .$if(sessionId !== undefined, (q) => q.where('session_id', '=', sessionId!))
     .$if(after !== undefined, (q) =>
       q
@@ -64,7 +65,7 @@ export async function countByStatus(db: Executor<TaskTables>, tenant: string): P
     .where('tenant', '=', tenant)
     .groupBy('status')
     .execute();
-  return new Map(rows.map((row) => [row.status, Number(row.count)]));
+  return new Map(rows.map((row) => [fromStoredStatus(row.status), Number(row.count)]));
 }
 
 /** What waits at a level. */

@@ -3,6 +3,7 @@ import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import type { StoredTask, TaskStatusName } from '../domain/task.ts';
 import { columnsFor, recordOf } from './row-mapping.ts';
+import { fromStoredStatus, type StoredStatus, toStoredStatus } from './stored-status.ts';
 import type { TaskRow, TaskTables } from './tables.ts';
 
 /** A session shows, and a report chooses among, at most this many of its newest tasks. */
@@ -10,7 +11,15 @@ export const MAX_SESSION_TASKS = 200;
 
 /** The task of a row. */
 export function taskOf({ active_worker: _, ...row }: TaskRow & { active_worker?: string | null }): StoredTask {
-  return recordOf<StoredTask>(row, ['vip']);
+  const task = recordOf<StoredTask>(row, ['vip']);
+  task.status = fromStoredStatus(row.status);
+  return task;
+}
+
+/** The columns of (a part of) a task. */
+export function taskColumns({ status, ...fields }: Partial<StoredTask>): Partial<TaskRow> {
+  const columns = columnsFor(fields) as Partial<TaskRow>;
+  return status === undefined ? columns : { ...columns, status: toStoredStatus(status) };
 }
 
 export async function findTask(
@@ -63,13 +72,13 @@ export async function lockSessionTasks(
   sessionId: string,
   statuses: readonly TaskStatusName[],
 ): Promise<StoredTask[]> {
-  const { rows } = await idsOfSession(tx, { tenant, sessionId, statuses });
+  const { rows } = await idsOfSession(tx, { tenant, sessionId, statuses: statuses.map(toStoredStatus) });
   const tasks = await Promise.all(rows.map(({ task_id }) => lockTask(tx, tenant, task_id)));
   return tasks.filter((task) => task !== undefined);
 }
 
 const idsOfSession = precompiledQuery(
-  (db: Executor<TaskTables>, key: { tenant: string; sessionId: string; statuses: readonly TaskStatusName[] }) =>
+  (db: Executor<TaskTables>, key: { tenant: string; sessionId: string; statuses: readonly StoredStatus[] }) =>
     db
       .selectFrom('tasks')
       .select('task_id')
@@ -107,7 +116,7 @@ export async function findEqualTask(
     .where('content_hash', '=', task.contentHash)
     .where((eb) =>
       eb.or([
-        eb('status', 'in', [...openStatuses]),
+        eb('status', 'in', openStatuses.map(toStoredStatus)),
         eb.and([eb('status', '=', 'completed'), eb('finished_at', '>=', sqlTime(completedSince))]),
       ]),
     )
@@ -140,7 +149,7 @@ const unknownBetween = precompiledQuery((db: Executor<TaskTables>, parties: Part
 
 /** Stores a new task. That its id is taken may come out at the commit. */
 export function insertTask(tx: Executor<TaskTables>, task: StoredTask): Promise<void> {
-  return insert.enqueue(tx, { row: columnsFor(task) as TaskRow });
+  return insert.enqueue(tx, { row: taskColumns(task) as TaskRow });
 }
 
 const insert = precompiledQuery((db: Executor<TaskTables>, { row }: { row: TaskRow }) =>
@@ -150,7 +159,7 @@ const insert = precompiledQuery((db: Executor<TaskTables>, { row }: { row: TaskR
 /** Writes what changed of a task that this transaction has locked. */
 export function updateTask(tx: Executor<TaskTables>, task: StoredTask, changes: Partial<StoredTask>): Promise<void> {
   const { tenant, taskId } = task;
-  return update.enqueue(tx, { tenant, taskId, changes: columnsFor(changes) });
+  return update.enqueue(tx, { tenant, taskId, changes: taskColumns(changes) });
 }
 
 const update = precompiledQuery(

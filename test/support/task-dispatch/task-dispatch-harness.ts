@@ -31,6 +31,7 @@ import { newRecent, type TaskDeps } from '../../../services/task-dispatch/deps.t
 import { reap } from '../../../services/task-dispatch/jobs/reaper.ts';
 import { taskDispatchModule } from '../../../services/task-dispatch/module.ts';
 import { ReadyQueue } from '../../../services/task-dispatch/queue/ready-queue.ts';
+import { fromStoredStatus } from '../../../services/task-dispatch/store/stored-status.ts';
 import type { TaskTables } from '../../../services/task-dispatch/store/tables.ts';
 import { unique } from '../factories.ts';
 import { createDatabase, sharedServersAvailable } from '../servers/shared-servers.ts';
@@ -193,7 +194,7 @@ export function taskActions({ tasks, sessions, clock, db }: TaskDispatchHarness)
     raise(sessionId, ownerEpoch, { status: Control.BOT_ACTIVE, tasksFromEpoch: 1 });
   const row = (taskId: string) =>
     db.autocommit<TaskTables>().selectFrom('tasks').selectAll().where('task_id', '=', taskId).executeTakeFirstOrThrow();
-  const status = async (taskId: string) => (await row(taskId)).status;
+  const status = async (taskId: string) => fromStoredStatus((await row(taskId)).status);
   const complete = (sessionId: string, overrides: Record<string, unknown> = {}) =>
     tasks.completeSessionTask({ sessionId, success: true, ...overrides });
   return { store, claim, fetch, sent, raise, pause, resume, row, status, complete };

@@ -510,11 +510,11 @@ export enum TaskChange {
   CREATED = 1,
 
   /**
-   * Its content was handed to a sender.
+   * A sender has fetched its content. The type of its SSE frame is `task_fetched`.
    *
-   * @generated from enum value: TASK_CHANGE_SENT = 2;
+   * @generated from enum value: TASK_CHANGE_FETCHED = 2;
    */
-  SENT = 2,
+  FETCHED = 2,
 
   /**
    * It was sent, according to the sender's report or to evidence.

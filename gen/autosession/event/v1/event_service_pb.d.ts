@@ -22,7 +22,8 @@ export declare const file_autosession_event_v1_event_service: GenFile;
  */
 export declare type WatchEventsRequest = Message<"autosession.event.v1.WatchEventsRequest"> & {
   /**
-   * Only these types, by their names in SSE (status_change, task_sent, …), also as a comma-separated list; empty means all.
+   * Only these types, by their names in SSE (status_change, task_fetched, …), also as a comma-separated list; empty means all.
+   * `task_sent` means task_fetched until the next release.
    *
    * @generated from field: repeated string types = 1;
    */

@@ -297,9 +297,17 @@ export declare type Task = Message<"autosession.task.v1.Task"> & {
   notBeforeAt?: Timestamp | undefined;
 
   /**
-   * When the content was last handed to a sender; unset if never.
+   * When a sender last fetched the content; unset if none has.
    *
-   * @generated from field: google.protobuf.Timestamp sent_at = 21;
+   * @generated from field: google.protobuf.Timestamp fetched_at = 29;
+   */
+  fetchedAt?: Timestamp | undefined;
+
+  /**
+   * The same as fetched_at, for clients of the release before. It will be removed in the next release.
+   *
+   * @generated from field: google.protobuf.Timestamp sent_at = 21 [deprecated = true];
+   * @deprecated
    */
   sentAt?: Timestamp | undefined;
 
@@ -373,7 +381,7 @@ export declare type PossiblySent = Message<"autosession.task.v1.PossiblySent"> &
   taskId: string;
 
   /**
-   * The state of the task: sent, unknown, or cancelled after the fetch.
+   * The state of the task: fetched, unknown, or cancelled after the fetch.
    *
    * @generated from field: autosession.task.v1.TaskStatus task_status = 2;
    */
@@ -387,9 +395,17 @@ export declare type PossiblySent = Message<"autosession.task.v1.PossiblySent"> &
   sendContent: string;
 
   /**
-   * When the content was handed out.
+   * When the sender fetched the content.
    *
-   * @generated from field: google.protobuf.Timestamp sent_at = 4;
+   * @generated from field: google.protobuf.Timestamp fetched_at = 7;
+   */
+  fetchedAt?: Timestamp | undefined;
+
+  /**
+   * The same as fetched_at, for clients of the release before. It will be removed in the next release.
+   *
+   * @generated from field: google.protobuf.Timestamp sent_at = 4 [deprecated = true];
+   * @deprecated
    */
   sentAt?: Timestamp | undefined;
 
@@ -558,11 +574,11 @@ export enum TaskStatus {
   LEASED = 3,
 
   /**
-   * A sender has fetched the content.
+   * A sender has fetched the content: it may have been sent.
    *
-   * @generated from enum value: TASK_STATUS_SENT = 4;
+   * @generated from enum value: TASK_STATUS_FETCHED = 4;
    */
-  SENT = 4,
+  FETCHED = 4,
 
   /**
    * The lease ran out after the fetch: it is unknown whether it was sent.

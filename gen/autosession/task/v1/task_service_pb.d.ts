@@ -405,7 +405,7 @@ export declare type CompleteSessionTaskRequest = Message<"autosession.task.v1.Co
   taskId: string;
 
   /**
-   * The lease; also the header X-Lease-Token. Required on a leased or sent task when AUTOSESSION_STRICT_LEASE is set.
+   * The lease; also the header X-Lease-Token. Required on a leased or fetched task when AUTOSESSION_STRICT_LEASE is set.
    *
    * @generated from field: string lease_token = 5;
    */
@@ -548,7 +548,7 @@ export declare type CompleteTaskRequest = Message<"autosession.task.v1.CompleteT
   taskId: string;
 
   /**
-   * The lease; also the header X-Lease-Token. Required on a leased or sent task when AUTOSESSION_STRICT_LEASE is set; on an
+   * The lease; also the header X-Lease-Token. Required on a leased or fetched task when AUTOSESSION_STRICT_LEASE is set; on an
    * unknown task without it, it is an operator's decision.
    *
    * @generated from field: string lease_token = 2;
@@ -603,7 +603,7 @@ export declare type FailTaskRequest = Message<"autosession.task.v1.FailTaskReque
   taskId: string;
 
   /**
-   * The lease; also the header X-Lease-Token. Required on a leased or sent task when AUTOSESSION_STRICT_LEASE is set; on an
+   * The lease; also the header X-Lease-Token. Required on a leased or fetched task when AUTOSESSION_STRICT_LEASE is set; on an
    * unknown task without it, it is an operator's decision.
    *
    * @generated from field: string lease_token = 2;
@@ -813,7 +813,7 @@ export declare const GetTaskResponseSchema: GenMessage<GetTaskResponse>;
  */
 export declare type ListTasksRequest = Message<"autosession.task.v1.ListTasksRequest"> & {
   /**
-   * Only tasks in this state; unset means any.
+   * Only tasks in this state; unset means any. In REST `sent` means fetched until the next release.
    *
    * @generated from field: autosession.task.v1.TaskStatus status = 1;
    */
@@ -1259,8 +1259,8 @@ export declare const TaskService: GenService<{
     output: typeof ClaimNextTaskResponseSchema;
   },
   /**
-   * GetSendInfo returns the content to send, and records that it was fetched. Accepts leased (leaves sent) and sent with the same
-   * lease (the same answer). Errors: TASK_NOT_FOUND, HANDED_OVER, PAUSED, LEASE_LOST, TASK_DONE.
+   * GetSendInfo returns the content to send, and records that it was fetched. Accepts leased (leaves fetched) and fetched with the
+   * same lease (the same answer). Errors: TASK_NOT_FOUND, HANDED_OVER, PAUSED, LEASE_LOST, TASK_DONE.
    *
    * @generated from rpc autosession.task.v1.TaskService.GetSendInfo
    */
@@ -1287,7 +1287,7 @@ export declare const TaskService: GenService<{
     output: typeof CompleteSessionTaskResponseSchema;
   },
   /**
-   * ExtendLease renews a lease. Accepts leased and sent. Errors: TASK_NOT_FOUND, LEASE_LOST, TASK_DONE, HANDED_OVER.
+   * ExtendLease renews a lease. Accepts leased and fetched. Errors: TASK_NOT_FOUND, LEASE_LOST, TASK_DONE, HANDED_OVER.
    *
    * @generated from rpc autosession.task.v1.TaskService.ExtendLease
    */
@@ -1398,7 +1398,7 @@ export declare const TaskService: GenService<{
   /**
    * ExplainMessages matches messages of the account to receipts: contents that look the same to a reader, not
    * stored before the fetch, sent no earlier than 60 s before the fetch, nearest in time, one message to one receipt. A match
-   * completes a task that was sent or unknown, and is stored: a repeat gives the same answer. The window settles unknown
+   * completes a task that is fetched or unknown, and is stored: a repeat gives the same answer. The window settles unknown
    * tasks that the batch proves were not sent.
    *
    * @generated from rpc autosession.task.v1.TaskService.ExplainMessages

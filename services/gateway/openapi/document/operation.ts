@@ -110,7 +110,7 @@ function streamResponse(components: Components): Response {
       'A stream that does not end. The schema describes the JSON of each `data:` line.',
       'Each frame has `event:` (the type) and `data:`; the last frame of an event also has `id:`, the cursor to reconnect with.',
       'A comment `: heartbeat` with an `id:` is sent after 15 s without an event. `error` is the last frame of a stream that fails.',
-      '```\nid: 01K…\nevent: task_sent\ndata: {"type":"task_sent","session_id":"ses_…",…}\n```',
+      '```\nid: 01K…\nevent: task_fetched\ndata: {"type":"task_fetched","session_id":"ses_…",…}\n```',
     ].join('\n\n'),
     headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
     content: { 'text/event-stream': { schema: eventFrameRef(components) } },

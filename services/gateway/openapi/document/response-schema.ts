@@ -25,7 +25,8 @@ export function responseSchema(message: DescMessage, components: Components, omi
 function fieldSchema(field: DescField, components: Components): Schema {
   const schema = valueSchema(field, components);
   const text = components.descriptors.comment(field);
-  return described(isNullable(field) ? nullable(schema) : schema, text);
+  const shown = described(isNullable(field) ? nullable(schema) : schema, text);
+  return field.deprecated ? { ...shown, deprecated: true } : shown;
 }
 
 function isNullable(field: DescField): boolean {

@@ -15,7 +15,7 @@ export const frameDescriptions: Readonly<Record<FrameName, readonly [shape: Fram
   manual_message: ['ManualMessageFrame', 'A line that a chat page shows.'],
   intervention_detected: ['InterventionFrame', 'A human has typed in the shop’s own window.'],
   task_created: ['TaskFrame', 'A task was created.'],
-  task_sent: ['TaskFrame', 'A sender fetched its content.'],
+  task_fetched: ['TaskFrame', 'A sender fetched its content.'],
   task_completed: ['TaskFrame', 'It was sent: the sender reported it, or a message proves it.'],
   task_failed: ['TaskFrame', 'It was not sent, and no attempt is left.'],
   task_cancelled: ['TaskFrame', 'It was withdrawn.'],

@@ -66,7 +66,7 @@ export function fieldsTable(schema: Schema, document: OpenApi, options: { readon
   const required = requiredOf(schema, document);
   const rows = Object.entries(propertiesOf(schema, document)).map(([name, property]) => {
     const shown = options.request ? withoutNull(property) : property;
-    return html`<tr><th scope="row"><code>${name}</code>${options.request && required.has(name) ? html` <em>required</em>` : undefined}</th>
+    return html`<tr><th scope="row"><code>${name}</code>${options.request && required.has(name) ? html` <em>required</em>` : undefined}${property.deprecated ? html` <em>deprecated</em>` : undefined}</th>
 <td>${typeView(shown)}</td><td>${inline(shown.description ?? '')} ${limits(shown)}</td></tr>`;
   });
   return html`<table><tbody>${rows}</tbody></table>`;

@@ -167,11 +167,11 @@ describe('a filter', () => {
     await using harness = watchHarness();
     using session = await harness.watch({ session: 'ses_known' });
     using account = await harness.watch({ accountId: 'a1', shopId: 's1' });
-    using types = await harness.watch({ types: ['task_sent, reminder'] });
+    using types = await harness.watch({ types: ['task_fetched, reminder'] });
     harness.log.add({ accountId: 'a1', shopId: 's2' });
     const known = harness.log.add({ sessionId: 'ses_known' });
     const both = harness.log.add({ accountId: 'a1', shopId: 's1' });
-    const sent = harness.log.add({ payload: { case: 'taskChanged', value: { change: TaskChange.SENT } } });
+    const sent = harness.log.add({ payload: { case: 'taskChanged', value: { change: TaskChange.FETCHED } } });
     expect(await session.take(1)).toEqual([known.eventId]);
     expect(await account.take(1)).toEqual([both.eventId]);
     expect(await types.take(1)).toEqual([sent.eventId]);

@@ -124,7 +124,7 @@ describe('the frames of an event', () => {
 
   it.each([
     [TaskChange.CREATED, 'task_created'],
-    [TaskChange.SENT, 'task_sent'],
+    [TaskChange.FETCHED, 'task_fetched'],
     [TaskChange.COMPLETED, 'task_completed'],
     [TaskChange.FAILED, 'task_failed'],
     [TaskChange.CANCELLED, 'task_cancelled'],
@@ -179,7 +179,7 @@ describe('the text of a stream', () => {
   });
 
   it('shows a resync whatever the filter', () => {
-    const text = write({ case: 'resync', value: { session: { sessionId: 'ses_1', version: 3 } } }, ['task_sent']);
+    const text = write({ case: 'resync', value: { session: { sessionId: 'ses_1', version: 3 } } }, ['task_fetched']);
     const data = JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? '');
     expect(data).toMatchObject({ type: 'resync', session_id: 'ses_1', version: 3, tasks: [], handover: null });
   });

@@ -87,7 +87,7 @@ describe('an SSE stream', () => {
 
   it('shows only frames of the wanted types', async () => {
     await using harness = await sseWorld();
-    const { frames } = await harness.stream('/api/events/stream?types=manual_message,task_sent');
+    const { frames } = await harness.stream('/api/events/stream?types=manual_message,task_fetched');
     harness.log.add(takeOver);
     const frame = await next(frames);
     expect([frame.event, typeof frame.id]).toEqual(['manual_message', 'string']);

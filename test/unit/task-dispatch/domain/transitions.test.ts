@@ -64,7 +64,7 @@ it('keeps lease, finish and doubt true on every walk through the table', () => {
         task = applyTransition(task, command, { paused, now: NOW + 1 }).task;
         expect(task.version).toBe(before.version + 1);
         expect(task.finishedAt !== undefined).toBe(isFinished(task.status));
-        if (task.status !== 'sent' && task.status !== 'unknown') expect(task.leaseExpiresAt).toBeUndefined();
+        if (task.status !== 'fetched' && task.status !== 'unknown') expect(task.leaseExpiresAt).toBeUndefined();
         if (task.status !== 'unknown') expect(task.unknownAt).toBeUndefined();
         if (before.status === 'completed') throw new Error('a completed task moved');
       }

@@ -27,7 +27,7 @@ describe.each(databaseNames)('the reaper on %s', (database) => {
     testHarness.clock.advance({ seconds: 121 });
     await testHarness.reap();
     expect([await status(out.taskId), await status(leased.taskId)]).toEqual(['unknown', 'pending']);
-    expect(await changes(testHarness, out.sessionId)).toEqual(['CREATED', 'SENT', 'UNKNOWN']);
+    expect(await changes(testHarness, out.sessionId)).toEqual(['CREATED', 'FETCHED', 'UNKNOWN']);
     expect(await errorReasonName(fetch(leased.taskId, lease.leaseToken))).toBe('LEASE_LOST');
     expect((await claim(leased.accountId)).taskId).toBe(leased.taskId);
   });
@@ -75,7 +75,7 @@ describe('the reaper', () => {
     testHarness.clock.advance({ minutes: 2 });
     await testHarness.reap();
     await testHarness.reap();
-    expect(await changes(testHarness, sessionId)).toEqual(['CREATED', 'SENT', 'UNKNOWN', 'UNSETTLED']);
+    expect(await changes(testHarness, sessionId)).toEqual(['CREATED', 'FETCHED', 'UNKNOWN', 'UNSETTLED']);
     expect(await status(taskId)).toBe('unknown');
   });
 

@@ -74,10 +74,10 @@ describe('the fence', () => {
     const { possiblySent, ownerEpoch } = await raise(sessionId, 2);
     expect(ownerEpoch).toBe(2);
     expect(possiblySent).toMatchObject([
-      { taskId: out.taskId, taskStatus: TaskStatus.SENT, sendContent: out.sendContent },
+      { taskId: out.taskId, taskStatus: TaskStatus.FETCHED, sendContent: out.sendContent },
     ]);
     expect([await status(out.taskId), await status(leased.taskId), await status(pending.taskId)]).toEqual([
-      'sent',
+      'fetched',
       'cancelled',
       'cancelled',
     ]);

@@ -316,7 +316,7 @@ describe('by task', () => {
     await testHarness.tasks.extendLease({ taskId, leaseToken: token, seconds: 600 });
     testHarness.clock.advance({ seconds: 300 });
     await testHarness.reap();
-    expect(await status(taskId)).toBe('sent');
+    expect(await status(taskId)).toBe('fetched');
     expect(await errorReasonName(testHarness.tasks.extendLease({ taskId, leaseToken: '1.wrong' }))).toBe('LEASE_LOST');
     await raise(sessionId, 2);
     expect(await errorReasonName(testHarness.tasks.extendLease({ taskId, leaseToken: token }))).toBe('HANDED_OVER');

@@ -292,6 +292,6 @@ describe('a task whose page cannot be looked up', () => {
     const spec = await store();
     const { leaseToken } = await claim(spec.accountId);
     expect((await fetch(spec.taskId, leaseToken)).sendUrl).toBe('');
-    expect(await status(spec.taskId)).toBe('sent');
+    expect(await status(spec.taskId)).toBe('fetched');
   });
 });

@@ -76,7 +76,7 @@ describe('the document’s frames', () => {
       `change ${change} of a task`,
       { case: 'taskChanged', value: { change: Number(change) as TaskChange, task: { taskId: 'tsk_1' } } },
     ]),
-    ['a task that is not there', { case: 'taskChanged', value: { change: TaskChange.SENT } }],
+    ['a task that is not there', { case: 'taskChanged', value: { change: TaskChange.FETCHED } }],
     ['messages', { case: 'messagesReceived', value: { count: 1, messageIds: ['m'] } }],
     ['a handover', { case: 'handoverQueued', value: { handover: { handoverId: 'h' } } }],
     ['a reminder', { case: 'reminderRaised', value: { reminder: { reminderId: 'r' } } }],
