@@ -37,7 +37,7 @@ describe.each(databaseNames)('lists on %s', (database) => {
     await store({ level: QueueLevel.LEVEL5, notBeforeAt: timestampFromMs(testHarness.clock.now() + 60_000) });
     testHarness.clock.advance({ seconds: 30 });
     const stats = await testHarness.tasks.getTaskStats({});
-    expect(stats.byStatus).toMatchObject({ pending: 2, sent: 1, completed: 0 });
+    expect(stats.byStatus).toMatchObject({ pending: 2, fetched: 1, completed: 0 });
     expect(stats.total).toBe(3);
     expect(stats.levels[0]).toMatchObject({ level: QueueLevel.LEVEL5, depth: 2, ready: 1 });
     expect(stats.levels[0]?.oldestAgeSeconds).toBeGreaterThanOrEqual(30);
