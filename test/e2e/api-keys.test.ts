@@ -40,7 +40,7 @@ onEveryBackend(
       return { sessions: createClient(SessionService, transport), handovers: createClient(HandoverService, transport) };
     };
 
-    it('is needed for every route, before anything of the body is looked at', async () => {
+    it('is needed for every route, before any of the body is read', async () => {
       const huge = { body: 'x'.repeat(900_000), headers: { 'content-type': 'text/plain' } };
       const answers = [
         await nobody().get('/api/tasks/stats'),
@@ -56,14 +56,14 @@ onEveryBackend(
       expect(head.status).toBe(401);
     });
 
-    it('is not needed to learn whether the system is well', async () => {
+    it('is not needed for health checks', async () => {
       for (const path of ['/', '/health', '/api/health', '/livez', '/readyz', '/metrics', '/docs', '/openapi.json'])
         expect([path, (await fetch(`${baseUrl()}${path}`)).status]).toEqual([path, 200]);
       const health = createClient(Health, createGrpcTransport({ baseUrl: system().rpcUrl }));
       expect((await health.check({})).status).toBe(1);
     });
 
-    it('that is not known is refused, and so are two that differ', async () => {
+    it('that is unknown is refused, and so are two different ones', async () => {
       const wrong = `${keys.admin.slice(0, -1)}X`;
       expect((await nobody().get('/api/tasks/stats', { 'x-api-key': wrong })).status).toBe(401);
       expect((await as('admin').get('/api/tasks/stats', { 'x-api-key': keys.agent })).status).toBe(401);
@@ -74,7 +74,7 @@ onEveryBackend(
       expect((await nobody().get('/api/tasks/stats', { authorization: `bearer ${keys.agent}` })).status).toBe(200);
     });
 
-    it('lets its holder do what its scopes are for, and names those that would do', async () => {
+    it('permits its holder what its scopes allow, and an error names the scopes that would suffice', async () => {
       const body = sessionBody();
       const refused = await as('rpa').post('/api/sessions/create', body);
       expect(refused).toMatchObject({ status: 403, data: { scopes: 'upstream, admin' } });
@@ -89,14 +89,14 @@ onEveryBackend(
       expect((await as('admin').post(`/api/sessions/${id}/close`)).status).toBe(200);
     });
 
-    it('decides whose data its holder sees', async () => {
+    it('determines the tenant whose data its holder sees', async () => {
       const created = await as('upstream').ok(as('upstream').post('/api/sessions/create', sessionBody()));
       const path = `/api/sessions/${created.session_id}/status`;
       expect((await as('other').get(path)).status).toBe(404);
       expect((await as('upstream').get(path)).status).toBe(200);
     });
 
-    it('names its holder in the audit', async () => {
+    it('identifies its holder in the audit log', async () => {
       const created = await as('upstream').ok(as('upstream').post('/api/sessions/create', sessionBody()));
       await as('agent').ok(as('agent').post('/api/manual/escalate', { session_id: created.session_id }));
       const { handovers } = rpcAs('admin');
@@ -106,7 +106,7 @@ onEveryBackend(
       });
     });
 
-    it('is asked for over gRPC, gRPC-Web and Connect as well', async () => {
+    it('is required over gRPC, gRPC-Web and Connect as well', async () => {
       const missing = await refusalOf(rpcAs().sessions.getSession({ sessionId: 'ses_none' }));
       expect([missing.code, errorInfo(missing)?.reason]).toEqual([Code.Unauthenticated, ErrorReason.UNAUTHENTICATED]);
       const denied = await refusalOf(rpcAs('agent').handovers.listAuditEntries({}));
@@ -117,12 +117,12 @@ onEveryBackend(
       expect((await refusalOf(web.getSession({ sessionId: 'ses_none' }))).code).toBe(Code.Unauthenticated);
     });
 
-    it('opens no RPC that is for the services themselves', async () => {
+    it('permits no internal RPC', async () => {
       const error = await refusalOf(rpcAs('admin').sessions.batchGetSessions({ sessionIds: ['ses_none'] }));
       expect(error.code).toBe(Code.PermissionDenied);
     });
 
-    it('may come as access_token to an event stream, and to nothing else', async () => {
+    it('may be sent as access_token to an event stream only', async () => {
       const stop = new AbortController();
       const frames = await nobody().stream(`/api/events/stream?access_token=${keys.agent}`, stop.signal);
       const created = await as('upstream').ok(as('upstream').post('/api/sessions/create', sessionBody()));
@@ -132,7 +132,7 @@ onEveryBackend(
       expect((await nobody().get('/api/events/stream?access_token=wrong')).status).toBe(401);
     });
 
-    it('lets pages of other origins call, since they have to hold it', async () => {
+    it('permits calls from pages of other origins, since they must have the key', async () => {
       const answer = await as('agent').get('/api/tasks/stats', { origin: 'https://workbench.example' });
       expect(answer.status).toBe(200);
     });

@@ -5,7 +5,7 @@ import { onEveryBackend } from '../support/every-backend.ts';
 import { sessionBody } from '../support/factories.ts';
 import type { RestResponse } from '../support/http/rest-client.ts';
 
-/** What every error looks like, whatever is wrong. */
+/** The form of every error. */
 function expectProblem(answer: RestResponse, status: number, reason: string): void {
   expect([answer.status, answer.body.error_code]).toEqual([status, reason]);
   expect(answer.body).toMatchObject({ success: false });
@@ -24,14 +24,14 @@ onEveryBackend('bad input', (system) => {
     ['a control character', { external_task_id: 'a\u0000b' }, 'external_task_id'],
     ['a wrong type', { shop_name: { name: 'x' } }, 'shop_name'],
     ['an unknown word', { task_type: 'auto_dance' }, 'task_type'],
-    ['a level that is none', { level: 'level9' }, 'level'],
+    ['an invalid level', { level: 'level9' }, 'level'],
     ['too long an id', { account_id: 'a'.repeat(101) }, 'account_id'],
     ['too long a content', { send_content: '长'.repeat(6_000) }, 'send_content'],
     ['a number out of range', { max_attempts: 0 }, 'max_attempts'],
-    ['a number that is none', { max_inactive_minutes: 'many' }, 'max_inactive_minutes'],
-    ['a time that is none', { not_before_at: 'tomorrow' }, 'not_before_at'],
-    ['a time that no database keeps', { not_before_at: '9999-12-31T23:59:59-12:00' }, 'not_before_at'],
-    ['a time before all', { not_before_at: '0000-01-01T00:00:00Z' }, 'not_before_at'],
+    ['text instead of a number', { max_inactive_minutes: 'many' }, 'max_inactive_minutes'],
+    ['an invalid time', { not_before_at: 'tomorrow' }, 'not_before_at'],
+    ['a time that databases cannot store', { not_before_at: '9999-12-31T23:59:59-12:00' }, 'not_before_at'],
+    ['a time before the first one', { not_before_at: '0000-01-01T00:00:00Z' }, 'not_before_at'],
   ])('refuses %s and changes nothing', async (_, over, field) => {
     const { rest } = system();
     const body = sessionBody(over);
@@ -51,7 +51,7 @@ onEveryBackend('bad input', (system) => {
     expect(answer.data.field).toBe('send_content');
   });
 
-  it('takes names of letters that are joined invisibly', async () => {
+  it('accepts names with invisible joiners', async () => {
     const body = sessionBody();
     const { session_id: id } = await system().rest.ok(
       system().rest.post('/api/sessions/create', { ...body, shop_name: `👨‍👩‍👧 ${body.shop_name}` }),
@@ -59,7 +59,7 @@ onEveryBackend('bad input', (system) => {
     expect(id).toMatch(/^ses_/);
   });
 
-  it('refuses a pause that no database can end', async () => {
+  it('refuses a pause until a time that databases cannot store', async () => {
     const { rest } = system();
     const { session_id: id } = await rest.ok(rest.post('/api/sessions/create', sessionBody()));
     const answer = await rest.post(`/api/sessions/${id}/pause`, { resume_at: '9999-12-31T23:59:59-12:00' });
@@ -67,7 +67,7 @@ onEveryBackend('bad input', (system) => {
     expect((await rest.ok(rest.get(`/api/sessions/${id}/status`))).session_state).toBe('pending');
   });
 
-  it('refuses a body that is not JSON, or no object', async () => {
+  it('refuses a body that is not JSON, or not an object', async () => {
     const { rest } = system();
     for (const body of ['{"account_id": ', '[]', '"text"', '7', 'null'])
       expectProblem(await rest.send('POST', '/api/sessions/create', { body, headers: json }), 400, 'MALFORMED_BODY');
@@ -78,7 +78,7 @@ onEveryBackend('bad input', (system) => {
     expectProblem(await system().rest.send('POST', '/api/sessions/create', { body, headers: json }), 413, 'TOO_LARGE');
   });
 
-  it('tells a client that writes all of its request before it reads that the body is too large', async () => {
+  it('answers a client that writes its whole request before it reads that the body is too large', async () => {
     const url = new URL('/api/sessions/create', system().rest.baseUrl);
     const body = Buffer.alloc(8 * 1024 * 1024, 'x');
     const socket = connect(Number(url.port), url.hostname);
@@ -99,14 +99,14 @@ onEveryBackend('bad input', (system) => {
     expectProblem(answer, 415, 'UNSUPPORTED_MEDIA_TYPE');
   });
 
-  it('names the methods that a path has', async () => {
+  it('names the methods of a path', async () => {
     const answer = await system().rest.send('DELETE', '/api/sessions/create');
     expectProblem(answer, 405, 'METHOD_NOT_ALLOWED');
     expect(answer.headers.get('allow')).toContain('POST');
     expectProblem(await system().rest.get('/api/nothing/here'), 404, 'ROUTE_NOT_FOUND');
   });
 
-  it('says what is not there', async () => {
+  it('says what does not exist', async () => {
     const { rest } = system();
     expectProblem(await rest.get('/api/sessions/ses_none/status'), 404, 'SESSION_NOT_FOUND');
     expectProblem(await rest.get('/api/sessions/ses_none/messages'), 404, 'SESSION_NOT_FOUND');
@@ -134,7 +134,7 @@ onEveryBackend('bad input', (system) => {
     expectProblem(await rest.get('/api/tasks?page_size=201'), 400, 'INVALID_ARGUMENT');
   });
 
-  it('requires the word of a report', async () => {
+  it('requires the outcome in a report', async () => {
     const { rest } = system();
     const { session_id: id } = await rest.ok(rest.post('/api/sessions/create', sessionBody()));
     expectProblem(await rest.post(`/api/sessions/${id}/complete`, {}), 400, 'INVALID_ARGUMENT');
@@ -142,7 +142,7 @@ onEveryBackend('bad input', (system) => {
     expect((await rest.ok(rest.get(`/api/sessions/${id}/status`))).task_status).toBe('pending');
   });
 
-  it('answers in English when asked to', async () => {
+  it('answers in English on request', async () => {
     const { rest } = system();
     const chinese = await rest.get('/api/sessions/ses_none/status');
     const english = await rest.get('/api/sessions/ses_none/status', { 'accept-language': 'en-US,en;q=0.9' });

@@ -91,7 +91,7 @@ onEveryBackend(
       });
 
     it.each(['/api/sessions/create', '/api/tasks/stats', '/api/events/stream', GET_TASK])(
-      'needs no key to ask first for %s',
+      'needs no key for the preflight of %s',
       async (path) => {
         const answer = await preflight(ORIGIN, path);
         expect([answer.status, readable(answer.headers)]).toEqual([204, allowed]);

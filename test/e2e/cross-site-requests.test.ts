@@ -7,7 +7,7 @@ import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { onEveryBackend } from '../support/every-backend.ts';
 import { flowSteps } from '../support/flow-steps.ts';
 
-/** The status of a GET that a browser sends with these headers; fetch would refuse to set them. */
+/** The status of a GET with these headers of a browser; fetch refuses to set them. */
 const get = (url: string, headers: Record<string, string>) =>
   new Promise<number | undefined>((resolve, reject) => {
     request(url, { headers }, (response) => resolve(response.resume().statusCode))
@@ -44,7 +44,7 @@ onEveryBackend('without API keys, what a page of another site makes a browser se
       ['origin', 'null'],
       ['sec-fetch-site', 'cross-site'],
       ['sec-fetch-site', 'same-site'],
-    ])('is refused, should a proxy pass it on: %s %s', async (name, value) => {
+    ])('is refused if a proxy forwards it: %s %s', async (name, value) => {
       const client = createClient(TaskService, transport({ baseUrl: system().rpcUrl, httpVersion: '2' }));
       await expect(client.getTaskStats({}, { headers: { [name]: value } })).rejects.toMatchObject({
         code: Code.PermissionDenied,

@@ -18,7 +18,7 @@ onEveryBackend('the directory', (system) => {
   const shop = (id: string) => rest().ok(rest().get(`/api/shops/${encodeURIComponent(id)}`));
   const account = (id: string) => rest().ok(rest().get(`/api/accounts/${encodeURIComponent(id)}`));
 
-  it('shows what sessions have named', async () => {
+  it('shows the accounts and shops that sessions named', async () => {
     const { body } = await flowSteps(system()).create();
     expect(await account(body.account_id)).toMatchObject({
       account_id: body.account_id,
@@ -56,7 +56,7 @@ onEveryBackend('the directory', (system) => {
     expect(kind(await rest().get('/api/accounts?page_token=bm9uc2Vuc2U'))).toEqual([400, 'INVALID_ARGUMENT']);
   });
 
-  it('gives the same PUT the same answer, and leaves alone what a PUT does not name', async () => {
+  it('gives the same PUT the same answer, and keeps fields that a PUT omits', async () => {
     const id = `t-${unique()}`;
     const body = { name: '大号', bot_prefix: '[bot]', aliases: [{ kind: 'nick', value: `nick-${id}` }] };
     const first = await rest().ok(put(rest(), `/api/accounts/${id}`, body));
@@ -73,7 +73,7 @@ onEveryBackend('the directory', (system) => {
     expect((await account(id)).name).toBe('乙');
   });
 
-  it('finds the one shop under every alias that it was given', async () => {
+  it('finds a shop by each of its aliases', async () => {
     const { body, data } = await flowSteps(system()).create();
     const added = `改名${unique()}`;
     await rest().ok(put(rest(), `/api/shops/${body.shop_id}`, { aliases: [name(added)] }));
@@ -82,7 +82,7 @@ onEveryBackend('the directory', (system) => {
     expect([kind(refused), refused.data.conflict_session_id]).toEqual([[409, 'UNAVAILABLE'], data.session_id]);
   });
 
-  it('adds a new id to the shop that is known by the name beside it', async () => {
+  it('adds a new id to the shop with the given name', async () => {
     const window = `只有名字${unique()}`;
     const id = `late-${unique()}`;
     const { shop_key } = await rest().ok(put(rest(), `/api/shops/first-${id}`, { aliases: [name(window)] }));
@@ -91,7 +91,7 @@ onEveryBackend('the directory', (system) => {
     expect(names(named)).toEqual([`id first-${id}`, `name ${window}`, `id ${id}`]);
   });
 
-  it('lets an alias of another go only with move', async () => {
+  it('reassigns an alias only with move', async () => {
     const [a, b] = [`a-${unique()}`, `b-${unique()}`];
     const alias = name(`名${unique()}`);
     const first = await rest().ok(put(rest(), `/api/shops/${a}`, { aliases: [alias] }));
@@ -105,7 +105,7 @@ onEveryBackend('the directory', (system) => {
     expect(await rest().ok(put(rest(), `/api/shops/${b}`, { aliases: [alias], move: true }))).toEqual(moved);
   });
 
-  it('lets the nicks go along when an account’s last id moves', async () => {
+  it('moves the nicks with an account’s last id', async () => {
     const [a, b, nick] = [`t-${unique()}`, `t-${unique()}`, `nick-${unique()}`];
     await rest().ok(put(rest(), `/api/accounts/${a}`, { aliases: [{ kind: 'nick', value: nick }] }));
     await rest().ok(put(rest(), `/api/accounts/${b}`));
@@ -116,7 +116,7 @@ onEveryBackend('the directory', (system) => {
     expect((await account(a)).account_key).toBe(both.account_key);
   });
 
-  it('moves or removes no name by which an open session goes, and names the session with which it would share a slot', async () => {
+  it('moves or removes no name that an open session uses, and names the session with which it would share a slot', async () => {
     const { create } = flowSteps(system());
     const { body: one, data: first } = await create();
     const { body: two, data: second } = await create({ account_id: one.account_id });
@@ -140,7 +140,7 @@ onEveryBackend('the directory', (system) => {
     expect([kind(again), again.data.conflict_session_id]).toEqual([[409, 'UNAVAILABLE'], first.session_id]);
   });
 
-  it('gives an alias that two want at once to one of them', async () => {
+  it('gives an alias that two requests claim at once to one of them', async () => {
     const alias = name(`抢${unique()}`);
     const ids = [`x-${unique()}`, `y-${unique()}`];
     for (const id of ids) await rest().ok(put(rest(), `/api/shops/${id}`));
@@ -150,7 +150,7 @@ onEveryBackend('the directory', (system) => {
     expect(holders.filter(Boolean)).toHaveLength(1);
   });
 
-  it('makes a shop that many PUT at once one shop, with all that they said', async () => {
+  it('creates one shop from many concurrent PUTs, with the fields of all', async () => {
     const id = `neu-${unique()}`;
     const aliases = Array.from({ length: 6 }, (_, n) => name(`${id}-${n}`));
     const answers = await Promise.all(aliases.map((alias) => put(rest(), `/api/shops/${id}`, { aliases: [alias] })));
@@ -161,7 +161,7 @@ onEveryBackend('the directory', (system) => {
     expect(names(await shop(id))).toHaveLength(7);
   });
 
-  it('never lets two sessions go by one name, however a name moves while they open', async () => {
+  it('never lets two sessions use one name, even if the name moves while they open', async () => {
     const ids = [`m-${unique()}`, `n-${unique()}`];
     const alias = name(`移动${unique()}`);
     for (const id of ids) await rest().ok(put(rest(), `/api/shops/${id}`));
@@ -223,7 +223,7 @@ onEveryBackend('the directory', (system) => {
     expect(kind(moved)).toEqual(owner[0].shop_key === shop_key ? [200, 'ok'] : [409, 'ALIAS_IN_USE']);
   });
 
-  it('takes a message of an account that begins with its prefix for the bot’s, a minute later at the latest', async () => {
+  it('attributes a message of an account that starts with its prefix to the bot, at the latest after a minute', async () => {
     const { sentSession, upload } = flowSteps(system());
     const other = await sentSession();
     const mine = await sentSession();
@@ -237,7 +237,7 @@ onEveryBackend('the directory', (system) => {
     expect(await upload(mine.window.account('【机器人】再问一次'))).toMatchObject({ status: 'manual_live' });
   });
 
-  it('takes in what comes under a name that has moved, also from a process that remembers the old meaning', async () => {
+  it('accepts messages under a name that has moved, also in a process that has cached the former owner', async () => {
     const { upload } = flowSteps(system());
     const parties = { account_id: `t-${unique()}`, shop_id: `alt-${unique()}`, shop_name: `搬家${unique()}` };
     const window = new ChatWindow(parties, () => system().clock.now()).account('你好').shop('在的');
@@ -257,7 +257,7 @@ onEveryBackend('the directory', (system) => {
     expect(taken.session_id).toBe(session.session_id);
   });
 
-  it('holds tenants apart', async () => {
+  it('separates tenants', async () => {
     const [a, b] = [system().restAs('tenant-a'), system().restAs('tenant-b')];
     const id = `t-${unique()}`;
     const mine = await a.ok(put(a, `/api/accounts/${id}`, { name: '秘密', bot_prefix: 'A' }));
@@ -285,13 +285,13 @@ onEveryBackend('the directory', (system) => {
       'aliases',
     ],
     [
-      'an alias that comes and goes',
+      'an alias that is added and removed',
       'shops/s',
       { aliases: [name('x')], remove_aliases: [name('x')] },
       'remove_aliases',
     ],
     [
-      'the loss of the id in the path',
+      'the removal of the id in the path',
       'accounts/a',
       { remove_aliases: [{ kind: 'id', value: 'a' }] },
       'remove_aliases',
@@ -302,7 +302,7 @@ onEveryBackend('the directory', (system) => {
     expect([kind(answer), answer.data.field]).toEqual([[400, 'INVALID_ARGUMENT'], field]);
   });
 
-  it('takes aliases away, but not the last id of an account', async () => {
+  it('removes aliases, but not the last id of an account', async () => {
     const id = `t-${unique()}`;
     const made = await rest().ok(put(rest(), `/api/accounts/${id}`, { aliases: [{ kind: 'nick', value: `n-${id}` }] }));
     const without = { remove_aliases: [{ kind: 'nick', value: `n-${id}` }] };

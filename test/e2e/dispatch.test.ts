@@ -5,7 +5,7 @@ import { ChatWindow, sessionBody, unique } from '../support/factories.ts';
 import { flowSteps } from '../support/flow-steps.ts';
 
 onEveryBackend('task dispatch', (system) => {
-  it('hands each task out once to 16 concurrent senders', async () => {
+  it('returns each task once to 16 concurrent senders', async () => {
     const { rest } = system();
     const platform = `p${unique()}`;
     const created = await Promise.all(
@@ -43,7 +43,7 @@ onEveryBackend('task dispatch', (system) => {
     expect(order).toEqual([high, older, younger, follow, low]);
   });
 
-  it('does not hand a task out before its time', async () => {
+  it('does not return a task before its time', async () => {
     const { create, claim } = flowSteps(system());
     const { clock } = system();
     const { body, data } = await create({ not_before_at: new Date(clock.now() + 60_000).toISOString() });
@@ -52,13 +52,13 @@ onEveryBackend('task dispatch', (system) => {
     expect((await claim(body.account_id)).task_id).toBe(data.task_id);
   });
 
-  it('answers nothing-to-do with 200 and success false', async () => {
+  it('answers an empty queue with 200 and success false', async () => {
     const answer = await system().rest.get(`/api/tasks/next_id?account_id=nobody-${unique()}`);
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ success: false, data: { task_id: null } });
   });
 
-  it('wakes a waiting sender when a task comes', async () => {
+  it('wakes a waiting sender when a task arrives', async () => {
     const { claim, create } = flowSteps(system());
     const account = `t-wait-${unique()}`;
     const waiting = claim(account, '&wait_seconds=20');
@@ -68,7 +68,7 @@ onEveryBackend('task dispatch', (system) => {
     expect(Date.now() - started).toBeLessThan(10_000);
   });
 
-  it('gives a named worker its unfetched lease again, and another caller another task', async () => {
+  it('returns the unfetched lease of a named worker again, and another task to another caller', async () => {
     const { create, claim } = flowSteps(system());
     const account = `t-worker-${unique()}`;
     await create({ account_id: account });
@@ -81,7 +81,7 @@ onEveryBackend('task dispatch', (system) => {
     expect((await claim(account, '&worker_id=w2')).task_id).not.toBe(first.task_id);
   });
 
-  it('hands a task out again when its lease ran out before the fetch', async () => {
+  it('returns a task again when its lease expired before the fetch', async () => {
     const { create, claim, sendInfo } = flowSteps(system());
     const { clock } = system();
     const { body } = await create();
@@ -96,7 +96,7 @@ onEveryBackend('task dispatch', (system) => {
     expect((await sendInfo(again.task_id, again.lease_token)).status).toBe(200);
   });
 
-  it('holds a task as unknown when its lease ran out after the fetch, and takes late word for it', async () => {
+  it('marks a task unknown when its lease expired after the fetch, and accepts a late report', async () => {
     const { create, claim, claimAndFetch, complete, settled } = flowSteps(system());
     const { body } = await create();
     const sent = await claimAndFetch(body.account_id);
@@ -107,7 +107,7 @@ onEveryBackend('task dispatch', (system) => {
     expect(late).toMatchObject({ task_status: 'completed', state: 'active' });
   });
 
-  it('settles an unknown task by the message that proves it', async () => {
+  it('completes an unknown task by the message that proves it', async () => {
     const { create, claimAndFetch, upload, settled } = flowSteps(system());
     const { clock } = system();
     const { body } = await create();
@@ -133,7 +133,7 @@ onEveryBackend('task dispatch', (system) => {
     expect((await claim(body.account_id)).task_id).toBe(sent.taskId);
   });
 
-  it('extends a lease, gives one back, cancels what is not sent', async () => {
+  it('extends a lease, releases one, cancels an unsent task', async () => {
     const { create, claim, sendInfo } = flowSteps(system());
     const { rest } = system();
     const { body, data } = await create();
@@ -149,7 +149,7 @@ onEveryBackend('task dispatch', (system) => {
     expect((await sendInfo(data.task_id)).body.error_code).toBe('TASK_DONE');
   });
 
-  it('shows what waits, what there is, and how much', async () => {
+  it('shows pending tasks, all tasks, and their numbers', async () => {
     const { create } = flowSteps(system());
     const { rest } = system();
     const { data } = await create({ level: 'level5' });

@@ -11,7 +11,7 @@ let window: Window;
 const copied: string[] = [];
 const keys: (string | null)[] = [];
 
-/** The page in a browser of sorts, with its script run. */
+/** The page in a simulated browser, with its script. */
 beforeAll(async () => {
   system = await startTestSystem('embedded');
   const base = system.rest.baseUrl;
@@ -58,7 +58,7 @@ async function send(operationId: string): Promise<{ status: string; body: Json }
 }
 
 describe('the page', () => {
-  it('leads a stranger through the main flow by its forms alone', async () => {
+  it('performs the main flow with its forms alone', async () => {
     const seen: Record<string, Json> = {};
     for (const operationId of [
       'createSession',
@@ -80,7 +80,7 @@ describe('the page', () => {
     });
   });
 
-  it('shows what was refused', async () => {
+  it('shows errors', async () => {
     const task = find('#getTask input[name="task_id"]') as HTMLInputElement;
     task.value = 'tsk/none?';
     const { status, body } = await send('getTask');
@@ -97,7 +97,7 @@ describe('the page', () => {
     await eventually(() => expect(answerOf('watchEvents')).toContain('Stopped.'));
   });
 
-  it('sends the key that was put in, and none before', async () => {
+  it('sends the entered key, and none before', async () => {
     expect(new Set(keys)).toEqual(new Set([null]));
     (find('#api-key') as HTMLInputElement).value = 'a-key-of-the-installation';
     await send('getTaskStats');
@@ -109,7 +109,7 @@ describe('the page', () => {
     await eventually(() => expect(copied[0]).toContain(`curl -sS '${system.rest.baseUrl}/api/sessions/create'`));
   });
 
-  it('finds operations by words of their path or description', () => {
+  it('finds operations by their path or description', () => {
     const search = find('#search') as HTMLInputElement;
     const found = (text: string) => {
       search.value = text;

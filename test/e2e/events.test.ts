@@ -88,7 +88,7 @@ onEveryBackend('event streams', (system) => {
     expect(first.data.session).toMatchObject({ session_id: sessionId, state: 'active', status: 'bot_active' });
     await rest.ok(rest.post(`/api/sessions/${sessionId}/pause`));
     const next = (await until(one, (f) => f.data.state === 'paused')).filter((f) => f.event === 'state_change');
-    expect(next).toHaveLength(1); // what the snapshot holds is not told again
+    expect(next).toHaveLength(1); // events that the snapshot reflects are not repeated
   });
 
   it('refuse a session that does not exist', async () => {
@@ -101,7 +101,7 @@ onEveryBackend('event streams', (system) => {
     using stop = disposableAbort();
     const stream = system().rpc(EventService).watchEvents({}, { signal: stop.signal, timeoutMs: 30_000 });
     const iterator = stream[Symbol.asyncIterator]();
-    await iterator.next(); // the stream is there
+    await iterator.next(); // the stream is open
     const { sessionId } = await sentSession();
     const seen: { source: number; sourceSeq: number; type?: string; cursor: string }[] = [];
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) {

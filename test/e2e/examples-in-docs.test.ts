@@ -10,7 +10,7 @@ import type { TestSystem } from '../support/test-system.ts';
 const orders = await startOrderSystem();
 afterAll(() => orders[Symbol.asyncDispose]());
 
-/** Types all that a page has its reader type, and compares what comes with what the page shows. */
+/** Runs all commands of a page, and compares their output with the page. */
 const answersAsPrinted = (files: readonly string[]) => (system: () => TestSystem) =>
   it.each(files)('answer as %s prints', { timeout: 60_000 }, async (file) => {
     const page = readFileSync(file, 'utf8');

@@ -31,7 +31,7 @@ onEveryBackend('a request that names two hosts', (system) => {
   };
 
   it.each([
-    ['the same twice', ['GET /api/tasks/stats HTTP/1.1', 'Host: HOST', 'host: HOST']],
+    ['the same host twice', ['GET /api/tasks/stats HTTP/1.1', 'Host: HOST', 'host: HOST']],
     ['another one second', ['GET /api/tasks/stats HTTP/1.1', 'host: HOST', 'host: elsewhere.example']],
     ['one that is empty', ['GET /health HTTP/1.1', 'host: HOST', 'host:']],
     ['over Connect', [`GET ${METHOD}?connect=v1&encoding=json&message=%7B%7D HTTP/1.1`, 'host: HOST', 'host: HOST']],

@@ -8,7 +8,7 @@ import { flowSteps } from '../support/flow-steps.ts';
 const DAY_MS = 86_400_000;
 
 onEveryBackend('noticing a human', (system) => {
-  it('takes the word from the bot when a human types in the shop’s window, with evidence', async () => {
+  it('takes control from the bot when a human types in the shop’s window, with evidence', async () => {
     const { sentSession, upload, status, claim } = flowSteps(system());
     const { rest } = system();
     const { sessionId, window, body } = await sentSession();
@@ -33,7 +33,7 @@ onEveryBackend('noticing a human', (system) => {
     expect(taken.session.assigned_agent.agent_id).toBe('a1');
   });
 
-  it('knows the bot’s own message before complete', async () => {
+  it('recognises the bot’s own message before complete', async () => {
     const { create, claimAndFetch, upload, complete } = flowSteps(system());
     const { body } = await create();
     const sent = await claimAndFetch(body.account_id);
@@ -49,11 +49,11 @@ onEveryBackend('noticing a human', (system) => {
     ['zero-width characters', '您\u200B好\uFEFF', '\u200E您好'],
     ['full-width characters', '好的,马上发(明天到)', '好的，马上发（明天到）'],
     ['no line breaks', '您好：\r\n订单 123\r\n已发货', '您好：订单123已发货'],
-    ['letters taken apart', 'café', 'cafe\u0301'],
+    ['decomposed letters', 'café', 'cafe\u0301'],
     ['escaped characters', '2 < 3 & "好"', '2 &lt; 3 &amp; &quot;好&quot;'],
     ['the wave dash of another character set', '亲～', '亲〜'],
     ['control characters', '好的', '\u0007好的\u0085'],
-  ])('knows the bot’s own message with %s', async (_, send_content, seen) => {
+  ])('recognises the bot’s own message with %s', async (_, send_content, seen) => {
     const { create, claimAndFetch, upload } = flowSteps(system());
     const { body } = await create({ send_content });
     await claimAndFetch(body.account_id);
@@ -66,7 +66,7 @@ onEveryBackend('noticing a human', (system) => {
     ['other letters', 'ok', 'OK'],
     ['another emoji', '收到👍', '收到👍🏻'],
     ['numbers separated by a space', '10 00', '1000'],
-  ])('takes %s for a human’s words', async (_, send_content, seen) => {
+  ])('attributes %s to a human', async (_, send_content, seen) => {
     const { create, claimAndFetch, upload } = flowSteps(system());
     const { body } = await create({ send_content });
     await claimAndFetch(body.account_id);
@@ -74,7 +74,7 @@ onEveryBackend('noticing a human', (system) => {
     expect(await upload(window)).toMatchObject({ status: 'manual_live' });
   });
 
-  it('knows the bot’s own message after the session timed out, and opens no other', async () => {
+  it('recognises the bot’s own message after the session timed out, and opens no other', async () => {
     const { create, claimAndFetch, upload, settled } = flowSteps(system());
     const { clock, rest } = system();
     const { body } = await create({ max_inactive_minutes: 30 });
@@ -87,7 +87,7 @@ onEveryBackend('noticing a human', (system) => {
     expect(open.has_active_session).toBe(false);
   });
 
-  it('knows the bot’s own message after the handover was given back', async () => {
+  it('recognises the bot’s own message after the session was released', async () => {
     const { create, claimAndFetch, upload, takeOver, release } = flowSteps(system());
     const { body } = await create();
     const sent = await claimAndFetch(body.account_id);
@@ -98,7 +98,7 @@ onEveryBackend('noticing a human', (system) => {
     expect(await upload(window)).toMatchObject({ status: 'bot_active' });
   });
 
-  it('leaves old history alone', async () => {
+  it('ignores old history', async () => {
     const { create, upload, claimAndFetch } = flowSteps(system());
     const { clock } = system();
     const { body, data } = await create();
@@ -112,7 +112,7 @@ onEveryBackend('noticing a human', (system) => {
     expect(await upload(window.account(sent.content, clock.now()))).toMatchObject({ status: 'bot_active' });
   });
 
-  it('opens no ghost session for old messages after a close', async () => {
+  it('opens no session for old messages after a close', async () => {
     const { sentSession, upload } = flowSteps(system());
     const { rest, clock } = system();
     const { sessionId, window, body } = await sentSession();
@@ -129,7 +129,7 @@ onEveryBackend('noticing a human', (system) => {
     expect(fresh.session_operations).toContain('created');
   });
 
-  it('tells the same words on two days apart', async () => {
+  it('distinguishes the same text on two days', async () => {
     const { sentSession, upload } = flowSteps(system());
     const { clock, rest } = system();
     const { sessionId, body, window, sent } = await sentSession();
@@ -145,13 +145,13 @@ onEveryBackend('noticing a human', (system) => {
     });
   });
 
-  it('matches one message to one receipt: the same words twice, sent once, are a human’s', async () => {
+  it('matches one message to one receipt: the same text twice, sent once, is a human’s', async () => {
     const { sentSession, upload } = flowSteps(system());
     const { window, sent } = await sentSession();
     expect(await upload(window.account(sent.content))).toMatchObject({ status: 'manual_live' });
   });
 
-  it('dedupes re-uploads, keeps a changed message as a revision and says so once', async () => {
+  it('dedupes re-uploads, keeps a changed message as a revision and reports it once', async () => {
     const { sentSession, upload } = flowSteps(system());
     const { window } = await sentSession();
     await upload(window.shop('原话'));
@@ -183,7 +183,7 @@ onEveryBackend('noticing a human', (system) => {
     ]);
   });
 
-  it('asks for a human again when the one in the shop’s window stays silent', async () => {
+  it('requests a human again when the one in the shop’s window is silent', async () => {
     const { sentSession, upload, settled } = flowSteps(system());
     const { clock } = system();
     const { sessionId, window } = await sentSession();

@@ -31,7 +31,7 @@ onEveryBackend('an idempotency key', (system) => {
     expect([other.status, other.body.error_code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
   });
 
-  it('computes what was possibly sent anew for a repeated takeover', async () => {
+  it('computes the possibly sent tasks again for a repeated takeover', async () => {
     const { create, claimAndFetch, complete } = flowSteps(system());
     const { rest } = system();
     const { body, data } = await create();

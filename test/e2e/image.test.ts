@@ -36,7 +36,7 @@ function buildImage(folder: string): void {
   }
 }
 
-it('what the image is made of starts, says that it is well, and stops, without any package for developers', async () => {
+it('the content of the image starts, reports health, and stops, without development packages', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'auto-session-image-'));
   try {
     buildImage(folder);

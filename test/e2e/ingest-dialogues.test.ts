@@ -32,11 +32,11 @@ const PLACES = [
   'db.after-commit:settle-messages',
 ];
 
-/** What breaks here leaves nothing to finish. */
+/** A failure here leaves nothing to finish. */
 const BEFORE_STORED = ['call:SessionService/ResolveParties', 'db.before-commit:store-messages'];
 
 onEveryBackend('real dialogues', (system) => {
-  /** A window that grows, and receivers that upload what they see of it, late, again and at the same time. */
+  /** A growing window, and receivers that upload parts of it late, repeatedly and concurrently. */
   class Play {
     readonly body = sessionBody();
     readonly messages: UploadedMessage[] = [];
@@ -72,7 +72,7 @@ onEveryBackend('real dialogues', (system) => {
       }
     }
 
-    /** Uploads that nobody waits for, up to three at a time. */
+    /** Concurrent uploads that are not awaited, up to three at a time. */
     async scatter(): Promise<void> {
       for (let i = this.random() * 3; i > 0; i--) this.uploads.push(this.upload());
       if (this.random() < 0.5) await Promise.all(this.uploads.splice(0));
@@ -120,7 +120,7 @@ onEveryBackend('real dialogues', (system) => {
   const seed = Number(process.env.INGEST_SEED ?? 20_260_721);
   const some = dialogues.filter((_, i) => i % 12 === 0);
 
-  it(`raise no alarm, whatever order their uploads come in (INGEST_SEED=${seed})`, { timeout: 120_000 }, async () => {
+  it(`raise no alarm in any order of uploads (INGEST_SEED=${seed})`, { timeout: 120_000 }, async () => {
     await Promise.all(
       some.map(async ({ messages }, i) => {
         const play = new Play(seed + i);
@@ -131,7 +131,7 @@ onEveryBackend('real dialogues', (system) => {
     );
   });
 
-  it(`notice a human once, wherever he types (INGEST_SEED=${seed})`, { timeout: 120_000 }, async () => {
+  it(`notice a human once, wherever the human types (INGEST_SEED=${seed})`, { timeout: 120_000 }, async () => {
     await Promise.all(
       some.map(async ({ messages }, i) => {
         const play = new Play(seed + 1_000 + i);
@@ -150,7 +150,7 @@ onEveryBackend('real dialogues', (system) => {
     );
   });
 
-  it(`survive whatever breaks between the steps (INGEST_SEED=${seed})`, { timeout: 120_000 }, async () => {
+  it(`survive failures between the steps (INGEST_SEED=${seed})`, { timeout: 120_000 }, async () => {
     const chance = seededRandom(seed);
     using stack = new DisposableStack();
     for (const place of PLACES)
@@ -179,7 +179,7 @@ onEveryBackend('real dialogues', (system) => {
     }
   });
 
-  it('are finished by the sweep when nobody uploads again', { timeout: 60_000 }, async () => {
+  it('are finished by the sweep when no receiver uploads again', { timeout: 60_000 }, async () => {
     const { sentSession, settled } = flowSteps(system());
     const brokenOff: { place: string; sessionId: string }[] = [];
     for (const place of PLACES) {

@@ -42,10 +42,10 @@ const anyElement = fc.oneof(
   ),
 );
 
-onEveryBackend('who talks in a batch', (system) => {
+onEveryBackend('the sender roles in a batch', (system) => {
   const ingest = (body: Record<string, unknown>) => system().rest.ok(system().rest.post('/api/messages/batch', body));
 
-  it('takes the shop’s answer in the bot’s own words for the shop’s, whichever id is smaller', async () => {
+  it('attributes the shop’s answer with the bot’s text to the shop, in any order of ids', async () => {
     const { create, claimAndFetch } = flowSteps(system());
     const { body } = await create({ send_content: '您好' });
     await claimAndFetch(body.account_id);
@@ -62,7 +62,7 @@ onEveryBackend('who talks in a batch', (system) => {
     expect(more).toMatchObject({ status: 'bot_active' });
   });
 
-  it('does not take the shop’s words, uploaded before the bot’s own, for the bot’s', async () => {
+  it('does not attribute the shop’s text, uploaded before the bot’s own, to the bot', async () => {
     const { create, claimAndFetch } = flowSteps(system());
     const { body } = await create({ send_content: '您好' });
     const before = say([body.account_id, '旧话', system().clock.now() - 86_400_000]);
@@ -76,7 +76,7 @@ onEveryBackend('who talks in a batch', (system) => {
     expect(batch).toMatchObject({ status: 'bot_active', state: 'active' });
   });
 
-  it('takes a shop whose name looks like an account’s nick for the shop', async () => {
+  it('attributes messages of a shop whose name looks like an account’s nick to the shop', async () => {
     const { create, claimAndFetch } = flowSteps(system());
     const shopName = `t-恤专卖店${unique()}`;
     const { body } = await create({ shop_name: shopName });
@@ -91,7 +91,7 @@ onEveryBackend('who talks in a batch', (system) => {
     });
   });
 
-  it('leaves a stranger’s session of the shop alone when another account talks there', async () => {
+  it('does not touch an anonymous session of the shop when another account writes there', async () => {
     const shop_name = `店铺${unique()}`;
     const at = system().clock.now();
     const stranger = say(['某人', '我要退货', at], [shop_name, '好的', at]);
@@ -113,7 +113,7 @@ onEveryBackend('who talks in a batch', (system) => {
     expect(again.active_session_id).toBe(first.active_session_id);
   });
 
-  it('gives the stranger’s session to the account once it is found', async () => {
+  it('assigns the anonymous session to the account once that is known', async () => {
     const shop_name = `店铺${unique()}`;
     const at = system().clock.now();
     const messages = say(['某人', '我要退货', at], [shop_name, '好的', at]);
@@ -142,7 +142,7 @@ onEveryBackend('who talks in a batch', (system) => {
     'db.before-commit:session-apply-messages',
     'answered:SessionService/ApplyMessages',
     'db.before-commit:settle-messages',
-  ])('gives it to the account by a repeat when the first try broke off at %s', async (place) => {
+  ])('assigns it by a repeat when the first attempt failed at %s', async (place) => {
     const shop_name = `店铺${unique()}`;
     const messages = say(['某人', '我要退货', system().clock.now()]);
     const first = await ingest({ platform: 'other', shop_name, messages });
@@ -160,7 +160,7 @@ onEveryBackend('who talks in a batch', (system) => {
     expect(await flowSteps(system()).status(first.active_session_id)).toMatchObject({ account_id: body.account_id });
   });
 
-  it('closes the account’s bot session into the stranger’s that a human holds, once he is known', async () => {
+  it('merges the account’s bot session into the anonymous one with a human in control, once the account is known', async () => {
     const { create, takeOver, status, release } = flowSteps(system());
     const first = await create({ platform: 'other' });
     const { shop_name } = first.body;
@@ -184,7 +184,7 @@ onEveryBackend('who talks in a batch', (system) => {
     expect(next).toMatchObject({ active_session_id: held, status: 'bot_active', processed_messages: 1 });
   });
 
-  it('answers any elements with a verdict each, and never with 500', { timeout: 60_000 }, async () => {
+  it('answers any elements with one verdict each, and never with 500', { timeout: 60_000 }, async () => {
     const shop_name = `店铺${unique()}`;
     await fc.assert(
       fc.asyncProperty(

@@ -7,7 +7,7 @@ import { flowSteps } from '../support/flow-steps.ts';
 import type { Json } from '../support/http/rest-client.ts';
 
 const HOUR_MS = 3_600_000;
-/** The wall clock of Shanghai, to the second, as RPA receivers read it off a window. */
+/** The local time in Shanghai, to the second, as RPA receivers read it from a window. */
 const shanghai = (at: number) => new Date(at + 8 * HOUR_MS).toISOString().slice(0, 19).replace('T', ' ');
 
 onEveryBackend('the time of messages', (system) => {
@@ -51,7 +51,7 @@ onEveryBackend('the time of messages', (system) => {
     expect(await ingest(untimedBatch())).toMatchObject({ status: 'manual_live', processed_messages: 1 });
   });
 
-  it('may be missing in a first view that shows the bot’s message behind older words', async () => {
+  it('may be missing in a first upload that has the bot’s message after older ones', async () => {
     const { create, claimAndFetch } = flowSteps(system());
     const { body } = await create();
     const sent = await claimAndFetch(body.account_id);
@@ -63,7 +63,7 @@ onEveryBackend('the time of messages', (system) => {
     expect(await ingest({ shop_name: body.shop_name, messages })).toMatchObject({ status: 'bot_active' });
   });
 
-  it('of words typed while a human had the session proves nothing when the batch is finished after his release', async () => {
+  it('of messages typed under a human’s control proves nothing when the batch is finished after the release', async () => {
     const { sentSession, takeOver, release, settled } = flowSteps(system());
     const { window, sessionId } = await sentSession();
     await takeOver(sessionId);
@@ -89,7 +89,7 @@ onEveryBackend('the time of messages', (system) => {
     expect(await ingest({ shop_name: body.shop_name, messages: [again] })).toMatchObject({ processed_messages: 0 });
   });
 
-  it('a text is the bot’s however the window writes it', async () => {
+  it('a text is the bot’s in any spelling of the window', async () => {
     const { create, claimAndFetch } = flowSteps(system());
     const { body } = await create({ send_content: `ＡＢＣ１２３  可以\n便宜　一点吗？${'长'.repeat(4_000)}` });
     await claimAndFetch(body.account_id);
@@ -98,7 +98,7 @@ onEveryBackend('the time of messages', (system) => {
     expect(await ingest(window.batch())).toMatchObject({ status: 'bot_active', state: 'active' });
   });
 
-  it('a human who types the bot’s own pending text has the word, and the bot does not say it again', async () => {
+  it('a human who types the bot’s pending text is in control, and the bot does not send it again', async () => {
     const { create, claim, status } = flowSteps(system());
     const { body, data } = await create();
     const window = new ChatWindow(body, now).account(body.send_content);
@@ -122,7 +122,7 @@ onEveryBackend('the time of messages', (system) => {
     expect(await ingest(window.batch())).toMatchObject({ status: 'bot_active', state: 'active' });
   });
 
-  it('a control character and a zero byte in a text spoil nothing', async () => {
+  it('a control character and a zero byte in a text are harmless', async () => {
     const { sentSession, status } = flowSteps(system());
     const { body, sessionId } = await sentSession();
     const contents = ['a\u0000b', '\u0001', '😀'.repeat(4_000), '\u202e', '   ', '0', 'e\u0301', '\u00e9'];

@@ -78,7 +78,7 @@ onEveryBackend('a message that cannot be read', (system) => {
   });
 
   it.each(['recall', 'read_receipt', 'system', '撤回', '已读', '系统消息'])(
-    'is no intervention and opens nothing when it is a notice: %s',
+    'is no intervention and opens no session if it is a notice: %s',
     async (type) => {
       const { body, sessionId, upload, account, shop } = await known();
       const notice = { content: '', type, time: new Date(now()).toISOString() };
@@ -136,7 +136,7 @@ onEveryBackend('a message that cannot be read', (system) => {
     expect(answer).toMatchObject({ status: 'bot_active', warnings: [] });
   });
 
-  it('is judged in the same way by the sweep when its batch was interrupted', async () => {
+  it('is evaluated in the same way by the sweep when its batch was interrupted', async () => {
     const { sessionId, upload, account } = await known();
     {
       using _ = armFailpoint('call:SessionService/ApplyMessages', () => {

@@ -32,7 +32,7 @@ onEveryBackend('an RPC from outside', (system) => {
     ];
   };
 
-  it('is refused when it is one of the services’ own, whatever it says of itself', async () => {
+  it('is refused when it is one of the services’ own, with any headers', async () => {
     const headers = { 'x-autosession-tenant': 'other', 'x-autosession-actor': 'system' };
     for (const way of ways()) {
       const raise = createClient(TaskService, way).raiseFence({ sessionId: 'ses_1', ownerEpoch: 9 }, { headers });
@@ -40,7 +40,7 @@ onEveryBackend('an RPC from outside', (system) => {
     }
   });
 
-  it('is refused when it brings a secret that is not the installation’s', async () => {
+  it('is refused with a secret of another installation', async () => {
     for (const secret of ['w'.repeat(48), 'é'.repeat(48)])
       for (const way of ways()) {
         const headers = { 'x-autosession-hop': secret };
@@ -56,7 +56,7 @@ onEveryBackend('an RPC from outside', (system) => {
     expect(await reasonOf(read)).toBe(ErrorReason.SESSION_NOT_FOUND);
   });
 
-  it('is done once for one key, whatever the key looks like', async () => {
+  it('is done once for one key, in any form of the key', async () => {
     for (const key of [`订单-${unique()}`, `a b ${unique()}`, `é-${unique()}`]) {
       const asked = request({ idempotencyKey: key });
       const sessions = system().rpc(SessionService);

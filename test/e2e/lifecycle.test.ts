@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'auto-session-life-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the process', () => {
-  it('answers for its health', async () => {
+  it('reports its health', async () => {
     await using server = await startServerProcess({ AUTOSESSION_DATA_DIR: ':memory:' });
     const rest = restClient(server.url);
     for (const path of ['/health', '/api/health'])
@@ -24,7 +24,7 @@ describe('the process', () => {
     expect((await rest.get('/metrics')).body).toContain('autosession_rpc_seconds');
   });
 
-  it('refuses what pages of other sites make a browser send', async () => {
+  it('refuses requests of pages of other sites', async () => {
     await using server = await startServerProcess({ AUTOSESSION_DATA_DIR: ':memory:' });
     const port = new URL(server.url).port;
     const ask = (headers: Record<string, string>) =>
@@ -40,7 +40,7 @@ describe('the process', () => {
     expect(await ask({ host: 'evil.example' })).toBe(403);
   });
 
-  it('ends long polls and streams, and itself, within 10 s of SIGTERM', async () => {
+  it('ends long polls, streams and itself within 10 s of SIGTERM', async () => {
     const server = await startServerProcess({ AUTOSESSION_DATA_DIR: ':memory:' });
     const rest = restClient(server.url);
     const stop = new AbortController();
@@ -57,7 +57,7 @@ describe('the process', () => {
     expect((await poll).data.task_id).toBeNull();
   });
 
-  it('keeps what it answered over a restart', async () => {
+  it('keeps acknowledged data over a restart', async () => {
     const env = { AUTOSESSION_DATA_DIR: join(folder, 'kept') };
     await using server = await startServerProcess(env);
     const rest = restClient(server.url);
@@ -67,7 +67,7 @@ describe('the process', () => {
     expect((await rest.ok(rest.get(`/api/sessions/${id}/status`))).session_state).toBe('pending');
   });
 
-  it('refuses a second process on its data folder, in a sentence', async () => {
+  it('refuses a second process on its data folder with a readable message', async () => {
     const env = { AUTOSESSION_DATA_DIR: join(folder, 'shared') };
     await using _first = await startServerProcess(env);
     const ports = { AUTOSESSION_HTTP_PORT: '0', AUTOSESSION_RPC_PORT: '0' };

@@ -4,7 +4,7 @@ import { ChatWindow, sessionBody } from '../support/factories.ts';
 import { flowSteps } from '../support/flow-steps.ts';
 
 onEveryBackend('the main flow', (system) => {
-  it('creates a session, sends, takes the answer in, hands over and gives back', async () => {
+  it('creates a session, sends, ingests the reply, hands over and releases', async () => {
     const { create, claimAndFetch, complete, upload, status, takeOver, release } = flowSteps(system());
     const { rest, clock } = system();
 
@@ -76,7 +76,7 @@ onEveryBackend('the main flow', (system) => {
     expect(await status(data.session_id)).toMatchObject({ session_state: 'cancelled', task_status_code: 2 });
   });
 
-  it('tries a failed task again while attempts remain', async () => {
+  it('retries a failed task while attempts remain', async () => {
     const { create, claim, claimAndFetch, complete } = flowSteps(system());
     const { rest, clock } = system();
     const { body } = await create({ max_attempts: 2 });
@@ -102,7 +102,7 @@ onEveryBackend('the main flow', (system) => {
     expect(await rest.ok(rest.post('/api/manual/escalate', ask))).toEqual(escalated);
   });
 
-  it('lets exactly one of two racing agents take a session over and tells the other who has it', async () => {
+  it('lets exactly one of two racing agents take over a session, and names that agent to the other', async () => {
     const { create, takeOver } = flowSteps(system());
     const { data } = await create();
     const answers = await Promise.all(['agent_a', 'agent_b'].map((agent) => takeOver(data.session_id, agent)));
@@ -115,7 +115,7 @@ onEveryBackend('the main flow', (system) => {
     expect(repeat.status).toBe(200);
   });
 
-  it('refuses to release what another agent holds, and what no human holds', async () => {
+  it('refuses to release a session of another agent, and one without a human in control', async () => {
     const { create, takeOver, release } = flowSteps(system());
     const { data } = await create();
     expect((await release(data.session_id)).body.error_code).toBe('INVALID_STATUS');
@@ -125,7 +125,7 @@ onEveryBackend('the main flow', (system) => {
     expect(refused.body).toMatchObject({ error_code: 'NOT_YOUR_SESSION', data: { agent_id: 'agent_a' } });
   });
 
-  it('takes the bot session over for a manual task, as the same session', async () => {
+  it('takes over the bot session for a manual task, as the same session', async () => {
     const { create } = flowSteps(system());
     const { rest } = system();
     const { body, data } = await create();
@@ -142,7 +142,7 @@ onEveryBackend('the main flow', (system) => {
     expect(again.body.message).toContain('当前有人工会话');
   });
 
-  it('holds the tasks of a paused session and goes on after the resume', async () => {
+  it('holds the tasks of a paused session and continues after the resume', async () => {
     const { create, claim, sendInfo } = flowSteps(system());
     const { rest } = system();
     const { body, data } = await create();
@@ -157,7 +157,7 @@ onEveryBackend('the main flow', (system) => {
     await rest.ok(sendInfo(again.task_id, again.lease_token));
   });
 
-  it('gives further tasks to an open session, and none while a human has the word', async () => {
+  it('adds tasks to an open session, and none while a human is in control', async () => {
     const { sentSession, claimAndFetch, takeOver } = flowSteps(system());
     const { rest } = system();
     const { sessionId, body } = await sentSession();

@@ -66,7 +66,7 @@ describe('the dashboard and the alerts', () => {
     ['autosession_messages_total', 'verdict="conflict"'],
     ['autosession_events_consumed_total', 'consumer="session",outcome="gap"'],
     ['autosession_reminders_total', 'channel="log",outcome="failed"'],
-  ])('show zero of %s for what has not happened yet, so that its first time is an increase', async (metric, labels) => {
+  ])('show zero of %s before the first occurrence, so that that is an increase', async (metric, labels) => {
     const text = String((await system.rest.get('/metrics')).body);
     expect(text.split('\n')).toContain(`${metric}{${labels}} 0`);
   });

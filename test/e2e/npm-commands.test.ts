@@ -6,7 +6,7 @@ import { parseCodeBlocks } from '../../scripts/generate-docs/code-blocks.ts';
 import { eventually } from '../support/eventually.ts';
 import { runCommand } from '../support/processes/server-process.ts';
 
-/** The words of a command, as the page shows it in a block. */
+/** The arguments of a command in a page. */
 function shownIn(file: string, command: string): string[] {
   const texts = parseCodeBlocks(readFileSync(file, 'utf8')).map(({ text }) => text);
   expect(texts.join('\n')).toMatch(new RegExp(`^(.* && )?${command}( |$)`, 'm'));
@@ -53,7 +53,7 @@ describe('on a fresh data folder', () => {
     await eventually(() => expect(server.output()).toContain('"event":"stopped"'));
   });
 
-  it('the check that the page on deployment names finds nothing broken behind it', async () => {
+  it('the check of the deployment page then finds no broken invariant', async () => {
     const { code, output } = await runCommand('npm', shownIn('docs/deployment.md', 'npm run verify'), env).ended;
     expect([code, output]).toEqual([0, expect.not.stringContaining('BROKEN')]);
   });

@@ -42,7 +42,7 @@ onEveryBackend('one open session per account and shop', (system) => {
     expect(status).toMatchObject({ session_state: 'transferred', status: 'pending_manual', message_count: 50 });
   });
 
-  it('times a bot session out that is past its time, and opens the new one', async () => {
+  it('times out an expired bot session, and opens the new one', async () => {
     const { rest, clock } = system();
     const body = sessionBody({ max_inactive_minutes: 30 });
     const first = await rest.ok(rest.post('/api/sessions/create', body));
@@ -54,7 +54,7 @@ onEveryBackend('one open session per account and shop', (system) => {
     expect(Date.parse(status.finished_at)).toBeLessThan(clock.now() - 50_000);
   });
 
-  it('never lets a bot time a human session out', async () => {
+  it('never times out a session with a human in control for a bot', async () => {
     const { rest } = system();
     const body = sessionBody({ task_type: 'manual_customer_service', send_content: undefined });
     const human = await rest.ok(rest.post('/api/sessions/create', body));

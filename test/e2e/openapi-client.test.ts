@@ -15,7 +15,7 @@ const flow = [
   ['GET', '/api/sessions/{session_id}/status'],
 ] as const;
 
-/** What earlier answers have told, by the names of their fields. */
+/** Values of earlier answers, by field name. */
 type KnownValues = Map<string, unknown>;
 
 /** A name as a field has it: X-Lease-Token is lease_token. */
@@ -68,8 +68,8 @@ async function commandsOf(rest: RestClient, name: string): Promise<string> {
   return page;
 }
 
-onEveryBackend('a stranger', (system) => {
-  it('who has /openapi.json alone reaches a finished main flow', async () => {
+onEveryBackend('a client that only has the documentation', (system) => {
+  it('completes the main flow with /openapi.json alone', async () => {
     const { rest } = system();
     const { body: about } = await rest.get('/');
     const { body: document } = await rest.get(about.openapi);
@@ -89,7 +89,7 @@ onEveryBackend('a stranger', (system) => {
     });
   });
 
-  it('who types what the page on senders and receivers shows reaches it too, with the programs to copy', async () => {
+  it('completes it with the commands of the page on senders and receivers, and its programs', async () => {
     const { rest } = system();
     const answers = await runDocCommands(await commandsOf(rest, 'rpa'), rest.baseUrl);
     const [sender, receiver, status = ''] = answers.at(-1)?.split('\n') ?? [];

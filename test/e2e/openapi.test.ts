@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => system[Symbol.asyncDispose]());
 
-/** What the examples' ids stand for now. */
+/** The real ids for those of the examples. */
 const now: Record<keyof typeof exampleIds, string> = { ...exampleIds };
 const run = new Set<string>();
 
@@ -92,7 +92,7 @@ describe('the document’s examples', () => {
     }
   });
 
-  it('hand a session over and back, and end it', async () => {
+  it('hand a session over and back, and close it', async () => {
     for (const [operationId, state] of [
       ['pauseSession', 'paused'],
       ['resumeSession', 'active'],
@@ -107,7 +107,7 @@ describe('the document’s examples', () => {
     }
   });
 
-  it('read and set what the directory knows', async () => {
+  it('read and set accounts and shops', async () => {
     for (const operationId of ['putAccount', 'getAccount', 'putShop', 'getShop']) await copied(operationId);
     expect((await copied('listAccounts')).data.accounts).toHaveLength(1);
     expect((await copied('listShops')).data.shops).toHaveLength(1);
@@ -121,7 +121,7 @@ describe('the document', () => {
     expect(responseErrors('claimNextTask', status, body)).toEqual([]);
   });
 
-  it('tells an answer that it does not describe', async () => {
+  it('detects an answer that it does not describe', async () => {
     const { body } = await system.rest.get('/api/tasks/stats');
     expect(responseErrors('getTaskStats', 200, body)).toEqual([]);
     const { total, ...less } = body.data;
@@ -235,8 +235,8 @@ describe('the document', () => {
     ['edge spaces', { shop_name: ' x' }],
     ['an id as a number', { shop_id: 4711 }],
     ['a name as a number', { shop_name: 4711 }],
-    ['a word that is none', { task_type: 'bargain' }],
-    ['an optional word as null', { level: null }],
+    ['an unknown enum name', { task_type: 'bargain' }],
+    ['an optional enum name as null', { level: null }],
     ['the largest limit', { max_inactive_minutes: 525_600 }],
     ['a limit that is too large', { max_inactive_minutes: 525_601 }],
     ['no attempts', { max_attempts: 0 }],
@@ -247,7 +247,7 @@ describe('the document', () => {
     ['a date', { not_before_at: '2026-01-31' }],
     ['a field that is unknown', { unheard_of: 1 }],
     ['a flag as text', { vip: 'true' }],
-  ])('takes and refuses what the server takes and refuses: %s', async (_, over) => {
+  ])('accepts and refuses the same requests as the server: %s', async (_, over) => {
     const body = { ...sessionBody(), ...over };
     const { status } = await system.rest.post('/api/sessions/create', body);
     expect({ faults: requestBodyErrors('createSession', body).length > 0 }).toEqual({ faults: status === 400 });

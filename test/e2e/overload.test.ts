@@ -69,7 +69,7 @@ onEveryBackend(
       expect((await retryUntilServed(() => rest.post('/api/sessions/create', sessionBody()))).status).toBe(200);
     });
 
-    it('are told so in every RPC protocol', async () => {
+    it('get that answer in every RPC protocol', async () => {
       const { rpcUrl, url } = await busyGateway(system());
       const transports: Transport[] = [
         createGrpcTransport({ baseUrl: rpcUrl }),
@@ -106,7 +106,7 @@ onEveryBackend(
       expect(body).toMatch(/autosession_requests_refused_total\{port="http"\} [1-9]/);
     });
 
-    it('are not made of those that wait: streams and long polls leave room', async () => {
+    it('do not include streams and long polls, which need no permit', async () => {
       gate = new Gate();
       gate.open();
       const rest = restClient(`http://127.0.0.1:${system().process.httpPort}`);

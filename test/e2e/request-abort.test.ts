@@ -11,7 +11,7 @@ import { sessionBody, unique } from '../support/factories.ts';
 const LAST_HOP_FAILPOINT = 'db.before-commit:task.create';
 const DEADLINE_MS = 1_500;
 
-/** Holds the request at its last hop until it is told there that nobody waits any more; yields what is known there. */
+/** Holds the request at its last hop until that is aborted; returns the context there. */
 function blockAtLastHop(requestId: string) {
   const { promise, resolve } = Promise.withResolvers<RequestContext>();
   const armed = armFailpoint(LAST_HOP_FAILPOINT, async () => {

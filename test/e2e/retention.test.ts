@@ -40,7 +40,7 @@ async function filled({ process }: TestSystem, tables: readonly string[]): Promi
   return counts;
 }
 
-test('every table says beside its columns how long its rows are kept', async () => {
+test('every table declares its retention', async () => {
   await using system = await startTestSystem('embedded');
   expect((await tablesOf(system)).sort()).toEqual([...declared.keys()].sort());
 });
@@ -51,7 +51,7 @@ test('only tables of lib leave it to lib to remove what is old', () => {
   expect(rules.filter(([, rule]) => 'hours' in rule)).toEqual([]);
 });
 
-test('what is not kept for ever is gone when nothing has happened for long enough', async () => {
+test('rows with a retention are removed after it', async () => {
   const env = { AUTOSESSION_RETENTION_DAYS: '1', CLEANUP_INTERVAL: '1' };
   await using system = await startTestSystem('embedded', { env });
   const { sentSession, upload, claim } = flowSteps(system);

@@ -81,7 +81,7 @@ describe('the sender to copy', () => {
       expect(readFileSync(`examples/rpa/${name}.ts`, 'utf8').trim().split('\n').length).toBeLessThanOrEqual(60);
   });
 
-  it('presses nothing when a human takes the session over after the fetch', async () => {
+  it('sends nothing when a human takes over the session after the fetch', async () => {
     const { create, takeOver, status } = flowSteps(system);
     const { body, data } = await create();
     using front = await startProxy((path) => (path.endsWith('/extend') ? takeOver(data.session_id) : undefined));
@@ -106,7 +106,7 @@ describe('the sender to copy', () => {
     ['pressed', 'sent: completed', 'completed'],
     ['fetched', 'not sent, RESTARTED: failed', 'failed'],
     ['pressing', '', 'fetched'],
-  ])('says after a crash what it knows, and no more: %s', async (stage, printed, taskStatus) => {
+  ])('reports after a crash only what it knows: %s', async (stage, printed, taskStatus) => {
     const { create, claimAndFetch, status } = flowSteps(system);
     const { body, data } = await create();
     const { taskId: task_id, sessionId: session_id, token: lease_token } = await claimAndFetch(body.account_id);
@@ -119,7 +119,7 @@ describe('the sender to copy', () => {
   });
 
   it.each([401, 403, 500])(
-    'keeps its note when the report is answered with %i, and reports on the next start',
+    'keeps its journal when the report is answered with %i, and reports on the next start',
     async (code) => {
       const { create, status } = flowSteps(system);
       const { body, data } = await create();
@@ -180,7 +180,7 @@ describe('the sender to copy', () => {
     expect(existsSync(journal)).toBe(false);
   });
 
-  it('goes on when the system is away for a moment', async () => {
+  it('continues when the system is unavailable for a moment', async () => {
     const { body } = await flowSteps(system).create();
     const cut = new Set(['next_id', 'send_info', 'extend', 'complete']);
     using front = await startProxy(async (path) => {
@@ -200,7 +200,7 @@ describe('the receiver to copy', () => {
       lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
     );
 
-  it('uploads all that a window shows, and nothing of it is new again after its restart', async () => {
+  it('uploads all messages of a window, and none is new again after its restart', async () => {
     const { body } = await flowSteps(system).create();
     const time = new Date(system.clock.now()).toISOString();
     const line = { nick: body.shop_name, content: '在', time };
@@ -211,7 +211,7 @@ describe('the receiver to copy', () => {
     expect(await run('receiver')).toBe('1 new of 3: active, bot_active');
   });
 
-  it('tells of a human who typed in the window', async () => {
+  it('reports a human who typed in the window', async () => {
     const { body } = await flowSteps(system).create();
     const time = new Date(system.clock.now()).toISOString();
     written(body.shop_name, [{ nick: body.account_id, content: '我来', time }]);

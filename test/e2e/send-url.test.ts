@@ -14,7 +14,7 @@ const AUTOSESSION_SEND_URL_LOOKUP = JSON.stringify({
 });
 
 onEveryBackend(
-  'the page of a task that was given none',
+  'the send URL of a task without one',
   (system) => {
     const rest = () => system().rest;
     const task = (id: string): Promise<Json> => rest().ok(rest().get(`/api/tasks/${id}`));
@@ -29,7 +29,7 @@ onEveryBackend(
 
     beforeEach(() => {
       orders.respond = respondSendUrl;
-      // whoever failed before is tried again
+      // a failed lookup is retried
       system().clock.advance({ seconds: 6 });
     });
 
@@ -61,7 +61,7 @@ onEveryBackend(
       ['fails', respondJson({}, 500)],
       ['hangs', neverRespond],
     ])(
-      'keeps the lease and counts no fetch while the order system %s, and comes when that is over',
+      'keeps the lease and counts no fetch while the order system %s, and is found afterwards',
       async (_, answer) => {
         orders.respond = answer;
         const { body, lease } = await leased();
@@ -78,7 +78,7 @@ onEveryBackend(
       },
     );
 
-    it('does not hold up a human who takes over while it is looked up', async () => {
+    it('does not delay a takeover during its lookup', async () => {
       orders.respond = neverRespond;
       const { lease } = await leased();
       const waiting = info(lease);
@@ -92,7 +92,7 @@ onEveryBackend(
       expect((await task(lease.task_id)).task_status).toBe('cancelled');
     });
 
-    it('gives nothing to a sender whose session was taken over while the order system thought', async () => {
+    it('returns nothing to a sender whose session was taken over during the lookup', async () => {
       const { create, claim, takeOver } = flowSteps(system());
       const { body } = await create();
       let answer = () => {};
@@ -109,7 +109,7 @@ onEveryBackend(
       expect([refused.status, refused.body.error_code]).toEqual([409, 'HANDED_OVER']);
     });
 
-    it('is asked for by nobody without a lease', async () => {
+    it('is not looked up without a lease', async () => {
       const { create, sendInfo } = flowSteps(system());
       const { body, data } = await create();
       expect((await sendInfo(data.task_id)).body.error_code).toBe('LEASE_LOST');

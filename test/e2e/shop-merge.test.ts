@@ -152,7 +152,7 @@ onEveryBackend('two shops of names that look the same', (system) => {
     expect(typed).toMatchObject({ active_session_id: data.session_id, status: 'manual_live' });
   });
 
-  it('are one to whoever writes to the former key', async () => {
+  it('are one for a client that writes to the former key', async () => {
     const { n, window, key, formerKey, body } = await twoShops(system());
     const { fold, merge } = foldingIn(system());
     await fold();
@@ -169,7 +169,7 @@ onEveryBackend('two shops of names that look the same', (system) => {
     expect((await rest.ok(rest.get(`/api/shops/${formerKey}`))).shop_key).toBe(key);
   });
 
-  it('are asked for anew by a batch without news of a process that remembers the former key', async () => {
+  it('are resolved again by a batch without new messages in a process that has cached the former key', async () => {
     const { body, window } = await twoShops(system());
     const { create, upload } = flowSteps(system());
     const { fold, merge } = foldingIn(system());
@@ -191,7 +191,7 @@ onEveryBackend('two shops of names that look the same', (system) => {
     expect(last).toEqual(known);
   });
 
-  it('become one while two processes fold and merge at once, whatever their steps', async () => {
+  it('become one while two processes fold and merge concurrently, in any order of steps', async () => {
     const shops = await Promise.all(Array.from({ length: 5 }, () => twoShops(system())));
     const workers = [foldingIn(system()), foldingIn(system()), foldingIn(system())];
     await Promise.all(workers.map(({ fold }) => fold()));

@@ -3,12 +3,12 @@ import { queryPlan, recordStatements } from '../support/db/sql-plans.ts';
 import { flowSteps } from '../support/flow-steps.ts';
 import { startTestSystem } from '../support/test-system.ts';
 
-/** Looks along a whole table, or along all that a tenant has of it. */
+/** Matches a scan of a whole table, or of all rows of a tenant. */
 const WALK = /SCAN \w+(?! CONSTANT)|\(tenant=\?( AND platform=\?)?\)/;
 /** Walks that end after a few rows, in the order of their index; and what has a row per consumer or per migration. */
 const SHORT = /task_queue|schema_migration|reminder_deliveries|consumer_offset/;
 
-it('the main flow, a takeover and a release look along no whole table in SQLite', async () => {
+it('the main flow, a takeover and a release scan no whole table in SQLite', async () => {
   await using system = await startTestSystem('embedded');
   const { db } = system.process.deps;
   const statements = new Set<string>();

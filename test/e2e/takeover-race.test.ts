@@ -7,7 +7,7 @@ const SENDERS = 16;
 
 interface Fetched {
   readonly taskId: string;
-  /** When the sender asked, in milliseconds of this process. */
+  /** When the request was sent, in milliseconds of this process. */
   readonly startedAt: number;
 }
 
@@ -17,7 +17,7 @@ interface Taken {
 }
 
 onEveryBackend('a takeover', (system) => {
-  it('stops every fetch that starts after it, and lists whatever was out, in 300 races', {
+  it('stops every fetch that starts after it, and lists every earlier one, in 300 races', {
     timeout: 180_000,
   }, async () => {
     const { rest } = system();

@@ -5,7 +5,7 @@ import { onEveryBackend } from '../support/every-backend.ts';
 import { ChatWindow, sessionBody, unique } from '../support/factories.ts';
 
 onEveryBackend('two tenants', (system) => {
-  it('hold the same account and shop apart, under the same idempotency key', async () => {
+  it('have separate sessions for the same account and shop, under the same idempotency key', async () => {
     const a = system().restAs('tenant-a');
     const b = system().restAs('tenant-b');
     const body = sessionBody();

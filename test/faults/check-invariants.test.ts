@@ -17,7 +17,7 @@ import { startTestSystem, type TestSystem } from '../support/test-system.ts';
 
 const ONE_SENT = "(SELECT task_id FROM tasks WHERE status = 'completed' LIMIT 1)";
 
-/** What to do to a sound database, and the beginning of the claim that is not true of it then. */
+/** Statements that corrupt an intact database, and the start of the invariant that they break. */
 const corruptions: [claim: string, ...statements: string[]][] = [
   [
     'one open session',
@@ -197,7 +197,7 @@ describe('the checker', () => {
     expect([broken, behind.map((each) => each.startsWith(claim))]).toEqual([[], [true]]);
   });
 
-  it('has no check that nothing can break', () => {
+  it('has no check without a test that breaks it', () => {
     const never = checks.filter(({ invariant }) => !corruptions.some(([beginning]) => invariant.startsWith(beginning)));
     expect(never.map(({ invariant }) => invariant)).toEqual([]);
   });

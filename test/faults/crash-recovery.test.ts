@@ -30,7 +30,7 @@ async function failpointsOfMainFlow(backend: BackendName): Promise<string[]> {
   return [...passed].filter((name) => !name.startsWith('new-log.')).sort();
 }
 
-/** The system in a process of its own that is told at each start where to crash. */
+/** The system in a child process, with a failpoint to crash at for each start. */
 class CrashingProcess implements AsyncDisposable {
   readonly url: string;
   readonly #env: Record<string, string>;
@@ -78,7 +78,7 @@ class CrashingProcess implements AsyncDisposable {
   }
 }
 
-/** Crashes at every failpoint in turn while main flows go on, then lets the checker judge what is stored. */
+/** Crashes at every failpoint in turn while main flows go on, then runs the checker on the stored data. */
 async function crashAtEach(failpoints: readonly string[], env: Record<string, string>): Promise<void> {
   await using crashingProcess = new CrashingProcess(env, await reservePort());
   const rest = new Rest(crashingProcess.url);

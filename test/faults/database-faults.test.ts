@@ -120,7 +120,7 @@ describe.runIf(sharedServersAvailable)('a process whose', () => {
     ['queue', 'redis', (): Server => queue],
     ['event_log', 'nats', (): Server => log],
   ] as const)(
-    '%s goes away serves on, is degraded, and logs either once without a stack',
+    '%s stops keeps the process serving, is degraded, and logs loss and return once without a stack',
     async (check, name, server) => {
       await server().kill();
       await eventually(async () => {

@@ -11,7 +11,7 @@ import type { TestSystem } from '../support/test-system.ts';
 
 const limits = { timeoutMs: 300 };
 
-/** What gives the bot the word back, and what took it. */
+/** The commands that return control to the bot, and those that took it. */
 const commands: [
   name: string,
   silence: string,
@@ -34,8 +34,8 @@ function waitForTransactions({ process: { deps } }: TestSystem, id: string): Pro
   });
 }
 
-onEveryBackend('a command that is not ready when its time is over', (system) => {
-  it.each(commands)('does not give the bot the word any more: %s', async (name, silence, body, ask) => {
+onEveryBackend('a command that has not finished at its deadline', (system) => {
+  it.each(commands)('does not return control to the bot any more: %s', async (name, silence, body, ask) => {
     const { rest } = system();
     const { body: parties, data } = await flowSteps(system()).create();
     const id = data.session_id as string;

@@ -150,7 +150,7 @@ describe.each(Object.keys(flow))('%s, with a fault', (name) => {
   afterAll(() => system[Symbol.asyncDispose]());
   const prepare = () => flow[name]!(system);
 
-  /** What an undisturbed request leads to, and how many places there are to disturb one. */
+  /** The result of a request without a fault, and the number of its failpoints. */
   async function undisturbed(keyed: Headers) {
     const prepared = await prepare();
     const { answer, passed } = await recordFailpoints((headers) => prepared.ask({ ...headers, ...keyed }));
@@ -183,7 +183,7 @@ describe.each(Object.keys(flow))('%s, with a fault', (name) => {
       const prepared = await prepare();
       await failAtFailpoint(nth, prepared.ask);
     }
-    system.clock.advance({ seconds: 11 }); // what was stored and not judged is looked for then
+    system.clock.advance({ seconds: 11 }); // stored messages without a verdict are evaluated then
     await assertInvariants(system);
   });
 });

@@ -5,13 +5,13 @@ import { onEveryBackend } from '../support/every-backend.ts';
 import { ChatWindow, unique } from '../support/factories.ts';
 import { flowSteps } from '../support/flow-steps.ts';
 
-/** While it lasts, session cannot tell the senders who may speak. */
+/** While it is armed, the session service cannot raise the fence. */
 const failRaiseFence = () =>
   armFailpoint('call:TaskService/RaiseFence', () => {
     throw new Error('unreachable');
   });
 
-/** What changes who may speak, and what has to go before it. */
+/** The commands that change control, and those that must precede them. */
 const commands: [name: string, before: string[], path: (id: string) => string, body: (id: string) => object][] = [
   ['escalate', [], () => '/api/manual/escalate', (id) => ({ session_id: id })],
   ['takeover', [], (id) => `/api/sessions/${id}/takeover`, () => ({ agent_id: 'a', agent_name: '王' })],
@@ -21,7 +21,7 @@ const commands: [name: string, before: string[], path: (id: string) => string, b
   ['close', [], (id) => `/api/sessions/${id}/close`, () => ({ outcome: 'cancelled' })],
 ];
 
-onEveryBackend('while the senders cannot be told', (system) => {
+onEveryBackend('while the fence cannot be raised', (system) => {
   const request = (name: string, id: string, headers: Record<string, string> = {}) => {
     const [, , path, body] = commands.find(([known]) => known === name)!;
     return system().rest.post(path(id), body(id), headers);
@@ -58,7 +58,7 @@ onEveryBackend('while the senders cannot be told', (system) => {
     await rest.ok(ask.status());
   });
 
-  it('a read beside a takeover that is slow to tell them tells them itself', async () => {
+  it('a read during a slow takeover raises the fence itself', async () => {
     const { rest } = system();
     const { body, data } = await flowSteps(system()).create();
     const lease = await flowSteps(system()).claim(body.account_id);
@@ -80,13 +80,13 @@ onEveryBackend('while the senders cannot be told', (system) => {
   });
 });
 
-onEveryBackend('a session that closed unheard by the senders', (system) => {
-  /** A bot's session that has run out with a leased task, closed by `by` while the senders could not be told. */
+onEveryBackend('a session that closed without raising the fence', (system) => {
+  /** A bot's session that has run out with a leased task, closed by `by` while the fence could not be raised. */
   const closeWithoutFence = async (by: (body: Record<string, unknown>) => Promise<number>) => {
     const { create, claim } = flowSteps(system());
     const { body } = await create({ max_inactive_minutes: 1 });
     const lease = await claim(body.account_id);
-    // nothing else tells them: its event waits too
+    // nothing else raises the fence: its event waits too
     const waiting = Promise.withResolvers<void>();
     using stack = new DisposableStack();
     stack.defer(waiting.resolve);
@@ -99,7 +99,7 @@ onEveryBackend('a session that closed unheard by the senders', (system) => {
   };
   const manual = { task_type: 'manual_urgent', send_content: '请回电', external_task_id: 'ext' };
 
-  it('does not let the bot speak beside the human whose session follows, opened by upstream', async () => {
+  it('does not let the bot send beside the human of the next session, opened by upstream', async () => {
     const { rest } = system();
     const { sendInfo } = flowSteps(system());
     const ask = async (body: object) => (await rest.post('/api/sessions/create', { ...body, ...manual })).status;
@@ -108,7 +108,7 @@ onEveryBackend('a session that closed unheard by the senders', (system) => {
     expect((await sendInfo(closed.lease.task_id, closed.lease.lease_token)).body.error_code).toBe('TASK_DONE');
   });
 
-  it('does not let the bot speak beside the human whose session follows, opened by a message', async () => {
+  it('does not let the bot send beside the human of the next session, opened by a message', async () => {
     const { rest } = system();
     const { sendInfo } = flowSteps(system());
     let window: ChatWindow | undefined;

@@ -6,7 +6,7 @@ import { sharedServersAvailable } from '../support/servers/shared-servers.ts';
 const WRONG_SECRET = 'w'.repeat(40);
 
 describe.runIf(sharedServersAvailable)('a process with another secret than the rest of the installation', () => {
-  it('is told of in the log, and is no fault of the callers', async () => {
+  it('is reported in the log, and is not the callers’ fault', async () => {
     const env = { AUTOSESSION_INTERNAL_SECRET: WRONG_SECRET, LOG_LEVEL: 'trace' };
     await using system = await startProcesses(
       { target: 'gateway', env },

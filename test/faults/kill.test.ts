@@ -12,7 +12,7 @@ import { createDatabase, sharedServersAvailable } from '../support/servers/share
 
 const KILLS = 3;
 
-/** Plays the demo against the server, lets `disturb` do its worst meanwhile, and lets the checker judge what is stored. */
+/** Plays the demo against the server, runs `injectFault` meanwhile, and runs the checker on the stored data. */
 async function runDemo(server: ServerProcess, env: Record<string, string>, injectFault: () => Promise<void>) {
   const demo = runCommand(process.execPath, [
     'examples/demo/main.ts',

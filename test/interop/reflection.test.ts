@@ -53,7 +53,7 @@ onEveryBackend('server reflection', (system) => {
     expect(messageResponse.case).toBe('fileDescriptorResponse');
   });
 
-  it('opens no RPC that is for the services themselves', async () => {
+  it('permits no internal RPC', async () => {
     const refusal = await curl('/autosession.task.v1.TaskService/RaiseFence', '--data', '{}').catch((error) => error);
     expect(JSON.parse(refusal.stderr).code).toBe('permission_denied');
   });

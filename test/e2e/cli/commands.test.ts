@@ -66,7 +66,7 @@ describe('the command line', () => {
     });
   });
 
-  it('finds a session, shows it and its messages, and holds and ends it', async () => {
+  it('finds a session, shows it and its messages, and pauses and closes it', async () => {
     const { body, sessionId } = await flowSteps(system()).sentSession();
     const find = ['sessions', 'open', '--account', body.account_id, '--shop-name', body.shop_name];
     expect(await json(...find)).toMatchObject({ has_active_session: true, session_id: sessionId });
@@ -80,7 +80,7 @@ describe('the command line', () => {
     expect(await text(...find)).toBe('No open session.\n');
   });
 
-  it('hands a session over and back, and tells what may have been sent', async () => {
+  it('hands a session over and back, and shows what was possibly sent', async () => {
     const flow = flowSteps(system());
     const { body, data } = await flow.create();
     await flow.claimAndFetch(body.account_id);
@@ -95,7 +95,7 @@ describe('the command line', () => {
     expect(await json('handover', 'release', id, '--agent', 'agent_01')).toMatchObject({ status: 'bot_active' });
   });
 
-  it('says a refusal as one document to programs', async () => {
+  it('prints an error as one JSON document for programs', async () => {
     const { code, out, err } = await runCli(['sessions', 'show', 'ses_none', '--json'], env());
     expect([code, out]).toEqual([1, '']);
     expect(JSON.parse(err)).toMatchObject({
@@ -105,7 +105,7 @@ describe('the command line', () => {
     });
   });
 
-  it('prints events in either form, and goes on after a cursor', async () => {
+  it('prints events as text and JSON, and continues after a cursor', async () => {
     const { data } = await flowSteps(system()).create();
     const watch = ['tail', '--session', data.session_id];
     const stop = new AbortController();

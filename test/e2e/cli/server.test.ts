@@ -23,7 +23,7 @@ afterEach(() => {
 });
 
 describe('auto-session migrate', () => {
-  it('makes the tables, says which steps ran, and finds nothing to do the second time', async () => {
+  it('creates the tables, prints the applied migrations, and applies none the second time', async () => {
     const env = { AUTOSESSION_DATA_DIR: folder() };
     const first = await runCli(['migrate'], env);
     expect([first.code, first.err]).toEqual([0, '']);
@@ -37,7 +37,7 @@ describe('auto-session migrate', () => {
     expect([code, err]).toEqual([1, expect.stringContaining('REDIS_URL or REDIS_HOST and NATS_URL are not set')]);
   });
 
-  it.runIf(sharedServersAvailable)('asks no other server than the database', async () => {
+  it.runIf(sharedServersAvailable)('connects to no server but the database', async () => {
     const away = await reservePort();
     const env = {
       MYSQL_URL: await createDatabase(),
@@ -52,7 +52,7 @@ describe('auto-session migrate', () => {
 });
 
 describe('auto-session serve', () => {
-  it('serves until it is told to stop', async () => {
+  it('serves until SIGTERM', async () => {
     const httpPort = await reservePort();
     const env = {
       AUTOSESSION_DATA_DIR: folder(),
@@ -68,14 +68,14 @@ describe('auto-session serve', () => {
     expect(await server.ended).toMatchObject({ code: 0, out: expect.stringContaining('"event":"stopped"') });
   });
 
-  it('runs only the services that it is told to run', async () => {
+  it('runs only the services of --target', async () => {
     const { code, err } = await runCli(['serve', '--target', 'nonsense']);
     expect([code, err]).toEqual([1, expect.stringContaining('--target=nonsense')]);
   });
 });
 
 describe('auto-session verify', () => {
-  it('judges what a system left, in either form', async () => {
+  it('checks the data of a stopped system, as text and as JSON', async () => {
     const env = { AUTOSESSION_DATA_DIR: folder() };
     await using system = await startTestSystem('embedded', { env });
     await flowSteps(system).sentSession();
@@ -90,7 +90,7 @@ describe('auto-session verify', () => {
     expect(report).toMatchObject({ holds: true, counts: { sessions: 1, tasks: 1 } });
   });
 
-  it('names what does not hold', async () => {
+  it('names the broken invariants', async () => {
     const env = { AUTOSESSION_DATA_DIR: folder() };
     await using system = await startTestSystem('embedded', { env });
     await flowSteps(system).create();
@@ -104,7 +104,7 @@ describe('auto-session verify', () => {
     expect(JSON.parse((await runCli(['verify', '--json'], env)).out)).toMatchObject({ holds: false });
   });
 
-  it('takes a database without anything in it for no proof', async () => {
+  it('does not accept an empty database as proof', async () => {
     const env = { AUTOSESSION_DATA_DIR: folder() };
     expect(await runCli(['verify'], env)).toMatchObject({
       code: 1,

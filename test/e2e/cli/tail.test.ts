@@ -45,7 +45,7 @@ const sees = (tail: RunningCli, session: string) =>
     if (!sessions(tail).includes(session)) throw new Error(`${session} is not there yet: ${tail.err()}`);
   }, 20_000);
 
-it('a tail goes on by itself over a crash of the server, and misses and doubles nothing', async () => {
+it('a tail reconnects by itself after a crash of the server, without gaps or repeats', async () => {
   const tail = await startTail('--json');
   const made: string[] = [];
   for (let round = 0; round < 2; round++) {
@@ -61,7 +61,7 @@ it('a tail goes on by itself over a crash of the server, and misses and doubles 
   expect((await tail.ended).code).toBe(0);
 }, 60_000);
 
-it('a tail that begins at the cursor of another one sees what came after it', async () => {
+it('a tail that starts at the cursor of another one prints the events after it', async () => {
   const first = await startTail('--json');
   const seen = await create();
   await sees(first, seen);
@@ -84,19 +84,19 @@ it('a tail that begins at the cursor of another one sees what came after it', as
   expect(JSON.parse((await second.ended).out)).toMatchObject({ session_id: missed });
 });
 
-it('a tail tells people where to go on', async () => {
+it('a tail prints for people how to continue', async () => {
   const tail = await startTail('--limit', '1');
   const { code, err } = await tail.ended;
   expect([code, err]).toEqual([0, expect.stringMatching(/^To continue from here: --since \S+\n$/)]);
 });
 
-it('a tail says that there is a gap when its cursor is not known any more', async () => {
+it('a tail prints a resync when its cursor is no longer available', async () => {
   const unknown = Buffer.from(JSON.stringify({ i: 'another-log', p: '1' })).toString('base64url');
   const tail = startCli(['tail', '--since', unknown, '--limit', '1', '--json', '--url', server.url]);
   expect(JSON.parse((await tail.ended).out)).toMatchObject({ type: 'resync' });
 });
 
-it('a tail ends quietly when nobody reads it any more', async () => {
+it('a tail ends without an error when its reader closes the pipe', async () => {
   const tail = await startTail('--json');
   tail.child.stdout.destroy();
   let done = false;

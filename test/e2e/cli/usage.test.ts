@@ -31,13 +31,13 @@ describe('auto-session', () => {
     expect(err).not.toMatch(/^ {4}at /m);
   });
 
-  it('asks for --yes where nobody can be asked, and says what would happen', async () => {
+  it('requires --yes without a terminal, and says what would happen', async () => {
     const { err } = await runCli(['tasks', 'requeue', 'tsk_1']);
     expect(err).toContain('tsk_1 will be sent, even if it was sent already');
     expect(err).toContain('--yes');
   });
 
-  it('helps with everything', async () => {
+  it('has help for every command', async () => {
     const { out } = await runCli(['--help']);
     const commands = [...out.matchAll(/^ {2}([a-z]+)(?: \[options\])?(?: +[a-z])/gm)].map((match) => match[1] ?? '');
     expect(commands).toEqual(
@@ -51,7 +51,7 @@ describe('auto-session', () => {
     }
   });
 
-  it.each([[['tasks', 'stats']], [['tail']]])('says with %j that nobody answers', async (words) => {
+  it.each([[['tasks', 'stats']], [['tail']]])('reports with %j that there is no answer', async (words) => {
     const url = `http://127.0.0.1:${await reservePort()}`;
     const people = await runCli([...words, '--url', url]);
     expect([people.code, people.out]).toEqual([1, '']);
@@ -60,7 +60,7 @@ describe('auto-session', () => {
     expect(JSON.parse(programs.err)).toMatchObject({ success: false, message: expect.stringContaining(url) });
   });
 
-  it('brings its key, and never prints it', async () => {
+  it('sends its key, and never prints it', async () => {
     const keys = [{ key: KEY, name: 'cli', tenant: 'default', scopes: ['agent'] }];
     await using system = await startTestSystem('embedded', { env: { AUTOSESSION_API_KEYS: JSON.stringify(keys) } });
     const env = { AUTOSESSION_URL: system.rest.baseUrl };
@@ -81,12 +81,12 @@ describe('auto-session', () => {
 describe('under an older Node', () => {
   const asOld = ['--import', 'data:text/javascript,Object.defineProperty(process.versions,"node",{value:"20.1.0"})'];
 
-  it('auto-session hands over to the Node that came with the packages', async () => {
+  it('auto-session starts the Node that the packages include', async () => {
     const { ended } = runCommand(process.execPath, [...asOld, 'cli/auto-session.js', 'tasks', 'show']);
     expect(await ended).toEqual({ code: 2, output: expect.stringContaining("missing required argument 'task'") });
   });
 
-  it('auto-session says in a sentence what it needs where there is none', async () => {
+  it('auto-session says which Node it needs if there is none', async () => {
     const { ended } = runCommand(process.execPath, [...asOld, 'cli/auto-session.js'], { AUTOSESSION_HANDED_OVER: '1' });
     expect(await ended).toEqual({ code: 1, output: 'auto-session needs Node 24, and this is Node 20.1.0.\n' });
   });

@@ -10,7 +10,7 @@ const typing = (text: string) => {
   return { ask, asked };
 };
 
-it('who types the word goes on', async () => {
+it('continues when the word is typed', async () => {
   const { ask, asked } = typing(' requeue ');
   await confirm('requeue', 'It will be sent.', {}, ask);
   expect(asked).toEqual(['It will be sent.\nType "requeue" to continue: ']);
@@ -22,13 +22,13 @@ it.each(['', 'y', 'yes', 'Requeue'])('who types "%s" instead does not', async (t
   );
 });
 
-it('who says --yes is not asked', async () => {
+it('does not ask with --yes', async () => {
   const { ask, asked } = typing('');
   await confirm('requeue', 'It will be sent.', { yes: true }, ask);
   expect(asked).toEqual([]);
 });
 
-it('a program is not asked', async () => {
+it('does not ask a program', async () => {
   const { ask, asked } = typing('requeue');
   await expect(confirm('requeue', 'It will be sent.', { json: true }, ask)).rejects.toMatchObject({ exitCode: 2 });
   expect(asked).toEqual([]);
