@@ -110,7 +110,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         expect(await find('gone')).toBeUndefined();
       });
 
-      test('or nothing, when nobody waits for them any more', async () => {
+      test('or nothing, when no request waits for them any more', async () => {
         const caller = new AbortController();
         const context = { ...systemContext('default', 'req_1'), signal: caller.signal };
         const gone = new Error('gone');
@@ -228,7 +228,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         expect(await find(id)).toMatchObject({ name: "it's ? :x \\", count: 6 });
       });
 
-      test('that nobody waits for is done before what comes next, and with the commit', async () => {
+      test('that is not awaited is executed before the next one, and with the commit', async () => {
         const seen = await db.transaction('test', async (tx) => {
           await insertAll.enqueue(tx, { rows: [thing('later-1')] });
           await update.enqueue(tx, { id: 'later-1', changes: { count: 7 } });
@@ -240,7 +240,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         expect(await find('later-2')).toBeDefined();
       });
 
-      test('that nobody waits for can fail the commit, and then nothing is kept', async () => {
+      test('that is not awaited can fail the commit, and then nothing is stored', async () => {
         await insertAll(db.autocommit(), { rows: [thing('taken')] });
         const work = db.transaction('test', async (tx) => {
           await insertAll.enqueue(tx, { rows: [thing('beside-it')] });
@@ -251,7 +251,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         expect(await find('taken')).toBeDefined();
       });
 
-      test('that nobody waits for is undone with its transaction', async () => {
+      test('that is not awaited is rolled back with its transaction', async () => {
         const stop = new Error('stop');
         const work = db.transaction('test', async (tx) => {
           await insertAll.enqueue(tx, { rows: [thing('never-sent')] });

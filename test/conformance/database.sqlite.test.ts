@@ -40,7 +40,7 @@ rowLocksConformance('SQLite', oneWay);
 readBatchingConformance('SQLite', oneWay);
 
 describe('a transaction that SQLite ends by itself, as it does on a full disk', () => {
-  /** Two counters, and a word that ends the transaction of whoever writes it. */
+  /** Two counters, and a value that ends the transaction that writes it. */
   async function withFullDisk(): Promise<DatabaseFixture> {
     const fixture = await oneWay();
     await sql`CREATE TABLE words (word TEXT PRIMARY KEY)`.execute(fixture.db.autocommit());

@@ -165,7 +165,7 @@ describe.runIf(sharedServersAvailable)('what a flow knows to be on disk, on Mari
     expect(db.backend.stats.commits.get('group.test')).toBeGreaterThan(0);
   });
 
-  describe('when the server was started anew since something was read', () => {
+  describe('when the server was restarted after a read', () => {
     let server: MariadbServer;
     beforeAll(async () => {
       server = await startMariadb();

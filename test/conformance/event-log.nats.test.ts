@@ -37,7 +37,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
         expect((await tail).map(({ position }) => position)).toEqual(sequenceUpTo(20).map(BigInt));
       }));
 
-    it('wakes whoever listens in another process, also after an outage', () =>
+    it('wakes listeners in another process, also after an outage', () =>
       withServer(async (server, log) => {
         await using other = await natsEventLog({ url: server.url, logger });
         let heard = 0;

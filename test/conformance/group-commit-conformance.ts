@@ -69,7 +69,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       for (const { id } of rows) expect(await stored(id)).toBeDefined();
     });
 
-    test('work in the context of whoever brought them, and tell him when all is committed', async () => {
+    test('run in the context of their caller, which gets its answer after the commit', async () => {
       const told: string[] = [];
       const asked = ['t1', 't2'].map((tenant) =>
         runInBackgroundContext(systemContext(tenant, tenant), () =>
@@ -220,10 +220,10 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect(begun).toEqual(['t1', 't1', 't2', 't3']);
     });
 
-    test('that reserve the same row come in their order: whoever comes later is not served first', async () => {
+    test('that reserve the same row are served in their order of arrival', async () => {
       const served: string[] = [];
       const come: Promise<unknown>[] = [];
-      /** Whoever is at work sees the next one come. */
+      /** The running transaction sees the next one arrive. */
       const work = (name: number) =>
         share(async (tx) => {
           lockKey('hot');
@@ -296,7 +296,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       await holder;
     });
 
-    test('of a row that somebody holds keep nobody else waiting, however many there are', async () => {
+    test('of a locked row do not delay any others, whatever their number', async () => {
       if (fixture.other === db) return;
       const [held, ...free] = Array.from({ length: 6 }, row);
       for (const row of [held!, ...free]) await insert(db.autocommit(), { row });

@@ -192,7 +192,7 @@ describe('a call to another process', () => {
     for (let times = 0; times < 4; times += 1) expect(await peers.get()).toBe('second');
   });
 
-  it('is made elsewhere when an instance takes it for a stranger’s, and never looks like the caller’s fault', async () => {
+  it('is made elsewhere when an instance has another secret, and never looks like the caller’s fault', async () => {
     const lines: string[] = [];
     const logger = createLogger('error', { write: (line) => void lines.push(line) });
     const rejectSecret = (name: string) => {

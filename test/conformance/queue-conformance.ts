@@ -139,16 +139,16 @@ export function queueConformance(name: string, open: () => Promise<QueueFixture>
     });
 
     inNewTenant('tenants do not see each other', async () => {
-      const stranger = newTenant();
+      const otherTenant = newTenant();
       await queue().push([
         item(tenant, 'same', { rank: 1 }),
-        item(stranger, 'same', { rank: 2 }),
-        item(stranger, 'own'),
+        item(otherTenant, 'same', { rank: 2 }),
+        item(otherTenant, 'own'),
       ]);
       await queue().remove(tenant, ['own']);
-      expect(await queue().size(stranger)).toBe(2);
+      expect(await queue().size(otherTenant)).toBe(2);
       expect(await takeAll()).toEqual(['same']);
-      expect(await queue().take(stranger, {}, NOW, 10)).toEqual(['same', 'own']);
+      expect(await queue().take(otherTenant, {}, NOW, 10)).toEqual(['same', 'own']);
     });
 
     inNewTenant('sixteen takers get five hundred items, each once and none left', async () => {
@@ -183,9 +183,9 @@ export function queueConformance(name: string, open: () => Promise<QueueFixture>
         const waited = queue()
           .waitForPush(tenant, LONG_MS)
           .then(() => 'woken');
-        const stranger = newTenant();
-        const seen = queue().waitForPush(stranger, LONG_MS);
-        await fixture.other.push([item(stranger, 'a')]);
+        const otherTenant = newTenant();
+        const seen = queue().waitForPush(otherTenant, LONG_MS);
+        await fixture.other.push([item(otherTenant, 'a')]);
         await seen;
         expect(await Promise.race([waited, Promise.resolve('waits')])).toBe('waits');
         await push(['b']);

@@ -83,7 +83,7 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
     expect(await service.rows('handovers')).toMatchObject([{ owner_epoch: 1 }]);
   });
 
-  it('reminds of nobody having answered when a waiting session times out', async () => {
+  it('reminds that no agent answered when a waiting session times out', async () => {
     await using service = await startHandoverHarness(database);
     await service.handle(new EventScript('ses_1', START).open('pending').command('time_out').events);
     expect((await service.rows('reminders')).map(({ kind }) => kind)).toContain('no_answer');
@@ -164,7 +164,7 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
   });
 
   it.each([
-    ['while the bot has the word', new EventScript('ses_1', START).open().messages(1)],
+    ['while the bot is in control', new EventScript('ses_1', START).open().messages(1)],
     ['of the account only', new EventScript('ses_1', START).open('pending').messages(0, 2)],
     ['in a closed session', new EventScript('ses_1', START).open('pending').command('time_out').messages(1)],
   ])('does not remind of messages %s', async (_when, story) => {

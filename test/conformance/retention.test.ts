@@ -99,7 +99,7 @@ describe.each([
     await purgeUntil(bus, async () => expect(await countOf(bus, 'idempotency_key')).toBe(1));
   });
 
-  it.runIf(runs)('keeps a session’s numbers for longer than anybody remembers them', async () => {
+  it.runIf(runs)('keeps a session’s numbers for longer than any consumer’s progress', async () => {
     await using bus = await openWithKeys(open);
     await bus.emit('ses_a');
     await sql`INSERT INTO consumer_progress VALUES ('handover', 'default', 'ses_a', 'session', 1, ${sqlTime(bus.clock.now())})`.execute(

@@ -96,8 +96,8 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
           .executeTakeFirstOrThrow();
         await setCount(tx, { id: a!.id, count: count + 1 });
       };
-      const alone = async (tx: Tx) => setCount(tx, { id: a!.id, count: (await locked(tx, a!)).count + 1 });
-      await Promise.all([share(joined), share(alone), share(joined)]);
+      const soleWriter = async (tx: Tx) => setCount(tx, { id: a!.id, count: (await locked(tx, a!)).count + 1 });
+      await Promise.all([share(joined), share(soleWriter), share(joined)]);
       expect(await stored(a!)).toBe(3);
     });
 

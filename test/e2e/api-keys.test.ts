@@ -34,7 +34,7 @@ onEveryBackend(
   (system) => {
     const baseUrl = () => system().rest.baseUrl;
     const as = (who: Who): RestClient => restClient(baseUrl(), { authorization: `Bearer ${keys[who]}` });
-    const nobody = () => restClient(baseUrl());
+    const withoutKey = () => restClient(baseUrl());
     const rpcAs = (who?: Who) => {
       const transport = createGrpcTransport({ baseUrl: system().rpcUrl, interceptors: [withKey(who)] });
       return { sessions: createClient(SessionService, transport), handovers: createClient(HandoverService, transport) };
@@ -43,10 +43,10 @@ onEveryBackend(
     it('is needed for every route, before any of the body is read', async () => {
       const huge = { body: 'x'.repeat(900_000), headers: { 'content-type': 'text/plain' } };
       const answers = [
-        await nobody().get('/api/tasks/stats'),
-        await nobody().send('POST', '/api/sessions/create', huge),
-        await nobody().get('/api/events/stream'),
-        await nobody().get('/api/tasks/stats', { authorization: `Basic ${btoa(`u:${keys.admin}`)}` }),
+        await withoutKey().get('/api/tasks/stats'),
+        await withoutKey().send('POST', '/api/sessions/create', huge),
+        await withoutKey().get('/api/events/stream'),
+        await withoutKey().get('/api/tasks/stats', { authorization: `Basic ${btoa(`u:${keys.admin}`)}` }),
       ];
       for (const { status, headers, body } of answers) {
         expect([status, body.error_code]).toEqual([401, 'UNAUTHENTICATED']);
@@ -65,13 +65,13 @@ onEveryBackend(
 
     it('that is unknown is refused, and so are two different ones', async () => {
       const wrong = `${keys.admin.slice(0, -1)}X`;
-      expect((await nobody().get('/api/tasks/stats', { 'x-api-key': wrong })).status).toBe(401);
+      expect((await withoutKey().get('/api/tasks/stats', { 'x-api-key': wrong })).status).toBe(401);
       expect((await as('admin').get('/api/tasks/stats', { 'x-api-key': keys.agent })).status).toBe(401);
     });
 
     it('may come in either header', async () => {
-      expect((await nobody().get('/api/tasks/stats', { 'x-api-key': keys.agent })).status).toBe(200);
-      expect((await nobody().get('/api/tasks/stats', { authorization: `bearer ${keys.agent}` })).status).toBe(200);
+      expect((await withoutKey().get('/api/tasks/stats', { 'x-api-key': keys.agent })).status).toBe(200);
+      expect((await withoutKey().get('/api/tasks/stats', { authorization: `bearer ${keys.agent}` })).status).toBe(200);
     });
 
     it('permits its holder what its scopes allow, and an error names the scopes that would suffice', async () => {
@@ -124,12 +124,12 @@ onEveryBackend(
 
     it('may be sent as access_token to an event stream only', async () => {
       const stop = new AbortController();
-      const frames = await nobody().stream(`/api/events/stream?access_token=${keys.agent}`, stop.signal);
+      const frames = await withoutKey().stream(`/api/events/stream?access_token=${keys.agent}`, stop.signal);
       const created = await as('upstream').ok(as('upstream').post('/api/sessions/create', sessionBody()));
       for await (const { data } of frames) if (data.session_id === created.session_id) break;
       stop.abort();
-      expect((await nobody().get(`/api/tasks/stats?access_token=${keys.agent}`)).status).toBe(401);
-      expect((await nobody().get('/api/events/stream?access_token=wrong')).status).toBe(401);
+      expect((await withoutKey().get(`/api/tasks/stats?access_token=${keys.agent}`)).status).toBe(401);
+      expect((await withoutKey().get('/api/events/stream?access_token=wrong')).status).toBe(401);
     });
 
     it('permits calls from pages of other origins, since they must have the key', async () => {

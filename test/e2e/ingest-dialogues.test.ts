@@ -9,12 +9,12 @@ import { type FetchedTask, flowSteps } from '../support/flow-steps.ts';
 import type { Json } from '../support/http/rest-client.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
-type Said = ['account' | 'shop', string];
+type DialogueLine = ['account' | 'shop', string];
 
 const dialogues = readFileSync('examples/dialogues/dialogues.jsonl', 'utf8')
   .trim()
   .split('\n')
-  .map((line) => JSON.parse(line) as { id: string; messages: Said[] });
+  .map((line) => JSON.parse(line) as { id: string; messages: DialogueLine[] });
 
 const PLACES = [
   'call:SessionService/ResolveParties',
@@ -49,7 +49,7 @@ onEveryBackend('real dialogues', (system) => {
       this.random = seededRandom(seed);
     }
 
-    say(side: Said[0], content: string): void {
+    say(side: DialogueLine[0], content: string): void {
       const nick = side === 'account' ? this.body.account_id : this.body.shop_name;
       this.#time = Math.max(this.#time + 1, system().clock.now()); // no two at the same time: their order is to be told
       this.messages.push({ id: `m-${unique()}`, nick, content, time: new Date(this.#time).toISOString() });
@@ -94,7 +94,7 @@ onEveryBackend('real dialogues', (system) => {
     return sent;
   }
 
-  async function replay(play: Play, said: readonly Said[]): Promise<void> {
+  async function replay(play: Play, said: readonly DialogueLine[]): Promise<void> {
     for (const [side, content] of said) {
       if (side === 'account') await send(play, content);
       else if (play.sessionId === '') continue;

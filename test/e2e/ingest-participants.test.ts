@@ -94,8 +94,8 @@ onEveryBackend('the sender roles in a batch', (system) => {
   it('does not touch an anonymous session of the shop when another account writes there', async () => {
     const shop_name = `店铺${unique()}`;
     const at = system().clock.now();
-    const stranger = say(['某人', '我要退货', at], [shop_name, '好的', at]);
-    const first = await ingest({ platform: 'other', shop_name, messages: stranger });
+    const anonymous = say(['某人', '我要退货', at], [shop_name, '好的', at]);
+    const first = await ingest({ platform: 'other', shop_name, messages: anonymous });
     expect(first.session_operations).toEqual(expect.arrayContaining(['created', 'account_unresolved']));
     const account_id = `acc-${unique()}`;
     const other = await ingest({
@@ -108,7 +108,7 @@ onEveryBackend('the sender roles in a batch', (system) => {
     const again = await ingest({
       platform: 'other',
       shop_name,
-      messages: [...stranger, ...say([shop_name, '请寄回', at])],
+      messages: [...anonymous, ...say([shop_name, '请寄回', at])],
     });
     expect(again.active_session_id).toBe(first.active_session_id);
   });
@@ -166,9 +166,9 @@ onEveryBackend('the sender roles in a batch', (system) => {
     const { shop_name } = first.body;
     await create({ platform: 'other', shop_name, shop_id: first.body.shop_id });
     const messages = say(['某人', '我要退货', system().clock.now()]);
-    const stranger = await ingest({ platform: 'other', shop_name, messages });
-    expect(stranger.session_operations).toEqual(expect.arrayContaining(['created', 'account_unresolved']));
-    const held = stranger.active_session_id;
+    const anonymous = await ingest({ platform: 'other', shop_name, messages });
+    expect(anonymous.session_operations).toEqual(expect.arrayContaining(['created', 'account_unresolved']));
+    const held = anonymous.active_session_id;
     await system().rest.ok(takeOver(held));
     const found = await ingest({ platform: 'other', shop_name, account_id: first.body.account_id, messages });
     expect(found).toMatchObject({ active_session_id: held, status: 'manual_live', processed_messages: 0 });

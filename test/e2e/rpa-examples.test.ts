@@ -40,7 +40,7 @@ async function run(
 const windowFiles = () => readdirSync(windows).filter((file) => file.endsWith('.window'));
 
 /** Thrown by the proxy: the request is answered with this status there. */
-class Answered extends Error {
+class ProxyAnswerError extends Error {
   readonly status: number;
 
   constructor(status: number) {
@@ -65,7 +65,7 @@ async function startProxy(before: (path: string) => Promise<unknown> | undefined
       const answer = await system.rest.send(method, url, { headers, body });
       response.writeHead(answer.status).end(JSON.stringify(answer.body));
     } catch (error) {
-      if (!(error instanceof Answered)) return request.socket.destroy();
+      if (!(error instanceof ProxyAnswerError)) return request.socket.destroy();
       const body = { success: false, message: '', error_code: 'X', detail: `X: ${error.status}`, data: null };
       response.writeHead(error.status, { 'retry-after': '0.05' }).end(JSON.stringify(body));
     }
@@ -127,7 +127,7 @@ describe('the sender to copy', () => {
       const args = ['--account', body.account_id, '--worker', worker];
       {
         using front = await startProxy((path) => {
-          if (path.endsWith('/complete')) throw new Answered(code);
+          if (path.endsWith('/complete')) throw new ProxyAnswerError(code);
           return undefined;
         });
         await expect(run('sender', args, front.url)).rejects.toThrow(`X: ${code}`);
@@ -153,7 +153,7 @@ describe('the sender to copy', () => {
       using front = await startProxy(async (path) => {
         if (!path.endsWith('/complete')) return;
         reports += 1;
-        if (reports <= answers) throw new Answered(503);
+        if (reports <= answers) throw new ProxyAnswerError(503);
         reported.resolve();
         throw new Error('hang up');
       });

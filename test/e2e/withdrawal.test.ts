@@ -4,7 +4,7 @@ import { flowSteps } from '../support/flow-steps.ts';
 
 const RACES = 40;
 /** Starts both at once, the second one first every other time. */
-async function together<A, B>(race: number, first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {
+async function concurrently<A, B>(race: number, first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {
   if (race % 2 === 0) return Promise.all([first(), second()]);
   const [b, a] = await Promise.all([second(), first()]);
   return [a, b];
@@ -30,7 +30,7 @@ onEveryBackend('a task that was never leased', (system) => {
     const { create, claim, sendInfo, complete, status } = flowSteps(system());
     for (let race = 0; race < RACES; race++) {
       const { body, data } = await create();
-      const [lease, answer] = await together(
+      const [lease, answer] = await concurrently(
         race,
         () => claim(body.account_id),
         () => complete(data.session_id, withdrawal),
@@ -54,7 +54,7 @@ onEveryBackend(
       const { create, claim, sendInfo, complete } = flowSteps(system());
       for (let race = 0; race < RACES; race++) {
         const { body, data } = await create();
-        const [lease, answer] = await together(
+        const [lease, answer] = await concurrently(
           race,
           () => claim(body.account_id),
           () => complete(data.session_id, withdrawal),

@@ -158,11 +158,11 @@ describe.runIf(sharedServersAvailable)('a process whose', () => {
     const others = await administer(
       `SELECT table_name AS id FROM information_schema.tables WHERE table_schema = '${name}' AND table_name <> 'tasks'`,
     );
-    const refuse = [
+    const revocations = [
       `REVOKE ALL ON ${name}.* FROM app@'%'`,
       ...others.map(({ id }) => `GRANT ALL ON ${name}.${id} TO app@'%'`),
     ];
-    await during(refuse, `GRANT ALL ON ${name}.* TO app@'%'`, async () => {
+    await during(revocations, `GRANT ALL ON ${name}.* TO app@'%'`, async () => {
       // a connection keeps the rights on a database that it had when it chose the database
       await cut(await connections());
       areHarmless(await createUntil(503));

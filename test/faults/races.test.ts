@@ -33,7 +33,7 @@ async function runAgent(system: TestSystem, id: string, random: () => number, si
     const name = names[Math.floor(random() * names.length)]!;
     const { path, body, silences: stopsSending } = commands[name]!;
     const startedAt = performance.now();
-    // from here on nobody knows, until a command is acknowledged that silences it
+    // control is unknown from here on, until a command that takes it from the bot is acknowledged
     if (name === 'release' || name === 'resume')
       for (const noSendWindow of ownWindows) noSendWindow.until = Math.min(noSendWindow.until, startedAt);
     const text = name === 'add' ? { external_task_id: unique(), send_content: `在吗 ${unique()}` } : {};

@@ -46,8 +46,8 @@ async function sendOne(rest: LoadRestClient, samples: LoadSamples): Promise<void
     const { status, retryAfter, body } = await rest.send('POST', '/api/sessions/create', newSession());
     const ms = performance.now() - from;
     if (status === 200) return samples.success(ms);
-    const isRefusal = (status === 503 || status === 429) && retryAfter !== undefined;
-    if (!isRefusal) return samples.failure(`${status} ${JSON.stringify(body)}`);
+    const isRefused = (status === 503 || status === 429) && retryAfter !== undefined;
+    if (!isRefused) return samples.failure(`${status} ${JSON.stringify(body)}`);
     samples.refusal();
     samples.latency('refused', ms);
   } catch (error) {

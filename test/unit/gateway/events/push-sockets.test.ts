@@ -61,7 +61,7 @@ describe('events over the RPC port', () => {
 });
 
 describe('an SSE client that stops reading', () => {
-  it('holds nobody up, makes the server keep little, and gets all of it once it reads on', async () => {
+  it('delays no other client, lets the server buffer little, and gets all events once it reads on', async () => {
     await using harness = watchHarness();
     const app = await startRestApp(harness.routes);
     const sockets: Socket[] = [];

@@ -26,7 +26,7 @@ async function open(harness: ReturnType<typeof watchHarness>, { cursor = '', has
     const { kind } = response as WatchEventsResponse;
     if (kind.case === 'event') got.push({ id: kind.value.eventId, way });
   };
-  const outlet = {
+  const sink = {
     get writable() {
       return hasRoom?.() ?? true;
     },
@@ -36,7 +36,7 @@ async function open(harness: ReturnType<typeof watchHarness>, { cursor = '', has
     },
   };
   const gone = new AbortController();
-  const contextValues = createContextValues().set(streamSinkKey, outlet);
+  const contextValues = createContextValues().set(streamSinkKey, sink);
   const responses = harness.clients
     .get(EventService)
     .watchEvents({ cursor }, { signal: gone.signal, contextValues })

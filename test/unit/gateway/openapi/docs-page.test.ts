@@ -27,7 +27,7 @@ async function textsOf(...urls: string[]): Promise<string[]> {
 }
 
 describe('the documents', () => {
-  it('are served as they are, and not twice to whoever has them', async () => {
+  it('are served unchanged, and not again to a browser that has cached them', async () => {
     await using app = await startRestApp(stubRoutes());
     for (const [url, type] of [
       ['/openapi.json', 'application/json; charset=utf-8'],

@@ -165,7 +165,7 @@ describe('an SSE stream', () => {
     expect((await frames.next()).done).toBe(true);
   });
 
-  it('that nobody reads holds nobody up, and ends with its client', async () => {
+  it('that is not read delays no other client, and ends with its client', async () => {
     await using harness = await sseWorld();
     const { port } = new URL(harness.baseUrl);
     const socket = connect(Number(port), '127.0.0.1');

@@ -132,7 +132,7 @@ describe('a folded text', () => {
   ])('of any length is ready in time that grows with its length: %s', (_, start, end) => {
     const length = 100_000;
     const text = start === 'a' ? start + end.repeat(2 * length) : start.repeat(length) + end.repeat(length);
-    const once = foldText(text);
-    expect(foldText(once) === once).toBe(true);
+    const folded = foldText(text);
+    expect(foldText(folded) === folded).toBe(true);
   });
 });

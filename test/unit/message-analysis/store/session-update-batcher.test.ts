@@ -56,7 +56,7 @@ describe.each(databases)('what sessions tell, on %s', (database) => {
     await using analysis = await startMessageAnalysisHarness(database);
     for (const shopName of ['一', '二']) await analysis.upload([words('m1')], { ...account, shopName });
     const [one, two] = await Promise.all(['一', '二'].map((shopName) => sessionWith(analysis, shopName)));
-    const together = new SessionUpdateBatcher(analysis.deps.db);
+    const batcher = new SessionUpdateBatcher(analysis.deps.db);
     const bad = {
       ...two!,
       version: null as never,
@@ -64,7 +64,7 @@ describe.each(databases)('what sessions tell, on %s', (database) => {
       sessionId: 'ses_bad',
     };
     const kept = await analysis.as('default', () =>
-      Promise.allSettled([bad, { ...one!, ...live }].map((session) => together.update('default', session))),
+      Promise.allSettled([bad, { ...one!, ...live }].map((session) => batcher.update('default', session))),
     );
     expect(kept.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
     expect(await analysis.knownSession('一')).toMatchObject({ status: Control.MANUAL_LIVE });

@@ -11,7 +11,7 @@ import {
   taskActions,
 } from '../../../support/task-dispatch/task-dispatch-harness.ts';
 
-type Parties = { accountKey: string; shopKey: string };
+type PartyKeys = { accountKey: string; shopKey: string };
 
 function explaining({ tasks, clock }: TaskDispatchHarness) {
   const at = (ms: number) => timestampFromMs(clock.now() + ms);
@@ -21,7 +21,7 @@ function explaining({ tasks, clock }: TaskDispatchHarness) {
     sentAt: at(-ago),
     storedAt: at(0),
   });
-  const explain = async ({ accountKey, shopKey }: Parties, messages: ReturnType<typeof said>[], overrides = {}) =>
+  const explain = async ({ accountKey, shopKey }: PartyKeys, messages: ReturnType<typeof said>[], overrides = {}) =>
     (await tasks.explainMessages({ accountKey, shopKey, messages, ...overrides })).explained.map((e) => [
       e.messageId,
       e.taskId,

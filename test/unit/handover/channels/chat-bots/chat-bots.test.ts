@@ -177,7 +177,7 @@ describe('the limits of a robot', () => {
 });
 
 describe('the answer of a robot', () => {
-  const judge = (kind: ChatBotKind, status: number, body: string, headers: Record<string, string> = {}) => {
+  const evaluate = (kind: ChatBotKind, status: number, body: string, headers: Record<string, string> = {}) => {
     try {
       assertAccepted(vendors[kind], { ok: status < 300, status, headers: new Headers(headers), text: body }, START);
       return 'yes';
@@ -224,16 +224,16 @@ describe('the answer of a robot', () => {
     ['wecom', 307, '', refusal],
     ['wecom', 500, '{"errcode":0}', passing],
   ] as const)('of %s with status %i and %s', (kind, status, body, expected) => {
-    const judged = judge(kind, status, body);
+    const judged = evaluate(kind, status, body);
     if (expected === 'yes') expect(judged).toBe('yes');
     else expect(judged).toMatchObject(expected);
   });
 
   it('says how long to wait in Retry-After, or in Feishu’s own header', () => {
-    expect(judge('wecom', 429, '', { 'retry-after': '7' })).toMatchObject({ ...passing, retryAfterMs: 7_000 });
-    expect(judge('feishu', 429, '{"code":99991400}', { 'x-ogw-ratelimit-reset': '52' })).toMatchObject({
+    expect(evaluate('wecom', 429, '', { 'retry-after': '7' })).toMatchObject({ ...passing, retryAfterMs: 7_000 });
+    expect(evaluate('feishu', 429, '{"code":99991400}', { 'x-ogw-ratelimit-reset': '52' })).toMatchObject({
       retryAfterMs: 52_000,
     });
-    expect(judge('dingtalk', 429, '')).toMatchObject({ ...passing, retryAfterMs: 600_000 });
+    expect(evaluate('dingtalk', 429, '')).toMatchObject({ ...passing, retryAfterMs: 600_000 });
   });
 });
