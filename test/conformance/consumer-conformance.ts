@@ -13,7 +13,7 @@ import {
   type TestEventBus,
 } from '../support/messaging/test-event-bus.ts';
 
-/** What a consumer saw: per session the numbers in the order in which they were handled. */
+/** The handled events of a consumer: the numbers per session, in order. */
 class HandledEvents {
   readonly sessions = new Map<string, number[]>();
 
@@ -27,13 +27,13 @@ class HandledEvents {
     return this.sessions.get(sessionId) ?? [];
   }
 
-  /** Without what was handled before. */
+  /** Without repeats. */
   firstDeliveries(sessionId: string): number[] {
     return this.of(sessionId).filter((number, index, all) => index === 0 || number > Math.max(...all.slice(0, index)));
   }
 }
 
-/** What a consumer keeps on every backend. Every test gets a bus of its own. */
+/** The guarantees of a consumer on every backend. Every test gets its own bus. */
 export function consumerConformance(name: string, open: OpenTestEventBus): void {
   describe(`consumer on ${name}`, () => {
     let bus: TestEventBus;
@@ -74,7 +74,7 @@ export function consumerConformance(name: string, open: OpenTestEventBus): void 
       await sawAll({ ses_a: 12, ses_b: 4 });
     });
 
-    it('runs handlers as the system, for the event’s tenant', async () => {
+    it('runs handlers in the background context of the event’s tenant', async () => {
       relay();
       const contexts: unknown[] = [];
       consumer(async ({ eventId }) => {
@@ -84,7 +84,7 @@ export function consumerConformance(name: string, open: OpenTestEventBus): void 
       await eventually(() => expect(contexts).toEqual([['tenant-2', 'system', true]]));
     });
 
-    it('goes on where it was after a restart', async () => {
+    it('continues at its position after a restart', async () => {
       relay();
       const first = consumer();
       await bus.emit('ses_a', 3);
@@ -95,7 +95,7 @@ export function consumerConformance(name: string, open: OpenTestEventBus): void 
       await sawAll({ ses_a: 5 });
     });
 
-    it('keeps two consumers apart', async () => {
+    it('separates two consumers', async () => {
       relay();
       const other = new HandledEvents();
       consumer();
@@ -105,7 +105,7 @@ export function consumerConformance(name: string, open: OpenTestEventBus): void 
       await eventually(() => expect(other.of('ses_a')).toEqual([1, 2]));
     });
 
-    it('passes over events that it has no handler for', async () => {
+    it('skips events that it has no handler for', async () => {
       relay();
       owned(startConsumer({ ...bus.deps, name: 'session', handlers: {} }));
       await bus.emit('ses_a', 3);
@@ -171,7 +171,7 @@ export function consumerConformance(name: string, open: OpenTestEventBus): void 
       },
     );
 
-    it('tries again at once what fails for a moment', async () => {
+    it('retries immediately what fails for a moment', async () => {
       relay();
       let failures = 0;
       consumer(async (event) => {
@@ -183,7 +183,7 @@ export function consumerConformance(name: string, open: OpenTestEventBus): void 
       expect(await count('parked')).toBe(0);
     });
 
-    it('parks what fails for longer with what follows in its session, lets others go on, and replays in order', async () => {
+    it('parks an event that keeps failing with later ones of its session, continues with others, and replays in order', async () => {
       relay();
       let broken = true;
       consumer(async (event) => {
@@ -253,7 +253,7 @@ export function consumerConformance(name: string, open: OpenTestEventBus): void 
       await eventually(settled);
     });
 
-    it('goes on over a gap, and counts it', async () => {
+    it('continues after a gap, and counts it', async () => {
       relay();
       consumer();
       await bus.emit('ses_a', 2);
@@ -265,7 +265,7 @@ export function consumerConformance(name: string, open: OpenTestEventBus): void 
       expect(await count('gap')).toBe(1);
     });
 
-    it('takes over from a leader that ends, and does not handle again what that one saved', async () => {
+    it('takes over from a leader that stops, and does not repeat what that one saved', async () => {
       relay();
       const first = consumer();
       await bus.emit('ses_a', 2);
@@ -278,7 +278,7 @@ export function consumerConformance(name: string, open: OpenTestEventBus): void 
       expect(handledEvents.of('ses_a')).toEqual([1, 2]);
     });
 
-    it('does not put the consumer back when a stalled leader wants to save what another one has passed', async () => {
+    it('does not move the consumer back when a stalled leader saves an older position', async () => {
       const second = new HandledEvents();
       using stall = interceptOnce('consumer.before-ack:handover', async () => {
         await using _other = startConsumer({
@@ -300,7 +300,7 @@ export function consumerConformance(name: string, open: OpenTestEventBus): void 
       expect(handledEvents.of('ses_a').filter((number) => number > 2)).toEqual([5]);
     });
 
-    it('loses and disorders nothing when two lead at once', async () => {
+    it('loses and reorders nothing while two processes lead', async () => {
       relay();
       const second = new HandledEvents();
       consumer(handledEvents.handle, bus.alwaysLeaderDeps);

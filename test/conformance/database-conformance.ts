@@ -10,10 +10,10 @@ import { parseSqlTime, sqlTime } from '../../services/lib/db/sql-time.ts';
 import { afterCommit, assertNoTransaction } from '../../services/lib/db/transaction-context.ts';
 import { runInBackgroundContext, systemContext } from '../../services/lib/runtime/request-context.ts';
 
-/** What a database's suite needs of its backend. */
+/** The backend under test of the database suite. */
 export interface DatabaseFixture extends AsyncDisposable {
   readonly db: Database;
-  /** Another way to the same data, as of another process; the same one where there is one process only. */
+  /** A second connection to the same data, like another process's; the same one if only one process is possible. */
   readonly other: Database;
 }
 
@@ -37,7 +37,7 @@ const things: Migration = {
   ],
 };
 
-/** What every database keeps. */
+/** The guarantees of every database. */
 export function databaseConformance(name: string, open: () => Promise<DatabaseFixture>): void {
   describe(`database on ${name}`, () => {
     let fixture: DatabaseFixture;
@@ -60,7 +60,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
       return () => fixture[Symbol.asyncDispose]();
     });
 
-    test('keeps texts, times, bytes and numbers as they were', async () => {
+    test('stores texts, times, bytes and numbers unchanged', async () => {
       const row = thing('round-trip', { name: "会话 '😀𠮷\\", count: 2 ** 53 - 1 });
       await insert(row);
       const found = (await find(row.id))!;
@@ -68,7 +68,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
       expect(parseSqlTime(found.at)).toBe(AT);
     });
 
-    test('finds nothing by an id that cannot be, and that is no error', async () => {
+    test('finds nothing by an impossible id, without an error', async () => {
       expect(await find('会话😀')).toBeUndefined();
       expect(await find('x'.repeat(5_000))).toBeUndefined();
     });
@@ -90,7 +90,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
     });
 
     describe('transactions', () => {
-      test('keep all that they did', async () => {
+      test('commit all their changes', async () => {
         const result = await db.transaction<Tables, string>('test', async (tx) => {
           await insert(thing('kept-1'), tx);
           await insert(thing('kept-2'), tx);
@@ -100,7 +100,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         expect([await find('kept-1'), await find('kept-2')]).toMatchObject([{ id: 'kept-1' }, { id: 'kept-2' }]);
       });
 
-      test('or nothing, and throw what the work threw', async () => {
+      test('or none, and throw the error of the callback', async () => {
         const stop = new Error('stop');
         const work = db.transaction<Tables, void>('test', async (tx) => {
           await insert(thing('gone'), tx);
@@ -110,7 +110,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         expect(await find('gone')).toBeUndefined();
       });
 
-      test('or nothing, when no request waits for them any more', async () => {
+      test('or none, when no request waits for them any more', async () => {
         const caller = new AbortController();
         const context = { ...systemContext('default', 'req_1'), signal: caller.signal };
         const gone = new Error('gone');
@@ -124,7 +124,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         expect(await find('unheard')).toBeUndefined();
       });
 
-      test('forbid whatever would wait for something else', async () => {
+      test('forbid to wait for anything else', async () => {
         const inside = (work: () => unknown) => db.transaction('test', async () => void (await work()));
         await expect(inside(() => db.autocommit())).rejects.toThrow('inside a database transaction');
         await expect(inside(() => db.transaction('inner', async () => {}))).rejects.toThrow('inside a database');
@@ -134,7 +134,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         );
       });
 
-      test('run what waits for the commit after it, and never after a rollback', async () => {
+      test('run after-commit callbacks after the commit, and never after a rollback', async () => {
         const ran: string[] = [];
         await db.transaction<Tables, void>('test', async (tx) => {
           afterCommit(() => ran.push(`after, ${assertFree()}`));
@@ -150,7 +150,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         expect(() => afterCommit(() => {})).toThrow('outside a transaction');
       });
 
-      test('on the same row wait for each other: no addition is lost', async () => {
+      test('on the same row wait for each other: no increment is lost', async () => {
         await insert(thing('counter'));
         const increment = (at: Database) =>
           at.transaction<Tables, void>('test', async (tx) => {
@@ -166,7 +166,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         expect((await find('counter'))?.count).toBe(30);
       });
 
-      test('that wait for each other in a circle are run again as a whole', async () => {
+      test('in a deadlock are retried as a whole', async () => {
         await insert(thing('left'));
         await insert(thing('right'));
         const met = Promise.withResolvers<void>();
@@ -175,7 +175,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
           at.transaction<Tables, void>('test', async (tx) => {
             await add(tx, first);
             if (++here === 2) met.resolve();
-            // a database with one writer never lets the second one come this far
+            // with a single writer the second one never gets this far
             await Promise.race([met.promise, delay(300)]);
             await add(tx, second);
           });
@@ -206,7 +206,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
       const idsOf = async (names: string[], least = 0) =>
         (await selectNamed(db.autocommit(), { names, least })).rows.map((row) => row.id);
 
-      test('takes other values every time, of any number', async () => {
+      test('takes other values every time, in any number', async () => {
         await insertAll(db.autocommit(), { rows: [thing('p1', { count: 1 }), thing('p2', { count: 2 })] });
         await insertAll(db.autocommit(), { rows: [thing('p3', { count: 3 })] });
         expect(await idsOf(['p1', 'p2'])).toEqual(['p1', 'p2']);
@@ -217,7 +217,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         expect(await idsOf(many.map(({ name }) => name))).toHaveLength(40);
       });
 
-      test('changes the columns that it is given, and says how many rows it found', async () => {
+      test('changes the given columns, and returns the number of matched rows', async () => {
         const { id } = thing('p-change');
         await insertAll(db.autocommit(), { rows: [thing(id)] });
         expect((await update(db.autocommit(), { id, changes: { count: 5 } })).numAffectedRows).toBe(1n);
@@ -262,7 +262,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         expect(await db.transaction('test', async () => 'empty')).toBe('empty');
       });
 
-      test('cannot be run when its transaction is over', async () => {
+      test('cannot be executed after the end of its transaction', async () => {
         let kept: Executor<Tables> | undefined;
         await db.transaction('test', async (tx: Executor<Tables>) => {
           kept = tx;
@@ -271,11 +271,11 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
       });
     });
 
-    describe('statements that are asked for at once', () => {
+    describe('concurrent statements', () => {
       const named = (via: Kysely<Tables>, id: string) =>
         via.selectFrom('thing').select('id').where('id', '=', id).execute();
 
-      test('are answered each by itself, in their order', async () => {
+      test('are answered separately, in order', async () => {
         await insert(thing('once-1'));
         await insert(thing('once-2'));
         const counts = await db.transaction('test', (tx: Executor<Tables>) =>
@@ -284,7 +284,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         expect(counts[1]).toEqual([{ count: 1 }]);
       });
 
-      test('fail together, and what was before them in the transaction is undone', async () => {
+      test('fail together, and earlier changes of the transaction are rolled back', async () => {
         const work = db.transaction('test', async (tx: Executor<Tables>) => {
           await insert(thing('before-it'), tx);
           await Promise.all([insert(thing('once-1'), tx), named(tx, 'once-2')]);
@@ -306,7 +306,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
     });
 
     describe('a unique index', () => {
-      test('over a generated column lets closed rows be', async () => {
+      test('over a generated column ignores closed rows', async () => {
         await insert(thing('open-1', { name: 'slot', open: 1 }));
         await insert(thing('closed-1', { name: 'slot' }));
         await insert(thing('closed-2', { name: 'slot' }));
@@ -316,7 +316,7 @@ export function databaseConformance(name: string, open: () => Promise<DatabaseFi
         await insert(thing('open-2', { name: 'slot', open: 2 }));
       });
 
-      test('is told from other errors', async () => {
+      test('is distinguished from other errors', async () => {
         const missing = await sql`SELECT * FROM not_there`.execute(db.autocommit()).catch((error) => error);
         expect(missing).toBeInstanceOf(Error);
         expect(db.isDuplicateKey(missing)).toBe(false);

@@ -44,14 +44,14 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
   readBatchingConformance('MariaDB', openTwice);
 
   describe('a connection to MariaDB', () => {
-    test('answers every request for a lock that is under way when it is given up', async () => {
+    test('answers every pending lock request when it is closed', async () => {
       const db = new Database(mysqlBackend(await createDatabase()));
       const asks = ['a', 'b', 'c'].map((name) => db.tryLock(name).catch(reasonOf));
       await db.close();
       expect(await Promise.all(asks)).toEqual(Array(3).fill(ErrorReason.SERVICE_UNAVAILABLE));
     });
 
-    test('has its settings from its first statement on, every one of them', async () => {
+    test('has all its settings from its first statement on', async () => {
       await using db = openTestDatabase(await createDatabase(), 5);
       const ask = () =>
         rowsOf(db, 'SELECT @@session.tx_isolation AS i, @@session.time_zone AS z, CONNECTION_ID() AS id, SLEEP(0.02)');
@@ -64,7 +64,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
       expect(rows.every((row) => row.i === 'READ-COMMITTED' && row.z === '+00:00')).toBe(true);
     });
 
-    test('takes no more in a transaction of which a statement failed: the server may have ended it', async () => {
+    test('executes nothing more in a transaction after a failed statement: the server may have ended it', async () => {
       await using db = openTestDatabase(await createDatabase());
       await sql`CREATE TABLE words (word VARCHAR(20) PRIMARY KEY)`.execute(db.autocommit());
       const say = (tx: Executor, word: string) => tx.insertInto('words').values({ word }).execute();
@@ -89,7 +89,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
       });
     });
 
-    test('locks of two databases on one server are two', async () => {
+    test('locks of two databases on one server are independent', async () => {
       await using here = openTestDatabase(await createDatabase());
       await using there = openTestDatabase(await createDatabase());
       await using _lock = await here.tryLock('leader');
@@ -117,7 +117,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
     });
   });
 
-  describe('the probe on a MariaDB that may lose answered commits', () => {
+  describe('the probe on a MariaDB that may lose acknowledged commits', () => {
     let server: MariadbServer;
     beforeAll(async () => {
       server = await startMariadb();
@@ -134,11 +134,11 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
       expect(message).toMatch(new RegExp(`innodb_flush_log_at_trx_commit is ${value}: .*set it to 1`));
     });
 
-    test('takes it with 1, and asks nothing of sync_binlog without a binary log', async () => {
+    test('accepts 1, and does not check sync_binlog without a binary log', async () => {
       expect(await refusal('innodb_flush_log_at_trx_commit = 1', 'sync_binlog = 0')).toBeUndefined();
     });
 
-    test('refuses a binary log that is not synced, and takes one that is', async () => {
+    test('refuses a binary log that is not synced, and accepts one that is', async () => {
       await using logging = await startMariadb({ ...SMALL_MARIADB_OPTIONS, binlog: true });
       await using db = openTestDatabase(await logging.createDatabase());
       const probed = async (value: number) => {
@@ -167,7 +167,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
         async (tx) => void (await tx.insertInto('t').values({ id }).execute()),
       );
 
-    test('statements fail with SERVICE_UNAVAILABLE, and go on by themselves when it is back', async () => {
+    test('statements fail with SERVICE_UNAVAILABLE, and recover when it is back', async () => {
       await using db = await prepared();
       await Promise.all(Array.from({ length: 10 }, (_, id) => insert(db, id)));
       await server.stop();
@@ -179,7 +179,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
       expect(await rowsOf(db, 'SELECT id FROM t')).toHaveLength(11);
     });
 
-    test('connections that a restart broke lead to nothing worse, in the middle of work', async () => {
+    test('connections that a restart broke cause no other errors', async () => {
       await using db = await prepared();
       const ends: unknown[] = [];
       let going = true;
@@ -203,7 +203,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
       expect(Number(row?.n)).toBeGreaterThanOrEqual(ends.filter((end) => end === 'done').length);
     });
 
-    test('a commit without an answer is not run again', async () => {
+    test('a commit without an answer is not retried', async () => {
       await using db = await prepared();
       let runs = 0;
       using _failure = armFailpoint('db.before-commit:insert', async () => {

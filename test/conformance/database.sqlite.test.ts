@@ -56,7 +56,7 @@ describe('a transaction that SQLite ends by itself, as it does on a full disk', 
       ({ word }) => word,
     );
 
-  test('leaves nothing behind of the works that shared it, which run again by themselves', async () => {
+  test('keeps nothing of its participants, which are retried alone', async () => {
     await using fixture = await withFullDisk();
     const { db } = fixture;
     const works = ['before', 'too much', 'behind'].map((word) =>
@@ -67,7 +67,7 @@ describe('a transaction that SQLite ends by itself, as it does on a full disk', 
     expect(await said(db)).toEqual(['before', 'behind']);
   });
 
-  test('takes no further statement', async () => {
+  test('executes no further statement', async () => {
     await using fixture = await withFullDisk();
     const { db } = fixture;
     const work = db.transaction('alone', async (tx) => {
@@ -119,7 +119,7 @@ describe('a data folder', () => {
   test.each([
     ['damaged', (file: string) => writeFile(file, 'no database '.repeat(1_000))],
     ['no file', (file: string) => mkdir(file)],
-  ])('is not said to be in use when its lock is %s', async (_, spoil) => {
+  ])('is not reported as in use when its lock is %s', async (_, spoil) => {
     await using folder = await newFolder();
     await spoil(join(folder.path, 'lock.db'));
     expect(() => sqliteBackend(folder.path)).toThrow(/lock\.db cannot be used: let this user read and write it/);

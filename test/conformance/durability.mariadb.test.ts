@@ -19,7 +19,7 @@ import { eventually } from '../support/eventually.ts';
 import { type MariadbServer, startMariadb } from '../support/servers/servers.ts';
 import { createDatabase, sharedServersAvailable } from '../support/servers/shared-servers.ts';
 
-describe.runIf(sharedServersAvailable)('what a flow knows to be on disk, on MariaDB', () => {
+describe.runIf(sharedServersAvailable)('the confirmed reads of a flow on MariaDB', () => {
   let db: Database;
   let next = 0;
 
@@ -180,7 +180,7 @@ describe.runIf(sharedServersAvailable)('what a flow knows to be on disk, on Mari
       );
       return Object.assign(own, { [Symbol.asyncDispose]: () => own.close() });
     };
-    /** Lives are told apart by the second in which they began. */
+    /** Server starts are distinguished by their second. */
     const restart = async () => {
       const second = () => Math.floor(Date.now() / 1_000);
       const last = second();
@@ -218,7 +218,7 @@ describe.runIf(sharedServersAvailable)('what a flow knows to be on disk, on Mari
       expect(await confirmed.catch(reasonOf)).toBe(ErrorReason.SERVICE_UNAVAILABLE);
     });
 
-    test('a consumer counts nothing as handled that it found done by then', async () => {
+    test('a consumer marks nothing as handled that it had found done before', async () => {
       await using own = await opened();
       const store = new ConsumerStore(own, systemClock, 'counting');
       const from = { generationId: 'log', position: 0n };

@@ -7,16 +7,16 @@ import {
 } from '../../services/lib/messaging/bus/event-log.ts';
 import { logRecord, readWholeLog, sequenceUpTo, sessionRecords } from '../support/messaging/test-event-bus.ts';
 
-/** What an event log's suite needs of its backend. Every test gets a log of its own. */
+/** The backend under test of the event log suite. Every test gets its own log. */
 export interface EventLogFixture extends AsyncDisposable {
   readonly log: EventLog;
-  /** Another adapter on the same log, as in another process. */
+  /** A second adapter for the same log, like another process's. */
   readonly other: EventLog;
-  /** Loses the log with everything in it. */
+  /** Deletes the log with all its records. */
   wipe(): Promise<void>;
 }
 
-/** Reads a tail until `enough`, then ends it. */
+/** Reads a tail until `enough`, then closes it. */
 export async function readTail(
   log: EventLog,
   after: bigint,
@@ -36,7 +36,7 @@ const hasReached = (position: bigint) => (events: readonly LoggedEvent[]) =>
   (events.at(-1)?.position ?? 0n) >= position;
 const numbers = (events: readonly LoggedEvent[]) => events.map(({ sourceSeq }) => sourceSeq);
 
-/** What every event log keeps. */
+/** The guarantees of every event log. */
 export function eventLogConformance(name: string, open: () => Promise<EventLogFixture>): void {
   describe(`event log on ${name}`, () => {
     let fixture: EventLogFixture;
@@ -48,7 +48,7 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
     });
     afterEach(() => fixture[Symbol.asyncDispose]());
 
-    it('gives back what was appended', async () => {
+    it('returns the appended records', async () => {
       const records = [
         logRecord({ tenant: 't1', payload: Buffer.from('ä') }),
         logRecord({ source: 'handover', sourceSeq: 7 }),
@@ -88,7 +88,7 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       expect((await fixture.log.bounds()).lineage).toMatchObject({ number: 501, earlier: earlier.slice(-29) });
     });
 
-    it('keeps the order of a session and goes up', async () => {
+    it('keeps the order per session with rising positions', async () => {
       const a = sessionRecords('ses_a', 50);
       const b = sessionRecords('ses_b', 50);
       const positions = await append(...a.flatMap((one, index) => [one, b[index]!]));
@@ -107,14 +107,14 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       expect(await fixture.log.read(5n, 10)).toEqual([]);
     });
 
-    it('says where it begins and ends, everywhere the same', async () => {
+    it('reports the same bounds in every process', async () => {
       const empty = await fixture.log.bounds();
       expect(empty).toMatchObject({ before: 0n, last: 0n });
       await append(...sessionRecords('ses_a', 3));
       expect(await fixture.other.bounds()).toEqual({ ...empty, last: 3n });
     });
 
-    it('has one incarnation when two make it at once', async () => {
+    it('has one generation when two processes create it at once', async () => {
       const [a, b] = await Promise.all([fixture.log.bounds(), fixture.other.bounds()]);
       expect(a.generationId).toBe(b.generationId);
     });
@@ -131,14 +131,14 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       expect(numbers(await tail)).toEqual([1, 2]);
     });
 
-    it('tails on from a position', async () => {
+    it('continues a tail from a position', async () => {
       await append(...sessionRecords('ses_a', 4));
       const tail = readTail(fixture.log, 2n, (events) => events.length >= 3);
       await append(logRecord({ sessionId: 'ses_a', sourceSeq: 5 }));
       expect(numbers(await tail)).toEqual([3, 4, 5]);
     });
 
-    it('ends a tail that waits when it is told to', async () => {
+    it('ends a waiting tail on abort', async () => {
       const stop = new AbortController();
       const { generationId } = await fixture.log.bounds();
       const next = fixture.log.tail(0n, stop.signal, generationId)[Symbol.asyncIterator]().next();
@@ -146,7 +146,7 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       expect((await next).done).toBe(true);
     });
 
-    it('is another log after it was wiped, for tails and for writers', async () => {
+    it('is a new generation after it was wiped, for tails and for writers', async () => {
       await append(...sessionRecords('ses_a', 3));
       const { generationId } = await fixture.log.bounds();
       const writer = await fixture.log.writer();
@@ -165,7 +165,7 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       expect(await append(logRecord())).toEqual([1n]);
     });
 
-    it('is another log after it was renewed, also for other writers', async () => {
+    it('is a new generation after it was recreated, also for other writers', async () => {
       await append(...sessionRecords('ses_a', 3));
       const before = await fixture.log.bounds();
       const stale = await fixture.other.writer();
@@ -177,7 +177,7 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       expect(await append(logRecord())).toEqual([1n]);
     });
 
-    it('gives each of several tails everything from its own place on', async () => {
+    it('gives each of several tails all records from its own position', async () => {
       await append(...sessionRecords('ses_a', 400));
       const { generationId } = await fixture.log.bounds();
       const from = [400n, 0n, 390n, 400n, 100n];
@@ -187,7 +187,7 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       expect(positions).toEqual(from.map((after) => sequenceUpTo(700).map(BigInt).slice(Number(after))));
     });
 
-    it('ends every tail when it was renewed', async () => {
+    it('ends every tail when it is recreated', async () => {
       await append(...sessionRecords('ses_a', 3));
       const { generationId } = await fixture.log.bounds();
       const tails = [0n, 2n, 3n].map((after) => readTail(fixture.log, after, () => false, generationId));
@@ -199,7 +199,7 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       expect(await readTail(fixture.log, 0n, hasReached(1n))).toHaveLength(1);
     });
 
-    it('does not tail another log than the one that was meant, nor from behind its end', async () => {
+    it('does not tail another generation than the given one, nor from a position after its end', async () => {
       const stop = new AbortController();
       const { generationId: present } = await fixture.log.bounds();
       const first = (after: bigint, incarnation: string) =>
@@ -208,7 +208,7 @@ export function eventLogConformance(name: string, open: () => Promise<EventLogFi
       await expect(first(5n, present)).rejects.toBeInstanceOf(LogGenerationError);
     });
 
-    it('reports no fault while it answers', async () => {
+    it('reports no error while it answers', async () => {
       expect(await fixture.log.fault()).toBeUndefined();
     });
   });

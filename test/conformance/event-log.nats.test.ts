@@ -23,7 +23,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
   });
 
   describe('event log on NATS', () => {
-    it('goes on with a tail over an outage, without a gap, and with the same log', () =>
+    it('continues a tail after an outage, without a gap, in the same generation', () =>
       withServer(async (server, log) => {
         const tail = readTail(log, 0n, (events) => events.length >= 20);
         const writer = await log.writer();
@@ -56,7 +56,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
         await ringUntil(heard);
       }));
 
-    it('ends a writer with its connection, though the log is the same afterwards', () =>
+    it('ends a writer with its connection, although the generation stays the same', () =>
       withServer(async (server, log) => {
         const writer = await log.writer();
         await server.kill();
@@ -67,7 +67,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
         expect(await readWholeLog(log)).toEqual([]);
       }));
 
-    it('answers every record when the server dies meanwhile, and has what it said it has', () =>
+    it('answers for every record when the server dies meanwhile, and has all acknowledged ones', () =>
       withServer(async (server, log) => {
         const writer = await log.writer();
         const records = sequenceUpTo(40).flatMap((session) => sessionRecords(`ses_${session}`, 50));
@@ -84,7 +84,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
         expect(missing).toEqual([]);
       }));
 
-    it('refuses what is too large, and what is behind it in its session alone', () =>
+    it('refuses a record that is too large, and later ones of the same session only', () =>
       withServer(async (_server, log) => {
         const large = logRecord({ sessionId: 'ses_a', payload: new Uint8Array(1_100_000) });
         const behind = logRecord({ sessionId: 'ses_a', sourceSeq: 2 });
@@ -95,14 +95,14 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
         expect(third).toBe(1n);
       }));
 
-    it('takes a repeat of what it has as done', () =>
+    it('acknowledges a repeated record', () =>
       withServer(async (_server, log) => {
         const writer = await log.writer();
         const one = logRecord();
         expect([await writer.append([one]), await writer.append([one])]).toEqual([[1n], [1n]]);
       }));
 
-    it('waits for a server that is about to come', async () => {
+    it('waits for a server that is starting', async () => {
       await using server = await startNats();
       await server.stop();
       const opening = natsEventLog({ url: server.url, logger });
@@ -111,7 +111,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
       expect(await log.fault()).toBeUndefined();
     });
 
-    it('keeps logs of other names apart', () =>
+    it('separates logs by name', () =>
       withServer(async (server, log) => {
         await using other = await natsEventLog({ url: server.url, logger, streamName: 'ANOTHER' });
         await (await other.writer()).append([logRecord()]);

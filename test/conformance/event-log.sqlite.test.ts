@@ -10,7 +10,7 @@ eventLogConformance('SQLite', async () => {
 });
 
 describe('event log on SQLite, when it is trimmed', () => {
-  it('begins behind what was removed, and goes on where it ended', async () => {
+  it('starts after the removed records, and continues at its end', async () => {
     await using bus = await startEmbeddedBus();
     const writer = await bus.log.writer();
     await writer.append(sessionRecords('ses_a', 2_100));

@@ -22,9 +22,9 @@ import {
 } from '../support/db/grouped-table.ts';
 import type { DatabaseFixture } from './database-conformance.ts';
 
-/** What works that share a transaction can rely on, over either database. */
+/** The guarantees of callbacks that share a transaction, on every database. */
 export function groupCommitConformance(name: string, open: () => Promise<DatabaseFixture>): void {
-  describe(`works that share a transaction on ${name}`, () => {
+  describe(`participants of a shared transaction on ${name}`, () => {
     let fixture: DatabaseFixture;
     let db: Database;
     let next = 0;
@@ -38,7 +38,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
     const shared = () => db.backend.stats.commits.get('group.test') ?? 0;
     const outcomes = async (works: Promise<unknown>[]) => (await Promise.allSettled(works)).map(({ status }) => status);
 
-    /** Reads under a lock and writes what it read plus one: two that do not keep apart lose an addition. */
+    /** Increments a counter under a lock: without isolation an increment is lost. */
     const increment = (id: string) => async (tx: Tx) => {
       const query = tx.selectFrom('grouped').select('count').where('id', '=', id);
       const { count } = await query.forUpdate().executeTakeFirstOrThrow();
@@ -84,7 +84,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect(told.sort()).toEqual(['t1 told', 't2 told']);
     });
 
-    test('are not disturbed by one that refuses before it has written', async () => {
+    test('are not affected by one that fails before it has written', async () => {
       const [a, b] = [row(), row()];
       const refusal = new Error('no');
       const before = shared();
@@ -99,7 +99,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect([await stored(a.id), await stored(b.id)]).toMatchObject([a, b]);
     });
 
-    test('keep nothing of one that refuses after it has written', async () => {
+    test('keep nothing of one that fails after it has written', async () => {
       const [kept, gone] = [row(), row()];
       const hooks: string[] = [];
       const ends = await outcomes([
@@ -118,7 +118,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect(hooks).toEqual(['kept']);
     });
 
-    test('keep nothing of one that refuses before its write is answered', async () => {
+    test('keep nothing of one that fails before its write is answered', async () => {
       const [kept, gone] = [row(), row()];
       const refusing = share(async (tx) => {
         void insert(tx, { row: gone }).catch(() => {});
@@ -172,7 +172,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect([await stored(kept.id), await stored(failed.id)]).toMatchObject([kept, undefined]);
     });
 
-    test('keep nothing of one whose caller goes away while the others are at work', async () => {
+    test('keep nothing of one whose caller disconnects while the others are running', async () => {
       const [kept, gone] = [row(), row()];
       const caller = new AbortController();
       const reason = new Error('gone');
@@ -189,7 +189,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect([await stored(kept.id), await stored(gone.id)]).toMatchObject([kept, undefined]);
     });
 
-    test('have their commit behind them when one of them fails after it', async () => {
+    test('are committed when one of them fails after the commit', async () => {
       const [a, b] = [row(), row()];
       using _ = armFailpoint('db.after-commit:late', () => {
         throw new Error('late');
@@ -202,7 +202,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect([await stored(a.id), await stored(b.id)]).toMatchObject([a, b]);
     });
 
-    test('that lock the same row come after each other: no addition is lost', async () => {
+    test('that lock the same row run one after another: no increment is lost', async () => {
       const counters = [row(), row()];
       for (const row of counters) await insert(db.autocommit(), { row });
       const works = Array.from({ length: 60 }, (_, n) => share(increment(counters[n % 2]!.id)));
@@ -245,7 +245,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect(served.slice(0, 3).sort()).toEqual(['0', 'second', 'third']);
     });
 
-    test('that reserve the same row are served in the order in which they came, however many come meanwhile', async () => {
+    test('that reserve the same row are served in their order of arrival while others arrive', async () => {
       const served: number[] = [];
       const come: Promise<unknown>[] = [];
       let count = 0;
@@ -263,7 +263,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect(served).toEqual(served.toSorted((a, b) => a - b));
     });
 
-    test('of two processes lose nothing to each other, in whatever order they lock', async () => {
+    test('of two processes lose no increment, in any locking order', async () => {
       const counters = [row(), row(), row()];
       for (const row of counters) await insert(db.autocommit(), { row });
       const both = [db, fixture.other].map((at, process) =>
@@ -276,7 +276,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       for (const { id } of counters) expect((await stored(id))?.count).toBe(20);
     });
 
-    test('wait for a lock without keeping those behind them waiting', async () => {
+    test('wait for a lock without delaying the next transaction', async () => {
       if (fixture.other === db) return; // one writer at a time: there the next one has to wait
       const [held, free] = [row(), row()];
       for (const row of [held, free]) await insert(db.autocommit(), { row });
@@ -320,7 +320,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       await holder;
     });
 
-    test('read jointly, and each what it asked for', async () => {
+    test('are read in batches, and get their own rows each', async () => {
       const rows = Array.from({ length: 6 }, (_, count) => ({ ...row(), count }));
       await Promise.all(rows.map((row) => insert(db.autocommit(), { row })));
       const ids = rows.map(({ id }) => id).sort();
@@ -337,7 +337,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect(found).toEqual([ids.slice(0, 3), ids.slice(2, 4), [], [ids[0], ids[5]], atLeast4.sort()]);
     });
 
-    test('see in a joint read what they wrote before it', async () => {
+    test('see their own writes in a batched read', async () => {
       const [mine, other] = [row(), row()];
       await insert(db.autocommit(), { row: other });
       const read = async (tx: Tx, id: string) => (await byIds(tx, { ids: [id], least: 0 })).rows[0]?.count;
@@ -349,7 +349,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect(await Promise.all([share((tx) => read(tx, other.id)), writing])).toEqual([0, 7]);
     });
 
-    test('do not write a row in front of what it is made from', async () => {
+    test('do not write a row before the rows that it depends on', async () => {
       const works = Array.from({ length: 4 }, (_, value) => ({ ...row(), name: `name-${next}`, value }));
       await insertName(db.autocommit(), { row: { name: works[0]!.name, value: 0 } });
       const before = shared();
@@ -365,7 +365,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect(await Promise.all(works.map(async ({ id }) => (await stored(id))?.count))).toEqual([0, 1, 2, 3]);
     });
 
-    test('write rows that are there and rows that are not in one way', async () => {
+    test('write existing and new rows in the same way', async () => {
       const names = Array.from({ length: 5 }, () => row().id);
       for (const name of names.slice(0, 3)) await insertName(db.autocommit(), { row: { name, value: 9 } });
       await Promise.all(names.map((name, value) => share((tx) => upsertName.enqueue(tx, { row: { name, value } }))));
@@ -375,7 +375,7 @@ export function groupCommitConformance(name: string, open: () => Promise<Databas
       expect(values).toEqual([0, 1, 2, 3, 4]);
     });
 
-    test('count as one place where nothing else may be waited for', async () => {
+    test('count as one context that forbids waiting', async () => {
       const works = [share(async () => db.autocommit()), share(async () => 'free')];
       expect(await outcomes(works)).toEqual(['rejected', 'fulfilled']);
       await expect(share(() => share(async () => {}))).rejects.toThrow('inside a database transaction');

@@ -9,7 +9,7 @@ import type { DatabaseFixture } from './database-conformance.ts';
 
 const AT = Date.UTC(2026, 0, 31, 12);
 
-/** What every database keeps at the start of processes: named locks, migrations, the probe. */
+/** The guarantees of every database at process start: named locks, migrations, the probe. */
 export function migrationsConformance(name: string, open: () => Promise<DatabaseFixture>): void {
   describe(`start on ${name}`, () => {
     let fixture: DatabaseFixture;
@@ -22,7 +22,7 @@ export function migrationsConformance(name: string, open: () => Promise<Database
     });
 
     describe('a named lock', () => {
-      test('has one holder, and is free when that one lets go', async () => {
+      test('has one holder, and is free after its release', async () => {
         const lock = (await db.tryLock('leader'))!;
         expect(await lock.isHeld()).toBe(true);
         expect(await fixture.other.tryLock('leader')).toBeUndefined();
@@ -50,7 +50,7 @@ export function migrationsConformance(name: string, open: () => Promise<Database
         expect(await migrate(fixture.other, [{ owner: 'once', tables: {}, steps: all }], AT)).toEqual(['once/002']);
       });
 
-      test('go on after one that broke off half-way', async () => {
+      test('continue after one that was interrupted', async () => {
         const index = () => 'CREATE UNIQUE INDEX half_id ON half_a (id)';
         const column = (c: ColumnTypes) => `ALTER TABLE half_a ADD COLUMN more ${c.int} NULL`;
         const broken = step('001', table('half_a'), index, column, () => 'not sql');

@@ -92,7 +92,7 @@ describe('a call to another process', () => {
     expect(names.filter((name) => name === 'first')).toHaveLength(2);
   });
 
-  it('goes to every address behind one name, and to what it stands for later', async () => {
+  it('goes to every address of a name, also after that has changed', async () => {
     await using first = await startPeerInstance('first');
     await using second = await startPeerInstance('second');
     let behind = [first];
@@ -180,7 +180,7 @@ describe('a call to another process', () => {
     expect(new Set(ran).size).toBe(2);
   });
 
-  it('is made elsewhere when an instance answers that it cannot, if it may run twice', async () => {
+  it('is retried on another instance when one answers UNAVAILABLE, if it may run twice', async () => {
     const rejectUnavailable = (name: string) => {
       if (name === 'first') throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'not now');
     };
@@ -192,7 +192,7 @@ describe('a call to another process', () => {
     for (let times = 0; times < 4; times += 1) expect(await peers.get()).toBe('second');
   });
 
-  it('is made elsewhere when an instance has another secret, and never looks like the caller’s fault', async () => {
+  it('is retried on another instance when one has another secret, and never looks like the caller’s fault', async () => {
     const lines: string[] = [];
     const logger = createLogger('error', { write: (line) => void lines.push(line) });
     const rejectSecret = (name: string) => {
@@ -213,7 +213,7 @@ describe('a call to another process', () => {
     expect(errorInfo(error)?.reason).toBe(ErrorReason.SERVICE_UNAVAILABLE);
   });
 
-  it('is not made much more often when no instance can', async () => {
+  it('is limited by the retry budget when no instance can serve it', async () => {
     let ran = 0;
     await using peers = await startTwoInstances({
       getTask: () => {
@@ -243,7 +243,7 @@ describe('a call to another process', () => {
     expect(await reasonOf(call)).toBe(ErrorReason.SERVICE_UNAVAILABLE);
   });
 
-  it('is answered as soon as an instance is back, however long none was there', async () => {
+  it('is answered as soon as an instance is back, after any outage', async () => {
     await using only = await startPeerInstance('only');
     await only.proxy.disconnect();
     const pauses = { patienceMs: 0, firstRetryMs: 10, lastRetryMs: 3_600_000 };
@@ -283,7 +283,7 @@ describe('a call to another process that takes long', () => {
     await expect(call).rejects.toMatchObject({ code: Code.DeadlineExceeded });
   });
 
-  it('goes on elsewhere when the instance is found to hang', async () => {
+  it('is retried on another instance when its instance hangs', async () => {
     await using peers = await startTwoInstances({}, { pingIntervalMs: 50, pingTimeoutMs: 50 });
     await peers.reach(2);
     peers.first.proxy.freeze();
@@ -302,7 +302,7 @@ describe('a call to another process that takes long', () => {
     expect(left).toBeLessThanOrEqual(20_000);
   });
 
-  it('is finished with all that it calls when its instance is asked to stop', async () => {
+  it('is finished with all its calls when its instance stops', async () => {
     const entered = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
     await using hops = await startTwoHops({
@@ -319,7 +319,7 @@ describe('a call to another process that takes long', () => {
     await stopped;
   });
 
-  it('stops its handler when the caller goes away', async () => {
+  it('stops its handler when the caller disconnects', async () => {
     const { work: handlers, entered, left } = hangingHandler();
     await using peers = await startTwoInstances({ getTask: handlers });
     const caller = new AbortController();
@@ -332,8 +332,8 @@ describe('a call to another process that takes long', () => {
   });
 });
 
-describe('what a call to another process carries', () => {
-  it('brings headers and trailers there and back', async () => {
+describe('the metadata of a call to another process', () => {
+  it('transfers headers and trailers', async () => {
     let sent: string | null = null;
     await using peers = await startTwoInstances({
       getTask: (_, { requestHeader, responseHeader, responseTrailer }) => {
@@ -355,7 +355,7 @@ describe('what a call to another process carries', () => {
     expect(got).toEqual(['yes', 'too']);
   });
 
-  it('brings the one ErrorInfo of a refusal', async () => {
+  it('transfers the ErrorInfo of an error', async () => {
     await using peers = await startTwoInstances({
       getTask: () => {
         throw appError(ErrorReason.TASK_NOT_FOUND, 'none', { task_id: 'tsk_1' });
@@ -367,7 +367,7 @@ describe('what a call to another process carries', () => {
 });
 
 describe('a stream from another process', () => {
-  it('comes, and its handler stops when the caller goes away', async () => {
+  it('arrives, and its handler stops when the caller disconnects', async () => {
     const { work: handlers, left } = hangingHandler();
     await using peers = await startTwoInstances({ watchEvents: handlers });
     const caller = new AbortController();

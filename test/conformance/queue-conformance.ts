@@ -3,12 +3,12 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { QueueFilter, QueueItem, TaskQueue } from '../../services/lib/messaging/queue/task-queue.ts';
 import { assertFollowsModel } from '../support/messaging/queue-model.ts';
 
-/** What a task queue's suite needs of its backend. */
+/** The backend under test of the task queue suite. */
 export interface QueueFixture extends AsyncDisposable {
   readonly queue: TaskQueue;
-  /** Another adapter on the same data, as in another process; the same one where there is one process only. */
+  /** A second adapter for the same data, like another process's; the same one if only one process is possible. */
   readonly other: TaskQueue;
-  /** Loses everything that the queue holds, as when its server was flushed. */
+  /** Deletes all entries of the queue, like a flush of its server. */
   clear(): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ function item(tenant: string, taskId: string, overrides: Partial<QueueItem> = {}
   return { tenant, taskId, rank: 10, readyAt: NOW, createdAt: NOW, platform: 'taobao', accountId: 'acc', ...overrides };
 }
 
-/** What every task queue keeps. */
+/** The guarantees of every task queue. */
 export function queueConformance(name: string, open: () => Promise<QueueFixture>): void {
   describe(`task queue on ${name}`, () => {
     let fixture: QueueFixture;

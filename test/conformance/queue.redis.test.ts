@@ -44,7 +44,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
       );
     });
 
-    test('fails at once while it is away, and goes on by itself', async () => {
+    test('fails immediately during an outage, and recovers by itself', async () => {
       await using server = await startRedis();
       await using queue = await redisQueue(at(server.url), logger);
       await queue.push([one]);
@@ -57,7 +57,7 @@ describe.runIf(sharedServersAvailable)('with a server', () => {
       expect(await queue.take('t', {}, 2, 1)).toEqual(['a']);
     });
 
-    test('wakes those who waited through an outage, and the subscription goes on', async () => {
+    test('wakes waiting callers after an outage, and the subscription continues', async () => {
       await using server = await startRedis();
       await using queue = await redisQueue(at(server.url), logger);
       const waited = queue.waitForPush('t', 60_000);

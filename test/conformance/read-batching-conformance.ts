@@ -5,7 +5,7 @@ import type { Executor } from '../../services/lib/db/sql-backend.ts';
 import { byId, groupedTable, insert, setCount, type Tables } from '../support/db/grouped-table.ts';
 import type { DatabaseFixture } from './database-conformance.ts';
 
-/** What reads of hot paths outside of transactions can rely on, over either database. */
+/** The guarantees of batched reads outside of transactions, on every database. */
 export function readBatchingConformance(name: string, open: () => Promise<DatabaseFixture>): void {
   describe(`reads that share a request on ${name}`, () => {
     let fixture: DatabaseFixture;
@@ -18,7 +18,7 @@ export function readBatchingConformance(name: string, open: () => Promise<Databa
       db.selectFrom('not_there').selectAll().where('id', '=', id),
     );
 
-    test('are answered each by itself, however many there are', async () => {
+    test('are answered separately, in any number', async () => {
       const { db } = fixture;
       const ids = Array.from({ length: 100 }, (_, n) => `read-${n}`);
       await Promise.all(ids.map((id) => insert(db.autocommit(), { row: { id, slot: id, count: 0 } })));
@@ -28,7 +28,7 @@ export function readBatchingConformance(name: string, open: () => Promise<Databa
       expect(found).toEqual(ids.map((id) => [id]));
     });
 
-    test('are not disturbed by one that fails', async () => {
+    test('are not affected by one that fails', async () => {
       const { db } = fixture;
       const failing = broken(db.autocommit(), { id: 'x' });
       const reads = [byId(db.autocommit(), { id: 'read-1' }), byId(db.autocommit(), { id: 'read-2' })];
@@ -36,7 +36,7 @@ export function readBatchingConformance(name: string, open: () => Promise<Databa
       expect((await Promise.all(reads)).map(({ rows }) => rows[0]?.id)).toEqual(['read-1', 'read-2']);
     });
 
-    test('see what was committed before they were asked for', async () => {
+    test('see all earlier commits', async () => {
       const { db } = fixture;
       for (let count = 1; count <= 20; count++) {
         const others = Promise.all([byId(db.autocommit(), { id: 'read-3' }), byId(db.autocommit(), { id: 'read-4' })]);

@@ -14,7 +14,7 @@ import {
   type TestEventBus,
 } from '../support/messaging/test-event-bus.ts';
 
-/** What the relay keeps on every backend. Every test gets a bus of its own. */
+/** The guarantees of the relay on every backend. Every test gets its own bus. */
 export function relayConformance(name: string, open: OpenTestEventBus): void {
   describe(`relay on ${name}`, () => {
     let bus: TestEventBus;
@@ -48,7 +48,7 @@ export function relayConformance(name: string, open: OpenTestEventBus): void {
       return (await bus.log.bounds()).generationId;
     };
 
-    it('publishes what is committed, once, in order, and marks it', async () => {
+    it('publishes committed events once, in order, and marks them', async () => {
       relay();
       for (let round = 0; round < 5; round++) await Promise.all([bus.emit('ses_a', 2), bus.emit('ses_b')]);
       await allPublished();
@@ -57,7 +57,7 @@ export function relayConformance(name: string, open: OpenTestEventBus): void {
       expect((await bus.deps.metrics.published.get()).values).toMatchObject([{ value: 15 }]);
     });
 
-    it('goes on at once when more waits than one batch, also of one session', async () => {
+    it('continues immediately when more than one batch waits, also of one session', async () => {
       await bus.emit('ses_a', 700);
       await bus.emit('ses_b', 600);
       relay();
@@ -256,7 +256,7 @@ export function relayConformance(name: string, open: OpenTestEventBus): void {
       await allPublished();
     });
 
-    it('holds back a refused record and its session alone, and tries it again', async () => {
+    it('holds back a refused record and its session only, and retries it', async () => {
       const log = rejectingLog(bus.log, ({ sessionId, sourceSeq }) => sessionId === 'ses_bad' && sourceSeq === 2);
       relay({ ...bus.deps, log });
       await bus.emit('ses_bad', 2);
@@ -282,7 +282,7 @@ export function relayConformance(name: string, open: OpenTestEventBus): void {
       await expectComplete({ ses_a: 2 });
     });
 
-    it('is not held up by very many rows behind a parked one', async () => {
+    it('is not delayed by very many rows after a parked one', async () => {
       const log = rejectingLog(bus.log, ({ sessionId }) => sessionId === 'ses_bad');
       await bus.emit('ses_bad', 1_200);
       await bus.emit('ses_good', 2);
@@ -290,7 +290,7 @@ export function relayConformance(name: string, open: OpenTestEventBus): void {
       await eventually(() => expectComplete({ ses_good: 2 }));
     });
 
-    it('repeats but never overtakes when two relays run at once and the log refuses at random', async () => {
+    it('repeats but never reorders when two relays run at once and the log refuses at random', async () => {
       const flaky = (seed: number): EventLog => {
         let turn = seed;
         return rejectingLog(bus.log, () => {
@@ -312,7 +312,7 @@ export function relayConformance(name: string, open: OpenTestEventBus): void {
       await expectComplete(Object.fromEntries(sessions.map((session) => [session, 49])));
     });
 
-    it('takes over when the one that leads ends', async () => {
+    it('takes over when the leader stops', async () => {
       const first = relay();
       await bus.emit('ses_a');
       await allPublished();
@@ -323,7 +323,7 @@ export function relayConformance(name: string, open: OpenTestEventBus): void {
       await expectComplete({ ses_a: 2 });
     });
 
-    it('tells how much waits and for how long', async () => {
+    it('reports how many events wait and for how long', async () => {
       await bus.emit('ses_a', 3);
       bus.clock.advance({ seconds: 60 });
       const log = rejectingLog(bus.log, () => true);

@@ -18,7 +18,7 @@ import { WebhookReceiver, type WebhookResponse } from '../support/handover/webho
 
 const MINUTE_MS = 60_000;
 
-describe.each(databases)('reminders through group robots on %s', (database) => {
+describe.each(databases)('reminders through chat bots on %s', (database) => {
   const start = (...robots: readonly { at: WebhookReceiver; kind: ChatBotKind; timeoutMs?: number }[]) =>
     startHandoverHarness(database, ({ clock }) =>
       robots.map(({ at, kind, timeoutMs = 1_000 }, index) =>
@@ -102,7 +102,7 @@ describe.each(databases)('reminders through group robots on %s', (database) => {
     expect(acceptedSessionIds(receiver)).toEqual(['ses_1', 'ses_2']);
   });
 
-  it('tell the gravest first, of these the oldest, and the rest in the next message', async () => {
+  it('send the most severe first, of these the oldest, and the rest in the next message', async () => {
     await using receiver = await willing('wecom');
     await using service = await start({ at: receiver, kind: 'wecom' });
     const written = (session: string) =>
@@ -131,7 +131,7 @@ describe.each(databases)('reminders through group robots on %s', (database) => {
     expect(receiver.requests.map(({ body }) => body.includes('租户 acme'))).toEqual([false, true]);
   });
 
-  it('end as failed when the robot keeps refusing, with a line in the log, and others have them', async () => {
+  it('end as failed when the bot keeps refusing, with a log line, and are sent through the others', async () => {
     await using refusing = await WebhookReceiver.start(() => vendorResponse('dingtalk', 310000));
     await using receiver = await willing('feishu');
     await using service = await start({ at: refusing, kind: 'dingtalk' }, { at: receiver, kind: 'feishu' });
@@ -153,7 +153,7 @@ describe.each(databases)('reminders through group robots on %s', (database) => {
   it.each([
     ['of a known code', 40058, 'failed'],
     ['of an unknown code', 999999, 'pending'],
-  ])('reach their readers when one of them is refused for its words, by an answer %s', async (_, code, state) => {
+  ])('are sent when one of them is refused for its content, by an answer %s', async (_, code, state) => {
     await using receiver = await WebhookReceiver.start((body) =>
       vendorResponse('wecom', body.includes('ses_3 ') ? code : 0),
     );
@@ -168,7 +168,7 @@ describe.each(databases)('reminders through group robots on %s', (database) => {
     expect(rows.map((row) => row.state)).toEqual(['delivered', 'delivered', state, 'delivered', 'delivered']);
   });
 
-  it('leave a robot alone that is over its limit, also after a restart', async () => {
+  it('do not call a bot that is over its limit, also after a restart', async () => {
     await using receiver = await willing('dingtalk');
     await using service = await start({ at: receiver, kind: 'dingtalk' });
     receiver.respondWith(vendorResponse('dingtalk', 130101));
@@ -183,7 +183,7 @@ describe.each(databases)('reminders through group robots on %s', (database) => {
     expect(acceptedSessionIds(receiver)).toEqual(['ses_1', 'ses_2']);
   });
 
-  it('reach one robot while another one hangs', async () => {
+  it('are sent through one bot while another one hangs', async () => {
     await using hanging = await WebhookReceiver.start(() => 'silence');
     await using receiver = await willing('feishu');
     await using service = await start(

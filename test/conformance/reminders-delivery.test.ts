@@ -80,7 +80,7 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     expect(receiver.accepted.toSorted()).toEqual(expected.toSorted());
   });
 
-  it('leaves the receiver alone for as long as it asks', async () => {
+  it('waits for as long as the receiver asks', async () => {
     await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
     receiver.respondWith({ status: 429, headers: { 'retry-after': '90' } });
@@ -113,7 +113,7 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     ]);
   });
 
-  it('gives up on a receiver that keeps refusing, after a bounded number of tries', async () => {
+  it('fails after a bounded number of attempts when the receiver keeps refusing', async () => {
     await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
     receiver.respondWith(...Array(50).fill(404));
@@ -139,7 +139,7 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     expect(await states(service)).toEqual(['pending']);
   });
 
-  it('is delivered when every channel has it, and one channel does not wait for another', async () => {
+  it('is delivered when every channel has accepted it, and no channel waits for another', async () => {
     await using receiver = await WebhookReceiver.start();
     await using second = await WebhookReceiver.start();
     await using service = await startHandoverHarness(database, ({ clock }) => [
@@ -157,7 +157,7 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     expect(await states(service)).toEqual(['delivered']);
   });
 
-  it('says the same in every try of a reminder', async () => {
+  it('sends the same content in every attempt', async () => {
     await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
     const story = new EventScript('ses_1', START).open().command('pause').messages(1);
@@ -175,7 +175,7 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     expect(told.filter(({ reminder_id }) => reminder_id !== first).map(({ count }) => count)).toEqual([4]);
   });
 
-  it('delivers again, under the same id, when it ends between the yes and the note of it', async () => {
+  it('delivers again, with the same id, when it stops between the acceptance and its record', async () => {
     await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
     await service.handle(waiting('ses_1'));
@@ -211,7 +211,7 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     },
   );
 
-  it('notes a yes later, and says nothing again, when the database was away in that moment', async () => {
+  it('records an acceptance later, and sends nothing again, when the database was unavailable at that moment', async () => {
     await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
     await service.handle(waiting('ses_1'));
@@ -225,7 +225,7 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     expect(receiver.accepted).toHaveLength(1);
   });
 
-  it('gives back what the stop of the process interrupts, and delivers it later', async () => {
+  it('releases deliveries that the stop interrupts, and delivers them later', async () => {
     await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver);
     receiver.respondWith('silence');
@@ -250,7 +250,7 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     expect(receiver.accepted).toHaveLength(12);
   });
 
-  it('tells nothing of URLs and secrets in logs and errors', async () => {
+  it('shows no URLs and secrets in logs and errors', async () => {
     await using receiver = await WebhookReceiver.start();
     const url = `${receiver.url.replace('http://', 'http://hooks:passw0rd@')}?token=t0ken`;
     await using service = await startHandoverHarness(database, ({ clock }) => [

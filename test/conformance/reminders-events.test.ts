@@ -6,8 +6,8 @@ import { TaskStatus } from '../../gen/autosession/task/v1/task_pb.js';
 import { EventScript } from '../support/handover/event-script.ts';
 import { databases, START, startHandoverHarness } from '../support/handover/handover-harness.ts';
 
-describe.each(databases)('what handover makes of events on %s', (database) => {
-  it('keeps one record of a stretch from the escalation to the return', async () => {
+describe.each(databases)('the handling of events in handover on %s', (database) => {
+  it('keeps one record of a handover from the escalation to the release', async () => {
     await using service = await startHandoverHarness(database);
     const story = new EventScript('ses_1', START).open().command('escalate').command('take_over').command('release');
     await service.handle(story.events);
@@ -34,7 +34,7 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
     expect(answer).toMatchObject({ sourceSeq: 2, handover: { state: HandoverState.WAITING } });
   });
 
-  it('says that nothing happened to a session without a handover', async () => {
+  it('reports none for a session without a handover', async () => {
     await using service = await startHandoverHarness(database);
     expect(await service.client().getSessionHandover({ sessionId: 'ses_1' })).toMatchObject({ sourceSeq: 0 });
   });
@@ -48,7 +48,7 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
     expect(await service.rows('reminders')).toEqual([]);
   });
 
-  it('lets an external attendant fall silent, and an agent take over, in the same record', async () => {
+  it('records a silent external attendant and a takeover by an agent in the same handover', async () => {
     await using service = await startHandoverHarness(database);
     const story = new EventScript('ses_1', START).open().command('attend_externally');
     await service.handle(story.events);
@@ -145,7 +145,7 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
     expect(counts.sort()).toEqual([2, 5]);
   });
 
-  it('tells messages that come after their reminder went out in the next minute', async () => {
+  it('counts messages after a sent reminder in the next minute', async () => {
     await using service = await startHandoverHarness(database);
     const story = new EventScript('ses_1', START).open('pending').messages(1);
     await service.handle(story.events);
@@ -258,7 +258,7 @@ describe.each(databases)('what handover makes of events on %s', (database) => {
     expect(handovers.map(({ sessionId }) => sessionId)).toEqual(['ses_2']);
   });
 
-  it('refuses a page token that it did not give out', async () => {
+  it('refuses a page token that it did not return', async () => {
     await using service = await startHandoverHarness(database);
     const refused = service.client().listReminders({ pageToken: 'bm90IGEgdG9rZW4' });
     await expect(refused).rejects.toMatchObject({ rawMessage: expect.stringContaining('page_token') });

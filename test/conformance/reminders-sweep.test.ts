@@ -5,7 +5,7 @@ import { databases, type HandoverHarness, START, startHandoverHarness } from '..
 
 const DAY_MS = 86_400_000;
 
-describe.each(databases)('what handover removes on %s', (database) => {
+describe.each(databases)('the retention of handover on %s', (database) => {
   const start = (days: number) =>
     startHandoverHarness(database, undefined, { AUTOSESSION_RETENTION_DAYS: String(days) });
   const counts = async (service: HandoverHarness) => ({
@@ -59,7 +59,7 @@ describe.each(databases)('what handover removes on %s', (database) => {
     expect(await counts(service)).toMatchObject({ handovers: 1, reminders: 2 });
   });
 
-  it('gives up a delivery on a channel that is not configured any more, after a day', async () => {
+  it('fails a delivery on a channel that is no longer configured after a day', async () => {
     await using service = await start(30);
     await service.handle(new EventScript('ses_1', START).open('pending').events);
     const renamed = { ...service.deps, channels: [{ name: 'other', deliver: async () => {} }] };

@@ -74,7 +74,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       return () => fixture[Symbol.asyncDispose]();
     });
 
-    test('are locked for one work at a time: no addition is lost', async () => {
+    test('are locked by one participant at a time: no increment is lost', async () => {
       const [counter] = await rows(1);
       await three(async (tx) => {
         const { count } = await locked(tx, counter!);
@@ -101,7 +101,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       expect(await stored(a!)).toBe(3);
     });
 
-    test('that are written as they were read, without a lock, are written by one work at a time', async () => {
+    test('that are written after a read without a lock are written by one participant at a time', async () => {
       const [counter] = await rows(1);
       await three(async (tx) => {
         const [row] = (await byIds(tx, { ids: [counter!.id], least: 0 })).rows;
@@ -110,7 +110,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       expect(await stored(counter!)).toBe(3);
     });
 
-    test('that one statement writes whether they are there or not are written by one work at a time', async () => {
+    test('that are upserted are written by one participant at a time', async () => {
       const [counter] = await rows(1);
       await three(async (tx) => {
         const [row] = (await byName(tx, { name: counter!.id })).rows;
@@ -119,7 +119,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       expect((await byName(db.autocommit(), { name: counter!.id })).rows[0]?.value).toBe(3);
     });
 
-    test('keep for the work that wrote them what it wrote, until it is committed', async () => {
+    test('show a participant its own uncommitted writes', async () => {
       const [counter] = await rows(1);
       const seen = await three(async (tx) => {
         await addOne(tx, { id: counter!.id });
@@ -146,7 +146,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       expect(await stored(other!)).toBe(1);
     });
 
-    test('changed by a command are changed once, however many of its repeats share a transaction', async () => {
+    test('changed by a command are changed once when its repeats share a transaction', async () => {
       const [counter] = await rows(1);
       const command = () =>
         runInBackgroundContext({ ...systemContext('t', 'req_1'), idempotencyKey: `key-${counter!.id}` }, () =>
@@ -169,7 +169,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       expect(await stored(counter!)).toBe(1);
     });
 
-    test('may be locked in share mode by several works of one transaction, and be written behind them', async () => {
+    test('may be locked in share mode by several participants, and be written after them', async () => {
       const [row] = await rows(1);
       const before = shared();
       const reading = (tx: Tx) =>
@@ -181,7 +181,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       expect(shared() - before).toBe(2); // the write runs in a transaction of its own after it
     });
 
-    test('that works take by compare-and-set go to one of them, in one transaction', async () => {
+    test('that participants compare and set go to one of them, in one transaction', async () => {
       const [row] = await rows(1);
       const before = shared();
       const taken = await three(async (tx) => (await claim(tx, { id: row!.id, from: 0, to: 1 })).numAffectedRows);
@@ -189,7 +189,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       expect(shared() - before).toBe(1);
     });
 
-    test('that a work has locked are not taken by compare-and-set', async () => {
+    test('that a participant has locked are not changed by compare-and-set', async () => {
       const [row] = await rows(1);
       const locking = share(async (tx) => {
         const { count } = await locked(tx, row!);
@@ -210,7 +210,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       expect(await stored(counter!)).toBe(3);
     });
 
-    test('that works ask for in different orders hold none of them up', async () => {
+    test('that participants request in different orders block none of them', async () => {
       const [a, b, c] = await rows(3);
       const move = (first: Row, second: Row) => async (tx: Tx) => {
         const counts = [await locked(tx, first), await locked(tx, second)];
@@ -262,7 +262,7 @@ export function rowLocksConformance(name: string, open: () => Promise<DatabaseFi
       await expect(query.forUpdate().execute()).rejects.toThrow('outside a transaction');
     });
 
-    test('of a table that was made meanwhile are kept apart like others', async () => {
+    test('of a table that was created meanwhile are isolated like others', async () => {
       const [row] = await rows(1);
       await three((tx) => locked(tx, row!));
       await sql`CREATE TABLE later (id VARCHAR(64) NOT NULL PRIMARY KEY, count INT NOT NULL)`.execute(db.autocommit());

@@ -14,7 +14,7 @@ const limits = { timeoutMs: 300 };
 /** The commands that return control to the bot, and those that took it. */
 const commands: [
   name: string,
-  silence: string,
+  stopping: string,
   body: object,
   ask: (system: TestSystem, id: string) => Promise<unknown>,
 ][] = [
@@ -35,11 +35,11 @@ function waitForTransactions({ process: { deps } }: TestSystem, id: string): Pro
 }
 
 onEveryBackend('a command that has not finished at its deadline', (system) => {
-  it.each(commands)('does not return control to the bot any more: %s', async (name, silence, body, ask) => {
+  it.each(commands)('does not return control to the bot any more: %s', async (name, stopping, body, ask) => {
     const { rest } = system();
     const { body: parties, data } = await flowSteps(system()).create();
     const id = data.session_id as string;
-    await rest.ok(rest.post(`/api/sessions/${id}/${silence}`, body));
+    await rest.ok(rest.post(`/api/sessions/${id}/${stopping}`, body));
     const before = await flowSteps(system()).status(id);
     {
       using _ = armFailpoint(`db.before-commit:session-${name}`, async () => {
@@ -50,7 +50,7 @@ onEveryBackend('a command that has not finished at its deadline', (system) => {
       await waitForTransactions(system(), id);
     }
     expect(await flowSteps(system()).status(id)).toEqual(before);
-    await rest.ok(rest.post(`/api/sessions/${id}/${silence}`, body));
+    await rest.ok(rest.post(`/api/sessions/${id}/${stopping}`, body));
     expect((await flowSteps(system()).claim(parties.account_id)).task_id).toBeNull();
   });
 });

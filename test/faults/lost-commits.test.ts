@@ -58,10 +58,10 @@ function createCaller(url: string) {
 type Call = ReturnType<typeof createCaller>;
 
 const commands = [
-  { path: 'pause', body: {}, silences: true },
-  { path: 'resume', body: {}, silences: false },
-  { path: 'takeover', body: { agent_id: 'a', agent_name: '王' }, silences: true },
-  { path: 'release', body: { agent_id: 'a' }, silences: false },
+  { path: 'pause', body: {}, stopsSending: true },
+  { path: 'resume', body: {}, stopsSending: false },
+  { path: 'takeover', body: { agent_id: 'a', agent_name: '王' }, stopsSending: true },
+  { path: 'release', body: { agent_id: 'a' }, stopsSending: false },
 ];
 
 class Load {
@@ -113,13 +113,13 @@ class Load {
 
   /** One command, not repeated when its outcome is unknown: the next one may be a different one. */
   async #command(sessionId: string): Promise<void> {
-    const { path, body, silences } = commands[Math.floor(this.#random() * commands.length)]!;
+    const { path, body, stopsSending } = commands[Math.floor(this.#random() * commands.length)]!;
     const own = this.noSendWindows.get(sessionId) ?? [];
     this.noSendWindows.set(sessionId, own);
     const startedAt = performance.now();
-    if (!silences) for (const noSendWindow of own) noSendWindow.until = Math.min(noSendWindow.until, startedAt);
+    if (!stopsSending) for (const noSendWindow of own) noSendWindow.until = Math.min(noSendWindow.until, startedAt);
     const { status } = await this.#call('POST', `/api/sessions/${sessionId}/${path}`, body);
-    if (status === 200 && silences) own.push({ from: performance.now(), until: Number.POSITIVE_INFINITY });
+    if (status === 200 && stopsSending) own.push({ from: performance.now(), until: Number.POSITIVE_INFINITY });
     if (this.#random() < 0.5) {
       const task = { external_task_id: unique(), send_content: `在吗 ${unique()}` };
       await this.#untilAnswered(`/api/sessions/${sessionId}/tasks`, task);

@@ -15,23 +15,32 @@ const SENDERS = 5;
 /** How many of the failpoints that a request passes throw. */
 const FAULT_RATE = 0.04;
 
-const commands: Record<string, { path: (id: string) => string; body: object; silences?: boolean }> = {
-  takeover: { path: (id) => `/api/sessions/${id}/takeover`, body: { agent_id: 'a', agent_name: '王' }, silences: true },
-  escalate: { path: () => '/api/manual/escalate', body: {}, silences: true },
-  pause: { path: (id) => `/api/sessions/${id}/pause`, body: {}, silences: true },
+const commands: Record<string, { path: (id: string) => string; body: object; stopsSending?: boolean }> = {
+  takeover: {
+    path: (id) => `/api/sessions/${id}/takeover`,
+    body: { agent_id: 'a', agent_name: '王' },
+    stopsSending: true,
+  },
+  escalate: { path: () => '/api/manual/escalate', body: {}, stopsSending: true },
+  pause: { path: (id) => `/api/sessions/${id}/pause`, body: {}, stopsSending: true },
   release: { path: (id) => `/api/sessions/${id}/release`, body: { agent_id: 'a' } },
   resume: { path: (id) => `/api/sessions/${id}/resume`, body: {} },
   add: { path: (id) => `/api/sessions/${id}/tasks`, body: {} },
 };
 
-/** One session's agent: a command after the other, each noting what it silences. */
-async function runAgent(system: TestSystem, id: string, random: () => number, silences: Map<string, NoSendWindow[]>) {
+/** The agent of one session: runs commands one after another and records the no-send windows. */
+async function runAgent(
+  system: TestSystem,
+  id: string,
+  random: () => number,
+  noSendWindows: Map<string, NoSendWindow[]>,
+) {
   const ownWindows: NoSendWindow[] = [];
-  silences.set(id, ownWindows);
+  noSendWindows.set(id, ownWindows);
   const names = Object.keys(commands);
   for (let count = 0; count < COMMANDS; count++) {
     const name = names[Math.floor(random() * names.length)]!;
-    const { path, body, silences: stopsSending } = commands[name]!;
+    const { path, body, stopsSending } = commands[name]!;
     const startedAt = performance.now();
     // control is unknown from here on, until a command that takes it from the bot is acknowledged
     if (name === 'release' || name === 'resume')
@@ -87,7 +96,9 @@ async function runSender(
 }
 
 onEveryBackend('agents, senders and faults at once', (system) => {
-  it('never let the bot speak over a human, nor an answer run ahead of the senders', { timeout: 120_000 }, async () => {
+  it('never let the bot send under a human’s control, nor answer before the fence is raised', {
+    timeout: 120_000,
+  }, async () => {
     const seed = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
     process.stdout.write(`FAULT_SEED=${seed}\n`);
     const random = seededRandom(seed);
@@ -97,7 +108,7 @@ onEveryBackend('agents, senders and faults at once', (system) => {
       const body = sessionBody({ platform, max_attempts: 3 });
       ids.push((await system().rest.ok(system().rest.post('/api/sessions/create', body))).session_id);
     }
-    const silences = new Map<string, NoSendWindow[]>();
+    const noSendWindows = new Map<string, NoSendWindow[]>();
     const operations: SendOperation[] = [];
     let left = ids.length;
     let thrown = 0;
@@ -107,19 +118,19 @@ onEveryBackend('agents, senders and faults at once', (system) => {
         thrown += 1;
         throw new Error(`failpoint ${name}`);
       });
-      const agents = ids.map((id) => runAgent(system(), id, random, silences).finally(() => left--));
+      const agents = ids.map((id) => runAgent(system(), id, random, noSendWindows).finally(() => left--));
       const senders = Array.from({ length: SENDERS }, () =>
         runSender(system(), platform, random, operations, () => left === 0),
       );
       await Promise.all([...agents, ...senders]);
     }
-    expect(operationsInNoSendWindow(operations, silences)).toEqual([]);
-    // it was a race: there were faults, silences and deeds
-    expect(Math.min(thrown, operations.length, [...silences.values()].flat().length)).toBeGreaterThan(10);
+    expect(operationsInNoSendWindow(operations, noSendWindows)).toEqual([]);
+    // it was a race: there were faults, no-send windows and operations
+    expect(Math.min(thrown, operations.length, [...noSendWindows.values()].flat().length)).toBeGreaterThan(10);
     await assertInvariants(system());
   });
 
-  it('leave one open session of a pair, however it is asked for, taken and run out at once', async () => {
+  it('leave one open session of a pair under concurrent creations, takeovers and timeouts', async () => {
     const { rest, clock } = system();
     for (let round = 0; round < 8; round++) {
       const { body, data } = await flowSteps(system()).create({ max_inactive_minutes: 1 });

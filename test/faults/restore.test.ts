@@ -45,7 +45,7 @@ async function framesOf(rest: RestClient, listening: AbortController, cursor?: s
 }
 
 describe.runIf(sharedServersAvailable)('a database that was restored to an earlier state', () => {
-  it('keeps every promise when the event log was emptied, as the page on operations says', {
+  it('keeps every guarantee when the event log was emptied, as the page on operations says', {
     timeout: 90_000,
   }, async () => {
     await using stack = new AsyncDisposableStack();

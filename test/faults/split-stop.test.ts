@@ -32,7 +32,7 @@ const create = async (rest: RestClient, overrides = {}) =>
   (await rest.ok(rest.post('/api/sessions/create', sessionBody(overrides)))) as { session_id: string; task_id: string };
 
 describe.runIf(sharedServersAvailable)('a gateway that stops', () => {
-  it('answers senders who wait for a task, over REST and over gRPC', async () => {
+  it('answers senders that wait for a task, over REST and over gRPC', async () => {
     await using gateways = await twoGateways();
     using waiting = asked(2);
     const tasks = createClient(TaskService, createGrpcTransport({ baseUrl: gateways.first.rpcUrl }));
@@ -46,7 +46,7 @@ describe.runIf(sharedServersAvailable)('a gateway that stops', () => {
     await stopped;
   }, 60_000);
 
-  it('ends streams, which go on at the other one without a gap', async () => {
+  it('ends streams, which continue at the other one without a gap', async () => {
     await using gateways = await twoGateways();
     const { first, second } = gateways;
     const overrides = { account_id: `t-${process.pid}-stream` };
@@ -75,8 +75,8 @@ describe.runIf(sharedServersAvailable)('a gateway that stops', () => {
   }, 60_000);
 });
 
-describe.runIf(sharedServersAvailable)('a sender who waits at a gateway', () => {
-  it('gets the task that comes late', async () => {
+describe.runIf(sharedServersAvailable)('a sender that waits at a gateway', () => {
+  it('gets a task that arrives late', async () => {
     await using gateways = await twoGateways();
     using waiting = asked(2);
     const claim = gateways.first.rest.get('/api/tasks/next_id?wait_seconds=20');

@@ -11,12 +11,12 @@ import { createDatabase, sharedServersAvailable } from '../support/servers/share
 
 const INSTANCES = 2;
 const CONCURRENCY = 6;
-/** Flows that have to end between a kill and the next step: then the loss has been noticed and lived with. */
+/** Flows that must end between a kill and the next step, so that the loss has been handled. */
 const MIN_FLOWS_BETWEEN_KILLS = 25;
 
-/** Plays main flows in lanes until it is told to stop, repeating at most once what failed. */
+/** Runs concurrent main flows until it is stopped, and retries a failed request at most once. */
 class Load {
-  /** Requests that failed on their first try, and on their second. */
+  /** Requests that failed on their first attempt, and on their second. */
   readonly failures = { once: 0, twice: [] as string[] };
   flows = 0;
   readonly #gateways: readonly RestClient[];
@@ -88,7 +88,7 @@ class Load {
 }
 
 describe.runIf(sharedServersAvailable)('two processes of every service', () => {
-  it('serve on, repeats included, while one of each in turn is killed under load', async () => {
+  it('keep serving, with at most one retry per request, while one of each in turn is killed under load', async () => {
     await using stack = new AsyncDisposableStack();
     const [queue, events] = [stack.use(await startRedis()), stack.use(await startNats())];
     const env = { MYSQL_URL: await createDatabase(), REDIS_URL: queue.url, NATS_URL: events.url };
