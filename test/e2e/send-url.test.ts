@@ -60,23 +60,20 @@ onEveryBackend(
     it.each([
       ['fails', respondJson({}, 500)],
       ['hangs', neverRespond],
-    ])(
-      'keeps the lease and counts no fetch while the order system %s, and is found afterwards',
-      async (_, answer) => {
-        orders.respond = answer;
-        const { body, lease } = await leased();
-        const refused = await info(lease);
-        expect([refused.status, refused.body.error_code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
-        expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
-        expect(await task(lease.task_id)).toMatchObject({ task_status: 'leased', attempt: 0, fetched_at: null });
-        orders.respond = respondSendUrl;
-        system().clock.advance({ seconds: 6 });
-        const sent = await eventually(() => rest().ok(info(lease)));
-        expect(sent).toMatchObject({ send_url: `https://chat.example/${body.external_task_id}`, attempt: 1 });
-        const { complete } = flowSteps(system());
-        await rest().ok(complete(lease.session_id, { task_id: lease.task_id, lease_token: lease.lease_token }));
-      },
-    );
+    ])('keeps the lease and counts no fetch while the order system %s, and is found afterwards', async (_, answer) => {
+      orders.respond = answer;
+      const { body, lease } = await leased();
+      const refused = await info(lease);
+      expect([refused.status, refused.body.error_code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await task(lease.task_id)).toMatchObject({ task_status: 'leased', attempt: 0, fetched_at: null });
+      orders.respond = respondSendUrl;
+      system().clock.advance({ seconds: 6 });
+      const sent = await eventually(() => rest().ok(info(lease)));
+      expect(sent).toMatchObject({ send_url: `https://chat.example/${body.external_task_id}`, attempt: 1 });
+      const { complete } = flowSteps(system());
+      await rest().ok(complete(lease.session_id, { task_id: lease.task_id, lease_token: lease.lease_token }));
+    });
 
     it('does not delay a takeover during its lookup', async () => {
       orders.respond = neverRespond;
