@@ -7,18 +7,16 @@ import type { FenceClient } from './fence/fence-client.ts';
 import type { PartyRegistry } from './parties/party-registry.ts';
 import type { SessionStore } from './store/session-store.ts';
 
-/** What the handlers of the session service work with. */
 export interface SessionDeps extends Deps {
   readonly sessions: SessionStore;
   readonly parties: PartyRegistry;
   readonly fences: FenceClient;
   readonly tasks: Client<typeof TaskService>;
   readonly messages: Client<typeof MessageService>;
-  /** Tasks whose success this process was told of and has recorded, by tenant and id. */
+  /** Tasks whose success this process has recorded, by tenant and id. */
   readonly succeeded: RecentCache<true>;
 }
 
-/** Minutes of the configuration as milliseconds. */
 export function idleAfterMs(deps: Pick<Deps, 'config'>): number {
   return deps.config.idleAfterMinutes * 60_000;
 }

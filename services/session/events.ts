@@ -7,10 +7,10 @@ import type { SessionDeps } from './deps.ts';
 
 /** `task_status_code` of a task that is not finished. */
 const OPEN = 0;
-/** Withdrawals that the session service itself caused say nothing new to it. */
+/** Reasons of withdrawals that the session service caused itself: there is nothing to apply. */
 const OWN_WITHDRAWALS = ['handed_over', 'session_closed'];
 
-/** What became of a task, in case the call that told it was lost. Repeats lead to the same state. */
+/** Applies the outcome of a task in case the call that reported it was lost. A repeat leads to the same state. */
 export function onTaskChanged(deps: SessionDeps): (event: Event) => Promise<void> {
   return async ({ sessionId, payload }) => {
     if (payload.case !== 'taskChanged') return;
@@ -21,20 +21,20 @@ export function onTaskChanged(deps: SessionDeps): (event: Event) => Promise<void
       change === TaskChange.DEAD ||
       (change === TaskChange.CANCELLED && !OWN_WITHDRAWALS.includes(reason));
     if (!task || !(success || failure)) return;
-    if (success && deps.succeeded.get(`${currentTenant()} ${task.taskId}`)) return; // the call was not lost
+    if (success && deps.succeeded.get(`${currentTenant()} ${task.taskId}`)) return; // the call has recorded it
     try {
       const open = failure && (othersOpen || (await hasOpenTasks(deps, sessionId)));
       const at = task.finishedAt && timestampMs(task.finishedAt);
       const session = await applyTaskOutcome(deps, { sessionId, success, othersOpen: open, reason, at });
       await deps.fences.tryConfirm(session);
     } catch (error) {
-      // a session that was removed after its retention has nothing left to change
+      // the session was purged
       if (!hasErrorReason(error, ErrorReason.SESSION_NOT_FOUND)) throw error;
     }
   };
 }
 
-/** An event may be late: the task may wait again since, or another one. */
+/** The event may be late: this task may be pending again, or another one. */
 async function hasOpenTasks(deps: SessionDeps, sessionId: string): Promise<boolean> {
   const { tasks } = await deps.tasks.getSessionTasks({ sessionId });
   return tasks.some((task) => task.taskStatusCode === OPEN);

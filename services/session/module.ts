@@ -20,7 +20,7 @@ import { PartyAliasStore } from './store/party-alias-store.ts';
 import { SessionStore } from './store/session-store.ts';
 import { changeSession } from './unit-of-work/change-session.ts';
 
-/** What the handlers work with, from what every module is given. */
+/** Adds the stores and clients of the session service to the dependencies of every module. */
 export function sessionDeps(deps: Deps, clients: ServiceClients): SessionDeps {
   const tasks = clients.get(TaskService);
   const messages = clients.get(MessageService);
@@ -47,7 +47,7 @@ export function sessionDeps(deps: Deps, clients: ServiceClients): SessionDeps {
   return sessionServiceDeps;
 }
 
-/** The sessions, the directory of accounts and shops, and the only decision on who may speak. */
+/** Sessions and the directory of accounts and shops. The only service that changes state and control of a session. */
 export const sessionModule: Module = {
   name: 'session',
   provides: [SessionService, DirectoryService],

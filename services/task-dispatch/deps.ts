@@ -5,24 +5,23 @@ import type { Deps } from '../lib/runtime/module.ts';
 import type { ReadyQueue } from './queue/ready-queue.ts';
 import type { SendUrlLookup } from './send-url/send-url-lookup.ts';
 
-/** What everything in task-dispatch is given. */
 export interface TaskDeps extends Deps {
   readonly sessions: Client<typeof SessionService>;
   readonly ready: ReadyQueue;
-  /** What this process did lately. */
+  /** Caches of this process. */
   readonly recent: Recent;
-  /** Absent when no lookup is configured. */
+  /** Undefined when no lookup is configured. */
   readonly sendUrls?: SendUrlLookup;
 }
 
 /**
- * What needs no look into the database, by `recentKey`. Only what is on disk: else the event that makes up for what the database
- * lost would be dropped.
+ * Caches by `recentKey`. Only of rows that are on disk: otherwise the event that restores what the database lost would be
+ * ignored.
  */
 export interface Recent {
-  /** Epochs that the fences of sessions reached. */
+  /** The epochs of session fences. */
   readonly epochs: RecentCache<number>;
-  /** The sessions of tasks that are stored; a task never changes its session. */
+  /** The sessions of stored tasks, which never change. */
   readonly sessions: RecentCache<string>;
 }
 
@@ -30,7 +29,7 @@ export function newRecent(): Recent {
   return { epochs: new RecentCache(), sessions: new RecentCache() };
 }
 
-/** A session's or a task's key in `recent`. */
+/** The key of a session or a task in the caches. */
 export function recentKey(tenant: string, id: string): string {
   return `${tenant} ${id}`;
 }

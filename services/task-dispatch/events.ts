@@ -9,14 +9,14 @@ import { HANDED_OVER, SESSION_CLOSED } from './domain/task.ts';
 import { findFence } from './store/fences.ts';
 import { findTask } from './store/tasks.ts';
 
-/** Stores the task that a new session brings, in case that the call which does so was lost. */
+/** Stores the first task of a new session in case the call that does so was lost. */
 export const onSessionCreated =
   (deps: TaskDeps): EventHandler =>
   async ({ payload }) => {
     if (payload.case !== 'sessionCreated') return;
     const { session, task: spec } = payload.value;
     if (!session || !spec) return;
-    if (await isStored(deps, spec.taskId)) return; // the call was not lost
+    if (await isStored(deps, spec.taskId)) return; // the call has stored it
     const control = {
       sessionName: session.sessionName,
       status: toControlName(session.status),
@@ -25,14 +25,14 @@ export const onSessionCreated =
     await storeTask(deps, { spec, control, reuseSeconds: 0 });
   };
 
-/** Raises the fence, in case that the call which does so was lost. */
+/** Raises the fence in case the call that does so was lost. */
 export const onSessionChanged =
   (deps: TaskDeps): EventHandler =>
   async ({ payload }) => {
     if (payload.case !== 'sessionChanged') return;
     const { session, tasksFromEpoch } = payload.value;
     if (!session) return;
-    if ((await epochOf(deps, session.sessionId)) >= session.ownerEpoch) return; // nor this one
+    if ((await epochOf(deps, session.sessionId)) >= session.ownerEpoch) return; // the call has raised it
     await raiseSessionFence(deps, {
       sessionId: session.sessionId,
       sessionName: session.sessionName,
@@ -50,7 +50,7 @@ async function isStored({ db, recent }: TaskDeps, taskId: string): Promise<boole
   return (await findTask(db.autocommit(), tenant, taskId)) !== undefined;
 }
 
-/** How far the session's fence is raised at least; 0 without one. */
+/** An epoch that the fence of the session has reached; 0 without a fence. */
 async function epochOf({ db, recent }: TaskDeps, sessionId: string): Promise<number> {
   const tenant = currentTenant();
   return (

@@ -11,7 +11,7 @@ import { taskRoutes } from './routes.ts';
 import { SendUrlLookup } from './send-url/send-url-lookup.ts';
 import { taskDispatchMigrations } from './store/migrations.ts';
 
-/** What is sent next, by whom, and whether it was sent. */
+/** Decides which task is sent next and by which sender, and whether a task was sent. */
 export const taskDispatchModule: Module = {
   name: 'task-dispatch',
   provides: [TaskService],

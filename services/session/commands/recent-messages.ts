@@ -1,7 +1,7 @@
 import type { Message } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { SessionDeps } from '../deps.ts';
 
-/** How many messages an agent is shown when a session comes to him. */
+/** How many messages an agent gets with a session. */
 const MAX_RECENT_MESSAGES = 20;
 
 /** The last messages of a session, in order. */

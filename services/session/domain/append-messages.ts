@@ -12,7 +12,7 @@ import { type BatchMessage, evidenceIds, isAfterRelease, isAfterStart, isHumanTy
 import type { SessionRecord } from './session.ts';
 import { ATTENDANT_TIMEOUT_MS, shouldTouch } from './timers.ts';
 
-/** The batch meets an open session. */
+/** Adds a batch to the open session of its conversation. */
 export function appendMessages(
   session: SessionRecord,
   processed: Conversation['processed'],
@@ -47,7 +47,7 @@ export function appendMessages(
   return { ...touchOrActivate(session, acting, answerDueAt, generated), processed: [], operations, placements };
 }
 
-/** What messages do to a session that stays with whoever has it. */
+/** What messages change in a session whose control stays. */
 function touchOrActivate(
   session: SessionRecord,
   acting: readonly BatchMessage[],
@@ -65,7 +65,7 @@ function touchOrActivate(
   return { changes: [], touch: { before: session, after }, session: after };
 }
 
-/** Where a message ends that meets an open session. */
+/** Where a message is stored when its conversation has an open session. */
 function placeIn(session: SessionRecord, message: BatchMessage): MessagePlacement {
   const { messageId } = message;
   if (!isAfterStart(message, session)) return { messageId, sessionId: '', stored: false };
@@ -73,7 +73,7 @@ function placeIn(session: SessionRecord, message: BatchMessage): MessagePlacemen
   return { messageId, sessionId: session.sessionId, stored: acts };
 }
 
-/** When the human in the shop's own window counts as silent: the shop's first unanswered message starts the clock. */
+/** When the human in the shop's own window counts as silent: some time after the shop's first unanswered message. */
 function nextAttendantDueAt(session: SessionRecord, acting: readonly BatchMessage[], now: number): number | undefined {
   let due = session.attendantDueAt;
   for (const message of acting) {

@@ -3,7 +3,7 @@ import { handoverReasonName } from './enum-names.ts';
 import { type Agent, type EscalationRecord, isOpen, type SessionRecord, timeoutAt } from './session.ts';
 import { type Command, compositeStates, findSessionTransition, invalidStatus, stateKeyOf } from './transitions.ts';
 
-/** What each command needs to be told. */
+/** The input of each command. */
 export interface CommandInputs {
   activate: { readonly reason: string };
   mark_idle: object;
@@ -19,16 +19,16 @@ export interface CommandInputs {
   pass_fence: { readonly fenceEpoch: number };
   complete: { readonly reason: string };
   cancel: { readonly reason: string };
-  /** `limitMinutes`: the limit that it ran into, its own unless a request named another. */
+  /** `limitMinutes`: the limit that was exceeded: its own, or that of a request. */
   time_out: { readonly limitMinutes: number };
   expire: object;
   archive: { readonly reason: string };
 }
 
-/** A command that changes a session and is told to others. */
+/** A command that changes a session and has an event. */
 export type ChangingCommand = keyof CommandInputs;
 
-/** A decided change: the row before and after, and what its event says. */
+/** A decided change: the session before and after, and the content of its event. */
 export interface Change {
   readonly command: ChangingCommand;
   readonly before: SessionRecord;
@@ -42,7 +42,7 @@ export interface Change {
 type Effect = Partial<SessionRecord>;
 type Effects = { [K in ChangingCommand]: (session: SessionRecord, input: CommandInputs[K], now: number) => Effect };
 
-/** What a command sets beside state, control, epochs and version, which are the transition table's. */
+/** What a command sets besides state, control, epochs and version, which the transition table sets. */
 const effects: Effects = {
   activate: (_, __, now) => ({ lastActivity: now }),
   mark_idle: () => ({}),
@@ -81,7 +81,7 @@ const effects: Effects = {
   complete: (_, { reason }, now) => ({ finishedAt: now, closeReason: reason }),
   cancel: (_, { reason }, now) => ({ finishedAt: now, closeReason: reason, createHash: '', takenHash: '' }),
   time_out: (session, { limitMinutes }, now) => ({
-    // the moment at which it ran out, not that at which somebody noticed
+    // when the limit was reached, not when the sweep noticed
     finishedAt: Math.min(now, timeoutAt(session, limitMinutes)),
     closeReason: 'inactive',
     createHash: '',
@@ -91,15 +91,15 @@ const effects: Effects = {
   archive: () => ({}),
 };
 
-/** An agent who takes the word directly from the bot leaves a reason; otherwise the one that asked for a human stays. */
+/** A takeover directly from the bot is its own reason; otherwise the escalation that requested a human stays. */
 function escalationOfTakeOver(session: SessionRecord, now: number): EscalationRecord | undefined {
   if (session.control !== Control.BOT_ACTIVE) return session.escalation;
   return { reason: HandoverReason.MANUAL, severity: Severity.LOW, details: '', triggerAt: now, evidence: [] };
 }
 
 /**
- * Decides one command on a session at `now`. Pure. Throws INVALID_STATUS when the table has no row for it; repeats and
- * ownership are judged before (requests.ts).
+ * Decides one command on a session at `now`. Pure. Throws INVALID_STATUS when the table has no row for it. Repeats and
+ * ownership are checked before (commands.ts).
  */
 export function applyCommand<K extends ChangingCommand>(
   before: SessionRecord,
@@ -135,7 +135,7 @@ export function applyCommand<K extends ChangingCommand>(
   };
 }
 
-/** Drops what means nothing in the new cell, so that no stale agent, pause or clock survives a change. */
+/** Removes agent, due times and pause where they have no meaning in the new state. */
 function normalize(session: SessionRecord): SessionRecord {
   return {
     ...session,

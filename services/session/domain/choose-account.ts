@@ -2,25 +2,24 @@ import { foldName } from '../../lib/text/fold-text.ts';
 import { findAliasByName } from './look-alikes.ts';
 import type { PartyAlias } from './party-alias.ts';
 
-/** An open session of the shop, as far as it tells which account talks. */
+/** The account of an open session of the shop. */
 export interface OpenSessionAccount {
   readonly accountKey: string;
   readonly accountId: string;
 }
 
-/** What is known when a batch that names no account has to be given one. */
+/** The facts that decide the account of a batch that names none. */
 export interface AccountCandidates {
   readonly platform: string;
-  /** Who speaks in the batch, without the shop. */
+  /** The senders of the batch, without the shop. */
   readonly nicks: readonly string[];
-  /** Account aliases that are among the nicks. */
+  /** The stored aliases among the nicks. */
   readonly aliases: readonly PartyAlias[];
   readonly openSessions: readonly OpenSessionAccount[];
 }
 
-/** The account of a batch. */
 export type AccountChoice =
-  /** A known account. `stable`: the same batch will always give it. */
+  /** A known account. `stable`: the same batch always leads to it. */
   | { readonly kind: 'known'; readonly accountKey: string; readonly stable: boolean }
   /** An account that is named by the batch and may be new. */
   | { readonly kind: 'named'; readonly accountId: string }
@@ -32,10 +31,10 @@ export function isShopNick(nick: string, shopName: string): boolean {
   return foldedNick === name || foldedNick.startsWith(`${name}:`);
 }
 
-/** How a platform's accounts are named, where that can be told from a nick. */
+/** The prefix of account names by platform, where an account shows by its nick. */
 const accountNicks: Readonly<Record<string, string>> = { 淘天: 't-' };
 
-/** Whose batch it is, by the first rule that applies; the account that the request names comes before all of them. */
+/** The account of the batch by the first rule that applies. An account that the request names precedes all rules. */
 export function chooseAccount({ platform, nicks, aliases, openSessions }: AccountCandidates): AccountChoice {
   const known = nicks.map((nick) => findAliasByName(aliases, nick)?.key).filter((key) => key !== undefined);
   const inSession = known.find((key) => openSessions.some((session) => session.accountKey === key));

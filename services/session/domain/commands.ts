@@ -4,18 +4,18 @@ import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { applyCommand, type Change, type CommandInputs } from './apply-command.ts';
 import type { Agent, SessionRecord } from './session.ts';
 
-/** When a request is judged, and who asks. */
+/** The time of a decision and the client that requests it. */
 export interface CommandContext {
   readonly now: number;
   readonly actor: string;
 }
 
 /*
- * What callers can ask for. Each returns the change, or undefined when the request repeats what is already so and is to
- * get the same answer; each throws the refusal that its RPC documents.
+ * The commands of clients. Each returns the change, or undefined when there is nothing to change and the request gets the same
+ * answer; each throws the errors that its RPC documents.
  */
 
-/** Asks for a human. Throws MANUAL_IN_PROGRESS while one speaks. */
+/** Throws MANUAL_IN_PROGRESS while a human is in control. */
 export function escalate(
   session: SessionRecord,
   input: CommandInputs['escalate'],
@@ -23,20 +23,20 @@ export function escalate(
 ): Change | undefined {
   if (session.control === Control.PENDING_MANUAL) return undefined;
   if (session.control === Control.MANUAL_LIVE)
-    throw appError(ErrorReason.MANUAL_IN_PROGRESS, 'a human already speaks in the session', agentOf(session));
+    throw appError(ErrorReason.MANUAL_IN_PROGRESS, 'a human is already in control of this session', agentOf(session));
   return applyCommand(session, 'escalate', input, ctx);
 }
 
-/** Gives the word to an agent. Throws ALREADY_TAKEN when another one has it. */
+/** Throws ALREADY_TAKEN when another agent is in control. */
 export function takeOver(session: SessionRecord, agent: Agent, ctx: CommandContext): Change | undefined {
   if (session.control === Control.MANUAL_LIVE && !session.attendantExternal) {
     if (session.agent?.id === agent.id) return undefined;
-    throw appError(ErrorReason.ALREADY_TAKEN, 'another agent has the session', agentOf(session));
+    throw appError(ErrorReason.ALREADY_TAKEN, 'another agent is in control of this session', agentOf(session));
   }
   return applyCommand(session, 'take_over', { agent }, ctx);
 }
 
-/** Gives the word back to the bot. Throws NOT_YOUR_SESSION when another agent has it. */
+/** Returns control to the bot. Throws NOT_YOUR_SESSION when another agent is in control. */
 export function release(
   session: SessionRecord,
   input: CommandInputs['release'],
@@ -45,19 +45,18 @@ export function release(
   const releasedByAgent = session.lastReleasedBy === input.agentId && session.releasedVersion === session.version;
   if (session.control === Control.BOT_ACTIVE && releasedByAgent) return undefined;
   if (session.control === Control.MANUAL_LIVE && !session.attendantExternal && session.agent?.id !== input.agentId)
-    throw appError(ErrorReason.NOT_YOUR_SESSION, 'the session belongs to another agent', agentOf(session));
+    throw appError(ErrorReason.NOT_YOUR_SESSION, 'another agent is in control of this session', agentOf(session));
   return applyCommand(session, 'release', input, ctx);
 }
 
-/** Holds the bot's tasks. Throws INVALID_ARGUMENT for an end that is not to come. */
+/** Holds the tasks of the bot. Throws INVALID_ARGUMENT for a `resumeAt` in the past. */
 export function pause(session: SessionRecord, input: CommandInputs['pause'], ctx: CommandContext): Change | undefined {
   if (session.state === SessionState.PAUSED && session.resumeAt === input.resumeAt) return undefined;
   if (input.resumeAt !== undefined && input.resumeAt <= ctx.now)
-    throw appError(ErrorReason.INVALID_ARGUMENT, 'resume_at is not a time to come', { field: 'resume_at' });
+    throw appError(ErrorReason.INVALID_ARGUMENT, 'resume_at must be in the future', { field: 'resume_at' });
   return applyCommand(session, 'pause', input, ctx);
 }
 
-/** Lets a paused session go on. */
 export function resume(
   session: SessionRecord,
   input: CommandInputs['resume'],
@@ -67,7 +66,6 @@ export function resume(
   return applyCommand(session, 'resume', input, ctx);
 }
 
-/** Ends a session. */
 export function close(
   session: SessionRecord,
   outcome: 'complete' | 'cancel',
@@ -79,15 +77,14 @@ export function close(
   return applyCommand(session, outcome, { reason }, ctx);
 }
 
-/** Puts a closed session away. */
 export function archive(session: SessionRecord, reason: string, ctx: CommandContext): Change | undefined {
   if (session.state === SessionState.ARCHIVED) return undefined;
   return applyCommand(session, 'archive', { reason }, ctx);
 }
 
 /**
- * What a task that was sent does: something has happened in the session, so one that waited or idled is active; unless it
- * happened (`at`) before the session's last activity.
+ * Activates a pending or idle session after one of its tasks was sent, unless that was (`at`) before the session's last
+ * activity.
  */
 export function taskSucceeded(session: SessionRecord, at: number | undefined, ctx: CommandContext): Change | undefined {
   if (session.state !== SessionState.PENDING && session.state !== SessionState.IDLE) return undefined;
@@ -95,7 +92,7 @@ export function taskSucceeded(session: SessionRecord, at: number | undefined, ct
   return applyCommand(session, 'activate', { reason: 'task_completed' }, ctx);
 }
 
-/** What a task that was not sent does: a session that never became active and has no other open task is cancelled. */
+/** Cancels a session that never became active and has no other open task after one of its tasks failed. */
 export function taskFailed(
   session: SessionRecord,
   othersOpen: boolean,
@@ -119,12 +116,11 @@ const severities: Partial<Record<HandoverReason, Severity>> = {
   [HandoverReason.FAIL_LOOP]: Severity.MEDIUM,
 };
 
-/** How grave an escalation is when the caller does not say. */
+/** The severity of an escalation that names none. */
 export function defaultSeverity(reason: HandoverReason): Severity {
   return severities[reason] ?? Severity.LOW;
 }
 
-/** How grave a manual task is. */
 export function severityOfTask(taskType: TaskType): Severity {
   if (taskType === TaskType.MANUAL_URGENT) return Severity.HIGH;
   return taskType === TaskType.MANUAL_COMPLAINT ? Severity.MEDIUM : Severity.LOW;

@@ -5,7 +5,7 @@ import type { BatchMessage } from './message-recency.ts';
 import type { SessionRecord } from './session.ts';
 import type { OpenedSession } from './session-events.ts';
 
-/** What is known of a conversation when new messages come. */
+/** What is stored of a conversation when new messages arrive. */
 export interface Conversation extends OpenSessions {
   /** The newest closed session of the account and the shop. */
   readonly last?: SessionRecord;
@@ -26,13 +26,13 @@ export interface MessageBatch {
   readonly messages: readonly BatchMessage[];
 }
 
-/** What a new session takes from outside. */
+/** Values that the caller generates, so that the decision is pure. */
 export interface GeneratedValues extends CommandContext {
   readonly sessionId: string;
   readonly defaultMaxInactiveMinutes: number;
 }
 
-/** Where a message ends. */
+/** Where a message is stored. */
 export interface MessagePlacement {
   readonly messageId: string;
   /** Empty for history from before the session. */
@@ -42,20 +42,20 @@ export interface MessagePlacement {
 
 export type BatchOperation = 'created' | 'updated' | 'transferred' | 'timed_out' | 'history';
 
-/** A message that acted once and must not act again. */
+/** A message whose effect must not be repeated. */
 export interface ProcessedMessage {
   readonly messageId: string;
   readonly sessionId: string;
   readonly kind: 'opened' | 'intervention';
 }
 
-/** A move of `last_activity` or of the attendant's clock, which is no change of the session. */
+/** A move of `last_activity` or `attendantDueAt`: it has no event and does not raise the version. */
 export interface Touch {
   readonly before: SessionRecord;
   readonly after: SessionRecord;
 }
 
-/** All that a batch does. */
+/** The decision on a batch. */
 export interface AppliedBatch {
   readonly changes: readonly Change[];
   readonly opened?: OpenedSession;

@@ -5,7 +5,7 @@ import { mergeSessions } from './merge-sessions.ts';
 import { openFromMessages } from './open-from-messages.ts';
 import { timeoutAt, UNKNOWN_ACCOUNT } from './session.ts';
 
-/** Decides what new messages do to a conversation. Pure; the same messages again lead to nothing new. */
+/** Decides what new messages do to a conversation. Pure. The same messages again change nothing. */
 export function decideMessages(
   conversation: Conversation,
   batch: MessageBatch,

@@ -2,7 +2,7 @@ import { Creator } from '../../../gen/autosession/session/v1/session_pb.js';
 import type { EscalationRecord, SessionRecord } from './session.ts';
 import { type OpenCommand, stateAfterOpening } from './transitions.ts';
 
-/** What a new session is made of; the rest follows from how it is opened. */
+/** The fields of a new session that do not follow from its opening command. */
 export type NewSessionFields = Pick<
   SessionRecord,
   | 'sessionId'
@@ -20,7 +20,7 @@ export type NewSessionFields = Pick<
   | 'vip'
 > & { readonly escalation?: EscalationRecord };
 
-/** A new session at epoch 1. Nothing acts in it before its first task makes a fence, so epoch 1 counts as confirmed. */
+/** A new session at epoch 1. Without a task there is no fence to confirm, so epoch 1 counts as confirmed. */
 export function createSessionRecord(opening: OpenCommand, parts: NewSessionFields, now: number): SessionRecord {
   const initialState = stateAfterOpening(opening);
   return {

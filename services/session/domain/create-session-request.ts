@@ -7,7 +7,7 @@ import {
 import { QueueLevel } from '../../../gen/autosession/task/v1/task_pb.js';
 import { DEFAULT_PLATFORM } from './session.ts';
 
-/** The request with everything that it left to us. */
+/** The request with its defaults filled in. */
 export function withDefaults(sent: CreateSessionRequest, maxInactiveMinutes: number): CreateSessionRequest {
   const request = clone(CreateSessionRequestSchema, sent);
   request.platform ||= DEFAULT_PLATFORM;
@@ -17,7 +17,7 @@ export function withDefaults(sent: CreateSessionRequest, maxInactiveMinutes: num
   return request;
 }
 
-/** What two requests have in common that ask for the same: all fields after defaults, except the key of the attempt. */
+/** The hash by which a repeated request is recognised: of all fields after defaults, except the idempotency key. */
 export function bodyHash(request: CreateSessionRequest): string {
   const body = clone(CreateSessionRequestSchema, request);
   body.idempotencyKey = '';

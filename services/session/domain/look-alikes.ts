@@ -8,7 +8,7 @@ export function looksLike(a: string, b: string): boolean {
   return a === b || foldName(a) === foldName(b);
 }
 
-/** All names to look up for the requested ones. */
+/** The requested names and their folded forms, for a lookup. */
 export function withFoldedNames(names: readonly string[]): string[] {
   return [...new Set(names.flatMap((name) => [name, foldName(name)]))];
 }
@@ -18,7 +18,7 @@ export function findAliasByName<A extends AliasName>(aliases: readonly A[], name
   return withValue(aliases, name) ?? withValue(aliases, foldName(name));
 }
 
-/** An id takes precedence: another account's nick may look like it. */
+/** An alias that is an id precedes a nick: the nick of another account may look like it. */
 function withValue<A extends AliasName>(aliases: readonly A[], value: string): A | undefined {
   const found = aliases.filter((alias) => alias.value === value);
   return found.find(({ kind }) => kind === 'id') ?? found[0];

@@ -2,7 +2,7 @@ import { applyCommand, type Change } from './apply-command.ts';
 import type { CommandContext } from './commands.ts';
 import { isHandedOver, type SessionRecord } from './session.ts';
 
-/** The open sessions that a conversation may be in. */
+/** The open sessions of a conversation. */
 export interface OpenSessions {
   /** The open session of the account and the shop. */
   readonly own?: SessionRecord;
@@ -10,17 +10,17 @@ export interface OpenSessions {
   readonly unknown?: SessionRecord;
 }
 
-/** The session that the conversation goes on in, and what has to change for that. */
+/** The session in which the conversation continues, and the changes that this needs. */
 export interface MergeResult {
   readonly session?: SessionRecord;
-  /** In the order in which they must be written: whoever leaves the slot comes first. */
+  /** In the order of their writes: the session that leaves the slot comes first. */
   readonly changes: readonly Change[];
 }
 
 /**
- * Brings a conversation whose account is now known together with the session that was opened while it was not. That
- * session becomes the account's; when the account has one already the human-held one stays (the account's, if both are or
- * neither is) and the other is closed into it.
+ * Merges the session that was opened while the account of a conversation was unknown with the account, once it is known. That
+ * session becomes the account's. When the account has one already, the session with a human in control stays (the account's
+ * own if both have one or none), and the other is closed.
  */
 export function mergeSessions(
   { own, unknown }: OpenSessions,

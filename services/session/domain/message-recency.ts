@@ -5,9 +5,9 @@ export const MAX_RECEIVER_SKEW_MS = 60_000;
 export interface BatchMessage {
   readonly messageId: string;
   readonly side: 'account' | 'shop';
-  /** When it was said, or its neighbour's time; undefined when neither is known. */
+  /** When it was sent, or the time of its neighbour; undefined when neither is known. */
   readonly sentAt?: number;
-  /** Whether the bot is known to have said it. */
+  /** Whether a receipt of the bot explains it. */
   readonly explained: boolean;
   /** Whether it is a notice of the marketplace, which has no effect on the session. */
   readonly notice: boolean;
@@ -15,21 +15,21 @@ export interface BatchMessage {
   readonly afterReceiptOf: string;
   /** Whether a message that was stored earlier follows it in the batch. */
   readonly beforeKnown: boolean;
-  /** When the newest of those was received. */
+  /** When the newest of those messages was received. */
   readonly knownReceivedAt?: number;
-  /** When it was stored itself; undefined for now. */
+  /** When it was stored; undefined for now. */
   readonly receivedAt?: number;
 }
 
-/** Whether it was said after the session began. What follows one of the session's receipts was, whatever its time says. */
+/** Whether it was sent after the session began. A message after one of the session's receipts was, whatever its time. */
 export function isAfterStart(message: BatchMessage, session: { sessionId: string; createdAt: number }): boolean {
   return message.afterReceiptOf === session.sessionId || isAfterByOrderOrTime(message, session.createdAt);
 }
 
 /**
- * Whether it was said after the session's last return to the bot. A receipt of the session may be older than that return,
- * so it only speaks for messages whose time is not known. What was stored before the return was said to the human who had
- * the session, or by him, even if it is judged only now.
+ * Whether it was sent after the last release to the bot. A receipt of the session may be older than the release, so it only
+ * counts for messages without a time. A message that was stored before the release belongs to the human's part, even if it
+ * is evaluated only now.
  */
 export function isAfterRelease(
   message: BatchMessage,
@@ -41,7 +41,7 @@ export function isAfterRelease(
   return isAfterByOrderOrTime(message, session.lastManualEndAt);
 }
 
-/** Whether it was said after the last session of the conversation was closed; true when there was none. */
+/** Whether it was sent after the last session of the conversation was closed; true when there was none. */
 export function isAfterClose(message: BatchMessage, closedAt: number | undefined): boolean {
   return closedAt === undefined || isAfterByOrderOrTime(message, closedAt);
 }
@@ -52,15 +52,15 @@ function isAfterByOrderOrTime(message: BatchMessage, moment: number): boolean {
   return message.sentAt >= moment - MAX_RECEIVER_SKEW_MS;
 }
 
-/** Typed by a human under our account: nothing the bot sent explains it. */
+/** Whether a human typed it under our account: no receipt of the bot explains it. */
 export function isHumanTyped(message: BatchMessage): boolean {
   return message.side === 'account' && !message.explained && !message.notice;
 }
 
-/** A batch of a whole window is no better proof than its first messages; a session carries them in every event. */
+/** The first messages are proof enough, and every event of the session carries their ids. */
 const MAX_EVIDENCE_MESSAGES = 20;
 
-/** The ids of those messages that are kept as the proof of an intervention. */
+/** The ids of the messages that are kept as evidence of an intervention. */
 export function evidenceIds(typed: readonly BatchMessage[]): string[] {
   return typed.slice(0, MAX_EVIDENCE_MESSAGES).map(({ messageId }) => messageId);
 }

@@ -12,7 +12,7 @@ import { type BatchMessage, evidenceIds, isAfterClose, isAfterStart, isHumanType
 import type { SessionRecord } from './session.ts';
 import type { OpenedSession } from './session-events.ts';
 
-/** The batch meets no open session: it opens one, or joins the last one. */
+/** Decides on a batch without an open session: it opens one, or its messages belong to the last one. */
 export function openFromMessages(
   last: SessionRecord | undefined,
   processed: Conversation['processed'],
@@ -38,7 +38,7 @@ export function openFromMessages(
   return { changes: [], opened, processed: proofs, operations: ['created'], placements, session };
 }
 
-/** A human session for messages that nobody has seen yet; a human who is typing already has it. */
+/** A session that waits for a human; one whose human is typing already is theirs at once. */
 function openUnattended(
   unexplained: readonly BatchMessage[],
   batch: MessageBatch,

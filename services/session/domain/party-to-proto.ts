@@ -13,7 +13,6 @@ import type { AliasName, Party } from './party-update.ts';
 
 const kinds = { id: AliasKind.ID, name: AliasKind.NAME, nick: AliasKind.NICK, key: AliasKind.UNSPECIFIED } as const;
 
-/** The account as callers see it. */
 export function accountToProto(party: Party): Account {
   const accountId = oldest(party, 'id');
   return create(AccountSchema, {
@@ -26,7 +25,6 @@ export function accountToProto(party: Party): Account {
   });
 }
 
-/** The shop as callers see it. */
 export function shopToProto(party: Party): Shop {
   const shopId = oldest(party, 'id');
   return create(ShopSchema, {
@@ -38,7 +36,7 @@ export function shopToProto(party: Party): Shop {
   });
 }
 
-/** The names that a request's aliases stand for; the contract admits no other kinds. */
+/** The aliases of a request. Validation admits no other kinds. */
 export function namesOf(aliases: readonly WireAlias[]): AliasName[] {
   return aliases.map(({ kind, value }) => ({ kind: kindFromProto(kind), value }));
 }

@@ -2,7 +2,7 @@ import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { looksLike, withFoldedAlias } from './look-alikes.ts';
 import type { PartyAlias } from './party-alias.ts';
 
-/** An alias as a caller names it. */
+/** An alias of a request. */
 export type AliasName = Pick<PartyAlias, 'kind' | 'value'>;
 
 /** An account or a shop of the directory. */
@@ -14,37 +14,37 @@ export interface Party {
   readonly name: string;
   /** Empty when none was set. */
   readonly botPrefix: string;
-  /** Raised by every change by a caller; 0 when there was none. */
+  /** Raised by every update; 0 before the first. */
   readonly version: number;
-  /** The oldest first. */
+  /** Oldest first. */
   readonly aliases: readonly (AliasName & { readonly createdAt: number })[];
 }
 
-/** What a caller wants to be true of an entry. */
+/** The desired state of an account or a shop. */
 export interface PartyUpdate {
   readonly side: PartyAlias['side'];
-  /** An id of it, or its key. */
+  /** One of its ids, or its key. */
   readonly id: string;
   readonly aliases: readonly AliasName[];
   readonly remove: readonly AliasName[];
-  /** Undefined leaves it as it is. */
+  /** Undefined for no change. */
   readonly name?: string;
   readonly botPrefix?: string;
-  /** Whether aliases that are another entry's become this one's. */
+  /** Whether aliases of other accounts or shops are moved to this one. */
   readonly move: boolean;
 }
 
-/** All aliases whose owners decide about the wish: those that it names, and the folded forms by which look-alikes are found. */
+/** The aliases whose owners the plan depends on: those of the update and their folded forms. */
 export function aliasesToLookUp({ side, id, aliases }: PartyUpdate): AliasName[] {
   return unique([{ kind: 'id' as const, value: id }, ...aliases].flatMap((alias) => withFoldedAlias(side, alias)));
 }
 
-/** What has to be written for that. */
+/** What an update writes. */
 export interface PartyUpdatePlan {
   readonly key: string;
   readonly side: PartyAlias['side'];
   readonly platform: string;
-  /** What was read; somebody else has changed the entry when it is another one now. */
+  /** The version that was read: the compare-and-set expects it. */
   readonly version: number;
   readonly add: readonly AliasName[];
   readonly moves: readonly (AliasName & { readonly from: string })[];
@@ -53,7 +53,7 @@ export interface PartyUpdatePlan {
   readonly botPrefix?: string;
 }
 
-/** The entry that the wish means, by what is known of the aliases in it; undefined for a new one. */
+/** The key of the account or shop that the update is about, by the owners of its aliases; undefined for a new one. */
 export function resolvePartyKey(
   { side, id, aliases }: PartyUpdate,
   existingAliases: readonly PartyAlias[],
@@ -61,14 +61,14 @@ export function resolvePartyKey(
   const owner = ({ kind, value }: AliasName) =>
     existingAliases.find((alias) => alias.kind === kind && alias.value === value)?.key;
   const own = owner({ kind: 'id', value: id });
-  // a nick is no identity: a new id beside a known nick is a new account, which wants the nick
+  // a nick does not identify an account: a new id with a known nick is a new account that claims the nick
   const identities = aliases.filter(({ kind }) => side === 'shop' || kind === 'id');
   return own ?? identities.map(owner).find((key) => key !== undefined);
 }
 
 /**
- * What has to change. `entry` is the one that the wish means, `known` what is known of its aliases, `fresh` the key and the
- * platform of a new one. Throws ALIAS_TAKEN, and INVALID_ARGUMENT when the entry could not be found any more.
+ * Compares the update with the stored party, if there is one, and the owners of its aliases. `newParty` is used when there is
+ * none. Throws ALIAS_TAKEN, and INVALID_ARGUMENT when no request could find the party any more.
  */
 export function planPartyUpdate(
   update: PartyUpdate,
@@ -86,7 +86,7 @@ export function planPartyUpdate(
   for (const requested of unique(wanted)) {
     for (const { kind, value } of withFoldedAlias(side, requested)) {
       const owner = ownerOf({ kind, value });
-      // an entry keeps its aliases even if an earlier release gave another entry one that looks the same
+      // a party keeps its aliases even if an earlier release gave another party one that looks the same
       const isOwn = owner === key || ownerOf(requested) === key;
       if (owner === undefined) add.push({ kind, value });
       else if (isOwn || (kind !== requested.kind && owner !== ownerOf(requested))) continue;
@@ -100,7 +100,7 @@ export function planPartyUpdate(
   return { key, side, platform, version: party?.version ?? 0, ...aliases, ...newValues(update, party) };
 }
 
-/** Adds to the plan the names of the losing entries that look like a moved one: they are found by it. */
+/** Adds the names of the losing parties that look like a moved alias: they lead to its new owner. */
 export function addLookAlikeMoves(plan: PartyUpdatePlan, losingParties: readonly Party[]): PartyUpdatePlan {
   const lookAlikeMoves = losingParties.flatMap((losingParty) =>
     losingParty.aliases
@@ -110,12 +110,11 @@ export function addLookAlikeMoves(plan: PartyUpdatePlan, losingParties: readonly
   return { ...plan, moves: unique([...plan.moves, ...lookAlikeMoves]) };
 }
 
-/** Whether there is anything to write. */
 export function hasChanges({ add, moves, remove, name, botPrefix }: PartyUpdatePlan): boolean {
   return add.length + moves.length + remove.length > 0 || name !== undefined || botPrefix !== undefined;
 }
 
-/** Whether sessions go by such an alias, so that its owner is the owner of their slots. */
+/** Whether sessions are found by such an alias, so that its owner decides their slot. */
 export function identifiesSessions(side: PartyAlias['side'], { kind }: AliasName): boolean {
   return side === 'account' ? kind === 'id' : kind === 'name';
 }
@@ -130,22 +129,26 @@ function newValues(
   };
 }
 
-/** A repeat of the request has to find the same entry, and so has everybody who knows the account by its id. */
+/** A repeat of the request must find the same party, and an account must keep an id. */
 function assertStaysFindable(update: PartyUpdate, aliases: readonly AliasName[]): void {
   const left = aliases.filter((alias) => !isRemoved(update, alias));
   const removesItself = update.remove.some(({ kind, value }) => kind === 'id' && value === update.id);
   const isLost = update.side === 'account' ? !left.some(({ kind }) => kind === 'id') : left.length === 0;
   if (removesItself || isLost)
-    throw appError(ErrorReason.INVALID_ARGUMENT, 'remove_aliases: the id in the path and the last alias stay', {
-      field: 'remove_aliases',
-    });
+    throw appError(
+      ErrorReason.INVALID_ARGUMENT,
+      'remove_aliases must not contain the id in the path or the last alias',
+      {
+        field: 'remove_aliases',
+      },
+    );
 }
 
 function taken({ side }: PartyUpdate, { kind, value }: AliasName, key: string) {
-  return appError(ErrorReason.ALIAS_TAKEN, `the ${kind} is another ${side}'s`, { kind, value, key });
+  return appError(ErrorReason.ALIAS_TAKEN, `the ${kind} belongs to another ${side}`, { kind, value, key });
 }
 
-/** Whether the wish removes an alias: by its name, or by one that looks like it unless the wish sets such a name. */
+/** Whether the update removes an alias, by its name or by one that looks like it, unless it sets such a name too. */
 function isRemoved({ remove, aliases }: PartyUpdate, alias: AliasName): boolean {
   if (remove.some((name) => isSame(name, alias))) return true;
   return remove.some((name) => isAlike(name, alias)) && !aliases.some((name) => isAlike(name, alias));

@@ -5,25 +5,24 @@ import { isOpen, type SessionRecord } from './session.ts';
 import { isPaused } from './slot.ts';
 
 /*
- * Whether a command that was carried out still holds. An agent who reads 200 to a repeated takeover speaks: it must not be
- * 200 once the bot sends again.
+ * Whether the effect of a command still holds. An agent who gets 200 for a repeated takeover starts to write, so a repeat must
+ * not get 200 once the bot is in control again.
  */
 
 export function isControlledBy(session: SessionRecord, agentId: string): boolean {
   return session.control === Control.MANUAL_LIVE && !session.attendantExternal && session.agent?.id === agentId;
 }
 
-/** The bot is in control, paused or not. */
+/** True while paused too. */
 export function isReleased({ control }: SessionRecord): boolean {
   return control === Control.BOT_ACTIVE;
 }
 
-/** The bot is in control and not paused. */
 export function isResumed(session: SessionRecord): boolean {
   return isReleased(session) && !isPaused(session);
 }
 
-/** The session is closed, archived or not. */
+/** True for an archived session too. */
 export function isClosed(session: SessionRecord): boolean {
   return !isOpen(session);
 }

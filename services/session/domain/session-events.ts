@@ -5,17 +5,17 @@ import type { Change } from './apply-command.ts';
 import type { SessionRecord } from './session.ts';
 import { sessionToProto } from './session-to-proto.ts';
 
-/** A session that is to be inserted, with what its event says. */
+/** A session to insert, and the content of its event. */
 export interface OpenedSession {
   readonly session: SessionRecord;
   /** Its first task; undefined for a human session. */
   readonly task?: TaskSpec;
   readonly actor: string;
-  /** Whether a message that no session explains opened it. */
+  /** Whether a message without a session opened it. */
   readonly unattendedMessage: boolean;
 }
 
-/** What every event of a session says of it. */
+/** The fields that all events of a session have. */
 function envelope(session: SessionRecord) {
   return {
     source: Source.SESSION,
@@ -29,7 +29,6 @@ function envelope(session: SessionRecord) {
   };
 }
 
-/** The event of a change. */
 export function sessionChangedEvent({ command, before, after, reason, actor, evidence, epochRaised }: Change) {
   return {
     ...envelope(after),
@@ -50,7 +49,7 @@ export function sessionChangedEvent({ command, before, after, reason, actor, evi
   };
 }
 
-/** The event of a new session. It carries the first task, so that the task exists even if the call that makes it is lost. */
+/** The event of a new session. It carries the first task, so that the task is created even if the call that does so is lost. */
 export function sessionCreatedEvent({ session, task, actor, unattendedMessage }: OpenedSession) {
   return {
     ...envelope(session),

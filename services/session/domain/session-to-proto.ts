@@ -10,10 +10,9 @@ import {
 } from '../../../gen/autosession/session/v1/session_pb.js';
 import { type Agent, type EscalationRecord, type SessionRecord, taskTypePriority } from './session.ts';
 
-/** A time for the wire; unset stays unset. */
 export const optionalTimestamp = (ms: number | undefined) => (ms === undefined ? undefined : timestampFromMs(ms));
 
-/** A session as callers and events see it. */
+/** The session of responses and events. */
 export function sessionToProto(session: SessionRecord): Session {
   const { control, accountKey, shopKey, agent, escalation } = session;
   const times = ['createdAt', 'updatedAt', 'lastActivity', 'finishedAt', 'resumeAt', 'lastManualEndAt'] as const;
@@ -45,12 +44,10 @@ export function sessionToProto(session: SessionRecord): Session {
   });
 }
 
-/** An agent as callers see him. */
 export function agentToProto(agent: Agent): AgentRef {
   return create(AgentRefSchema, { agentId: agent.id, agentName: agent.name });
 }
 
-/** An escalation as callers see it. */
 export function escalationToProto(escalation: EscalationRecord): Escalation {
   return create(EscalationSchema, {
     reason: escalation.reason,

@@ -8,19 +8,18 @@ import {
 import type { Creator } from '../../../gen/autosession/session/v1/session_pb.js';
 import { TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
 
-/** The key of the account of a conversation whose account nobody has recognised yet. */
+/** The account key of a conversation whose account is not known yet. */
 export const UNKNOWN_ACCOUNT = 'unknown';
 
-/** The marketplace of a request that names none. */
+/** The platform of a request that names none. */
 export const DEFAULT_PLATFORM = '淘天';
 
-/** A human agent. */
 export interface Agent {
   readonly id: string;
   readonly name: string;
 }
 
-/** Why a session last left the bot. */
+/** Why the bot last lost control. */
 export interface EscalationRecord {
   readonly reason: HandoverReason;
   readonly severity: Severity;
@@ -30,7 +29,7 @@ export interface EscalationRecord {
   readonly evidence: readonly string[];
 }
 
-/** A session as its service thinks of it. Times are epoch milliseconds. */
+/** A session. Times are epoch milliseconds. */
 export interface SessionRecord {
   readonly sessionId: string;
   readonly sessionName: string;
@@ -40,7 +39,7 @@ export interface SessionRecord {
   readonly ownerEpoch: number;
   /** The last epoch that every fence is known to have confirmed. */
   readonly fencedEpoch: number;
-  /** The first epoch whose tasks may act. */
+  /** Tasks of earlier epochs are withdrawn. */
   readonly tasksFromEpoch: number;
   readonly version: number;
   readonly sourceSeq: number;
@@ -48,9 +47,9 @@ export interface SessionRecord {
   readonly externalTaskId: string;
   /** Empty for a human session. */
   readonly firstTaskId: string;
-  /** Hash of the request that opened it; empty when a repeat of that request is to open a new one. */
+  /** Hash of the request that opened it; empty when a repeat of that request opens a new session. */
   readonly createHash: string;
-  /** Hash of the manual request that took it from the bot; empty if none did. */
+  /** Hash of the manual create request that escalated it; empty if none did. */
   readonly takenHash: string;
   readonly platform: string;
   readonly accountKey: string;
@@ -59,7 +58,7 @@ export interface SessionRecord {
   readonly shopId: string;
   readonly shopName: string;
   readonly agent?: Agent;
-  /** Whether the human types in the shop's own window. */
+  /** Whether the human writes in the shop's own chat window. */
   readonly attendantExternal: boolean;
   /** When a human in the shop's own window counts as silent; undefined while nothing waits for an answer. */
   readonly attendantDueAt?: number;
@@ -67,9 +66,9 @@ export interface SessionRecord {
   readonly createdBy: Creator;
   readonly maxInactiveMinutes: number;
   readonly vip: boolean;
-  /** Who released it last; empty if nobody did. */
+  /** The agent of the last release; empty before the first. */
   readonly lastReleasedBy: string;
-  /** The version that the last release left. */
+  /** The version after the last release. */
   readonly releasedVersion: number;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -89,7 +88,7 @@ export const OPEN_STATES: readonly SessionState[] = [
   SessionState.TRANSFERRED,
 ];
 
-/** Whether it holds its slot. */
+/** Whether the session is open and holds its slot. */
 export function isOpen(session: SessionRecord): boolean {
   return OPEN_STATES.includes(session.state);
 }
@@ -99,7 +98,7 @@ export function isHandedOver(session: SessionRecord): boolean {
   return session.control === Control.PENDING_MANUAL || session.control === Control.MANUAL_LIVE;
 }
 
-/** When it times out: `limitMinutes` (its own limit unless given) after its last activity. */
+/** When the session times out: `limitMinutes` (by default its own limit) after its last activity. */
 export function timeoutAt(session: SessionRecord, limitMinutes = session.maxInactiveMinutes): number {
   return session.lastActivity + limitMinutes * 60_000;
 }
@@ -109,7 +108,7 @@ export function isManualType(taskType: TaskType): boolean {
   return taskTypePriority(taskType) <= 2;
 }
 
-/** 1 (first) to 4, by task type. */
+/** 1 (highest) to 4. */
 export function taskTypePriority(taskType: TaskType): number {
   switch (taskType) {
     case TaskType.MANUAL_URGENT:

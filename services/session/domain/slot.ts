@@ -2,31 +2,31 @@ import { Control, SessionState } from '../../../gen/autosession/control/v1/contr
 import type { TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
 import { isHandedOver, isManualType, isOpen, type SessionRecord, timeoutAt, UNKNOWN_ACCOUNT } from './session.ts';
 
-/** A completed session answers a repeat of the request that opened it this long. */
+/** For this long after its completion a session answers repeats of its create request. */
 export const REPLAY_WINDOW_MS = 24 * 3_600_000;
 
-/** A request to open a session, as far as the slot rules see it. */
+/** The fields of a create request that the slot rules use. */
 export interface SlotRequest {
   readonly hash: string;
   readonly taskType: TaskType;
-  /** The limit that the request names; undefined when it leaves it to the sessions. */
+  /** The limit of the request; undefined for the limit of the holder. */
   readonly maxInactiveMinutes?: number;
 }
 
-/** What a request that finds `candidates` does. */
+/** The decision on a create request. */
 export type SlotDecision =
   | { readonly kind: 'open' }
-  /** The request was served before by this session. */
+  /** This session answered the same request before. */
   | { readonly kind: 'repeat'; readonly session: SessionRecord }
-  /** The holder has run out: it becomes timeout and the new one opens. */
+  /** The holder has timed out: it is closed, and a new session opens. */
   | { readonly kind: 'replace'; readonly holder: SessionRecord; readonly limitMinutes: number }
-  /** The bot's session is taken over by the manual request. */
+  /** The manual request escalates the session of the bot. */
   | { readonly kind: 'escalate'; readonly holder: SessionRecord }
   | { readonly kind: 'refuse'; readonly holder: SessionRecord };
 
 /**
- * The slot rules. `candidates`: the open session of the slot, the shop's open session of an unknown account, and whatever
- * was opened or taken by the same request body.
+ * The slot rules. `candidates`: the open session of the slot, the shop's open session of an unknown account, and the sessions
+ * that the same request body opened or escalated.
  */
 export function decideSlot(candidates: readonly SessionRecord[], request: SlotRequest, now: number): SlotDecision {
   const repeated = candidates.find((session) => isRepeat(session, request.hash, now));
@@ -42,19 +42,17 @@ export function decideSlot(candidates: readonly SessionRecord[], request: SlotRe
   return manual ? { kind: 'escalate', holder } : { kind: 'refuse', holder };
 }
 
-/** The same body again counts as a repeat while its session lives, and for 24 h after it was completed. */
+/** The same body is a repeat while its session is open, and for 24 h after its completion. */
 function isRepeat(session: SessionRecord, hash: string, now: number): boolean {
   if (session.createHash !== hash && session.takenHash !== hash) return false;
   if (isOpen(session)) return timeoutAt(session) > now;
   return session.finishedAt !== undefined && session.finishedAt > now - REPLAY_WINDOW_MS;
 }
 
-/** Whether the bot may be given work in it. */
 export function isBotInControl(session: SessionRecord): boolean {
   return session.control === Control.BOT_ACTIVE;
 }
 
-/** Whether the bot's tasks are held. */
 export function isPaused(session: SessionRecord): boolean {
   return session.state === SessionState.PAUSED;
 }

@@ -3,7 +3,7 @@ import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { QueueLevel, type TaskSpec, TaskSpecSchema } from '../../../gen/autosession/task/v1/task_pb.js';
 import type { SessionRecord } from './session.ts';
 
-/** What a request says of the task that it asks for. */
+/** The task fields of a request. */
 export interface TaskParams {
   readonly externalTaskId: string;
   readonly sendContent: string;
@@ -13,7 +13,7 @@ export interface TaskParams {
   readonly maxAttempts?: number;
 }
 
-/** The task that a request asks for in a session; it may act as long as no withdrawal comes after `ownerEpoch`. */
+/** The task of a request in a session. It is withdrawn when the bot loses control after `ownerEpoch`. */
 export function taskSpec(
   session: SessionRecord,
   params: TaskParams,

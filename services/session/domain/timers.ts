@@ -2,18 +2,17 @@ import { SessionState } from '../../../gen/autosession/control/v1/control_pb.js'
 import { applyCommand, type Change } from './apply-command.ts';
 import { isOpen, type SessionRecord, timeoutAt } from './session.ts';
 
-/** An attendant in the shop's own window who leaves a message of the shop unanswered this long counts as silent. */
+/** A human in the shop's own window counts as silent when a message of the shop stays unanswered for this long. */
 export const ATTENDANT_TIMEOUT_MS = 10 * 60_000;
 
-/** `last_activity` moves at most this often by messages alone. */
+/** Messages alone move `last_activity` at most this often. */
 export const TOUCH_EVERY_MS = 10_000;
 
-/** Whether new messages should move `last_activity`. */
 export function shouldTouch(session: SessionRecord, now: number): boolean {
   return now - session.lastActivity >= TOUCH_EVERY_MS;
 }
 
-/** The next time at which something happens to the session by itself; undefined if nothing does. */
+/** When the session changes next without a command of a client; undefined if it does not. */
 export function nextDueAt(session: SessionRecord, idleAfterMs: number): number | undefined {
   if (!isOpen(session)) return undefined;
   const idle = session.state === SessionState.ACTIVE ? session.lastActivity + idleAfterMs : undefined;
@@ -22,8 +21,8 @@ export function nextDueAt(session: SessionRecord, idleAfterMs: number): number |
 }
 
 /**
- * What is due at `now`, or undefined when the session was woken too early. Of several, what came first decides, except
- * that a session that has run out is not marked idle before.
+ * The change that is due at `now`, or undefined when none is. Of several the earliest applies, except that a session that has
+ * timed out is not marked idle before.
  */
 export function dueChange(session: SessionRecord, now: number, idleAfterMs: number): Change | undefined {
   if (!isOpen(session)) return undefined;

@@ -3,7 +3,7 @@ import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { sessionControlName, sessionStateName } from './enum-names.ts';
 import type { SessionRecord } from './session.ts';
 
-/** A place in the table: both axes, and whether the human types in the shop's own window. */
+/** State and control together, and whether the human writes in the shop's own chat window. */
 export interface CompositeState {
   readonly state: SessionState;
   readonly control: Control;
@@ -16,7 +16,7 @@ const compositeState = (state: SessionState, control: Control, external = false)
   external,
 });
 
-/** Every place that a session can be in. */
+/** All combinations that exist. */
 export const compositeStates = {
   pending: compositeState(SessionState.PENDING, Control.BOT_ACTIVE),
   active: compositeState(SessionState.ACTIVE, Control.BOT_ACTIVE),
@@ -60,14 +60,14 @@ export type Command =
 /** One row of the table. */
 export interface SessionTransition {
   readonly command: Command | OpenCommand;
-  /** Empty for an opening. */
+  /** Empty for a command that opens a session. */
   readonly from: readonly StateKey[];
   readonly to: StateKey | 'same';
   /** Whether owner_epoch rises. */
   readonly raisesEpoch: boolean;
   /** Whether the bot's unsent tasks are withdrawn: tasks_from_epoch rises to the new epoch. */
   readonly withdrawsTasks: boolean;
-  /** Whether callers can ask for it, or only the system does it. */
+  /** Whether clients can request it, or only the system. */
   readonly by: 'caller' | 'system';
 }
 
@@ -80,7 +80,7 @@ const keepsEpoch = { raisesEpoch: false, withdrawsTasks: false } as const;
 const raisesEpochOnly = { raisesEpoch: true, withdrawsTasks: false } as const;
 const raisesEpochAndWithdraws = { raisesEpoch: true, withdrawsTasks: true } as const;
 
-/** The only place that decides which state and control a session can go to. */
+/** The only source of the state and the control that a command leads to. */
 export const sessionTransitions: readonly SessionTransition[] = [
   { command: 'open_bot', from: [], to: 'pending', ...keepsEpoch, by: 'caller' },
   { command: 'open_human', from: [], to: 'waiting', ...keepsEpoch, by: 'caller' },
@@ -129,7 +129,7 @@ export const sessionTransitions: readonly SessionTransition[] = [
   { command: 'archive', from: closed, to: 'archived', ...keepsEpoch, by: 'caller' },
 ];
 
-/** A row of the state table as people read it. */
+/** A row of the table in the documentation. */
 export interface TransitionTableRow {
   readonly command: string;
   readonly from: readonly string[];
@@ -140,7 +140,7 @@ export interface TransitionTableRow {
   readonly by: 'caller' | 'system';
 }
 
-/** The table for documents: cells as `state/control`, with `(external)` for a human in the shop's own window. */
+/** The table for the documentation: `state/control`, with `(external)` for a human in the shop's own window. */
 export function transitionTable(): TransitionTableRow[] {
   return sessionTransitions.map(({ command, from, to, raisesEpoch, withdrawsTasks, by }) => ({
     command,
@@ -157,36 +157,36 @@ function describeState({ state, control, external }: CompositeState): string {
   return `${sessionStateName(state)}/${sessionControlName(control)}${external ? ' (external)' : ''}`;
 }
 
-/** The cell that a session is in. Throws on a combination that the table does not know: a defect. */
+/** Throws on a combination that does not exist: a defect. */
 export function stateKeyOf(session: SessionRecord): StateKey {
   for (const [name, { state, control, external }] of Object.entries(compositeStates)) {
     if (session.state === state && session.control === control && session.attendantExternal === external)
       return name as StateKey;
   }
   throw new Error(
-    `session ${session.sessionId} is in no cell: ${sessionStateName(session.state)}/${sessionControlName(session.control)}`,
+    `session ${session.sessionId} is in an unknown state: ${sessionStateName(session.state)}/${sessionControlName(session.control)}`,
   );
 }
 
-/** The row for a command in a cell, or undefined when the cell does not accept it. */
+/** The row for a command, or undefined when it is not accepted in this state. */
 export function findSessionTransition(command: Command, from: StateKey): SessionTransition | undefined {
   return sessionTransitions.find((row) => row.command === command && row.from.includes(from));
 }
 
-/** The cell in which an opening leaves a session. */
+/** The state of a session after it is opened by this command. */
 export function stateAfterOpening(command: OpenCommand): CompositeState {
   const row = sessionTransitions.find((candidate) => candidate.command === command);
-  if (!row || row.to === 'same') throw new Error(`${command} opens nothing`);
+  if (!row || row.to === 'same') throw new Error(`${command} opens no session`);
   return compositeStates[row.to];
 }
 
-/** The commands that a caller can ask for in a cell. */
+/** The commands that clients can request in this state. */
 export function allowedCommands(from: StateKey): string[] {
   const rows = sessionTransitions.filter((row) => row.by === 'caller' && row.from.includes(from));
   return [...new Set(rows.map((row) => row.command))];
 }
 
-/** INVALID_STATUS for a command on this session, with what would be allowed. */
+/** INVALID_STATUS for a command on this session, with the allowed commands. */
 export function invalidStatus(session: SessionRecord, command: Command) {
   const state = sessionStateName(session.state);
   return appError(ErrorReason.INVALID_STATUS, `${command} is not possible while the session is ${state}`, {

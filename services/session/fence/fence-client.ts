@@ -15,8 +15,8 @@ import type { SessionStore } from '../store/session-store.ts';
 export type PassFence = (sessionId: string, fenceEpoch: number) => Promise<SessionRecord | undefined>;
 
 /**
- * Tells the services that act for the bot who may speak. No answer that reports a control leaves before they have
- * confirmed an epoch that is at least as new; otherwise it is SERVICE_UNAVAILABLE and a repeat is harmless.
+ * Raises the fences of the services that act for the bot. No response that reports a control is sent before they have
+ * confirmed an epoch that is at least as new; until then it is SERVICE_UNAVAILABLE, and the client can repeat the request.
  */
 export class FenceClient {
   readonly #tasks: Client<typeof TaskService>;
@@ -31,13 +31,13 @@ export class FenceClient {
     this.#passFence = passFence;
   }
 
-  /** Raises the fences of those sessions whose epoch is not known to be confirmed. */
+  /** Raises the fences of the sessions whose epoch is not known to be confirmed. Throws SERVICE_UNAVAILABLE. */
   async confirm(...sessions: SessionRecord[]): Promise<void> {
     const behind = sessions.filter((session) => session.fencedEpoch < session.ownerEpoch);
     await Promise.all(behind.map((session) => this.raise(session)));
   }
 
-  /** Raises the fence in any case, and returns what is already out. */
+  /** Raises the fence in any case, and returns the tasks whose content was already fetched. Throws SERVICE_UNAVAILABLE. */
   async raise(session: SessionRecord): Promise<PossiblySent[]> {
     const answer = await this.#call(session);
     // either another command has changed the session since it was read, or the database lost an epoch that the fence has
@@ -49,11 +49,11 @@ export class FenceClient {
     return answer.possiblySent;
   }
 
-  /** The same as confirm() where nobody waits for an answer: the session's event brings it too. */
+  /** confirm() for a caller that must not fail: the handler of the session's event raises the fence too. */
   async tryConfirm(...sessions: SessionRecord[]): Promise<void> {
     await this.confirm(...sessions).catch((error) => {
       const line = { event: 'fence_not_raised', err: error };
-      this.#logger[failureLogLevel(error)](line, 'a fence was not raised; the event will raise it');
+      this.#logger[failureLogLevel(error)](line, 'a fence was not raised; the event of the session will raise it');
     });
   }
 
@@ -70,7 +70,7 @@ export class FenceClient {
     } catch (error) {
       if (hasErrorReason(error, ErrorReason.DEADLINE_EXCEEDED) || hasErrorReason(error, ErrorReason.CANCELED))
         throw error;
-      const text = 'the change is stored, but the senders could not be told; a repeat is harmless';
+      const text = 'the change is stored, but the fence of its tasks could not be raised; repeat the request';
       throw appError(ErrorReason.SERVICE_UNAVAILABLE, text, { session_id: session.sessionId }, error);
     }
   }

@@ -7,9 +7,9 @@ import { findPartyTenants, type PlatformAlias, scanAliases } from '../store/scan
 import type { SessionTables } from '../store/tables.ts';
 
 const EVERY_MS = 60_000;
-/** How soon aliases that a process of an earlier release writes are found. */
+/** Aliases without folded form come from processes of an earlier release during a rolling upgrade. */
 const PASS_EVERY_MS = 3_600_000;
-/** After this the other processes of a rolling upgrade have been replaced: earlier releases do not know former keys. */
+/** Earlier releases do not know former keys: no merge before the other processes of a rolling upgrade are replaced. */
 const MERGE_AFTER_MS = 900_000;
 const PARTIES_PER_BATCH = 200;
 
@@ -35,7 +35,7 @@ export function startAliasFolding(deps: SessionDeps): Loop {
 
 type FoldingDeps = Pick<SessionDeps, 'db' | 'clock' | 'logger' | 'parties'>;
 
-/** One pass of a process through the directory. It may be interrupted at any point; another process can start it again. */
+/** One pass through the directory. It can be interrupted anywhere and started again by another process. */
 export class AliasFolder {
   readonly #deps: FoldingDeps;
   #tenants: string[] | undefined;
@@ -47,7 +47,7 @@ export class AliasFolder {
     this.#deps = deps;
   }
 
-  /** Reads some entries and adds missing folded aliases. True at the end of the directory. */
+  /** Reads one batch of accounts and shops and adds missing folded aliases. True at the end of the directory. */
   async foldBatch(signal?: AbortSignal): Promise<boolean> {
     const db = this.#deps.db.autocommit<SessionTables>();
     this.#tenants ??= await findPartyTenants(db);

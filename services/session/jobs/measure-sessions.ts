@@ -3,12 +3,11 @@ import type { SessionDeps } from '../deps.ts';
 import { countByControl } from '../store/count-by-control.ts';
 import type { SessionTables } from '../store/tables.ts';
 
-/** How long a measurement is reused. */
 const MEASUREMENT_TTL_MS = 15_000;
-/** Every control has a value, so that one that drops to zero is reported as 0. */
+/** Listed, so that a control without sessions is reported as 0. */
 const controls = ['bot_active', 'pending_manual', 'manual_live', 'manual_live_external'];
 
-/** Measures the open sessions by control; every process of the service reports the same. */
+/** Measures the open sessions by control. All processes of the service report the same numbers. */
 export function measureSessions({ db, metrics }: Pick<SessionDeps, 'db' | 'metrics'>): void {
   const recent = new CachedValue(MEASUREMENT_TTL_MS, () => countByControl(db.autocommit<SessionTables>()));
   metrics.sessionsByControl.measureBy(async () => {

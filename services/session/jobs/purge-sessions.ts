@@ -5,7 +5,7 @@ import { purgeClosedSessions } from '../store/purge-closed-sessions.ts';
 const BATCH = 500;
 const DAY_MS = 24 * 3_600_000;
 
-/** Removes sessions that were closed more than the configured days ago; never, when none are configured. */
+/** Removes sessions that were closed longer ago than the configured number of days; 0 keeps them for ever. */
 export function startSessionPurge(deps: SessionDeps): Loop {
   const { retentionDays, cleanupIntervalSeconds } = deps.config;
   return startLeaderLoop(deps.db, 'session-retention', {

@@ -10,10 +10,10 @@ import { SessionUnitOfWork } from '../unit-of-work/session-unit-of-work.ts';
 const EVERY_MS = 1_000;
 const BATCH = 200;
 const MAX_CONCURRENT = 8;
-/** How long one session's fence may take. */
+/** The deadline for the fence of one session. */
 const FENCE_TIMEOUT_MS = 5_000;
 
-/** Closes, idles, resumes and re-queues sessions when their time has come; in one process of the installation. */
+/** Applies timeouts, idling, resumption and attendant silence to sessions that are due; in one process of the installation. */
 export function startSessionTimers(deps: SessionDeps): Loop {
   return startLeaderLoop(deps.db, 'session-deadlines', {
     name: 'session-deadlines',
@@ -23,7 +23,7 @@ export function startSessionTimers(deps: SessionDeps): Loop {
   });
 }
 
-/** One paced batch. True when a full batch moved, so that there may be more. */
+/** Processes one batch. True when it was full and something changed: more sessions may be due. */
 export async function sweepSessionTimers(deps: SessionDeps, signal?: AbortSignal): Promise<boolean> {
   const due = await deps.sessions.findDue(deps.clock.now(), BATCH);
   const waiting = [...due];
@@ -36,7 +36,7 @@ export async function sweepSessionTimers(deps: SessionDeps, signal?: AbortSignal
   return due.length === BATCH && moved > 0;
 }
 
-/** Each session in a transaction of its own: one that fails is tried in the next round and holds up nobody. */
+/** One transaction per session: one that fails does not block the others and is tried again in the next round. */
 async function runTimer(
   deps: SessionDeps,
   { tenant, session }: { tenant: string; session: SessionRecord },
@@ -50,9 +50,9 @@ async function runTimer(
       await applyDueChange(deps, session);
       return true;
     } catch (error) {
-      if (error instanceof SessionConflictError) return true; // somebody was active: it has another deadline now
+      if (error instanceof SessionConflictError) return true; // a concurrent writer has given it another due time
       const line = { event: 'deadline_failed', session_id: session.sessionId, err: error };
-      deps.logger[failureLogLevel(error)](line, 'a deadline failed');
+      deps.logger[failureLogLevel(error)](line, 'a due session could not be changed');
       return false;
     }
   });
@@ -61,7 +61,7 @@ async function runTimer(
 async function applyDueChange(deps: SessionDeps, session: SessionRecord): Promise<void> {
   const change = dueChange(session, deps.clock.now(), idleAfterMs(deps));
   if (!change) {
-    // woken by a limit that was configured differently when it was written: write the right one
+    // the configured limit has changed since the due time was written: write the current one
     await deps.sessions.touch(currentTenant(), session, session.lastActivity);
     return;
   }

@@ -8,30 +8,28 @@ import { findAliasByName, withFoldedAlias, withFoldedNames } from '../domain/loo
 import type { PartyAlias } from '../domain/party-alias.ts';
 import type { PartyAliasStore } from '../store/party-alias-store.ts';
 
-/** A shop as a caller names it; at least one of the two is set. */
+/** The shop of a request; at least one of the two is set. */
 export interface ShopNames {
   readonly shopName: string;
   readonly shopId: string;
 }
 
-/** The keys of a slot. */
 export interface PartyKeys {
   readonly accountKey: string;
   readonly shopKey: string;
-  /** Names to be written with the first session of a new shop; somebody else may write one of them first. */
+  /** Names to be written with the first session of a new shop. A concurrent request may write one of them first. */
   readonly newAliases: readonly PartyAlias[];
 }
 
-/** So long a nick is believed to have its owner. */
 const NICK_OWNER_TTL_MS = 60_000;
 
-/** The directory of accounts and shops: whatever a caller names one by, it has one key. */
+/** The directory of accounts and shops. Every name of an account or shop leads to its one key. */
 export class PartyRegistry {
   readonly #store: PartyAliasStore;
   readonly #clock: Clock;
   readonly #ids: IdGenerator;
   readonly #logger: Logger;
-  /** Until when a nick that had an owner when it was looked at counts as his: it is not learnt. */
+  /** Nicks that have an owner, and until when that is taken for true by the monotonic clock: they are not learnt. */
   readonly #ownedNicks = new RecentCache<number>();
 
   constructor(store: PartyAliasStore, deps: { clock: Clock; ids: IdGenerator; logger: Logger }) {
@@ -41,14 +39,14 @@ export class PartyRegistry {
     this.#logger = deps.logger;
   }
 
-  /** The known aliases of a shop, by its name or one that looks the same, and of the account with this id. */
+  /** The stored aliases among the names of a shop, those that look like them, and the id of an account. */
   find(platform: string, shop: ShopNames, accountId: string): Promise<PartyAlias[]> {
     return this.#store.find(currentTenant(), platform, wantedOf(shop, accountId));
   }
 
   /**
-   * All names of a shop and of the accounts with this id or with one of these nicks, the oldest first, and `known`: those of
-   * them that were requested, or that look like a requested one. One statement.
+   * All names of a shop and of the accounts with this id or with one of these nicks, oldest first, by one statement. `known`:
+   * those that were requested or look like a requested one.
    */
   async findParties(platform: string, shop: ShopNames, accountId: string, nicks: readonly string[]) {
     const wanted = { ...wantedOf(shop, accountId), nicks: withFoldedNames(nicks) };
@@ -63,8 +61,8 @@ export class PartyRegistry {
   }
 
   /**
-   * The keys of an account and a shop, of whose aliases `known` is all that is known. The names of a shop that is new are not
-   * written yet: no session can have it, so they may come with the first one.
+   * The keys of an account and a shop with these stored aliases. The names of a new shop are not written yet: it has no
+   * session, so they can be written with the first one.
    */
   async resolveKeys(
     platform: string,
@@ -97,20 +95,20 @@ export class PartyRegistry {
     return { accountKey, shopKey, newAliases };
   }
 
-  /** The key of an account, made on first sight. */
+  /** The key of an account; a new one if its id is unknown. */
   async accountKey(platform: string, accountId: string, existingAliases: readonly PartyAlias[]): Promise<string> {
     const alias = ownerOf(existingAliases, accountId);
     if (alias) return alias.key;
     const [id, nick] = accountAliases(accountId, this.#ids.next('acc'));
     const key = await this.#add(platform, id!);
-    // a nick of another account stays with that account
+    // a nick that another account has stays with it
     if (nick) await this.addFolded(platform, { ...nick, key });
     return key;
   }
 
   /**
-   * The key of a shop, created at first sight. A name, and every name that looks like it, always means the same shop; an id of
-   * another shop is moved to the shop of the name. A new name with a known id becomes a further name of that shop.
+   * The key of a shop; a new one if name and id are unknown. A name and all names that look like it belong to one shop; an id
+   * of another shop is moved to the shop of the name. An unknown name with a known id becomes a further name of that shop.
    */
   async shopKey(
     platform: string,
@@ -144,7 +142,7 @@ export class PartyRegistry {
     return this.#add(platform, { ...name, key });
   }
 
-  /** The known ones among some aliases of one side, compared exactly. */
+  /** The stored ones of these aliases of one side, compared exactly. */
   async findExact(
     platform: string,
     side: PartyAlias['side'],
@@ -164,17 +162,17 @@ export class PartyRegistry {
     return this.#store.findMergedInto(currentTenant(), platform, shopKey);
   }
 
-  /** The keys of the shops that have joined the one with this key. */
+  /** The keys of the shops that were merged into this one. */
   formerKeys(shopKey: string): Promise<string[]> {
     return this.#store.formerKeys(currentTenant(), shopKey);
   }
 
-  /** The names of some accounts and shops, the oldest first, with the bot prefixes of the accounts. */
+  /** The names of these accounts and shops, oldest first, with the bot prefixes of the accounts. */
   aliasesOf(keys: readonly string[]): ReturnType<PartyAliasStore['findByPartyKeys']> {
     return this.#store.findByPartyKeys(currentTenant(), keys);
   }
 
-  /** Stores nicks as an account's; a nick of another account stays with that account, and so does one that looks like it. */
+  /** Stores nicks of an account. A nick that another account has, or that looks like one of its nicks, stays with that account. */
   async learnNicks(platform: string, accountKey: string, nicks: readonly string[]): Promise<void> {
     const now = this.#clock.monotonic();
     const uncached = [...new Set(nicks)].filter(
@@ -193,7 +191,6 @@ export class PartyRegistry {
     this.#cacheOwnedNicks(platform, uncached);
   }
 
-  /** Keeps in mind that these nicks have an owner. */
   #cacheOwnedNicks(platform: string, nicks: readonly string[]): void {
     const until = this.#clock.monotonic() + NICK_OWNER_TTL_MS;
     for (const nick of nicks) this.#ownedNicks.set(nickKey(platform, nick), until);
@@ -204,7 +201,7 @@ export class PartyRegistry {
   }
 
   /**
-   * Adds the folded form of an alias unless it exists, and returns its owner. It is dated after the name that it comes from.
+   * Adds the folded form of an alias unless it exists, and returns its owner. Its time is after that of the alias itself.
    */
   addFolded(platform: string, alias: PartyAlias): Promise<string> {
     return this.#store.add(currentTenant(), platform, alias, this.#clock.now() + 1);
@@ -212,7 +209,7 @@ export class PartyRegistry {
 
   async #reassign(platform: string, id: PartyAlias, key: string): Promise<void> {
     await this.#store.reassign(currentTenant(), platform, id, key);
-    this.#logger.info({ event: 'shop_id_repointed', shop_key: key }, 'a shop id now names the shop of its name');
+    this.#logger.info({ event: 'shop_id_repointed', shop_key: key }, 'a shop id was moved to the shop of its name');
   }
 }
 
@@ -232,7 +229,6 @@ function nickKey(platform: string, nick: string): string {
   return JSON.stringify([currentTenant(), platform, nick]);
 }
 
-/** The alias by which the account with this id is known. */
 function ownerOf(existingAliases: readonly PartyAlias[], accountId: string): PartyAlias | undefined {
   return existingAliases.find(({ side, kind, value }) => side === 'account' && kind === 'id' && value === accountId);
 }

@@ -55,13 +55,13 @@ function tooManyWriters() {
   return appError(ErrorReason.STALE_VERSION, text);
 }
 
-/** A former key of a shop means the shop that it has joined. */
+/** Replaces the former key of a merged shop by the key of the shop that it was merged into. */
 async function withCurrentKey(deps: SessionDeps, platform: string, update: PartyUpdate): Promise<PartyUpdate> {
   const key = update.side === 'shop' ? await deps.parties.findMergedInto(platform, update.id) : undefined;
   return key === undefined ? update : { ...update, id: key };
 }
 
-/** The plan with all that has to go along with what it moves. */
+/** The plan with the look-alikes of the aliases that it moves. */
 async function withLosersLookAlikes(deps: SessionDeps, plan: PartyUpdatePlan): Promise<PartyUpdatePlan> {
   if (plan.moves.length === 0) return plan;
   const from = [...new Set(plan.moves.map((move) => move.from))];
@@ -74,7 +74,7 @@ async function withLosersLookAlikes(deps: SessionDeps, plan: PartyUpdatePlan): P
   );
 }
 
-/** The entry that the wish means, if there is one yet, and whose the aliases in it are. */
+/** The account or shop of the update, if it exists, and the owners of the aliases in the update. */
 async function resolveParty(deps: SessionDeps, platform: string, update: PartyUpdate) {
   const { side, id } = update;
   const tenant = currentTenant();

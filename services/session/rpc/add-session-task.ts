@@ -20,10 +20,10 @@ import { loadSession } from '../unit-of-work/load-session.ts';
 import { retryOnConflict } from '../unit-of-work/retry-on-conflict.ts';
 import { SessionUnitOfWork } from '../unit-of-work/session-unit-of-work.ts';
 
-/** Why a task is withdrawn at once: the bot has lost the word since the session was read. */
+/** Reasons of a task that was withdrawn at once: the bot has lost control since the session was read. */
 const WITHDRAWN = ['handed_over', 'session_closed'];
 
-/** Gives an open session a further task while the bot has the word. */
+/** Adds a task to an open session while the bot is in control. */
 export const addSessionTask =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['addSessionTask'] =>
   async (request) => {
@@ -49,7 +49,7 @@ async function withCurrentTask(deps: SessionDeps, answer: AddSessionTaskResponse
   return answer;
 }
 
-/** An equal task of the last 24 h is the answer instead, so a repeat after a lost answer adds nothing. */
+/** Returns an equal task of the last 24 h instead of a new one, so that a repeat after a lost response adds nothing. */
 async function createTask(deps: SessionDeps, session: SessionRecord, request: AddSessionTaskRequest): Promise<Task> {
   const spec = taskSpec(session, request, {
     taskId: deps.ids.next('tsk'),
@@ -62,7 +62,7 @@ async function createTask(deps: SessionDeps, session: SessionRecord, request: Ad
     paused: isPaused(session),
     reuseSeconds: REPLAY_WINDOW_MS / 1_000,
   });
-  if (!task) throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the task was not stored; a repeat is harmless');
+  if (!task) throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the task was not stored; repeat the request');
   if (task.taskStatus === TaskStatus.CANCELLED && WITHDRAWN.includes(task.errorMessage)) {
     const now = await loadSession(deps, session.sessionId);
     assertBotInControl(now);

@@ -23,7 +23,7 @@ import type { SessionTables } from '../store/tables.ts';
 import { retryOnConflict } from '../unit-of-work/retry-on-conflict.ts';
 import { SessionUnitOfWork } from '../unit-of-work/session-unit-of-work.ts';
 
-/** Lets new messages act on their conversation's session. */
+/** Applies new messages to the session of their conversation. */
 export const applyMessages =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['applyMessages'] =>
   async (request) => {
@@ -98,8 +98,8 @@ async function commitClosed(deps: SessionDeps, closed: readonly Change[]): Promi
 }
 
 /**
- * Whether a shop has joined this one that the batch does not know of: what its bot has sent was not looked for, and would be taken
- * for a human's words. Behind the look at the sessions, which come with it.
+ * Whether a shop was merged into this one without the batch knowing: receipts of that shop's bot were not matched, and its
+ * messages would count as typed by a human. To be called after the sessions are read, which a merge moves too.
  */
 async function wasMergedSince(deps: SessionDeps, shopKey: string, knownShopKeys: readonly string[]): Promise<boolean> {
   return (await deps.parties.formerKeys(shopKey)).some((key) => !knownShopKeys.includes(key));
@@ -113,7 +113,7 @@ function undefinedIfReassigned(error: unknown): undefined {
   if (!isAliasReassigned(error)) throw error;
 }
 
-/** A session of an unknown account is another conversation's, unless this one claims it or one of its messages opened it. */
+/** A session of an unknown account belongs to another conversation unless this one claims it or opened it by a message. */
 async function readConversation(
   deps: SessionDeps,
   batch: MessageBatch & { readonly formerShopKeys: readonly string[] },
@@ -123,7 +123,7 @@ async function readConversation(
   const { accountKey, shopKey, messages } = batch;
   const messageIds = messages.map((message) => message.messageId);
   const processed = await findProcessedMessages(deps.db.autocommit<SessionTables>(), tenant, batch, messageIds);
-  // second: what a message is known to have done must be seen in it
+  // read after the processed messages, so that their effects are visible in it
   const open = await deps.sessions.findOpen(tenant, accountKey, shopKey);
   const own = open.find((session) => session.accountKey !== UNKNOWN_ACCOUNT);
   const ownSessionIds = new Set([claimedSessionId, ...processed.values()]);
@@ -136,7 +136,7 @@ async function readConversation(
   return { own, unknown, last, processed };
 }
 
-/** A repeat after a lost answer changes nothing, but finds the fence still behind; the session that has just closed too. */
+/** Confirms unchanged sessions too: after a lost response the repeat changes nothing, but the fence may still be behind. */
 async function confirmFences(deps: SessionDeps, applied: AppliedBatch, last: SessionRecord | undefined): Promise<void> {
   const touched = new Map<string, SessionRecord>();
   for (const session of [last, ...applied.changes.map(({ after }) => after), applied.session])

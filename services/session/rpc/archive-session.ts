@@ -10,7 +10,7 @@ import { isClosed } from '../domain/replayed-command.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
-/** Puts a closed session away. */
+/** Archives a closed session. */
 export const archiveSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['archiveSession'] =>
   async (request) => {

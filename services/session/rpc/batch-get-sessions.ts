@@ -8,7 +8,7 @@ import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { SessionDeps } from '../deps.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 
-/** Those of the named sessions that exist. */
+/** The requested sessions that exist. */
 export const batchGetSessions =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['batchGetSessions'] =>
   async ({ sessionIds }) => {

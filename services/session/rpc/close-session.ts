@@ -11,7 +11,7 @@ import { isClosed } from '../domain/replayed-command.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
-/** Ends a session; the answer lists what was already out. */
+/** Closes a session. The response lists the tasks that may have been sent. */
 export const closeSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['closeSession'] =>
   async (request) => {

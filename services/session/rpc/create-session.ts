@@ -115,7 +115,7 @@ async function confirmFence(deps: SessionDeps, session: SessionRecord, answer: C
   else await deps.fences.confirm(session);
 }
 
-/** Stores the task that the session's event carries too. Every repeat does it again, so that the answer is true. */
+/** Stores the task that the event of the session carries too. Every repeat does so, so that the task of its response exists. */
 async function createFirstTask(
   deps: SessionDeps,
   session: SessionRecord,

@@ -16,7 +16,7 @@ import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
 const MAX_CONTEXT_BYTES = 65_536;
 
-/** Takes the word from the bot; the answer lists what was already out and what was said last. */
+/** Takes control from the bot. The response lists the tasks that may have been sent and the last messages. */
 export const escalateSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['escalateSession'] =>
   async (request) => {
@@ -47,7 +47,7 @@ function reply(session: SessionRecord) {
 
 function requestedSessionId({ sessionId, sessionName }: EscalateSessionRequest): string {
   if (sessionId && sessionName && sessionId !== sessionName)
-    throw appError(ErrorReason.INVALID_ARGUMENT, 'session_name and session_id name different sessions', {
+    throw appError(ErrorReason.INVALID_ARGUMENT, 'session_name and session_id are of different sessions', {
       field: 'session_name',
     });
   return sessionId || sessionName;

@@ -11,7 +11,7 @@ import { findAliasByName } from '../domain/look-alikes.ts';
 import { DEFAULT_PLATFORM, type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
 import { optionalTimestamp } from '../domain/session-to-proto.ts';
 
-/** Which session holds the slot of (account, shop). */
+/** The session that holds the slot of (account, shop). */
 export const getOpenSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['getOpenSession'] =>
   async (request) => {
@@ -33,7 +33,7 @@ export const getOpenSession =
     });
   };
 
-/** The account's own session, else that of the shop's unknown account, which occupies everybody's slot. */
+/** The account's own session, else that of the shop's unknown account, which holds the slots of all accounts. */
 async function findSlotHolder(deps: SessionDeps, request: GetOpenSessionRequest): Promise<SessionRecord | undefined> {
   const existingAliases = await deps.parties.find(request.platform || DEFAULT_PLATFORM, request, request.accountId);
   const shops = existingAliases.filter(({ side }) => side === 'shop');

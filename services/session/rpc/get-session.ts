@@ -8,7 +8,6 @@ import type { SessionDeps } from '../deps.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { loadSession } from '../unit-of-work/load-session.ts';
 
-/** One session. */
 export const getSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['getSession'] =>
   async ({ sessionId }) => {

@@ -8,7 +8,7 @@ import { sessionToProto } from '../domain/session-to-proto.ts';
 import { isPaused } from '../domain/slot.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
-/** Holds the bot's tasks; the answer lists what was already out. */
+/** Holds the tasks of the bot. The response lists the tasks that may have been sent. */
 export const pauseSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['pauseSession'] =>
   async (request) => {

@@ -11,7 +11,7 @@ import { isOpen } from '../domain/session.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { shouldTouch } from '../domain/timers.ts';
 
-/** Lets a task's end act on its session. */
+/** Applies the outcome of a task to its session. */
 export const recordTaskOutcome =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['recordTaskOutcome'] =>
   async (request) => {

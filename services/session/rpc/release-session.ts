@@ -10,7 +10,7 @@ import { isReleased } from '../domain/replayed-command.ts';
 import { optionalTimestamp } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
-/** Gives the word back to the bot. */
+/** Returns control to the bot. */
 export const releaseSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['releaseSession'] =>
   async (request) => {

@@ -11,7 +11,7 @@ import { chooseAccount, isShopNick } from '../domain/choose-account.ts';
 import type { PartyAlias } from '../domain/party-alias.ts';
 import { UNKNOWN_ACCOUNT } from '../domain/session.ts';
 
-/** Finds, and makes where needed, the account and the shop of a batch. */
+/** Finds the account and the shop of a batch, and creates them if needed. */
 export const resolveParties =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['resolveParties'] =>
   async (request) => {
@@ -39,13 +39,13 @@ export const resolveParties =
     });
   };
 
-/** Whether all names of both were among what was found: nothing had to be made, and the account came by its name. */
+/** Whether the aliases that were read hold all names of both: nothing was created, and the account was found by a name. */
 function isComplete(existingAliases: readonly PartyAlias[], names: readonly PartyAlias[], accountKey: string): boolean {
   const hasAccount = accountKey === UNKNOWN_ACCOUNT || names.some(({ key }) => key === accountKey);
   return hasAccount && existingAliases.some(({ side, kind }) => side === 'shop' && kind === 'name');
 }
 
-/** The account of a batch that names none. What the shop itself is called is nobody's nick. */
+/** The account of a batch that names none. Nicks that look like the shop's name are not nicks of an account. */
 async function findAccount(
   deps: SessionDeps,
   request: ResolvePartiesRequest,

@@ -7,7 +7,7 @@ import { isResumed } from '../domain/replayed-command.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
-/** Lets a paused session go on. */
+/** Resumes a paused session. */
 export const resumeSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['resumeSession'] =>
   async (request) => {

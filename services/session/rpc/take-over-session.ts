@@ -11,7 +11,7 @@ import { isControlledBy } from '../domain/replayed-command.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 
-/** Gives the word to an agent; the answer lists what was already out and what was said last. */
+/** Gives control to an agent. The response lists the tasks that may have been sent and the last messages. */
 export const takeOverSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['takeOverSession'] =>
   async (request) => {

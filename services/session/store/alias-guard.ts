@@ -6,25 +6,24 @@ import { type AliasName, identifiesSessions, type PartyUpdatePlan } from '../dom
 import { type SessionRecord, UNKNOWN_ACCOUNT } from '../domain/session.ts';
 import { type SessionTables, slotOf } from './tables.ts';
 
-/** The keys of a session's two sides and the aliases that they come from; an empty name is not looked at. */
+/** The keys of the account and the shop of a session, and the aliases that they come from; an empty name is not checked. */
 export type SessionAliases = Readonly<
   Record<'tenant' | 'platform' | 'accountName' | 'accountKey' | 'shopName' | 'shopKey', string>
 >;
 
-/** The aliases that a session goes by. One of an unknown account has no name on that side. */
+/** The aliases that lead to a session. A session of an unknown account has none for the account. */
 export function sessionAliases(tenant: string, session: SessionRecord): SessionAliases {
   const { platform, accountKey, accountId, shopKey, shopName } = session;
   const accountName = accountKey === UNKNOWN_ACCOUNT ? '' : accountId;
   return { tenant, platform, accountName, accountKey, shopName, shopKey };
 }
 
-/** A name of a session means another account or shop by now. */
+/** An alias of a session belongs to another account or shop now. */
 class AliasReassignedError extends Error {}
 
 /**
- * The session's two keys for an insert, each NULL, which the table refuses, when its alias does not mean it any more. The
- * aliases are locked in share mode: whoever gives one to another entry waits for this session's transaction, and then sees
- * the session.
+ * The session's two keys for an insert. A key is NULL, which the table refuses, when its alias belongs to another party now.
+ * The aliases are locked in share mode: a transaction that moves one waits for this one, and then sees the session.
  */
 export function keysIfCurrent(names: SessionAliases) {
   return {
@@ -40,10 +39,10 @@ export async function lockAliases(tx: Executor<SessionTables>, names: SessionAli
     .selectNoFrom((eb) => [account_key(eb).as('account_key'), shop_key(eb).as('shop_key')])
     .executeTakeFirstOrThrow();
   if (!keys.account_key || !keys.shop_key)
-    throw new AliasReassignedError('a name of the session has another meaning now');
+    throw new AliasReassignedError('an alias of the session belongs to another account or shop now');
 }
 
-/** Whether a session could not be written because a name of it means another account or shop by now. */
+/** Whether a session could not be written because an alias of it belongs to another account or shop now. */
 export function isAliasReassigned(error: unknown): boolean {
   if (error instanceof AliasReassignedError) return true;
   const { errno, errcode, message = '' } = error as { errno?: number; errcode?: number; message?: string };
@@ -78,8 +77,8 @@ function keyIfCurrent(side: PartyAlias['side'], names: SessionAliases) {
 }
 
 /**
- * Throws ALIAS_IN_USE when an open session goes by an alias that the plan gives to another entry or takes away: the next
- * caller who names it would open a second session beside that one. Behind the statements that change the aliases.
+ * Throws ALIAS_IN_USE when an alias of an open session is moved or removed by the plan: the next request with that alias would
+ * open a second session. To be called after the statements that change the aliases.
  */
 export async function assertAliasesUnused(
   tx: Executor<SessionTables>,
@@ -102,7 +101,7 @@ export async function assertAliasesUnused(
     const displaced = users.find((each) => occupants.some(({ open_slot }) => open_slot === slotIn(plan, each)));
     const occupant = displaced && occupants.find(({ open_slot }) => open_slot === slotIn(plan, displaced));
     const { kind, value } = alias;
-    throw appError(ErrorReason.ALIAS_IN_USE, `an open session goes by this ${kind}`, {
+    throw appError(ErrorReason.ALIAS_IN_USE, `an open session uses this ${kind}`, {
       kind,
       value,
       session_id: (displaced ?? user).session_id,
@@ -122,7 +121,7 @@ function slotIn({ side, key }: PartyUpdatePlan, { account_key, shop_key }: User)
   return side === 'account' ? slotOf(key, shop_key) : slotOf(account_key, key);
 }
 
-/** Open sessions that go by the alias. Those of an account are a range of the slots, those of a shop have an index. */
+/** Open sessions with the alias. Those of an account are a range of the slots, those of a shop have an index. */
 async function findAliasUsers(
   tx: Executor<SessionTables>,
   tenant: string,

@@ -1,12 +1,11 @@
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import type { SessionTables } from './tables.ts';
 
-/** The most open sessions of all tenants that are counted. */
 const MAX_COUNTED_SESSIONS = 20_000;
 
 /** The number of open sessions of all tenants by control. */
 export async function countByControl(db: Executor<SessionTables>): Promise<ReadonlyMap<string, number>> {
-  // an open session always has a time at which the sweeper checks it
+  // every open session has a wake_at
   const open = db
     .selectFrom('sessions')
     .select('control')

@@ -6,7 +6,7 @@ import type { SessionTables } from './tables.ts';
 
 type Tx = Executor<SessionTables>;
 
-/** Two shops with a name that looks the same. */
+/** Two shops whose names look the same. */
 export interface LookAlikeShops {
   readonly tenant: string;
   readonly platform: string;
@@ -21,7 +21,7 @@ export interface LookAlikeShops {
 /**
  * Merges a shop into another one, as docs/directory.md says: its aliases and sessions move to the other, and its key becomes a
  * former key of that. Does nothing and returns false when the two no longer look alike. Fails on a unique index when both have
- * an open session with one account. The sessions come last: a transaction that opens one locks its name until the commit.
+ * an open session with one account. Sessions are moved last: a transaction that opens one locks its name until the commit.
  */
 export async function mergeShops(tx: Tx, shops: LookAlikeShops, now: number): Promise<boolean> {
   const { tenant, platform, from, into } = shops;

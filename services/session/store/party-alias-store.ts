@@ -6,7 +6,7 @@ import { sqlTime } from '../../lib/db/sql-time.ts';
 import type { PartyAlias } from '../domain/party-alias.ts';
 import type { DirectoryAliasRow, SessionTables } from './tables.ts';
 
-/** Values to look up; an account may be looked for by what may be its id or its nick. */
+/** Aliases to look up. */
 export interface AliasQuery {
   readonly shopNames: readonly string[];
   readonly shopIds: readonly string[];
@@ -14,7 +14,7 @@ export interface AliasQuery {
   readonly nicks: readonly string[];
 }
 
-/** An alias with the bot prefix that its account has. */
+/** An alias with the bot prefix of its account. */
 export type AliasWithBotPrefix = PartyAlias & { readonly botPrefix: string };
 
 const nothing: AliasQuery = { shopNames: [], shopIds: [], accountIds: [], nicks: [] };
@@ -27,21 +27,21 @@ export class PartyAliasStore {
     this.#db = db;
   }
 
-  /** The known ones of some aliases, in one statement. */
+  /** The stored ones of these aliases, by one statement. */
   async find(tenant: string, platform: string, wanted: Partial<AliasQuery>): Promise<PartyAlias[]> {
     const values = { tenant, platform, ...nothing, ...wanted };
     if (Object.values(wanted).every((some) => some.length === 0)) return [];
     return (await selectAliases(this.#db.autocommit(), values)).rows.map(aliasOf);
   }
 
-  /** All aliases of the accounts and shops that have one of some aliases, the oldest first, in one statement. */
+  /** All aliases of the accounts and shops that have one of these, oldest first, by one statement. */
   async findPartyAliases(tenant: string, platform: string, wanted: Partial<AliasQuery>): Promise<AliasWithBotPrefix[]> {
     const { rows } = await selectPartyAliases(this.#db.autocommit(), { tenant, platform, ...nothing, ...wanted });
     const once = new Map(rows.map((row) => [JSON.stringify([row.side, row.kind, row.value]), row]));
     return oldestFirst([...once.values()]);
   }
 
-  /** All aliases of some accounts and shops, the oldest first. */
+  /** All aliases of these accounts and shops, oldest first. */
   async findByPartyKeys(tenant: string, keys: readonly string[]): Promise<AliasWithBotPrefix[]> {
     return oldestFirst((await selectByPartyKeys(this.#db.autocommit(), { tenant, keys })).rows);
   }
@@ -57,7 +57,7 @@ export class PartyAliasStore {
     return row?.entry_key;
   }
 
-  /** The keys of the shops that have joined this one. */
+  /** The keys of the shops that were merged into this one. */
   async formerKeys(tenant: string, shopKey: string): Promise<string[]> {
     const rows = await this.#db
       .autocommit<SessionTables>()
@@ -69,8 +69,8 @@ export class PartyAliasStore {
   }
 
   /**
-   * Adds an alias unless somebody has it, and returns its key: the given one, or that of whoever was first. One row a
-   * transaction: of many callers with the same alias all but one fail on it, and none holds a lock that another waits for.
+   * Adds an alias unless it exists, and returns the key of its owner. One row per transaction: of concurrent requests with the
+   * same alias all but one fail on it, and none holds a lock that another waits for.
    */
   async add(tenant: string, platform: string, alias: PartyAlias, now: number): Promise<string> {
     if (await this.#tryAdd(tenant, platform, alias, now)) return alias.key;
@@ -80,11 +80,11 @@ export class PartyAliasStore {
     const winner = found.find(
       ({ side, kind, value }) => side === alias.side && kind === alias.kind && value === alias.value,
     );
-    if (!winner) throw new Error('an alias was taken and is not there');
+    if (!winner) throw new Error('an alias was a duplicate and cannot be found');
     return winner.key;
   }
 
-  /** False when somebody has it. */
+  /** False when the alias exists. */
   async #tryAdd(tenant: string, platform: string, alias: PartyAlias, now: number): Promise<boolean> {
     try {
       await this.#db.transaction('directory-alias', (tx) => addAliases(tx, tenant, platform, [alias], now), {
@@ -97,7 +97,7 @@ export class PartyAliasStore {
     }
   }
 
-  /** Lets an alias name another entry. */
+  /** Moves an alias to another account or shop. */
   async reassign(tenant: string, platform: string, alias: PartyAlias, key: string): Promise<void> {
     await this.#db.transaction<SessionTables, unknown>('directory-repoint', (tx) =>
       tx
@@ -122,7 +122,7 @@ const selectAliases = precompiledQuery((db: Executor<SessionTables>, wanted: Ten
     .where((eb) => matchesAny(eb, wanted)),
 );
 
-/** An entry that has two of the aliases comes twice. */
+/** A party that has two of the aliases is selected twice. */
 const selectPartyAliases = precompiledQuery((db: Executor<SessionTables>, wanted: TenantAliasQuery) =>
   entryAliases(db)
     .innerJoin('directory_alias as w', (join) =>
@@ -144,7 +144,7 @@ function matchesAny(eb: ExpressionBuilder<{ w: DirectoryAliasRow }, 'w'>, wanted
     ['account', ['id', 'nick'], wanted.nicks],
   ];
   const requested = choices.filter(([, , values]) => values.length > 0);
-  // the whole key in each choice: SQLite would otherwise walk along all names of the platform
+  // the whole primary key in each branch: SQLite would otherwise scan all names of the platform
   const some = requested.map(([side, kinds, values]) =>
     eb.and([
       ...[eb('w.tenant', '=', wanted.tenant), eb('w.platform', '=', wanted.platform), eb('w.side', '=', side)],

@@ -7,13 +7,12 @@ import type { SessionTables } from './tables.ts';
 
 type Tx = Executor<SessionTables>;
 
-/** The entry was changed by somebody else since it was read: read it again and plan anew. */
+/** A concurrent writer changed the account or shop since it was read: read it again and plan again. */
 export class PartyConflictError extends Error {}
 
 /**
- * Writes a plan. Throws StaleEntry when the entry or an alias was changed since it was read, the database's duplicate-key
- * error when a new alias has got an owner meanwhile, and ALIAS_IN_USE when an open session goes by one that changes its
- * owner.
+ * Writes a plan. Throws PartyConflictError when the party or an alias was changed since it was read, the database's
+ * duplicate-key error when a new alias has an owner now, and ALIAS_IN_USE when an open session uses one that is moved.
  */
 export async function writePartyUpdate(tx: Tx, tenant: string, plan: PartyUpdatePlan, now: number): Promise<void> {
   await raiseVersion(tx, tenant, plan, now);
@@ -28,7 +27,7 @@ export async function writePartyUpdate(tx: Tx, tenant: string, plan: PartyUpdate
   await assertAliasesUnused(tx, tenant, plan);
 }
 
-/** Compare-and-set on the version, so that of two changes of one entry the second is planned on what the first left. */
+/** Compare-and-set on the version, so that of two concurrent updates the second is planned on the result of the first. */
 async function raiseVersion(tx: Tx, tenant: string, plan: PartyUpdatePlan, now: number): Promise<void> {
   const { key: entry_key, version, name, botPrefix: bot_prefix } = plan;
   const values = { name, bot_prefix, version: version + 1, updated_at: sqlTime(now) };
@@ -45,7 +44,7 @@ async function raiseVersion(tx: Tx, tenant: string, plan: PartyUpdatePlan, now: 
   if (result.numUpdatedRows === 0n) throw new PartyConflictError();
 }
 
-/** Whoever loses an alias has changed too. */
+/** A party that loses an alias has changed too. */
 export async function bumpVersion(tx: Tx, tenant: string, entry_key: string, now: number): Promise<void> {
   const updated_at = sqlTime(now);
   const result = await tx
@@ -58,7 +57,7 @@ export async function bumpVersion(tx: Tx, tenant: string, entry_key: string, now
   await tx.insertInto('directory_entry').values(row).execute();
 }
 
-/** An account whose last id goes has its nicks go along: nobody can be logged in as an account without an id. */
+/** When the last id of an account is moved, its nicks are moved too: an account without an id cannot log in. */
 async function moveAlias(
   tx: Tx,
   tenant: string,
@@ -82,7 +81,7 @@ async function moveAlias(
     .execute();
 }
 
-/** A millisecond lies between two of them, so that they stay in the order in which they were given. */
+/** One millisecond apart, so that they keep the order of the request. */
 async function addAliases(tx: Tx, tenant: string, plan: PartyUpdatePlan, now: number): Promise<void> {
   if (plan.add.length === 0) return;
   const rows = plan.add.map((name, index) => ({

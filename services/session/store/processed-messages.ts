@@ -4,13 +4,13 @@ import type { ProcessedMessage } from '../domain/conversation-types.ts';
 import { UNKNOWN_ACCOUNT } from '../domain/session.ts';
 import type { SessionTables } from './tables.ts';
 
-/** One account's talk with one shop. */
+/** The conversation of one account with one shop. */
 export interface ConversationKey {
   readonly accountKey: string;
   readonly shopKey: string;
 }
 
-/** Records the messages that acted, beside what they did. Fails on the primary key when one has acted already. */
+/** Records the messages that had an effect, in its transaction. Fails on the primary key when one was recorded before. */
 export async function addProcessedMessages(
   tx: Executor<SessionTables>,
   tenant: string,
@@ -30,8 +30,8 @@ export async function addProcessedMessages(
 }
 
 /**
- * Which of the messages already opened a session or proved an intervention, and in which session; also before the account was
- * known, and with a shop that was merged into this one.
+ * The messages that already opened a session or proved an intervention, with that session; also from before the account was
+ * known, and from shops that were merged into this one.
  */
 export async function findProcessedMessages(
   db: Executor<SessionTables>,

@@ -6,18 +6,18 @@ import type { PartyAlias } from '../domain/party-alias.ts';
 import type { Party } from '../domain/party-update.ts';
 import type { SessionTables } from './tables.ts';
 
-/** Which entries to list. */
+/** Filters and page of a list. */
 export interface EntryQuery {
   readonly side: PartyAlias['side'];
   readonly platform?: string;
   /** A text that the name or an alias contains. */
   readonly name?: string;
-  /** The key that the page before ended with. */
+  /** The last key of the previous page. */
   readonly after?: string;
   readonly limit: number;
 }
 
-/** The entry with this key; undefined when nothing is known by it. */
+/** The account or shop with this key, if it exists. */
 export async function readParty(
   db: Executor<SessionTables>,
   tenant: string,
@@ -27,7 +27,7 @@ export async function readParty(
   return (await readParties(db, tenant, side, [key]))[0];
 }
 
-/** The entries behind `after`, in the order in which they were made. */
+/** The accounts or shops after `after`, in the order of their creation. */
 export async function listParties(
   db: Executor<SessionTables>,
   tenant: string,
@@ -89,7 +89,7 @@ async function readParties(
   }));
 }
 
-/** The aliases that callers see, with the values set for their entries. */
+/** The aliases that clients see, with the name and the bot prefix of their party. */
 function joined(db: Executor<SessionTables>, tenant: string, side: PartyAlias['side']) {
   return db
     .selectFrom('directory_alias as a')
@@ -101,7 +101,7 @@ function joined(db: Executor<SessionTables>, tenant: string, side: PartyAlias['s
     .where('a.kind', '!=', 'key');
 }
 
-/** Not LIKE: SQLite's does not tell 'A' from 'a', and a name may hold its wildcards. */
+/** Not LIKE: it ignores case on SQLite, and a name may contain its wildcards. */
 function contains(text: Expression<string | null>, part: string): Expression<SqlBool> {
   return sql<SqlBool>`instr(${text}, ${part}) > 0`;
 }

@@ -11,7 +11,7 @@ export async function findPartyTenants(db: Executor<SessionTables>): Promise<str
   return rows.map(({ tenant }) => tenant);
 }
 
-/** All aliases of some entries with keys above `after`, in the order of the keys; empty at the end. */
+/** All aliases of the next accounts and shops with keys above `after`, ordered by key; empty at the end. */
 export async function scanAliases(
   db: Executor<SessionTables>,
   tenant: string,

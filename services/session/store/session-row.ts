@@ -8,7 +8,7 @@ import type { EscalationRecord, SessionRecord } from '../domain/session.ts';
 import { nextDueAt } from '../domain/timers.ts';
 import type { SessionRow } from './tables.ts';
 
-/** The row of a session; `wake_at` follows from the session, so it is right after every write. */
+/** The row of a session. `wake_at` is computed from the session, so that it is correct after every write. */
 export function rowOf(tenant: string, s: SessionRecord, idleAfterMs: number): Insertable<SessionRow> {
   return {
     tenant,
@@ -53,18 +53,17 @@ export function rowOf(tenant: string, s: SessionRecord, idleAfterMs: number): In
   };
 }
 
-/** What an update from one row to the other writes: what differs, and `wake_at`, which also follows from the settings. */
+/** The columns of an update: those that differ, and `wake_at`, which depends on the settings too. */
 export function changedColumns(before: Insertable<SessionRow>, after: Insertable<SessionRow>): Updateable<SessionRow> {
   const columns = Object.entries(after).filter(
     ([name, value]) => name === 'wake_at' || value !== before[name as keyof typeof before],
   );
   const row: Updateable<SessionRow> = Object.fromEntries(columns);
-  // confirmed by a statement of its own, at any time: never written back from what was read
+  // confirmEpoch() writes it concurrently: a value that was read before must not overwrite it
   delete row.fenced_epoch;
   return row;
 }
 
-/** The session of a row. */
 export function sessionOf(row: Selectable<SessionRow>): SessionRecord {
   return {
     sessionId: row.session_id,

@@ -44,8 +44,8 @@ interface RequestLookup extends PartiesKey {
 }
 
 /**
- * Sessions on slots, the newest of two parties and some by id, in one answer: its 40 columns are described once. The newest
- * is looked for by its id, since a derived table with a text column is built on disk.
+ * Sessions by slot, the newest session of two parties and sessions by id in one result set: its 40 columns are described once.
+ * The newest is selected by its id, since a derived table with a text column is built on disk.
  */
 export const selectSessionsForRequest = precompiledQuery((db: Executor<SessionTables>, wanted: RequestLookup) => {
   const { tenant, slots, sessionIds } = wanted;
@@ -65,7 +65,7 @@ export const selectOpenParties = precompiledQuery(
       .where('wake_at', 'is not', null),
 );
 
-/** What was opened or taken by a request with this hash: ids and times alone, since most requests come once. */
+/** The sessions that a request with this hash opened or escalated: only ids and times, since most requests come once. */
 export const selectSessionIdsByHash = precompiledQuery(
   (db: Executor<SessionTables>, { tenant, hashes }: { tenant: string; hashes: readonly string[] }) => {
     const served = (column: 'create_hash' | 'taken_hash') =>
@@ -99,10 +99,10 @@ const replace = (db: Executor<SessionTables>, { tenant, sessionId, version, row 
     .where('session_id', '=', sessionId)
     .where('version', '=', version);
 
-/** Writes the row if nobody has changed the session since `version`; a touch does not count. */
+/** Writes the row if the session still has `version`; a touch does not change it. */
 export const updateSessionByVersion = precompiledQuery(replace);
 
-/** Writes the row if nobody has changed or touched the session since. */
+/** Writes the row if the session was neither changed nor touched since it was read. */
 export const updateSessionIfUntouched = precompiledQuery(
   (db: Executor<SessionTables>, to: SessionUpdate & { readonly lastActivity: string }) =>
     replace(db, to).where('last_activity', '=', to.lastActivity),

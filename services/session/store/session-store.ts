@@ -26,25 +26,24 @@ import {
 } from './session-statements.ts';
 import { type SessionRow, type SessionTables, slotOf } from './tables.ts';
 
-/** The session was written by somebody else since it was read: read it again and decide anew. */
+/** A concurrent writer changed the session since it was read: read it again and decide again. */
 export class SessionConflictError extends Error {}
 
-/** At most this many sessions with one hash are looked at, the newest ones. */
+/** Of the sessions with one request hash only the newest ones are read. */
 const MAX_SESSIONS_PER_HASH = 20;
 
 /** What one transaction writes. */
 export interface SessionWrite {
   readonly changes?: readonly Change[];
-  /** The changes do not depend on when the session was last active, and their events alone tell whether they are stale. */
+  /** Whether a conflict shows only by the unique number of the event. For changes that do not depend on `last_activity`. */
   readonly optimisticByEventSeq?: boolean;
   readonly opened?: OpenedSession;
-  /** Names of the opened session's account and shop that nobody had when they were looked up. */
+  /** Names of the opened session's account and shop that had no owner when they were looked up. */
   readonly newAliases?: readonly PartyAlias[];
   readonly touch?: Touch;
   readonly processed?: readonly ProcessedMessage[];
 }
 
-/** Statements on the sessions of a tenant. */
 export class SessionStore {
   readonly #db: Database;
   readonly #outbox: Outbox;
@@ -70,7 +69,7 @@ export class SessionStore {
     return records(await selectSessionsBySlot(this.#tables(), { tenant, slots: slots(accountKey, shopKey) }));
   }
 
-  /** The ids of what was opened or taken by a request with this hash, the newest first. */
+  /** The ids of the sessions that a request with this hash opened or escalated, newest first. */
   async findByRequestHash(tenant: string, hash: string): Promise<string[]> {
     const { rows } = await selectSessionIdsByHash(this.#tables(), { tenant, hashes: [hash] });
     const newestFirst = rows.toSorted((a, b) => (a.created_at < b.created_at ? 1 : -1));
@@ -78,7 +77,7 @@ export class SessionStore {
   }
 
   /**
-   * The open sessions of (account, shop) and of the shop's unknown account, and those with the ids that findServed() gave,
+   * The open sessions of (account, shop) and of the shop's unknown account, and those with the ids from findByRequestHash(),
    * newest first; and the newest session of (account, shop), open or closed. One statement.
    */
   async findForRequest(
@@ -98,13 +97,13 @@ export class SessionStore {
     return records(await selectNewestSession(this.#tables(), { tenant, accountKey, shopKey }))[0];
   }
 
-  /** The accounts that have an open session of the shop; an open session always has a time to wake at. */
+  /** The accounts that have an open session with the shop. Every open session has a `wake_at`. */
   async openParties(tenant: string, shopKey: string): Promise<{ accountKey: string; accountId: string }[]> {
     const { rows } = await selectOpenParties(this.#tables(), { tenant, shopKey });
     return rows.map((row) => ({ accountKey: row.account_key, accountId: row.account_id }));
   }
 
-  /** Sessions of all tenants whose time to wake has come, the longest overdue first. */
+  /** Sessions of all tenants that are due, the longest overdue first. */
   async findDue(now: number, limit: number): Promise<{ tenant: string; session: SessionRecord }[]> {
     const rows = await this.#tables()
       .selectFrom('sessions')
@@ -117,10 +116,10 @@ export class SessionStore {
   }
 
   /**
-   * Writes changes, an opening, a touch and triggers, and their events, in this order, so that a session which leaves the
-   * slot goes before the one that takes it. Throws StaleSession when a session was written since it was read, and the
-   * database's duplicate-key error when the slot or a new name is taken, a message has acted already, or a change that is
-   * `checkedByEvents` is stale: whoever was faster has taken the number of its event.
+   * Writes changes, an opened session, a touch, processed messages and the events, in this order: a session must leave the slot
+   * before another one takes it. Throws SessionConflictError when a session was written since it was read, and the database's
+   * duplicate-key error when the slot or a new name is taken, a message was processed before, or a concurrent writer used
+   * the number of an event (`optimisticByEventSeq`).
    */
   async write(tx: Executor<SessionTables>, tenant: string, write: SessionWrite): Promise<void> {
     const { changes = [], opened, newAliases: unowned = [], touch, processed = [] } = write;
@@ -143,7 +142,7 @@ export class SessionStore {
     await this.#outbox.emit(tx, tenant, events);
   }
 
-  /** Moves `last_activity` if nobody has written the session meanwhile; else somebody was active anyway. */
+  /** Moves `last_activity`; nothing happens when a concurrent writer was faster, since it has moved it too. */
   async touch(tenant: string, before: SessionRecord, now: number): Promise<void> {
     await this.#replace(this.#tables(), tenant, before, { ...before, lastActivity: now }).catch((error) => {
       if (!(error instanceof SessionConflictError)) throw error;
@@ -174,7 +173,7 @@ export class SessionStore {
     return { tenant, sessionId: before.sessionId, version: before.version, row };
   }
 
-  /** Compare-and-set on the version, and on last_activity because a touch raises no version. */
+  /** Compare-and-set on the version, and on last_activity because a touch does not raise the version. */
   async #replace(tx: Executor<SessionTables>, tenant: string, before: SessionRecord, after: SessionRecord) {
     const lastActivity = sqlTime(before.lastActivity);
     const result = await updateSessionIfUntouched(tx, { ...this.#replacement(tenant, before, after), lastActivity });

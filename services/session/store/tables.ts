@@ -1,6 +1,6 @@
 import type { GeneratedAlways } from 'kysely';
 
-/** A session as it is stored: lower-case names for states, UTC texts for times. */
+/** States are stored as lower-case names, times as UTC texts. */
 export interface SessionRow {
   tenant: string;
   session_id: string;
@@ -15,7 +15,7 @@ export interface SessionRow {
   task_type: string;
   external_task_id: string;
   first_task_id: string;
-  /** NULL when a repeat of the request that opened it is to open a new one. */
+  /** NULL when a repeat of its create request opens a new session. */
   create_hash: string | null;
   taken_hash: string | null;
   platform: string;
@@ -43,7 +43,7 @@ export interface SessionRow {
   resume_at: string | null;
   last_manual_end_at: string | null;
   close_reason: string;
-  /** When the sweeper looks at it next; NULL once it is closed. */
+  /** When it is due next; NULL once it is closed. */
   wake_at: string | null;
   /** The slot that it holds; NULL once it is closed. Unique per tenant. */
   open_slot: GeneratedAlways<string | null>;
@@ -59,7 +59,7 @@ export interface DirectoryAliasRow {
   created_at: string;
 }
 
-/** What callers have set for an account or a shop; most have no such row. */
+/** What clients have set for an account or a shop; most have no such row. */
 export interface DirectoryEntryRow {
   tenant: string;
   entry_key: string;
@@ -78,7 +78,6 @@ export interface ConversationTriggerRow {
   kind: string;
 }
 
-/** The tables of the session service. */
 export interface SessionTables {
   sessions: SessionRow;
   directory_alias: DirectoryAliasRow;

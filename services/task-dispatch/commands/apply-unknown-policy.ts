@@ -7,7 +7,7 @@ import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
 const cause = { actor: 'system', reason: 'no_evidence' };
 
-/** Tells, once, that nobody has learnt whether a task was sent, and then does with it what the policy says. */
+/** Reports once that a task stays unknown, and then applies the configured policy. */
 export function applyUnknownPolicy(deps: TaskDeps, { taskId, sessionId }: TaskRef): Promise<void> {
   return TaskUnitOfWork.run(deps, 'settle-unknown', { sessionIds: [sessionId] }, async (unit) => {
     const task = await unit.lockTask(taskId);

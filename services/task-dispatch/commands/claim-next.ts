@@ -10,26 +10,25 @@ import { findTask, taskOf } from '../store/tasks.ts';
 import { cacheTaskSession, logTask } from '../unit-of-work/after-commit.ts';
 import { expireLease } from './expire-lease.ts';
 
-/** How many tasks one look into the database finds; what is not taken goes back into the queue. */
+/** The number of tasks in one database read; those that are not claimed go to the queue. */
 const CANDIDATES = 16;
 
-/** Who asks for which tasks. */
 export interface Claimant {
-  /** Empty for somebody without a name. */
+  /** Empty for an unnamed worker. */
   readonly workerId: string;
   readonly filter: QueueFilter;
 }
 
 /**
- * Leases the most urgent ready task: the worker's unfetched one again if it has one, else what the queue proposes, else what
- * the database finds. Undefined when there is nothing to do.
+ * Leases the most urgent ready task: the worker's unfetched one again if it has one, else one from the queue, else one from the
+ * database. Undefined when there is none.
  */
 export async function claimNext(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
   const held = await currentLease(deps, claimant.workerId);
   return held ?? (await claimFromQueue(deps, claimant)) ?? (await claimFromDatabase(deps, claimant));
 }
 
-/** The worker's running lease. One that has run out is ended here, since it would be in the way of the next. */
+/** The worker's current lease. An expired one is ended here, since the unique index would prevent the next one. */
 async function currentLease(deps: TaskDeps, workerId: string): Promise<StoredTask | undefined> {
   if (!workerId) return undefined;
   const task = await leasedTo(deps.db.autocommit(), currentContext().tenant, workerId);
@@ -51,7 +50,7 @@ async function claimFromQueue(deps: TaskDeps, claimant: Claimant): Promise<Store
   }
 }
 
-/** The queue may be wrong in everything, also in whose task it proposes. */
+/** The queue is only a hint; its filter is checked too. */
 function isWanted(task: StoredTask, { platform, accountId }: QueueFilter): boolean {
   return (
     (platform === undefined || task.platform === platform) && (accountId === undefined || task.accountId === accountId)
@@ -69,7 +68,7 @@ async function claimFromDatabase(deps: TaskDeps, claimant: Claimant): Promise<St
       deps.clock.now(),
       CANDIDATES,
     ).execute();
-    // there may be more: ask again as soon as these are gone
+    // there may be more: read the database again when these are claimed
     if (rows.length === CANDIDATES) deps.ready.markStale(tenant);
     const leased = await claimFirst(deps, claimant, rows.map(taskOf));
     if (leased) return leased;
@@ -87,7 +86,7 @@ async function claimFirst(deps: TaskDeps, claimant: Claimant, tasks: readonly St
   return undefined;
 }
 
-/** Leases this task, unless somebody was faster. Of two calls of one worker at once, the second gets the first one's lease. */
+/** Leases this task unless a concurrent claim was faster. Concurrent claims of one worker get the same lease. */
 async function tryClaim(deps: TaskDeps, { workerId }: Claimant, task: StoredTask): Promise<StoredTask | undefined> {
   const now = deps.clock.now();
   const secret = randomBytes(15).toString('base64url');
@@ -99,7 +98,7 @@ async function tryClaim(deps: TaskDeps, { workerId }: Claimant, task: StoredTask
       cacheTaskSession(deps, leased);
       logTask(deps, 'task_leased', leased, 'claimed');
     }
-    // a proposal that came too early goes back
+    // the queue proposed it too early
     if (!leased && task.status === 'pending' && task.runAt > now) await deps.ready.push([task]);
     return leased;
   } catch (error) {

@@ -3,11 +3,11 @@ import type { StoredTask } from '../domain/task.ts';
 import type { TaskRef } from '../store/sweeps.ts';
 import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
-/** After this many leases that ran out unfetched a task is poison. */
+/** After this many leases without a fetch a task is a dead letter. */
 const MAX_LOST_LEASES = 10;
 const cause = { actor: 'system', reason: 'lease_expired' };
 
-/** Ends a lease that has run out: unfetched, the task is claimable again; fetched, it is unknown. */
+/** Ends an expired lease: an unfetched task is pending again, a fetched one is unknown. */
 export function expireLease(deps: TaskDeps, { taskId, sessionId }: Omit<TaskRef, 'tenant'>): Promise<void> {
   return TaskUnitOfWork.run(deps, 'expire-lease', { sessionIds: [sessionId] }, async (unit) => {
     const task = await unit.lockTask(taskId);

@@ -5,16 +5,15 @@ import { taskNotFound } from '../domain/task-errors.ts';
 import { insertReceipt, receiptOf } from '../store/receipts.ts';
 import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
-/** Who wants the content of which task. */
 export interface FetchRequest {
   readonly taskId: string;
   readonly leaseToken: string;
 }
 
 /**
- * Checks lease and fence and records the fetch, in the transaction that every raise of the fence waits for. A task without
- * a page stays leased as long as `sendUrl` is undefined and there is a lookup: its page is to be found first. Throws
- * TASK_NOT_FOUND and what decideFetch does.
+ * Checks lease and fence and records the fetch in a transaction that every raise of the fence waits for. A task without a send
+ * URL stays leased while `sendUrl` is undefined and a lookup is configured: the URL must be looked up first. Throws
+ * TASK_NOT_FOUND and the errors of decideFetch().
  */
 export function fetchTask(deps: TaskDeps, { taskId, leaseToken }: FetchRequest, sendUrl?: string): Promise<StoredTask> {
   return TaskUnitOfWork.run(deps, 'fetch', { taskId }, async (unit, task) => {
@@ -41,7 +40,7 @@ async function recordFetch(unit: TaskUnitOfWork, task: StoredTask, sendUrl: stri
   return fetched;
 }
 
-/** A lease under which somebody asked is not one of a sender that died, whatever he was told. */
+/** A lease under which the content was requested does not count as lost: its sender is alive, even if the lookup failed. */
 export async function resetLostLeases(deps: TaskDeps, { taskId, leaseFence, lostLeases }: StoredTask): Promise<void> {
   if (lostLeases === 0) return;
   await TaskUnitOfWork.run(deps, 'asked', { taskId }, async (unit, task) => {

@@ -14,7 +14,7 @@ import type { TaskTables } from '../store/tables.ts';
 import { unknownTasks } from '../store/tasks.ts';
 import { TaskConflictError, TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
-/** New messages of an account in a shop's window, and the time that the window shows. */
+/** New messages of an account in a shop's window, and the period that the window covers. */
 export interface ObservedBatch {
   readonly accountKey: string;
   /** The shop's key, and those of shops that were merged into it. */
@@ -28,7 +28,7 @@ const MAX_ATTEMPTS = 5;
 
 /**
  * Matches the messages to receipts, completes the tasks that they prove sent, and requeues the unknown ones that the window
- * proves unsent. Nothing to match and nothing to prove costs no transaction.
+ * proves unsent. Without either there is no transaction.
  */
 export async function matchReceipts(deps: TaskDeps, batch: ObservedBatch): Promise<Match[]> {
   for (let attempt = 1; ; attempt++) {
@@ -39,7 +39,7 @@ export async function matchReceipts(deps: TaskDeps, batch: ObservedBatch): Promi
       await applyEvidence(deps, newMatches, unsent);
       return matches;
     } catch (error) {
-      // the receipts were matched by somebody else since they were read: judge again
+      // a concurrent batch matched the receipts since they were read: evaluate again
       if (!(error instanceof ReceiptConflictError) || attempt === MAX_ATTEMPTS) throw error;
     }
   }
@@ -72,7 +72,7 @@ function applyEvidence(deps: TaskDeps, matches: readonly Match[], unsent: readon
   });
 }
 
-/** Ties receipts to their messages, and locks their tasks. Throws Stale when one is tied already. */
+/** Links receipts to their messages, and locks their tasks. Throws ReceiptConflictError when one is linked already. */
 async function linkReceipts(unit: TaskUnitOfWork, deps: TaskDeps, matches: readonly Match[]): Promise<StoredTask[]> {
   const taskIds = [...new Set(matches.map(({ receipt }) => receipt.taskId))];
   try {
@@ -87,14 +87,13 @@ async function linkReceipts(unit: TaskUnitOfWork, deps: TaskDeps, matches: reado
   throw new ReceiptConflictError();
 }
 
-/** What a message proves sent is completed. */
 async function completeMatched(unit: TaskUnitOfWork, task: StoredTask, matches: readonly Match[]): Promise<void> {
   if (task.status === 'completed') return;
   const matchedMessageId = matches.find(({ receipt }) => receipt.taskId === task.taskId)?.message.messageId;
   await unit.apply(task, 'complete', evidence('matched_message'), { matchedMessageId, errorMessage: '' });
 }
 
-/** What was unknown when it was judged may be settled by now. */
+/** The task may have changed since it was evaluated. */
 async function requeueUnsent(unit: TaskUnitOfWork, judged: StoredTask): Promise<void> {
   const task = await unit.lockTask(judged.taskId);
   if (task?.status !== 'unknown' || task.fetchedFence !== judged.fetchedFence) return;

@@ -6,7 +6,7 @@ import type { TaskDeps } from '../deps.ts';
 import { HANDED_OVER, SESSION_CLOSED } from '../domain/task.ts';
 import { findFence } from '../store/fences.ts';
 
-/** What the session service has to know of a task. */
+/** The outcome of a task for the session service. */
 export interface TaskResult {
   readonly sessionId: string;
   readonly taskId: string;
@@ -15,8 +15,8 @@ export interface TaskResult {
 }
 
 /**
- * Tells the session service what became of a task, and returns the session as it is then. Of a task that is still open, or
- * was withdrawn with the session itself, there is nothing to tell. Throws SESSION_NOT_FOUND, SERVICE_UNAVAILABLE.
+ * Reports the outcome of a task to the session service, and returns the current session. A task that is open, or was withdrawn
+ * with the session, has no outcome to report. Throws SESSION_NOT_FOUND, SERVICE_UNAVAILABLE.
  */
 export async function notifySession(deps: TaskDeps, result: TaskResult): Promise<Session | undefined> {
   try {
@@ -28,7 +28,7 @@ export async function notifySession(deps: TaskDeps, result: TaskResult): Promise
     if (hasErrorReason(error, ErrorReason.SESSION_NOT_FOUND)) throw error;
     throw appError(
       ErrorReason.SERVICE_UNAVAILABLE,
-      'the session service does not answer; a repeat is harmless',
+      'the session service does not answer; repeat the request',
       {},
       error,
     );
@@ -44,6 +44,6 @@ function isOutcome({ taskStatus, errorMessage }: TaskResult): boolean {
 async function requestOf(deps: TaskDeps, { sessionId, taskId, taskStatus, errorMessage }: TaskResult) {
   if (taskStatus === TaskStatus.COMPLETED) return { sessionId, taskId, success: true };
   const fence = await findFence(deps.db.autocommit(), currentTenant(), sessionId);
-  // the task itself is finished and not counted
+  // the task itself is finished and not in the count
   return { sessionId, taskId, success: false, othersOpen: (fence?.openTasks ?? 0) > 0, reason: errorMessage };
 }

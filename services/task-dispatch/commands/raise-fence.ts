@@ -3,18 +3,18 @@ import { applyControlUpdate, type ControlUpdate, type Fence, fenceCommand } from
 import { openStatuses, type StoredTask, unsettledStatuses } from '../domain/task.ts';
 import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
-/** Who may speak from an epoch on, and what the tasks that are withdrawn by it are marked with. */
+/** The control of a session from an epoch on, and the reason for tasks that it withdraws. */
 export interface FenceUpdate extends ControlUpdate {
   readonly cancelReason: string;
 }
 
-/** What the fence holds afterwards, and the tasks whose content is out. */
+/** The epoch of the fence afterwards, and the tasks that may have been sent. */
 export interface RaisedFence {
   readonly ownerEpoch: number;
   readonly possiblySent: readonly StoredTask[];
 }
 
-/** Raises a session's fence and lets its tasks follow. A word that is not newer changes nothing. */
+/** Raises the fence of a session, and withdraws, holds or releases its tasks. An older update changes nothing. */
 export function raiseSessionFence(deps: TaskDeps, update: FenceUpdate): Promise<RaisedFence> {
   return TaskUnitOfWork.run(deps, 'raise-fence', { sessionIds: [update.sessionId] }, async (unit) => {
     const fence = unit.fence(update.sessionId);

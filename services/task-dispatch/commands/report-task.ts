@@ -8,17 +8,17 @@ import { decideTaskReport, type TaskReport } from '../domain/task-report.ts';
 import { findTask, sessionTasks } from '../store/tasks.ts';
 import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
-/** The named task. Throws TASK_NOT_FOUND. */
+/** Throws TASK_NOT_FOUND. */
 export async function requireTask(deps: TaskDeps, taskId: string): Promise<StoredTask> {
   const task = await findTask(deps.db.autocommit(), currentTenant(), taskId);
   if (!task) throw taskNotFound(taskId);
   return task;
 }
 
-/** A task by its ids, as far as they are known before it is locked. */
+/** The ids of a task. */
 export type TaskOfSession = Pick<StoredTask, 'taskId' | 'sessionId'>;
 
-/** The task that a report on a session means. Throws SESSION_NOT_FOUND, TASK_NOT_FOUND, AMBIGUOUS_TASK. */
+/** The task of a report on a session. Throws SESSION_NOT_FOUND, TASK_NOT_FOUND, AMBIGUOUS_TASK. */
 export async function findReportedTask(
   deps: TaskDeps,
   { sessionId, taskId, leaseToken }: { sessionId: string; taskId: string; leaseToken: string },
@@ -31,7 +31,7 @@ export async function findReportedTask(
 }
 
 /**
- * Records a report on a task, and `record`s the outcome in the same transaction. Returns the task afterwards. Throws
+ * Records a report on a task, and runs `saveResponse` in the same transaction. Returns the task afterwards. Throws
  * SESSION_NOT_FOUND and TASK_NOT_FOUND when the session has no such task.
  */
 export async function recordTaskReport(

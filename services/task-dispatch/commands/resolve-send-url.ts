@@ -7,8 +7,8 @@ import type { SendUrlLookup } from '../send-url/send-url-lookup.ts';
 import { resetLostLeases } from './fetch-task.ts';
 
 /**
- * The page of a leased task that was given none; empty when there is none, or none is to be had and senders are to do
- * without. Throws SERVICE_UNAVAILABLE otherwise; nothing was fetched then, and the lease goes on.
+ * The send URL of a leased task that was created without one; empty when there is none, or when the lookup fails and the
+ * configuration allows an empty one. Otherwise throws SERVICE_UNAVAILABLE; nothing was fetched then, and the lease continues.
  */
 export async function resolveSendUrl(deps: TaskDeps, lookup: SendUrlLookup, task: StoredTask): Promise<string> {
   try {
@@ -17,12 +17,12 @@ export async function resolveSendUrl(deps: TaskDeps, lookup: SendUrlLookup, task
     if (!(error instanceof SendUrlLookupError)) throw error;
     if (deps.config.sendUrlLookup?.onFailure === 'empty') return '';
     await resetLostLeases(deps, task);
-    const text = 'the page to send on could not be looked up; nothing was fetched, a repeat is harmless';
+    const text = 'the send URL could not be looked up; nothing was fetched, repeat the request';
     throw appError(ErrorReason.SERVICE_UNAVAILABLE, text, { retry_after: lookup.retryAfterSeconds }, error);
   }
 }
 
-/** Others may wait for the same answer: who goes away leaves it to them. */
+/** Stops waiting when the request is aborted. The lookup continues: other requests may share it. */
 function unlessAborted<T>(answer: Promise<T>): Promise<T> {
   const { signal } = currentContext();
   if (!signal) return answer;

@@ -8,17 +8,17 @@ import type { TaskCommand } from '../domain/transitions.ts';
 import { findEqualTask } from '../store/tasks.ts';
 import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
-/** A task to store, and who may speak in its session as far as the caller knows. */
+/** A task to store, and the control of its session as the client knows it. */
 export interface StoreTaskRequest {
   readonly spec: TaskSpec;
   readonly control: Pick<ControlUpdate, 'status' | 'paused' | 'sessionName'>;
-  /** For how long after its completion an equal task is given back instead; 0 for never. */
+  /** For this long after its completion an equal task is returned instead; 0 for never. */
   readonly reuseSeconds: number;
 }
 
 const cause = { actor: 'system', reason: 'created' };
 
-/** Stores a task and returns it, or the one that is stored by its id or equal to it. What the fence forbids is withdrawn. */
+/** Stores a task, or returns the stored one with its id or an equal one. A task that the fence does not allow is withdrawn. */
 export function storeTask(deps: TaskDeps, { spec, control, reuseSeconds }: StoreTaskRequest): Promise<StoredTask> {
   const tenant = currentTenant();
   const work = async (unit: TaskUnitOfWork) => {
@@ -49,7 +49,7 @@ async function equalTask(
   return findEqualTask(unit.tx, task, openStatuses, unit.now - reuseSeconds * 1_000);
 }
 
-/** What the fence does to the task at once. Of a later epoch than the fence, the task's own word holds it too. */
+/** The command of the fence on the new task. The request's own control applies to a task of a later epoch than the fence's. */
 function initialCommand(
   fence: Fence,
   task: StoredTask,

@@ -5,15 +5,14 @@ import { requireTaskTransition, type TaskCommand } from './transitions.ts';
 /** What a command sets besides the state. */
 export type TaskFields = Partial<Omit<StoredTask, 'tenant' | 'taskId' | 'sessionId' | 'status' | 'version'>>;
 
-/** A task before and after a command, and the event that tells of it. */
+/** A task after a command, and the change of its event. */
 export interface TransitionResult {
   readonly task: StoredTask;
-  /** What is different afterwards. */
   readonly changes: Partial<StoredTask>;
   readonly event?: TaskChange;
 }
 
-/** Carries a command out on a task by the transition table. Throws INVALID_TASK_STATUS. */
+/** Applies a command to a task by the transition table. Throws INVALID_TASK_STATUS. */
 export function applyTransition(
   task: StoredTask,
   command: TaskCommand,
@@ -22,7 +21,7 @@ export function applyTransition(
   const row = requireTaskTransition(task, command);
   const status = paused && row.whilePaused ? row.whilePaused : row.to;
   const changes: Partial<StoredTask> = {
-    // only what is out, or may be, has a lease to wait for
+    // only a fetched or unknown task keeps the expiry of its lease
     ...(status === 'fetched' || status === 'unknown' ? {} : { leaseExpiresAt: undefined }),
     ...(status === 'unknown' ? {} : { unknownAt: undefined, remindedAt: undefined }),
     finishedAt: isFinished(status) ? now : undefined,

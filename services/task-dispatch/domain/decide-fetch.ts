@@ -3,8 +3,8 @@ import type { StoredTask } from './task.ts';
 import { assertMaySend, assertOpen, leaseLost, leaseTokenRequired, sessionPaused } from './task-errors.ts';
 
 /**
- * Whether a request for the content is the lease's first (`fetch`) or a repeat that changes nothing (`again`). Throws
- * HANDED_OVER, PAUSED, LEASE_LOST, TASK_DONE; INVALID_ARGUMENT without a token where one is needed.
+ * Whether a request for the content is the first under its lease (`fetch`) or a repeat that changes nothing (`again`). Throws
+ * HANDED_OVER, PAUSED, LEASE_LOST, TASK_DONE; INVALID_ARGUMENT without a token where one is required.
  */
 export function decideFetch(
   task: StoredTask,
@@ -19,7 +19,7 @@ export function decideFetch(
   return task.status === 'leased' ? 'fetch' : 'again';
 }
 
-/** Whether the task is leased to the token's holder (to anybody, without a token) and the lease has not run out. */
+/** Whether the task has an unexpired lease, with this token if one is given. */
 export function hasLease(task: StoredTask, token: string, now: number): boolean {
   const out = task.status === 'leased' || task.status === 'fetched';
   return out && (!token || token === task.leaseToken) && (task.leaseExpiresAt ?? 0) > now;

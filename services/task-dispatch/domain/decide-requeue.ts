@@ -4,12 +4,12 @@ import type { StoredTask } from './task.ts';
 import { handedOver, leaseLost, taskDone } from './task-errors.ts';
 import { requireTaskTransition, type TaskCommand } from './transitions.ts';
 
-/** What handing a task out (again) does to it, and in whose name; undefined when it waits already. */
+/** The command of a requeue and its actor; undefined when the task is pending or held already. */
 export type RequeueDecision = { command: TaskCommand; actor: string; fields: TaskFields } | undefined;
 
 /**
- * The holder of a lease gives it back; of an unknown, failed or dead task it is an operator's decision. Throws LEASE_LOST,
- * TASK_DONE, HANDED_OVER, INVALID_TASK_STATUS.
+ * The holder of a lease releases it; an operator requeues an unknown, failed or dead task. Throws LEASE_LOST, TASK_DONE,
+ * HANDED_OVER, INVALID_TASK_STATUS.
  */
 export function decideRequeue(
   task: StoredTask,

@@ -4,7 +4,7 @@ import type { TaskCommand } from './transitions.ts';
 
 export type ControlName = 'unspecified' | 'bot_active' | 'pending_manual' | 'manual_live' | 'closed';
 
-/** Who may speak in a session, as far as task-dispatch was told; and what it counts per session. */
+/** The control of a session as task-dispatch knows it, and its counters per session. */
 export interface Fence {
   tenant: string;
   sessionId: string;
@@ -12,16 +12,16 @@ export interface Fence {
   ownerEpoch: number;
   status: ControlName;
   paused: boolean;
-  /** The first epoch whose tasks may act. */
+  /** Tasks of earlier epochs are withdrawn. */
   tasksFromEpoch: number;
-  /** The number of the last event that was emitted for the session. */
+  /** The number of the last emitted event of the session. */
   sourceSeq: number;
-  /** How many of its tasks are not finished. */
+  /** The number of its unfinished tasks. */
   openTasks: number;
   updatedAt: number;
 }
 
-/** Who may speak from an epoch on, as the session service says it. */
+/** The control of a session from an epoch on, sent by the session service. */
 export interface ControlUpdate {
   readonly sessionId: string;
   readonly sessionName?: string;
@@ -31,19 +31,18 @@ export interface ControlUpdate {
   readonly tasksFromEpoch: number;
 }
 
-/** The word for a control. */
 export function toControlName(control: Control): ControlName {
   return Control[control].toLowerCase() as ControlName;
 }
 
-/** The fence of a session that nothing is stored of yet. */
+/** The fence of a session that has none yet. */
 export function newFence(tenant: string, update: ControlUpdate, now: number): Fence {
   const { sessionId, sessionName = sessionId, ownerEpoch, status, paused, tasksFromEpoch } = update;
   const counted = { sourceSeq: 0, openTasks: 0, updatedAt: now };
   return { tenant, sessionId, sessionName, ownerEpoch, status, paused, tasksFromEpoch, ...counted };
 }
 
-/** The fence after the word, or undefined when the word is not newer. */
+/** The fence after the update; undefined when the update is not newer. */
 export function applyControlUpdate(fence: Fence, update: ControlUpdate, now: number): Fence | undefined {
   if (update.ownerEpoch <= fence.ownerEpoch) return undefined;
   return {
@@ -59,7 +58,7 @@ export function applyControlUpdate(fence: Fence, update: ControlUpdate, now: num
 
 export type SendPermission = 'yes' | 'paused' | 'handed_over';
 
-/** Whether a task may act. A missing fence means no. */
+/** Whether a task may be sent. Without a fence it may not. */
 export function sendPermission(fence: Fence | undefined, task: Pick<StoredTask, 'ownerEpoch'>): SendPermission {
   if (fence?.status !== 'bot_active' || task.ownerEpoch < fence.tasksFromEpoch) return 'handed_over';
   return fence.paused ? 'paused' : 'yes';
@@ -71,8 +70,8 @@ export function withdrawalReason(fence: Fence | undefined): string {
 }
 
 /**
- * What a raised fence does to a task whose content is not out; undefined for nothing. A task from a later epoch than the
- * fence knows waits for the fence to catch up.
+ * The command of a fence on a task whose content was not fetched; undefined for none. A task of a later epoch than that of the
+ * fence is held until the fence is raised.
  */
 export function fenceCommand(fence: Fence, task: StoredTask): TaskCommand | undefined {
   const { status } = task;

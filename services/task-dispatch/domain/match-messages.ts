@@ -1,4 +1,4 @@
-/** Messages carry the chat window's clock, receipts ours: this much they may differ. */
+/** Times of messages are from the chat window's clock, times of receipts from the server's; they may differ by this much. */
 export const MAX_WINDOW_SKEW_MS = 60_000;
 
 /** A message that the bot may have sent. Times are epoch milliseconds. */
@@ -8,7 +8,7 @@ export interface ObservedMessage {
   readonly foldedHash: string;
   /** The hash of the content on receipts of earlier releases. */
   readonly contentHash: string;
-  /** When it was said; undefined when nobody knows. */
+  /** When it was sent; undefined when that is not known. */
   readonly sentAt?: number;
   /** When it was first stored. */
   readonly storedAt: number;
@@ -21,7 +21,7 @@ export interface Receipt {
   readonly fence: number;
   readonly foldedHash: string;
   readonly fetchedAt: number;
-  /** The message that it was matched to; empty while there is none. */
+  /** The message that it is matched to; empty while unmatched. */
   readonly matchedMessageId: string;
 }
 
@@ -29,20 +29,20 @@ export interface Receipt {
 export interface Match<M extends ObservedMessage = ObservedMessage, R extends Receipt = Receipt> {
   readonly message: M;
   readonly receipt: R;
-  /** Whether it was found before. */
+  /** Whether the match was stored before. */
   readonly alreadyLinked: boolean;
 }
 
-/** Whether the message can be what the receipt's holder sent, by content and time. */
+/** Whether the message can be the content of the receipt, by text and time. */
 export function canExplain(receipt: Receipt, message: ObservedMessage): boolean {
   return receipt.foldedHash === message.foldedHash && receipt.fetchedAt <= latestFetch(message);
 }
 
 /**
- * Matches messages to receipts one to one. Matches of before stay; of the others as many as possible are matched, each
- * near in time. A receipt can explain a message iff it was fetched by a time that depends on the message alone, so the
- * messages' choices are nested: serving the one with the fewest first matches the most, and pairing the chosen ones in
- * order of time keeps every pair possible.
+ * Matches messages to receipts one to one. Stored matches stay; of the others as many as possible are matched, each near in time.
+ * A receipt can explain a message iff it was fetched before a time that depends on the message alone. So the candidate sets of
+ * the messages are nested: a greedy choice from the smallest set up matches the most, and pairing the chosen ones in order of
+ * time keeps every pair possible.
  */
 export function matchMessages<M extends ObservedMessage, R extends Receipt>(
   messages: readonly M[],
@@ -65,7 +65,7 @@ export function matchMessages<M extends ObservedMessage, R extends Receipt>(
   return [...linked, ...found];
 }
 
-/** The same for messages and receipts of one content, none of them matched yet. */
+/** Matches unmatched messages and receipts of one content. */
 function matchEqual<M extends ObservedMessage, R extends Receipt>(
   messages: readonly M[],
   receipts: readonly R[],
@@ -84,7 +84,7 @@ function matchEqual<M extends ObservedMessage, R extends Receipt>(
   return matched.map((message, index): Match<M, R> => ({ message, receipt: inOrder[index]!, alreadyLinked: false }));
 }
 
-/** The nearest in time of the receipts that can explain the message; of two as near the older one. */
+/** The nearest in time of the receipts that can explain the message; of two equally near ones the older one. */
 function nearestTo<R extends Receipt>(message: ObservedMessage, receipts: readonly R[]): R | undefined {
   const at = message.sentAt ?? message.storedAt;
   const distance = (receipt: Receipt) => Math.abs(receipt.fetchedAt - at);
@@ -94,7 +94,7 @@ function nearestTo<R extends Receipt>(message: ObservedMessage, receipts: readon
   return nearest;
 }
 
-/** The latest fetch that can have led to the message: it was stored later, and said at most the skew before it. */
+/** The latest fetch that can have led to the message: it was stored after the fetch, and sent at most the skew before it. */
 function latestFetch(message: ObservedMessage): number {
   return Math.min(message.storedAt, (message.sentAt ?? message.storedAt) + MAX_WINDOW_SKEW_MS);
 }
@@ -115,13 +115,13 @@ function byText(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-/** The time that a batch of messages shows without gaps. */
+/** The period of which a batch contains all messages. */
 export interface CoveredPeriod {
   readonly oldestAt?: number;
   readonly newestAt?: number;
 }
 
-/** Whether a batch in which the task's content does not occur proves that it was not sent: it covers fetch and lease. */
+/** Whether a batch without the task's content proves that it was not sent: it covers the time from fetch to lease expiry. */
 export function provesUnsent(window: CoveredPeriod, task: { fetchedAt?: number; leaseExpiresAt?: number }): boolean {
   if (window.oldestAt === undefined || window.newestAt === undefined) return false;
   if (task.fetchedAt === undefined || task.leaseExpiresAt === undefined) return false;

@@ -4,7 +4,7 @@ import { contentHash } from './content-hash.ts';
 import { levelOf, queueRank, taskPriority } from './queue-priority.ts';
 import type { StoredTask } from './task.ts';
 
-/** The task that a spec asks for, waiting to be claimed. */
+/** The pending task of a spec. */
 export function newTask(spec: TaskSpec, tenant: string, now: number): StoredTask {
   const level = levelOf(spec.level);
   const priority = taskPriority(spec.taskType);
@@ -40,7 +40,7 @@ export function newTask(spec: TaskSpec, tenant: string, now: number): StoredTask
     fetchedFence: 0,
     fetchedToken: '',
     failedFence: 0,
-    // by this service's clock: the session service's may be ahead
+    // by this service's clock: that of the session service may be ahead
     runAt: Math.max(now, notBeforeAt ?? now),
     notBeforeAt,
     errorMessage: '',

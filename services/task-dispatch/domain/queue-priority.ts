@@ -9,7 +9,7 @@ const priorities: Record<TaskType, number> = {
   [TaskType.AUTO_FOLLOW_UP]: 4,
 };
 
-/** 1 (first) to 4. */
+/** 1 (highest) to 4. */
 export function taskPriority(type: TaskType): number {
   return priorities[type];
 }
@@ -19,7 +19,7 @@ export function levelOf(level: QueueLevel): QueueLevel {
   return level === QueueLevel.UNSPECIFIED ? QueueLevel.LEVEL3 : level;
 }
 
-/** The levels, the one that is served first in front. */
+/** In the order of dispatch. */
 export const queueLevels: readonly QueueLevel[] = [
   QueueLevel.LEVEL5,
   QueueLevel.LEVEL4,
@@ -28,7 +28,7 @@ export const queueLevels: readonly QueueLevel[] = [
   QueueLevel.LEVEL1,
 ];
 
-/** Where a task stands in the queue: by level first, then by priority; lower is served first. */
+/** The rank of a task in the queue, by level and then by priority; lower is dispatched first. */
 export function queueRank(level: QueueLevel, priority: number): number {
   return (QueueLevel.LEVEL5 - level) * 10 + priority;
 }

@@ -3,8 +3,8 @@ import type { StoredTask } from './task.ts';
 type Times = Pick<StoredTask, 'runAt' | 'leaseExpiresAt' | 'unknownAt' | 'updatedAt'>;
 
 /**
- * The times of a task that was last changed in the future, because the wall clock was set back since: its remaining waits last
- * as long as they did at that change, counted from now. A time that a caller set stays.
+ * The times of a task whose last change is in the future, because the wall clock was set back since: the waits that remained at
+ * that change start now. A time that a client set stays.
  */
 export function rebaseTimes(task: Times & Pick<StoredTask, 'notBeforeAt'>, now: number): Times {
   const { runAt, notBeforeAt, leaseExpiresAt, unknownAt, updatedAt } = task;

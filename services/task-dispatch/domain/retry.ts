@@ -18,12 +18,11 @@ export function attemptDelayMs(attempts: number): number {
   return Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** (Math.max(1, attempts) - 1));
 }
 
-/** Whether the task may be handed out once more. */
 export function attemptsRemain(task: Pick<StoredTask, 'attempt' | 'unsentProofs' | 'maxAttempts'>): boolean {
   return task.attempt - task.unsentProofs < task.maxAttempts;
 }
 
-/** What becomes of a task that a sender did not send: tried again, withdrawn when the bot lost the word, or failed. */
+/** The command for a task that was not sent: retry, withdrawal when the bot is not in control, or failure. */
 export function decideAfterFailure(
   task: StoredTask,
   fence: Fence | undefined,
@@ -41,7 +40,7 @@ export function decideAfterFailure(
   return { command: 'retry', fields: { ...fields, runAt }, reason };
 }
 
-/** What becomes of an unknown task that the chat window shows to be unsent. The attempt does not count. */
+/** The command for an unknown task that is proved unsent. The attempt does not count. */
 export function decideAfterUnsentProof(task: StoredTask, fence: Fence | undefined, now: number): TaskStep {
   const fields = { unsentProofs: task.unsentProofs + 1 };
   if (sendPermission(fence, task) === 'handed_over') return withdrawStep(fence, fields);

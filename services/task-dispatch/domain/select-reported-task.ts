@@ -4,10 +4,10 @@ import { isFinished, type StoredTask, type TaskStatusName } from './task.ts';
 const out: readonly TaskStatusName[] = ['leased', 'fetched', 'unknown'];
 
 /**
- * The task of a session that a report means which names none: the one whose lease it carries; the only one that is out; else the
- * only one that waits; else the one that was finished last. What waits and never had a lease is not meant when a sender has had
- * one that is finished: the report is a repeat of that one's. Undefined for a session without tasks. Throws AMBIGUOUS_TASK when
- * several are out, or none is out and several wait.
+ * The task of a report that names none: the one with the lease of the report; else the only one that is leased or fetched; else
+ * the only pending one; else the one that was finished last. A pending task that never had a lease is not selected when a
+ * finished task had one: the report is then a repeat for that one. Undefined for a session without tasks. Throws
+ * AMBIGUOUS_TASK when several are leased or fetched, or none is and several are pending.
  */
 export function selectReportedTask(tasks: readonly StoredTask[], token: string): StoredTask | undefined {
   const leased = token && tasks.find((task) => task.leaseToken === token || task.fetchedToken === token);
@@ -26,7 +26,7 @@ function neverLeased({ leaseFence }: StoredTask): boolean {
 
 function only(tasks: readonly StoredTask[]): StoredTask | undefined {
   if (tasks.length < 2) return tasks[0];
-  throw appError(ErrorReason.AMBIGUOUS_TASK, 'the session has several tasks that could be meant; name one', {
+  throw appError(ErrorReason.AMBIGUOUS_TASK, 'the report could be about several tasks of the session; send task_id', {
     task_ids: tasks.map((task) => task.taskId).join(','),
   });
 }

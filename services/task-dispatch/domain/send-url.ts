@@ -1,12 +1,12 @@
 import { isWebUrl } from '../../lib/text/web-url.ts';
 
-/** Longer pages are refused from callers too. */
+/** The limit that requests have too. */
 const MAX_URL_LENGTH = 2_048;
 const PLACEHOLDER = /\{(\w+)\}/g;
 
 /**
- * The address of a lookup: every value stands where its placeholder stood, as a part of one path segment or one query value.
- * Undefined when a value would lead to another place, as `..` in a path does.
+ * The address of a lookup: placeholders are replaced by values within one path segment or one query value. Undefined when a
+ * value would change the path, as `..` does.
  */
 export function lookupAddress(template: string, values: Readonly<Record<string, string>>): string | undefined {
   const fill = (value: (name: string) => string) => new URL(template.replace(PLACEHOLDER, (_, name) => value(name)));
@@ -15,15 +15,15 @@ export function lookupAddress(template: string, values: Readonly<Record<string, 
   return segments(made) === segments(fill(() => 'x')) ? made.href : undefined;
 }
 
-/** What a field of an order system's answer says. */
+/** The send URL field in the response of an order system. */
 export type SendUrlField =
   | { readonly kind: 'found'; readonly url: string }
-  /** The order system knows the task and no page for it. */
+  /** The order system knows the task but has no URL for it. */
   | { readonly kind: 'none' }
-  /** The answer is not of the agreed shape. */
+  /** The response does not have the documented shape. */
   | { readonly kind: 'wrong' };
 
-/** Reads the page at the dotted path `field`. `null` and an empty text mean that there is none; a missing field is wrong. */
+/** Reads the URL at the dotted path `field`. `null` and an empty text mean none; a missing field is wrong. */
 export function readSendUrlField(answer: unknown, field: string): SendUrlField {
   let value = answer;
   for (const name of field.split('.')) {

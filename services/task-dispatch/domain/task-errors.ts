@@ -2,52 +2,50 @@ import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import type { Fence, SendPermission } from './fence.ts';
 import { HANDED_OVER, isFinished, type StoredTask } from './task.ts';
 
-/** No task has this id. */
 export function taskNotFound(taskId: string) {
   return appError(ErrorReason.TASK_NOT_FOUND, `there is no task ${taskId}`, { task_id: taskId });
 }
 
-/** The session has no task that a report could mean. */
+/** The session has no task for a report. */
 export function noSuchSessionTask(sessionId: string) {
   return appError(ErrorReason.TASK_NOT_FOUND, `the session ${sessionId} has no such task`, { session_id: sessionId });
 }
 
-/** The lease is not the caller's, or not any more. */
+/** The client does not have the lease, or not any more. */
 export function leaseLost(task: StoredTask) {
-  return appError(ErrorReason.LEASE_LOST, `the lease of ${task.taskId} is not, or no longer, the caller's`, of(task));
+  return appError(ErrorReason.LEASE_LOST, `this lease of ${task.taskId} does not exist or has ended`, of(task));
 }
 
-/** Nothing can be done to the task any more. */
+/** The task is finished. */
 export function taskDone(task: StoredTask) {
   return appError(ErrorReason.TASK_DONE, `the task ${task.taskId} is ${task.status}`, of(task));
 }
 
-/** The bot has not the word. */
+/** The bot is not in control. */
 export function handedOver(fence: Fence | undefined, task: StoredTask) {
-  return appError(ErrorReason.HANDED_OVER, `the bot has not the word in ${task.sessionId}`, {
+  return appError(ErrorReason.HANDED_OVER, `the bot is not in control of session ${task.sessionId}`, {
     session_id: task.sessionId,
     status: fence?.status,
   });
 }
 
-/** The session is paused. */
 export function sessionPaused(task: StoredTask) {
   return appError(ErrorReason.PAUSED, `the session ${task.sessionId} is paused`, { session_id: task.sessionId });
 }
 
-/** Throws HANDED_OVER or PAUSED unless the task may act. */
+/** Throws HANDED_OVER or PAUSED unless the task may be sent. */
 export function assertMaySend(permission: SendPermission, fence: Fence | undefined, task: StoredTask): void {
   if (permission === 'handed_over') throw handedOver(fence, task);
   if (permission === 'paused') throw sessionPaused(task);
 }
 
-/** Throws when the task is finished: HANDED_OVER if the bot lost the word over it, else TASK_DONE. */
+/** Throws when the task is finished: HANDED_OVER if it was withdrawn because the bot lost control, else TASK_DONE. */
 export function assertOpen(fence: Fence | undefined, task: StoredTask): void {
   if (task.status === 'cancelled' && task.errorMessage === HANDED_OVER) throw handedOver(fence, task);
   if (isFinished(task.status)) throw taskDone(task);
 }
 
-/** A lease token is needed and was not given. */
+/** A lease token is required. */
 export function leaseTokenRequired() {
   return appError(ErrorReason.INVALID_ARGUMENT, 'lease_token is required', { field: 'lease_token', rule: 'required' });
 }

@@ -3,22 +3,22 @@ import { decideAfterFailure, type TaskStep } from './retry.ts';
 import { isFinished, type StoredTask } from './task.ts';
 import { leaseLost, leaseTokenRequired, taskDone } from './task-errors.ts';
 
-/** Somebody's word on whether a task was sent. */
+/** A report on whether a task was sent. */
 export interface TaskReport {
   readonly success: boolean;
-  /** Empty without one. */
+  /** The lease token; may be empty. */
   readonly token: string;
   readonly errorMessage: string;
-  /** Whether tokens are needed. */
+  /** Whether a token is required. */
   readonly strict: boolean;
-  /** Whether a word without a token on an unknown task is an operator's decision. */
+  /** Whether a report without a token on an unknown task is a decision of an operator. */
   readonly byTask: boolean;
 }
 
-/** What a report does, and in whose name; undefined for a repeat, which changes nothing. */
+/** The command of a report and its actor; undefined for a repeat, which changes nothing. */
 export type ReportDecision = (TaskStep & { readonly actor: string }) | undefined;
 
-/** Judges a report. Throws LEASE_LOST, TASK_DONE; INVALID_ARGUMENT without a token where one is needed. */
+/** Throws LEASE_LOST, TASK_DONE; INVALID_ARGUMENT without a token where one is required. */
 export function decideTaskReport(
   task: StoredTask,
   fence: Fence | undefined,
@@ -32,8 +32,8 @@ export function decideTaskReport(
 }
 
 /**
- * Word that it was sent is evidence: it counts late too, for the newest lease and for the newest one that has fetched. Only
- * a task that failed by the same sender's word, or for good, is not argued about without a lease.
+ * A report of success is evidence and counts late too, for the newest lease and for the newest one that fetched. Only a task
+ * that failed by a report of the same sender, or finally, needs a lease for it.
  */
 function decideSuccess(task: StoredTask, report: TaskReport): ReportDecision {
   if (task.status === 'completed') return undefined;
@@ -49,14 +49,14 @@ function decideFailure(task: StoredTask, fence: Fence | undefined, report: TaskR
   if (waits(task)) return withdrawal(task, report);
   const actor = actorOf(task, report);
   if (actor !== 'operator') return { ...decideAfterFailure(task, fence, report.errorMessage, now), actor };
-  // failedFence stays: the sender has not spoken yet, and its late word that it was sent would still count
+  // failedFence stays: the sender has not reported yet, and its late report of success would still count
   const reason = report.errorMessage || 'not_sent';
   return { command: 'fail_final', fields: { errorMessage: reason }, reason, actor };
 }
 
 /**
- * No sender can have sent a task that never had a lease: a report on its session withdraws it permanently, whatever attempts it
- * has left. A waiting task that had a lease before cannot be reported.
+ * A task that never had a lease cannot have been sent: a report on its session withdraws it finally, whatever attempts remain.
+ * A pending task that had a lease before cannot be reported.
  */
 function withdrawal(task: StoredTask, report: TaskReport): ReportDecision {
   if (report.byTask || task.leaseFence > 0) throw leaseLost(task);
@@ -68,7 +68,7 @@ function waits({ status }: StoredTask): boolean {
   return status === 'pending' || status === 'held';
 }
 
-/** Whether this lease's failure is counted already, or the task was taken from it since. */
+/** Whether the failure of this lease is counted already, or the lease has ended since. */
 function isRepeat(task: StoredTask, token: string): boolean {
   if (!token) return waits(task) && task.failedFence > 0;
   const lease = leaseOf(task, token);

@@ -10,7 +10,7 @@ import {
 } from '../../../gen/autosession/task/v1/task_pb.js';
 import type { StoredTask, TaskStatusName } from './task.ts';
 
-/** What may stand in the address of a lookup, of this task. */
+/** The placeholder values of a lookup address. */
 export function placeholderValues(task: StoredTask): Record<string, string> {
   return {
     external_task_id: task.externalTaskId,
@@ -25,23 +25,21 @@ export function placeholderValues(task: StoredTask): Record<string, string> {
   };
 }
 
-/** The state in protobuf. */
 export function statusToProto(status: TaskStatusName): TaskStatus {
   return TaskStatus[status.toUpperCase() as Uppercase<TaskStatusName>];
 }
 
-/** The state's word; undefined for an unset one. */
+/** Undefined for an unset status. */
 export function statusFromProto(status: TaskStatus): TaskStatusName | undefined {
   return status === TaskStatus.UNSPECIFIED ? undefined : (TaskStatus[status].toLowerCase() as TaskStatusName);
 }
 
-/** The old code of a state: 0 open, 1 done, 2 failed or withdrawn. */
+/** The numeric code of a status: 0 open, 1 done, 2 failed or withdrawn. */
 export function statusCode(status: TaskStatusName): number {
   if (status === 'completed') return 1;
   return status === 'failed' || status === 'cancelled' || status === 'dead' ? 2 : 0;
 }
 
-/** The task as callers see it. */
 export function taskToProto(task: StoredTask): Task {
   return create(TaskSchema, {
     taskId: task.taskId,
@@ -75,12 +73,12 @@ export function taskToProto(task: StoredTask): Task {
   });
 }
 
-/** The task as events carry it: streams show them, so what is to be said stays out. */
+/** The task of an event. Without the content: streams show events. */
 export function eventTaskToProto(task: StoredTask): Task {
   return taskToProto({ ...task, sendContent: '' });
 }
 
-/** A task whose content is out, for whoever takes the word. */
+/** A task that may have been sent, for the agent who takes control. */
 export function possiblySentToProto(task: StoredTask): PossiblySent {
   return create(PossiblySentSchema, {
     taskId: task.taskId,
@@ -93,7 +91,6 @@ export function possiblySentToProto(task: StoredTask): PossiblySent {
   });
 }
 
-/** The time in protobuf; unset stays unset. */
 export function toTimestamp(ms: number | undefined) {
   return ms === undefined ? undefined : timestampFromMs(ms);
 }

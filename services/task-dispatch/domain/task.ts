@@ -1,6 +1,6 @@
 import type { QueueLevel, TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
 
-/** The states of a task, as REST names them; `store/stored-status.ts` has the words of the database. */
+/** The states of a task, by their REST names; `store/stored-status.ts` maps them to the stored names. */
 export const taskStatuses = [
   'pending',
   'held',
@@ -14,7 +14,7 @@ export const taskStatuses = [
 ] as const;
 export type TaskStatusName = (typeof taskStatuses)[number];
 
-/** A task with everything that task-dispatch knows of it. Times are epoch milliseconds. */
+/** A task. Times are epoch milliseconds. */
 export interface StoredTask {
   tenant: string;
   taskId: string;
@@ -23,11 +23,11 @@ export interface StoredTask {
   taskType: TaskType;
   level: QueueLevel;
   priority: number;
-  /** Made of level and priority; lower is handed out first. */
+  /** Computed from level and priority; lower is dispatched first. */
   queueRank: number;
   status: TaskStatusName;
   sendContent: string;
-  /** Of the content as it is compared with messages. */
+  /** See contentHash(). */
   contentHash: string;
   sendUrl: string;
   accountId: string;
@@ -36,37 +36,37 @@ export interface StoredTask {
   platform: string;
   accountKey: string;
   shopKey: string;
-  /** The session's epoch that it was made in. */
+  /** The epoch of the session in which it was created. */
   ownerEpoch: number;
   vip: boolean;
-  /** How often it was handed out, and how often it may be. */
+  /** How often it was fetched, and how often it may be. */
   attempt: number;
   maxAttempts: number;
-  /** How many of the attempts do not count because they were proved unsent. */
+  /** The number of attempts that were proved unsent and do not count. */
   unsentProofs: number;
-  /** How many leases ran out before the fetch. */
+  /** The number of consecutive leases that expired before a fetch. */
   lostLeases: number;
-  /** Who has, or last had, the lease. */
+  /** The worker of the newest lease. */
   workerId: string;
   /** Raised by every claim. */
   leaseFence: number;
-  /** Of the newest lease, also after its end; empty before the first. */
+  /** The token of the newest lease, even after it has ended; empty before the first. */
   leaseToken: string;
   leaseExpiresAt?: number;
-  /** The newest lease whose holder has fetched the content, and its token. */
+  /** The newest lease under which the content was fetched, and its token. */
   fetchedFence: number;
   fetchedToken: string;
   fetchedAt?: number;
-  /** The newest lease whose holder said that it was not sent; 0 if none. */
+  /** The newest lease that was reported as not sent; 0 if none. */
   failedFence: number;
-  /** When it may be handed out. */
+  /** When it can be claimed. */
   runAt: number;
   notBeforeAt?: number;
   unknownAt?: number;
-  /** When somebody was told that it stays unknown. */
+  /** When it was reported that it stays unknown. */
   remindedAt?: number;
   finishedAt?: number;
-  /** The last failure, or why it was withdrawn. */
+  /** The last failure, or the reason of its withdrawal. */
   errorMessage: string;
   matchedMessageId: string;
   createdAt: number;
@@ -76,17 +76,15 @@ export interface StoredTask {
 
 const finished: readonly TaskStatusName[] = ['completed', 'failed', 'cancelled', 'dead'];
 
-/** Whether nothing is awaited of the task any more. */
 export function isFinished(status: TaskStatusName): boolean {
   return finished.includes(status);
 }
 
-/** The states of a task that is not finished. */
 export const openStatuses: readonly TaskStatusName[] = taskStatuses.filter((status) => !isFinished(status));
 
-/** The states in which the content may be out without anybody having said what became of it. */
+/** The states in which the task may have been sent without a report. */
 export const unsettledStatuses: readonly TaskStatusName[] = ['fetched', 'unknown'];
 
-/** Why a task was withdrawn when the bot lost the word. */
+/** Reasons of tasks that were withdrawn because the bot lost control. */
 export const HANDED_OVER = 'handed_over';
 export const SESSION_CLOSED = 'session_closed';

@@ -2,20 +2,20 @@ import { TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import type { StoredTask, TaskStatusName } from './task.ts';
 
-/** One row of the table: what a command does to a task in one of the states `from`. */
+/** One row of the table: the effect of a command on a task in one of the states `from`. */
 export interface TaskTransition {
   readonly command: string;
   readonly from: readonly TaskStatusName[];
   readonly to: TaskStatusName;
-  /** Where it leads instead while the session is paused. */
+  /** The state that it leads to while the session is paused. */
   readonly whilePaused?: TaskStatusName;
-  /** The event that it emits; none when no other service needs it. */
+  /** The change of its event; undefined when it has none. */
   readonly event?: TaskChange;
-  /** In words, for the documentation. */
+  /** For the documentation. */
   readonly note: string;
 }
 
-/** Everything that can happen to a task. Nothing else sets a task's state. */
+/** All transitions of a task. Nothing else sets its state. */
 export const taskTransitions = [
   { command: 'claim', from: ['pending'], to: 'leased', note: 'a sender gets the lease' },
   {
@@ -123,7 +123,7 @@ function allowedCommands(status: TaskStatusName): TaskCommand[] {
   return taskTransitions.filter((row: TaskTransition) => row.from.includes(status)).map((row) => row.command);
 }
 
-/** What a caller asks for, by the commands that it leads to. */
+/** The requests of clients, by the commands that they lead to. */
 const callerCommandNames: Partial<Record<TaskCommand, string>> = {
   complete: 'complete',
   fail_final: 'fail',
@@ -132,12 +132,12 @@ const callerCommandNames: Partial<Record<TaskCommand, string>> = {
   cancel: 'cancel',
 };
 
-/** What a caller can ask for in `status`, by the names of the routes. */
+/** The requests that clients can make in `status`, by the names of the routes. */
 export function callerCommands(status: TaskStatusName): string[] {
   return [...new Set(allowedCommands(status).flatMap((command) => callerCommandNames[command] ?? []))];
 }
 
-/** The row to go by. Throws INVALID_TASK_STATUS when the table has none. */
+/** Throws INVALID_TASK_STATUS when the table has no row. */
 export function requireTaskTransition(task: StoredTask, command: TaskCommand): TaskTransition {
   const row = findTaskTransition(task.status, command);
   if (!row)

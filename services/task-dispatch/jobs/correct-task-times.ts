@@ -9,7 +9,7 @@ const BATCH = 200;
 
 /**
  * Call the result regularly: once it detects that the wall clock was set back, it corrects the times of tasks, so that they wait,
- * stay leased and stay unknown no longer than without the change. See `timesFromNow`.
+ * stay leased and stay unknown no longer than without the change. See `rebaseTimes`.
  */
 export function taskTimeCorrector(deps: TaskDeps): () => Promise<void> {
   const wasSet = clockSetDetector(deps.clock);

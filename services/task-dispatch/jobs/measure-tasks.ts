@@ -5,7 +5,6 @@ import { queueLevels } from '../domain/queue-priority.ts';
 import { type LevelBacklog, unknownByLevel, waitingByLevel } from '../store/backlog.ts';
 import type { TaskTables } from '../store/tables.ts';
 
-/** How long a measurement is reused. */
 const MEASUREMENT_TTL_MS = 15_000;
 
 /**
@@ -24,7 +23,7 @@ export function measureTasks({ db, clock, metrics }: Pick<TaskDeps, 'db' | 'cloc
   ]);
 }
 
-/** Every level has a value, so that one that drops to zero is reported as 0. */
+/** With a value for every level, so that one without tasks is reported as 0. */
 function counts(found: readonly LevelBacklog[]) {
   return queueLevels.map((level) => ({ labels: labelsOf(level), value: backlogAt(found, level)?.count ?? 0 }));
 }

@@ -11,13 +11,13 @@ import { taskTimeCorrector } from './correct-task-times.ts';
 const EVERY_MS = 500;
 const BATCH = 100;
 const MAX_CONCURRENT = 8;
-/** A task that waits for longer than this may have been proposed to somebody who died. */
+/** A task that is ready for longer than this may have been taken from the queue by a process that died. */
 const ORPHAN_AFTER_MS = 5_000;
 const ORPHAN_BATCH_SIZE = 200;
 
 /**
- * Ends leases that have run out, tells of tasks that stay unknown, and tells the queue again of tasks that it may have
- * forgotten: in one process at a time, for all tenants.
+ * Ends expired leases, reports tasks that stay unknown, and adds orphaned tasks to the queue again. For all tenants, in one
+ * process at a time.
  */
 export function startReaper(deps: TaskDeps): Loop {
   const correctTimes = taskTimeCorrector(deps);
@@ -35,7 +35,7 @@ export function startReaper(deps: TaskDeps): Loop {
   });
 }
 
-/** One round over the leases and the unknown tasks; true when there is more of either. */
+/** Processes one batch of expired leases and one of unknown tasks; true when there may be more of either. */
 export async function reap(deps: TaskDeps, signal: AbortSignal): Promise<boolean> {
   const now = deps.clock.now();
   const unknownSince = now - deps.config.unknownAfterMinutes * 60_000;
@@ -48,7 +48,7 @@ export async function reap(deps: TaskDeps, signal: AbortSignal): Promise<boolean
   return fetched === BATCH || leased === BATCH || unknown === BATCH;
 }
 
-/** Does the work for each task in its tenant's context; returns for how many it succeeded. One that fails waits. */
+/** Runs `work` for each task in the context of its tenant; returns how many succeeded. A failure is tried again next time. */
 async function forEachTask(
   deps: TaskDeps,
   tasks: readonly TaskRef[],
@@ -62,7 +62,7 @@ async function forEachTask(
       done += 1;
     } catch (error) {
       const line = { event: 'reap_failed', tenant: task.tenant, task_id: task.taskId, err: error };
-      deps.logger[failureLogLevel(error)](line, `could not settle ${task.taskId}`);
+      deps.logger[failureLogLevel(error)](line, `the reaper could not process ${task.taskId}`);
     }
   };
   for (let at = 0; at < tasks.length && !signal.aborted; at += MAX_CONCURRENT)
@@ -70,7 +70,7 @@ async function forEachTask(
   return done;
 }
 
-/** A walk, round after round, along all tasks that wait; after its end it rests until a task can be a stray again. */
+/** Scans all ready tasks, one batch a call; after the last batch it pauses until a task can be an orphan again. */
 function orphanScan(deps: TaskDeps): () => Promise<void> {
   let cursor: ReadyCursor | undefined;
   let pausedUntil = Number.NEGATIVE_INFINITY;

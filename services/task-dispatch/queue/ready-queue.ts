@@ -8,8 +8,8 @@ const CHECK_EVERY_MS = 100;
 const MAX_TRACKED_FILTERS = 1_000;
 
 /**
- * The task queue as the hint that it is: a failure is logged, and from then on the queue is suspect, so that the next time
- * it says *empty* the database is asked at once.
+ * The queue of ready tasks. It is only a hint: a failure is logged and marks the queue as stale, so that the database is read
+ * the next time the queue is empty.
  */
 export class ReadyQueue {
   readonly #queue: TaskQueue;
@@ -22,7 +22,7 @@ export class ReadyQueue {
     this.#logger = logger;
   }
 
-  /** Tells the queue of tasks that wait; false when it could not be told. */
+  /** Adds ready tasks; false when the queue cannot be reached. */
   async push(tasks: readonly StoredTask[]): Promise<boolean> {
     if (tasks.length === 0) return true;
     try {
@@ -35,13 +35,13 @@ export class ReadyQueue {
     }
   }
 
-  /** Tells the queue of tasks that wait no more. Would they stay, they would be proposed in vain. */
+  /** Removes tasks that are not ready any more, so that they are not proposed in vain. */
   async remove(tenant: string, taskIds: readonly string[]): Promise<void> {
     if (taskIds.length === 0) return;
     await this.#queue.remove(tenant, taskIds).catch((error) => this.#warn('remove', error));
   }
 
-  /** The most urgent ready task's id, taken out; undefined when the queue is empty or cannot be reached. */
+  /** Takes the id of the most urgent ready task; undefined when the queue is empty or cannot be reached. */
   async take(tenant: string, filter: QueueFilter, now: number): Promise<string | undefined> {
     try {
       return (await this.#queue.take(tenant, filter, now, 1))[0];
@@ -57,12 +57,12 @@ export class ReadyQueue {
     return this.#queue.waitForPush(tenant, ms, signal);
   }
 
-  /** From now on *empty* is not believed. */
+  /** The next time the queue is empty, the database is read. */
   markStale(tenant: string): void {
     this.#staleTenants.add(tenant);
   }
 
-  /** Whether the database is to be asked now that the queue is empty: always while it is suspect, else now and then. */
+  /** Whether to read the database when the queue is empty: always while it is stale, otherwise once per interval. */
   shouldCheckDatabase(tenant: string, { platform = '', accountId = '' }: QueueFilter): boolean {
     const key = JSON.stringify([tenant, platform, accountId]);
     const now = performance.now();
@@ -76,7 +76,7 @@ export class ReadyQueue {
   #warn(operation: string, error: unknown): void {
     this.#logger[failureLogLevel(error)](
       { event: 'queue_unreachable', operation, err: error },
-      `the queue does not answer (${operation})`,
+      `the queue cannot be reached (${operation})`,
     );
   }
 }
@@ -87,7 +87,7 @@ function itemOf(task: StoredTask): QueueItem {
     taskId: task.taskId,
     rank: task.queueRank,
     readyAt: task.runAt,
-    // who has been ready for longest goes first: a task that waits for its time does not age meanwhile
+    // ordered by readiness: a task does not age while it waits for its time
     createdAt: task.runAt,
     platform: task.platform,
     accountId: task.accountId,

@@ -11,7 +11,7 @@ import type { TaskDeps } from '../deps.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { toTimestamp } from '../domain/task-to-proto.ts';
 
-/** A waiting caller looks again this often: for tasks whose time comes, which nobody pushes. */
+/** A long poll looks again this often: tasks that become ready by time are not pushed. */
 const LOOK_AGAIN_MS = 1_000;
 
 export const claimNextTask =
@@ -19,12 +19,12 @@ export const claimNextTask =
   async ({ workerId, waitSeconds, platform, accountId }) => {
     const filter = { platform: platform || undefined, accountId: accountId || undefined };
     const task = await claimWithin(deps, { workerId, filter }, waitSeconds * 1_000);
-    // the sender asks for it next
+    // the sender requests it next
     if (task?.sendUrl === '') deps.sendUrls?.prefetch(task);
     return toResponse(task, deps.clock.now());
   };
 
-/** Claims, or waits for something to claim; ends early, with nothing, when the process stops. */
+/** Claims a task, or waits for one; returns early without one when the process stops. */
 async function claimWithin(deps: TaskDeps, claimant: Claimant, waitMs: number): Promise<StoredTask | undefined> {
   const { signal, tenant } = currentContext();
   const deadline = performance.now() + waitMs;
@@ -33,7 +33,7 @@ async function claimWithin(deps: TaskDeps, claimant: Claimant, waitMs: number): 
     if (left <= 0) return attempt(deps, claimant);
     const waiting = new AbortController();
     const stopSignal = AbortSignal.any([waiting.signal, deps.stopping, ...(signal ? [signal] : [])]);
-    // waiting begins before the look, so that no push falls between the two
+    // subscribed before the attempt, so that no push is missed between the two
     const pushed = deps.ready.waitForPush(tenant, Math.min(left, LOOK_AGAIN_MS), stopSignal);
     try {
       const task = await attempt(deps, claimant);
@@ -46,7 +46,7 @@ async function claimWithin(deps: TaskDeps, claimant: Claimant, waitMs: number): 
   }
 }
 
-/** An empty answer promises nothing, so that a polling sender does not cost a commit each time. */
+/** An empty response needs no confirmed reads, so that polling does not cost a commit each time. */
 async function attempt(deps: TaskDeps, claimant: Claimant): Promise<StoredTask | undefined> {
   const task = await claimNext(deps, claimant);
   if (!task) currentUnconfirmedReads()?.dismiss();

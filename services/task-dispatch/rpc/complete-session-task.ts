@@ -27,7 +27,7 @@ export const completeSessionTask =
       return answerOf(task, success);
     });
     const answer = replayed ? answerOf(await requireTask(deps, recorded.taskId), success) : recorded;
-    // of every answer, repeats too: the session has heard of it, and its state is the one that it has now
+    // for repeats too: the session has recorded the outcome, and its state in the response is current
     const { sessionId, taskId, taskStatus } = answer;
     const sent = taskStatus === TaskStatus.COMPLETED;
     const errorMessage = sent ? '' : (await requireTask(deps, taskId)).errorMessage;

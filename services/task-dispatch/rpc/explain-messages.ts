@@ -30,7 +30,7 @@ export const explainMessages =
     return create(ExplainMessagesResponseSchema, { explained });
   };
 
-/** A message without a time of storing is being stored now. */
+/** A message without `stored_at` is being stored now. */
 function toObservedMessage({ messageId, content, sentAt, storedAt }: MessageToExplain, now: number): ObservedMessage {
   const hashes = { foldedHash: foldedHash(content), contentHash: contentHash(content) };
   return { messageId, ...hashes, sentAt: ms(sentAt), storedAt: ms(storedAt) ?? now };

@@ -38,7 +38,7 @@ async function extend(
   if (!hasLease(task, leaseToken, unit.now)) throw leaseLost(task);
   if (sendPermission(fence, task) === 'handed_over') throw handedOver(fence, task);
   const leaseExpiresAt = unit.now + byMs;
-  // what a batch has to show to prove it unsent grows with the lease
+  // a batch must cover the whole lease to prove that the task was not sent
   if (task.status === 'fetched') await extendReceipt(unit.tx, task, leaseExpiresAt);
   return unit.amend(task, { leaseExpiresAt });
 }

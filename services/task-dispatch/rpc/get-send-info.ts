@@ -7,7 +7,7 @@ import type { TaskDeps } from '../deps.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { toTimestamp } from '../domain/task-to-proto.ts';
 
-/** A page is looked up between two transactions, never within one; without a lookup, or with a page, there is one. */
+/** A send URL is looked up between two transactions, never within one. A task that needs no lookup has one transaction. */
 export const getSendInfo =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['getSendInfo'] =>
   async (request) => {

@@ -23,7 +23,7 @@ export const listPendingTasks =
     return create(ListPendingTasksResponseSchema, { tasks, count: tasks.length, limit });
   };
 
-/** What is ready goes before what waits for its time. */
+/** Ready tasks first, then those that become ready later. */
 async function pendingTasks(deps: TaskDeps, limit: number): Promise<StoredTask[]> {
   const now = deps.clock.now();
   const ready = await readyTasks(deps.db.autocommit(), currentTenant(), {}, now, limit).execute();

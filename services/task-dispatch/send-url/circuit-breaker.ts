@@ -1,13 +1,13 @@
-/** So many failures in a row mean that the other side is down, not a request. */
+/** After this many consecutive failures the server counts as down. */
 const FAILURE_THRESHOLD = 5;
 const OPEN_MS = 5_000;
 
-/** A circuit breaker, by the monotonic clock: after failures in a row only one request per 5 s is sent to the server. */
+/** A circuit breaker, by the monotonic clock: after consecutive failures only one request per 5 s is sent to the server. */
 export class CircuitBreaker {
   #failures = 0;
   #openUntil = 0;
 
-  /** Whether a request may go out now; the one that tries whether the other side is back counts as gone out. */
+  /** Whether a request may be sent now. A probe of a server that was down counts as sent. */
   allowRequest(now: number): boolean {
     if (this.#failures < FAILURE_THRESHOLD) return true;
     if (now < this.#openUntil) return false;
@@ -24,7 +24,7 @@ export class CircuitBreaker {
     if (this.#failures >= FAILURE_THRESHOLD) this.#openUntil = now + OPEN_MS;
   }
 
-  /** Milliseconds until a request may go out; 0 when one may now. */
+  /** Milliseconds until a request may be sent; 0 for now. */
   retryAfterMs(now: number): number {
     return this.#failures < FAILURE_THRESHOLD ? 0 : Math.max(0, this.#openUntil - now);
   }

@@ -1,16 +1,16 @@
 import type { SendUrlLookupConfig } from '../../lib/config/config.ts';
 import { readSendUrlField } from '../domain/send-url.ts';
 
-/** An answer is a small JSON object. */
+/** The response is a small JSON object. */
 const MAX_RESPONSE_BYTES = 65_536;
-/** Refusals that say nothing about the task. 5xx is of the same kind. */
+/** Statuses that say nothing about the task, as 5xx does. */
 const RETRYABLE_STATUSES = [408, 425, 429];
 
-/** The order system gave no answer that could be used. */
+/** The order system gave no usable response. */
 export class SendUrlLookupError extends Error {
-  /** A word for logs and metrics; never a part of the URL, the headers or the answer. */
+  /** For logs and metrics; never a part of the URL, the headers or the response. */
   readonly reason: string;
-  /** Whether the same request may get an answer later. */
+  /** Whether the same request may succeed later. */
   readonly retryable: boolean;
 
   constructor(reason: string, { retryable = true }: { retryable?: boolean } = {}) {
@@ -21,8 +21,8 @@ export class SendUrlLookupError extends Error {
 }
 
 /**
- * Asks once. Returns the page, empty when the order system has none (404, 410, 204, an empty field). Redirects are not
- * followed: they would carry the headers to a host that nobody configured. Throws SendUrlLookupError.
+ * Requests the send URL once. Empty when the order system has none (404, 410, 204, an empty field). Redirects are not followed:
+ * they would send the headers to a host that is not configured. Throws SendUrlLookupError.
  */
 export async function requestSendUrl(
   url: string,
@@ -46,7 +46,7 @@ class NoSendUrlError extends Error {}
 async function bodyOf(response: Response): Promise<string> {
   const { ok, status, body } = response;
   if (!ok) {
-    // a body that nobody reads holds its connection
+    // a body that is not read keeps its connection open
     await body?.cancel();
     if (status === 404 || status === 410) throw new NoSendUrlError();
     throw new SendUrlLookupError(`http_${status}`, { retryable: status >= 500 || RETRYABLE_STATUSES.includes(status) });
@@ -55,7 +55,7 @@ async function bodyOf(response: Response): Promise<string> {
   let size = 0;
   for await (const chunk of body ?? []) {
     size += chunk.length;
-    // leaving the loop cancels the rest
+    // leaving the loop cancels the rest of the body
     if (size > MAX_RESPONSE_BYTES) throw new SendUrlLookupError('too_large', { retryable: false });
     chunks.push(chunk);
   }
@@ -74,7 +74,7 @@ function parseSendUrl(text: string, field: string): string {
   return parsed.kind === 'found' ? parsed.url : '';
 }
 
-/** The kind of a network failure; never its text, which may show the URL. */
+/** The reason of a network failure. Its own text may contain the URL. */
 function nameOf(error: unknown): string {
   const { name } = error as { name?: string };
   return name === 'TimeoutError' || name === 'AbortError' ? 'timeout' : 'network';

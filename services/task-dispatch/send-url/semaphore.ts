@@ -1,4 +1,4 @@
-/** Lets so many go on at once; the others wait in a row, which has an end too. */
+/** A semaphore with a bounded queue. */
 export class Semaphore {
   readonly #waiting: (() => void)[] = [];
   readonly #maxQueued: number;
@@ -9,7 +9,7 @@ export class Semaphore {
     this.#maxQueued = maxQueued;
   }
 
-  /** Takes a place, to be given back by disposing it; undefined when the row is full. Throws when `signal` fires first. */
+  /** Acquires a permit, which its disposal releases; undefined when the queue is full. Throws when `signal` aborts first. */
   async acquire(signal: AbortSignal): Promise<Disposable | undefined> {
     signal.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;

@@ -15,7 +15,7 @@ const MAX_CONCURRENT = 16;
 const MAX_QUEUED = 512;
 const MAX_ATTEMPTS = 3;
 const INITIAL_BACKOFF_MS = 100;
-/** That there is no page yet is soon not true any more. */
+/** The order system may have a URL soon. */
 const NEGATIVE_TTL_MS = 10_000;
 
 interface LookupDeps {
@@ -25,8 +25,8 @@ interface LookupDeps {
 }
 
 /**
- * Asks the order system for the page of a task. Answers are remembered, equal questions at the same time are one, and an
- * order system that does not answer keeps nobody waiting for longer than the configured time.
+ * Looks up the send URLs of tasks in the order system. Responses are cached, concurrent lookups of one address share a request,
+ * and no lookup takes longer than the configured time.
  */
 export class SendUrlLookup {
   readonly #config: SendUrlLookupConfig;
@@ -41,7 +41,7 @@ export class SendUrlLookup {
     this.#deps = deps;
   }
 
-  /** The task's page; empty when the order system has none. Throws SendUrlLookupError. */
+  /** The send URL of the task; empty when the order system has none. Throws SendUrlLookupError. */
   async find(task: StoredTask): Promise<string> {
     const address = lookupAddress(this.#config.url, placeholderValues(task));
     if (address === undefined) return this.#count('none', '');
@@ -55,13 +55,13 @@ export class SendUrlLookup {
     return lookup;
   }
 
-  /** Begins to look, for somebody who will ask soon. */
+  /** Starts a lookup whose result will be needed soon. */
   prefetch(task: StoredTask): void {
-    // whoever asks then hears of a failure, or has it tried again
+    // find() reports a failure, or tries again
     this.find(task).catch(() => {});
   }
 
-  /** Seconds after which it is worth asking again. */
+  /** Seconds until a client should try again. */
   get retryAfterSeconds(): number {
     return Math.max(1, Math.ceil(this.#breaker.retryAfterMs(this.#deps.clock.monotonic()) / 1_000));
   }
@@ -77,7 +77,7 @@ export class SendUrlLookup {
       const { reason } = error instanceof SendUrlLookupError ? error : new SendUrlLookupError('timeout');
       this.#count(reason, '');
       const line = { event: 'send_url_lookup_failed', reason, session_id: task.sessionId, task_id: task.taskId };
-      logger.warn(line, `the page of ${task.taskId} could not be looked up: ${reason}`);
+      logger.warn(line, `the send URL of ${task.taskId} could not be looked up: ${reason}`);
       throw new SendUrlLookupError(reason);
     }
   }
@@ -93,7 +93,7 @@ export class SendUrlLookup {
     }
   }
 
-  /** One that hangs has half of the time, so that another one can follow it. */
+  /** One request may take half of the time, so that a retry can follow one that hangs. */
   async #requestOnce(address: string, tenant: string, signal: AbortSignal): Promise<string> {
     using permit = await this.#semaphore.acquire(signal);
     if (!permit) throw new SendUrlLookupError('busy', { retryable: false });

@@ -1,7 +1,7 @@
-/** At most so many; the oldest goes first. */
+/** When it is full the oldest entry is removed. */
 const MAX_ENTRIES = 10_000;
 
-/** Cached answers with a time limit, by the monotonic clock. */
+/** A cache whose entries expire, by the monotonic clock. */
 export class TtlCache {
   readonly #entries = new Map<string, { value: string; until: number }>();
 

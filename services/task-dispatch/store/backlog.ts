@@ -3,18 +3,17 @@ import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
 import type { TaskTables } from './tables.ts';
 
-/** The most tasks of all tenants that are counted, the oldest first. */
+/** Of the tasks of all tenants the oldest are counted. */
 const MAX_COUNTED_TASKS = 20_000;
 
-/** Tasks of one level. */
 export interface LevelBacklog {
   readonly level: QueueLevel;
   readonly count: number;
-  /** Since when the oldest of them has been in this status. */
+  /** Since when the oldest has this status. */
   readonly oldestAt: number;
 }
 
-/** Tasks of all tenants that can be handed out now, by level. */
+/** Ready tasks of all tenants, by level. */
 export async function waitingByLevel(db: Executor<TaskTables>, now: number): Promise<LevelBacklog[]> {
   const ready = db
     .selectFrom('tasks')
@@ -31,7 +30,7 @@ export async function waitingByLevel(db: Executor<TaskTables>, now: number): Pro
   return rows.map(backlogOf);
 }
 
-/** Tasks of all tenants of which it is unknown whether they were sent, by level. */
+/** Unknown tasks of all tenants, by level. */
 export async function unknownByLevel(db: Executor<TaskTables>): Promise<LevelBacklog[]> {
   const unknown = db
     .selectFrom('tasks')

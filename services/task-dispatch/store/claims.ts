@@ -12,17 +12,17 @@ export interface TaskFilter {
   readonly accountId?: string;
 }
 
-/** A lease to be. */
+/** The lease of a claim. */
 export interface Lease {
   readonly workerId: string;
-  /** Unguessable; the token is made of it and the fence. */
+  /** Random; the token consists of it and the fence. */
   readonly secret: string;
   readonly expiresAt: number;
 }
 
 /**
- * Leases a task that was just read, in one statement: the task when it was still as read, pending and ready, else
- * undefined. Fails on the unique index when the worker holds an unfetched lease already.
+ * Leases a task by one statement, if it is unchanged since it was read, pending and ready; undefined if it is not. Fails on the
+ * unique index when the worker already has an unfetched lease.
  */
 export async function claimTask(
   db: Executor<TaskTables>,
@@ -65,7 +65,7 @@ const claim = precompiledQuery(
   { compareAndSet: true },
 );
 
-/** The ready tasks in the order in which they are handed out; one walk along an index. */
+/** The ready tasks in the order of their dispatch; one index scan. */
 export function readyTasks(db: Executor<TaskTables>, tenant: string, filter: TaskFilter, now: number, limit: number) {
   const { platform, accountId } = filter;
   return db
@@ -82,7 +82,7 @@ export function readyTasks(db: Executor<TaskTables>, tenant: string, filter: Tas
     .limit(limit);
 }
 
-/** The pending tasks that are not ready yet, the next one first. */
+/** The pending tasks that are not ready yet, by the time at which they will be. */
 export function waitingTasks(db: Executor<TaskTables>, tenant: string, now: number, limit: number) {
   return db
     .selectFrom('tasks')
@@ -95,7 +95,7 @@ export function waitingTasks(db: Executor<TaskTables>, tenant: string, now: numb
     .limit(limit);
 }
 
-/** The task that is leased to the worker and not fetched. */
+/** The unfetched task that is leased to the worker. */
 export async function leasedTo(
   db: Executor<TaskTables>,
   tenant: string,

@@ -14,7 +14,7 @@ export async function findFence(
   return row && fenceOf(row);
 }
 
-/** Reads the sessions' fences and locks them until the transaction ends; always in the same order. */
+/** Reads the fences of the sessions and locks them until the transaction ends, ordered by session id. */
 export async function lockFences(
   tx: Executor<TaskTables>,
   tenant: string,
@@ -45,7 +45,7 @@ function fenceOf(row: TaskTables['session_fence']): Fence {
   return recordOf<Fence>(row, ['paused']);
 }
 
-/** Stores a new fence. That there is one may come out at the commit. */
+/** Stores a new fence. A duplicate may only fail at the commit. */
 export function insertFence(tx: Executor<TaskTables>, fence: Fence): Promise<void> {
   return insert.enqueue(tx, { row: columnsFor(fence) });
 }

@@ -5,7 +5,7 @@ import { toStoredStatus } from './stored-status.ts';
 import type { TaskTables } from './tables.ts';
 import { taskColumns, taskOf } from './tasks.ts';
 
-/** Open tasks of all tenants whose last change lies after `now`. */
+/** Open tasks of all tenants whose last change is after `now`. */
 export async function futureTasks(db: Executor<TaskTables>, now: number, limit: number): Promise<StoredTask[]> {
   const rows = await db
     .selectFrom('tasks')

@@ -1,7 +1,6 @@
 import type { ColumnTypes } from '../../lib/db/migrations/column-types.ts';
 import type { Migrations } from '../../lib/db/migrations/migrations.ts';
 
-/** The tables of task-dispatch. */
 export const taskDispatchMigrations: Migrations = {
   owner: 'task-dispatch',
   tables: {
@@ -65,15 +64,15 @@ const tasks = (c: ColumnTypes) => `CREATE TABLE tasks (
 ) ${c.tableOptions}`;
 
 const taskIndexes = [
-  // the claim walks one of these in its order and never sorts
+  // a claim reads along one of these and never sorts
   'CREATE INDEX tasks_claim ON tasks (tenant, status, queue_rank, run_at, task_id)',
   'CREATE INDEX tasks_claim_account ON tasks (tenant, account_id, status, queue_rank, run_at, task_id)',
-  // two calls of one worker at once cannot both win a lease
+  // of two concurrent claims of one worker only one gets a lease
   'CREATE UNIQUE INDEX tasks_worker ON tasks (tenant, active_worker)',
   'CREATE INDEX tasks_session ON tasks (tenant, session_id, created_at, task_id)',
   'CREATE INDEX tasks_parties ON tasks (tenant, account_key, shop_key, status)',
   'CREATE INDEX tasks_recent ON tasks (tenant, created_at, task_id)',
-  // the sweeps go across tenants
+  // for sweeps over all tenants
   'CREATE INDEX tasks_lease ON tasks (status, lease_expires_at)',
   'CREATE INDEX tasks_ready ON tasks (status, run_at, task_id)',
   'CREATE INDEX tasks_finished ON tasks (finished_at)',
@@ -111,7 +110,7 @@ const receipts = (c: ColumnTypes) => `CREATE TABLE receipts (
 
 const receiptIndexes = [
   'CREATE INDEX receipts_content ON receipts (tenant, account_key, shop_key, content_hash, fetched_at)',
-  // one message explains one receipt
+  // a message matches one receipt
   'CREATE UNIQUE INDEX receipts_message ON receipts (tenant, account_key, shop_key, matched_message_id)',
   'CREATE INDEX receipts_age ON receipts (fetched_at)',
 ];

@@ -25,7 +25,7 @@ const insert = precompiledQuery((db: Executor<TaskTables>, { row }: { row: objec
   db.insertInto('receipts').values(row as never),
 );
 
-/** Moves the end of the lease on the receipt of the task's newest fetch. */
+/** Moves the expiry of the lease on the receipt of the task's newest fetch. */
 export async function extendReceipt(tx: Executor<TaskTables>, task: StoredTask, leaseExpiresAt: number): Promise<void> {
   await tx
     .updateTable('receipts')
@@ -36,7 +36,7 @@ export async function extendReceipt(tx: Executor<TaskTables>, task: StoredTask, 
     .execute();
 }
 
-/** The receipts between an account and a shop that are free for one of the contents, or matched to one of the messages. */
+/** The receipts between an account and a shop that match one of the contents and are free, or are matched to a message. */
 export async function findReceipts(
   db: Executor<TaskTables>,
   parties: { tenant: string; accountKey: string; shopKeys: readonly string[] },
@@ -83,7 +83,7 @@ const select = precompiledQuery((db: Executor<TaskTables>, wanted: WantedReceipt
     ),
 );
 
-/** Remembers the message on a receipt that has none; false when another message was faster. */
+/** Stores the message on an unmatched receipt; false when the receipt was matched to another message. */
 export async function linkReceipt(
   tx: Executor<TaskTables>,
   tenant: string,

@@ -49,7 +49,7 @@ function isTime(name: string): boolean {
 const snake = memoized((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
 const camel = memoized((column) => column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()));
 
-/** The names are those of a few tables, and every row of every answer has them. */
+/** Cached: few tables have columns, and every row has them. */
 function memoized(rename: (name: string) => string): (name: string) => string {
   const cache = new Map<string, string>();
   return (name) => {

@@ -12,7 +12,7 @@ export interface TaskRef {
   readonly sessionId: string;
 }
 
-/** Tasks of all tenants in this state whose lease ended by then, the oldest first. */
+/** Tasks of all tenants in this state whose lease has expired by then, oldest first. */
 export async function expiredTasks(
   db: Executor<TaskTables>,
   status: TaskStatusName,
@@ -23,9 +23,9 @@ export async function expiredTasks(
   return rows.map(refOf);
 }
 
-/** Unknown tasks of all tenants that stayed so since then, and of which nobody was told. */
+/** Tasks of all tenants that are unknown since then and were not reported yet. */
 export async function unsettledTasks(db: Executor<TaskTables>, since: number, limit: number): Promise<TaskRef[]> {
-  // a task becomes unknown after its lease ended: that bound lets the index serve
+  // a task becomes unknown after its lease expires: this bound makes the index usable
   const rows = await expired(db, 'unknown', since, limit)
     .where('unknown_at', '<=', sqlTime(since))
     .where('reminded_at', 'is', null)
@@ -47,13 +47,13 @@ function refOf(row: { tenant: string; task_id: string; session_id: string }): Ta
   return { tenant: row.tenant, taskId: row.task_id, sessionId: row.session_id };
 }
 
-/** Where a walk along the ready tasks stands. */
+/** The position of a scan of the ready tasks. */
 export interface ReadyCursor {
   readonly runAt: number;
   readonly taskId: string;
 }
 
-/** Ready tasks of all tenants behind `after` that nothing has happened to since `untouchedSince`, the oldest first. */
+/** Ready tasks of all tenants after `after` that are unchanged since `untouchedSince`, oldest first. */
 export async function findOrphanedTasks(
   db: Executor<TaskTables>,
   query: { now: number; untouchedSince: number; after?: ReadyCursor; limit: number },

@@ -4,16 +4,16 @@ import type { StoredTask } from '../domain/task.ts';
 import type { Row } from './row-mapping.ts';
 import type { StoredStatus } from './stored-status.ts';
 
-/** A receipt as it is kept: it outlives its task's cancellation or failure, and the session. */
+/** A stored receipt. It is kept when its task is cancelled or fails, and when the session is removed. */
 export interface StoredReceipt extends Omit<Receipt, 'matchedMessageId' | 'foldedHash'> {
   readonly tenant: string;
   readonly accountKey: string;
   readonly shopKey: string;
   readonly leaseExpiresAt: number;
   readonly contentHash: string;
-  /** Absent when it is the content hash, and from receipts of earlier releases. */
+  /** Undefined when it equals the content hash, and on receipts of earlier releases. */
   readonly foldedHash?: string;
-  /** Absent until it is matched, so that the unique index lets many wait. */
+  /** Undefined until it is matched: the unique index ignores NULL. */
   readonly matchedMessageId?: string;
 }
 
@@ -21,7 +21,7 @@ export type TaskRow = Row<Omit<StoredTask, 'status'> & { status: StoredStatus }>
 
 export interface TaskTables {
   tasks: TaskRow & {
-    /** The worker while the task is leased to one with a name, else NULL; computed by the database, unique. */
+    /** The named worker that has the task leased, else NULL. Generated, unique. */
     active_worker: string | null;
   };
   session_fence: Row<Fence>;

@@ -7,7 +7,7 @@ import { fromStoredStatus, toStoredStatus } from './stored-status.ts';
 import type { TaskTables } from './tables.ts';
 import { MAX_SESSION_TASKS, taskOf } from './tasks.ts';
 
-/** The tasks behind `after`, newest first. */
+/** The tasks after `after`, newest first. */
 export async function findTaskPage(
   db: Executor<TaskTables>,
   tenant: string,
@@ -32,7 +32,7 @@ export async function findTaskPage(
   return rows.map(taskOf);
 }
 
-/** A session's newest tasks and the number of its last event, by one statement: both are of the same moment. */
+/** A session's newest tasks and the number of its last event, consistent because by one statement. */
 export async function readTaskSnapshot(
   db: Executor<TaskTables>,
   tenant: string,
@@ -53,11 +53,10 @@ export async function readTaskSnapshot(
     .orderBy('tasks.task_id', 'desc')
     .limit(MAX_SESSION_TASKS)
     .execute();
-  // only a session with tasks has events
+  // a session without tasks has no events
   return { tasks: rows.map(({ fence_seq: _, ...row }) => taskOf(row)), sourceSeq: rows[0]?.fence_seq ?? 0 };
 }
 
-/** How many tasks are in which state. */
 export async function countByStatus(db: Executor<TaskTables>, tenant: string): Promise<Map<TaskStatusName, number>> {
   const rows = await db
     .selectFrom('tasks')
@@ -68,15 +67,14 @@ export async function countByStatus(db: Executor<TaskTables>, tenant: string): P
   return new Map(rows.map((row) => [fromStoredStatus(row.status), Number(row.count)]));
 }
 
-/** What waits at a level. */
+/** The pending tasks of a level. */
 export interface Depth {
   readonly depth: number;
   readonly ready: number;
-  /** Since when the oldest ready one could have been handed out; undefined when none is ready. */
+  /** Since when the oldest ready task is ready; undefined when none is. */
   readonly oldestReadyAt?: number;
 }
 
-/** What waits, by level. */
 export async function depthByLevel(
   db: Executor<TaskTables>,
   tenant: string,

@@ -6,10 +6,9 @@ import { columnsFor, recordOf } from './row-mapping.ts';
 import { fromStoredStatus, type StoredStatus, toStoredStatus } from './stored-status.ts';
 import type { TaskRow, TaskTables } from './tables.ts';
 
-/** A session shows, and a report chooses among, at most this many of its newest tasks. */
+/** Lists and reports of a session consider only its newest tasks. */
 export const MAX_SESSION_TASKS = 200;
 
-/** The task of a row. */
 export function taskOf({ active_worker: _, ...row }: TaskRow & { active_worker?: string | null }): StoredTask {
   const task = recordOf<StoredTask>(row, ['vip']);
   task.status = fromStoredStatus(row.status);
@@ -31,7 +30,7 @@ export async function findTask(
   return row && taskOf(row);
 }
 
-/** Reads a task and locks it until the transaction ends. Its session's fence is to be locked first. */
+/** Reads a task and locks it until the transaction ends. The fence of its session must be locked first. */
 export async function lockTask(
   tx: Executor<TaskTables>,
   tenant: string,
@@ -62,9 +61,9 @@ const byIdsLocked = precompiledQuery(
 );
 
 /**
- * A session's tasks in these states, newest first, locked until the transaction ends. Its fence is to be locked first: then
- * nothing but a claim can change them between the look and the locks. Locked while they are looked for, along an index by
- * state, one that is claimed meanwhile would be missed: its old place is gone and its new one was passed already.
+ * A session's tasks in these states, newest first, locked until the transaction ends. Its fence must be locked first: then only
+ * a claim can change them between the read and the locks. They are not read and locked by one statement: a scan along an
+ * index by state would miss a task that is claimed meanwhile, since its entry moves to a range that was scanned before.
  */
 export async function lockSessionTasks(
   tx: Executor<TaskTables>,
@@ -104,7 +103,7 @@ function ofSession(db: Executor<TaskTables>, tenant: string, sessionId: string) 
     .orderBy('task_id', 'desc');
 }
 
-/** The newest task of the session that says the same for the same upstream task and is open, or was completed since. */
+/** The newest task of the session with this external id and content that is open or was completed since `completedSince`. */
 export async function findEqualTask(
   tx: Executor<TaskTables>,
   task: Pick<StoredTask, 'tenant' | 'sessionId' | 'externalTaskId' | 'contentHash'>,
@@ -125,7 +124,7 @@ export async function findEqualTask(
   return row && taskOf(row);
 }
 
-/** The tasks between an account and a shop of which nobody knows whether they were sent. */
+/** The unknown tasks between an account and a shop. */
 export async function unknownTasks(db: Executor<TaskTables>, parties: PartiesKeys): Promise<StoredTask[]> {
   const { rows } = await unknownBetween(db, parties);
   return rows.map(taskOf);
@@ -147,7 +146,7 @@ const unknownBetween = precompiledQuery((db: Executor<TaskTables>, parties: Part
     .where('status', '=', 'unknown'),
 );
 
-/** Stores a new task. That its id is taken may come out at the commit. */
+/** Stores a new task. A duplicate id may only fail at the commit. */
 export function insertTask(tx: Executor<TaskTables>, task: StoredTask): Promise<void> {
   return insert.enqueue(tx, { row: taskColumns(task) as TaskRow });
 }
@@ -156,7 +155,7 @@ const insert = precompiledQuery((db: Executor<TaskTables>, { row }: { row: TaskR
   db.insertInto('tasks').values(row as never),
 );
 
-/** Writes what changed of a task that this transaction has locked. */
+/** Writes the changed columns of a task that this transaction has locked. */
 export function updateTask(tx: Executor<TaskTables>, task: StoredTask, changes: Partial<StoredTask>): Promise<void> {
   const { tenant, taskId } = task;
   return update.enqueue(tx, { tenant, taskId, changes: taskColumns(changes) });

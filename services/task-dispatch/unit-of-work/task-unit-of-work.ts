@@ -15,7 +15,7 @@ import { findTask, insertTask, lockSessionTasks, lockTask, updateTask } from '..
 import { afterCommit } from './after-commit.ts';
 import { type Cause, TaskChanges, type TaskEvent, taskEventToProto } from './task-changes.ts';
 
-/** Another writer was faster; the whole transaction is to be run again. */
+/** A conflict with a concurrent writer: the whole transaction must run again. */
 export class TaskConflictError extends Error {}
 
 /** The sessions of a unit of work: their fences are locked before anything else. */
@@ -110,12 +110,12 @@ export class TaskUnitOfWork {
     return prefetched;
   }
 
-  /** What is known of who may speak; undefined for a session that was never heard of. */
+  /** The locked fence of a session; undefined when it has none. */
   fence(sessionId: string): Fence | undefined {
     return this.#fences.get(sessionId);
   }
 
-  /** Begins to keep a fence for a session that has none. */
+  /** Adds the fence of a session that has none. */
   addFence(update: ControlUpdate): Fence {
     const fence = newFence(this.tenant, update, this.now);
     this.#fences.set(fence.sessionId, fence);
@@ -123,7 +123,7 @@ export class TaskUnitOfWork {
     return fence;
   }
 
-  /** Puts a raised fence in place of the stored one. */
+  /** Replaces a fence by the raised one. */
   setFence(fence: Fence): void {
     this.#fences.set(fence.sessionId, fence);
     this.#changed.add(fence.sessionId);
@@ -149,7 +149,7 @@ export class TaskUnitOfWork {
     this.#changes.events.push({ ...cause, task, change: TaskChange.CREATED });
   }
 
-  /** Carries a command out on a task that was locked here, and returns it as it is then. Throws INVALID_TASK_STATUS. */
+  /** Applies a command to a task that this unit has locked, and returns it afterwards. Throws INVALID_TASK_STATUS. */
   async apply(task: StoredTask, command: TaskCommand, cause: Cause, fields: TaskFields = {}): Promise<StoredTask> {
     const paused = this.#requireFence(task.sessionId).paused;
     const { task: after, changes, event } = applyTransition(task, command, { fields, paused, now: this.now });
@@ -161,7 +161,7 @@ export class TaskUnitOfWork {
     return after;
   }
 
-  /** Changes fields of a task that stays in its state. */
+  /** Changes fields of a task without a change of state. */
   async amend(task: StoredTask, fields: TaskFields): Promise<StoredTask> {
     const changes = { ...fields, updatedAt: this.now, version: task.version + 1 };
     const after = { ...task, ...changes };
@@ -197,7 +197,7 @@ export class TaskUnitOfWork {
     return task;
   }
 
-  /** Nobody asks the database whether it wrote: what is locked here cannot have changed. */
+  /** The row count is not checked: a locked task cannot have changed. */
   async #update(before: StoredTask, after: StoredTask, changes: Partial<StoredTask>): Promise<void> {
     if (this.#lockedVersions.get(before.taskId) !== before.version)
       throw new Error(`the task ${before.taskId} is not locked`);
@@ -218,7 +218,7 @@ export class TaskUnitOfWork {
   }
 }
 
-/** Its fence and its tasks, whatever is locked of them. */
+/** Locks the session in this process: its fence and its tasks, with or without rows. */
 function lockSessionKey(tenant: string, sessionId: string): void {
   lockKey(`${tenant} ${sessionId}`);
 }

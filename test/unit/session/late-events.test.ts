@@ -28,8 +28,8 @@ const deliverTaskEvent = (change: TaskChange, taskStatus: TaskStatus, finishedAt
   return harness.inBackground(() => onTaskChanged(harness.deps)(create(EventSchema, { sessionId, payload })));
 };
 
-describe('an event that comes late', () => {
-  it('of a completed task does not wake a session that has become idle since', async () => {
+describe('a late event', () => {
+  it('of a completed task does not activate a session that has become idle since', async () => {
     const finishedAt = harness.clock.now();
     await deliverTaskEvent(TaskChange.COMPLETED, TaskStatus.COMPLETED, finishedAt);
     expect(await state()).toBe(SessionState.ACTIVE);
@@ -52,7 +52,7 @@ describe('an event that comes late', () => {
   });
 });
 
-describe('a repeat that comes late', () => {
+describe('a late repeat', () => {
   const agent = () => ({ session: sessionId, agentId: 'a', agentName: '王' });
 
   it('of a takeover that changed nothing is superseded, and does not take over again', async () => {

@@ -18,7 +18,7 @@ import {
 
 async function consume(testHarness: TaskDispatchHarness, event: Event): Promise<void> {
   const handler = event.payload.case && testHarness.module.eventHandlers?.[event.payload.case];
-  if (!handler) throw new Error(`nobody consumes ${event.payload.case}`);
+  if (!handler) throw new Error(`no handler for ${event.payload.case}`);
   await testHarness.inTenantContext(() => handler(event));
 }
 
@@ -32,7 +32,7 @@ function changed(sessionId: string, ownerEpoch: number, overrides: Record<string
   });
 }
 
-it('stores the task of a new session that the call did not bring, once', async () => {
+it('stores the task of a new session once when the call was lost', async () => {
   await using testHarness = await startTaskDispatchHarness();
   const { status } = taskActions(testHarness);
   const task = taskSpec();

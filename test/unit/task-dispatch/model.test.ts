@@ -20,7 +20,7 @@ const anySteps = fc.array(
 
 const waitingStatuses = [TaskStatus.PENDING, TaskStatus.LEASED];
 
-/** One session, some tasks, and whatever callers do with them; refusals are fine, defects are not. */
+/** One session, some tasks, and random requests; application errors are allowed, defects are not. */
 function stepRunner(testHarness: TaskDispatchHarness, sessionId: string) {
   const { store, claim, fetch, complete, raise } = taskActions(testHarness);
   const taskIds: string[] = [];
@@ -73,7 +73,7 @@ function stepRunner(testHarness: TaskDispatchHarness, sessionId: string) {
   };
 }
 
-it('keeps its counts and its event numbers true, whatever callers do', async () => {
+it('keeps its counts and its event numbers correct under any requests', async () => {
   await using testHarness = await startTaskDispatchHarness();
   let n = 0;
   await fc.assert(

@@ -38,7 +38,7 @@ describe.each(databases)('a task that ends while its session changes, on %s', (d
   it.each([
     [true, SessionState.TRANSFERRED],
     [false, SessionState.TRANSFERRED],
-  ])('leaves the word to the agent who took it (success: %s)', async (success, state) => {
+  ])('leaves control with the agent who took over (success: %s)', async (success, state) => {
     const sessionId = await create();
     meanwhile(() => harness.sessions.takeOverSession({ session: sessionId, agentId: 'a', agentName: '王' }));
     const { session } = await end(sessionId, success);

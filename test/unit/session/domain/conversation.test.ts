@@ -47,7 +47,7 @@ const apply = (
 const verdicts = (applied: AppliedBatch) => applied.placements.map(({ sessionId, stored }) => [sessionId, stored]);
 
 describe('new messages in an open session', () => {
-  it('activate it when the shop speaks', () => {
+  it('activate it when the shop writes', () => {
     for (const cell of ['pending', 'idle'] as const)
       expect(apply({ own: sessionInState(cell) }, [shop()])).toMatchObject({
         session: { state: SessionState.ACTIVE },
@@ -62,7 +62,7 @@ describe('new messages in an open session', () => {
     expect(apply({ own: recent }, [shop()]).touch).toBeUndefined();
   });
 
-  it('let a human who types take the word, with evidence', () => {
+  it('give control to a human who types, with evidence', () => {
     for (const cell of ['pending', 'active', 'idle', 'paused', 'waiting'] as const) {
       const human = typed();
       const applied = apply({ own: sessionInState(cell) }, [own(), shop(), human]);
@@ -76,7 +76,7 @@ describe('new messages in an open session', () => {
     }
   });
 
-  it('start the attendant’s clock with the shop’s first unanswered message, and stop it with his answer', () => {
+  it('set the due time of the attendant at the shop’s first unanswered message, and clear it at the answer', () => {
     const asked = apply({ own: sessionInState('attended_externally') }, [shop(), shop()]);
     expect(asked.session?.attendantDueAt).toBe(fresh.now + 10 * MINUTE);
     const waiting = sessionInState('attended_externally', { attendantDueAt: NOW + 8 * MINUTE });
@@ -101,14 +101,14 @@ describe('new messages in an open session', () => {
     expect(applied).toMatchObject({ changes: [], operations: ['updated', 'history'] });
   });
 
-  it('prove nothing when they are older than the last return to the bot', () => {
+  it('prove nothing when they are older than the last release', () => {
     const session = sessionInState('active', { lastManualEndAt: NOW + 4 * MINUTE });
     const before = typed({ sentAt: NOW + MINUTE, afterReceiptOf: 'ses_1' });
     expect(apply({ own: session }, [before])).toMatchObject({ changes: [], placements: [{ stored: false }] });
     expect(apply({ own: session }, [typed()]).operations).toContain('transferred');
   });
 
-  it('find it past its time: it times out at its limit, not when that was noticed', () => {
+  it('close it when it has timed out, with the time of its limit', () => {
     const session = sessionInState('attended', { maxInactiveMinutes: 3 });
     const applied = apply({ own: session }, [shop()]);
     expect(applied.operations).toEqual(['timed_out', 'created']);
@@ -120,7 +120,7 @@ describe('new messages in an open session', () => {
 describe('new messages without an open session', () => {
   const closed = sessionInState('completed', { finishedAt: NOW + 4 * MINUTE });
 
-  it('open a human session that waits, or that the typing human has already', () => {
+  it('open a session that waits for a human, or one of the human who is typing', () => {
     expect(apply({}, [shop(), typed()])).toMatchObject({
       opened: { session: { control: Control.PENDING_MANUAL, sessionId: 'ses_new' }, unattendedMessage: true },
       operations: ['created'],
@@ -128,7 +128,7 @@ describe('new messages without an open session', () => {
     expect(apply({}, [typed()]).session).toMatchObject({ control: Control.MANUAL_LIVE, attendantExternal: true });
   });
 
-  it('open none when they are older than the last close, or the bot’s own', () => {
+  it('open none when they are older than the last close, or sent by the bot', () => {
     const old = shop({ sentAt: NOW + MINUTE });
     const older = shop({ sentAt: NOW - 5 * MINUTE });
     const applied = apply({ last: closed }, [older, old, own()]);
@@ -141,7 +141,7 @@ describe('new messages without an open session', () => {
     ]);
   });
 
-  it('open one for what came after the close and leave the rest with the last session', () => {
+  it('open one for messages after the close and leave the others with the last session', () => {
     const applied = apply({ last: closed }, [shop({ sentAt: NOW + MINUTE }), shop()]);
     expect(verdicts(applied)).toEqual([
       ['ses_1', true],
@@ -159,7 +159,7 @@ describe('a session of an unknown account', () => {
     expect(applied.changes.map((change) => change.command)).toEqual(['identify']);
   });
 
-  it('gives way to the account’s own session, unless only it is human-held', () => {
+  it('is closed in favour of the account’s own session, unless only it has a human in control', () => {
     const bot = apply({ unknown, own: sessionInState('active') }, [shop()]);
     expect(bot.session?.sessionId).toBe('ses_u');
     expect(bot.changes.map((change) => [change.command, change.after.sessionId])).toEqual([
@@ -206,7 +206,7 @@ describe('any batch in any conversation', () => {
     );
   });
 
-  it('leaves the bot the word only when no human has typed since', () => {
+  it('leaves control with the bot only when no human has typed since', () => {
     fc.assert(
       fc.property(anyConversation, fc.array(anyMessage), (before, messages) => {
         const applied = decideMessages(before, batch(messages), fresh);

@@ -34,7 +34,7 @@ const reason = (work: () => unknown): ErrorReason | undefined => {
   }
 };
 
-describe('the entry that a PUT means', () => {
+describe('the party of a PUT', () => {
   it.each([
     [
       'the owner of the id',
@@ -57,7 +57,7 @@ describe('the entry that a PUT means', () => {
 });
 
 describe('the plan of a PUT', () => {
-  it('adds what is new, once, and leaves what is there', () => {
+  it('adds new aliases once, and leaves existing ones', () => {
     const plan = planPartyUpdate(
       update({ aliases: [name('n'), name('n'), id('2')] }),
       entry('shp_a', [id('1'), name('n')]),
@@ -80,7 +80,7 @@ describe('the plan of a PUT', () => {
     }
   });
 
-  it('moves what is another’s only when asked to', () => {
+  it('moves aliases of another party only with move', () => {
     const known = [...of('shp_a', id('1')), ...of('shp_b', name('n'))];
     const plan = (move: boolean) =>
       planPartyUpdate(update({ aliases: [name('n')], move }), entry('shp_a', [id('1')]), known, fresh);
@@ -88,12 +88,12 @@ describe('the plan of a PUT', () => {
     expect(plan(true).moves).toEqual([{ ...name('n'), from: 'shp_b' }]);
   });
 
-  it('adds no id for an entry that is named by its key', () => {
+  it('adds no id for a party that is named by its key', () => {
     const plan = planPartyUpdate(update({ id: 'shp_a', aliases: [name('m')] }), entry('shp_a', [name('n')]), [], fresh);
     expect(plan.add).toEqual([name('m')]);
   });
 
-  it('removes what the entry has, and nothing of others', () => {
+  it('removes aliases of the party, and none of others', () => {
     const known = of('shp_a', id('1'), name('n'));
     const plan = planPartyUpdate(
       update({ remove: [name('n'), name('other')] }),
@@ -133,7 +133,7 @@ describe('the plan of a PUT', () => {
 });
 
 describe('a page token of the directory', () => {
-  it('leads back to its key, and is not made up', () => {
+  it('decodes to its key, and is refused when it was not issued', () => {
     const key = 'shp_01m7ynfjxyvebn4fc8dhmhfv2h';
     expect(decodePartyCursor(encodePartyCursor(key))).toBe(key);
     expect(decodePartyCursor('')).toBeUndefined();

@@ -14,7 +14,7 @@ describe('the slot rules', () => {
     expect(kind([sessionInState('timeout')], bot, NOW)).toBe('open');
   });
 
-  it('give a repeat of the request its session, while it lives and 24 h after it was completed', () => {
+  it('give a repeat of the request its session while it is open and for 24 h after its completion', () => {
     const repeat = { ...bot, hash: 'hash' };
     expect(kind([sessionInState('pending')], repeat, NOW)).toBe('repeat');
     expect(kind([sessionInState('waiting')], repeat, NOW)).toBe('repeat');
@@ -23,7 +23,7 @@ describe('the slot rules', () => {
     expect(kind([sessionInState('completed')], repeat, NOW + 25 * 60 * MINUTE)).toBe('open');
   });
 
-  it('let a bot replace a bot past its time, by the request’s limit if it names one', () => {
+  it('replace a session of the bot that has timed out, by the limit of the request if it names one', () => {
     expect(kind([sessionInState('active')], bot, NOW + 119 * MINUTE)).toBe('refuse');
     expect(kind([sessionInState('active')], bot, NOW + 120 * MINUTE)).toBe('replace');
     const strict = { ...bot, maxInactiveMinutes: 10 };
@@ -35,13 +35,13 @@ describe('the slot rules', () => {
       expect(kind([sessionInState(cell)], { ...bot, maxInactiveMinutes: 1 }, NOW + 1_000 * MINUTE)).toBe('refuse');
   });
 
-  it('let a manual request take the bot’s session, and refuse it on a human’s', () => {
+  it('let a manual request escalate the bot’s session, and refuse it on a human’s', () => {
     for (const cell of ['pending', 'active', 'idle', 'paused'] as const)
       expect(kind([sessionInState(cell)], manual, NOW)).toBe('escalate');
     expect(kind([sessionInState('attended')], manual, NOW)).toBe('refuse');
   });
 
-  it('count the shop’s session of an unknown account as everybody’s holder', () => {
+  it('count the shop’s session of an unknown account as the holder of all slots of the shop', () => {
     expect(kind([sessionInState('waiting', { accountKey: 'unknown' })], bot, NOW)).toBe('refuse');
   });
 });

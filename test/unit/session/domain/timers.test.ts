@@ -16,18 +16,18 @@ describe('deadlines', () => {
       expect(due(sessionInState(cell), 120)).toBe('time_out');
   });
 
-  it('end a pause and notice a silent attendant before the time is over', () => {
+  it('end a pause and report a silent attendant before the timeout', () => {
     const paused = sessionInState('paused', { resumeAt: NOW + 10 * MINUTE });
     expect(due(paused, 10)).toBe('resume');
     expect(due(paused, 500)).toBe('resume');
     expect(due(sessionInState('attended_externally', { attendantDueAt: NOW + MINUTE }), 1)).toBe('attendant_silent');
   });
 
-  it('close a session at the time at which it ran out', () => {
+  it('close a session with the time of its timeout', () => {
     expect(dueChange(sessionInState('idle'), NOW + 999 * MINUTE, IDLE)?.after.finishedAt).toBe(NOW + 120 * MINUTE);
   });
 
-  it('wake at the earliest of them, and never once closed', () => {
+  it('are due at the earliest of them, and never once closed', () => {
     expect(nextDueAt(sessionInState('active'), IDLE)).toBe(NOW + IDLE);
     expect(nextDueAt(sessionInState('waiting'), IDLE)).toBe(NOW + 120 * MINUTE);
     expect(nextDueAt(sessionInState('paused', { resumeAt: NOW + 7 }), IDLE)).toBe(NOW + 7);

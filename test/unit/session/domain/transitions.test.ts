@@ -59,7 +59,7 @@ function checkInvariants(before: SessionRecord, after: SessionRecord): void {
 }
 
 describe('the transition table', () => {
-  it.each(table)('$command in $cell follows its row or is refused with what is allowed', ({ command, cell }) => {
+  it.each(table)('$command in $cell follows its row or is refused with the allowed commands', ({ command, cell }) => {
     const session = sessionInState(cell);
     const row = findSessionTransition(command, cell);
     if (row) {
@@ -96,7 +96,7 @@ describe('the transition table', () => {
     );
   });
 
-  it('can be left from every open cell to every end, and is read by people as lines', () => {
+  it('leads from every open state to every closed one, and is rendered for the documentation', () => {
     for (const cell of cellNames.filter((name) => isOpen(sessionInState(name))))
       for (const command of ['complete', 'cancel', 'time_out', 'expire'] as const)
         expect(findSessionTransition(command, cell)).toBeDefined();

@@ -33,7 +33,7 @@ describe.each(databases)('a directory of an earlier release on %s', (database) =
     return folding;
   };
 
-  /** More entries than one step reads, of two tenants. */
+  /** More parties than one step reads, of two tenants. */
   const many = Array.from({ length: 250 }, (_, i) =>
     row('shop', 'name', `店（${i}）`, `shp_${String(i).padStart(3, '0')}`),
   );
@@ -95,7 +95,7 @@ describe.each(databases)('a directory of an earlier release on %s', (database) =
   });
 
   it.each(['db.before-commit', 'db.after-commit'])(
-    'has one shop of two after a stop at %s of the merge',
+    'has one shop instead of two after a stop at %s of the merge',
     async (point) => {
       const names = [
         row('shop', 'name', '店(1)', 'shp_1'),

@@ -28,7 +28,7 @@ describe.each(databases)('a name that changes its owner on %s', (database) => {
   });
   afterAll(() => harness?.[Symbol.asyncDispose]());
 
-  /** Gives a name to a shop that is new, and returns the shop's key. */
+  /** Gives a name to a new shop, and returns its key. */
   const give = async (shopName: string, to: string): Promise<string> => {
     const known = { shopId: to, platform, move: true };
     await harness.inBackground(() => harness.directory.putShop(known));
@@ -39,7 +39,7 @@ describe.each(databases)('a name that changes its owner on %s', (database) => {
   const resolve = (shopName: string, accountId: string) =>
     harness.inBackground(() => harness.sessions.resolveParties({ platform, shopName, accountId }));
 
-  it('takes a session along that was to be opened under the old one', async () => {
+  it('opens the session of a concurrent request under its new owner', async () => {
     const body = createSessionRequest();
     await harness.inBackground(() => resolve(body.shopName, body.accountId));
     const { sessions } = harness.deps;
@@ -70,7 +70,7 @@ describe.each(databases)('a name that changes its owner on %s', (database) => {
     expect(applied).toMatchObject({ partiesMoved: false, operations: ['created'] });
   });
 
-  it('waits for a session that is about to be committed, and stays', async () => {
+  it('waits for a session that is about to be committed, and is not moved', async () => {
     const { shopName, accountId } = createSessionRequest();
     const { accountKey, shopKey } = await resolve(shopName, accountId);
     const session = sessionInState('pending', {
@@ -94,7 +94,7 @@ describe.each(databases)('a name that changes its owner on %s', (database) => {
           .finally(() => {
             given = true;
           });
-        // whoever does not wait comes to his end meanwhile
+        // a transaction that does not wait ends meanwhile
         for (let n = 0; n < 500 && !given; n++) await sql`SELECT ${n}`.execute(tx);
       }),
     );

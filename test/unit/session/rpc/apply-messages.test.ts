@@ -33,8 +33,8 @@ function say(
   return harness.sessions.applyMessages({ platform, accountKey, shopKey, shopName: '大店', messages, ...overrides });
 }
 
-describe('who talks in a batch', () => {
-  it('is the request’s account, and the shop by its name for ever', async () => {
+describe('the participants of a batch', () => {
+  it('are the account of the request, and always the same shop for its name', async () => {
     const first = await resolve({ accountId: 't-我', shopId: 's1' });
     expect(first).toMatchObject({ accountId: 't-我', accountNicks: ['t-我'], shopNicks: ['大店'], stable: true });
     expect((await resolve({ accountId: 't-我', shopId: 's2' })).shopKey).toBe(first.shopKey);
@@ -44,7 +44,7 @@ describe('who talks in a batch', () => {
     expect(other.shopKey).not.toBe(first.shopKey);
   });
 
-  it('is the platform’s nick, a learnt nick, or the shop’s only open session', async () => {
+  it('are found by a nick of the platform, a learnt nick, or the shop’s only open session', async () => {
     expect(await resolve({ nicks: ['大店', 't-他'] })).toMatchObject({ accountId: 't-他', stable: true });
     const session = await harness.sessions.createSession(
       createSessionRequest({ accountId: 'plain', shopName: '大店' }),
@@ -63,20 +63,20 @@ describe('who talks in a batch', () => {
     });
   });
 
-  it('prefers an account with an open session of that shop', async () => {
+  it('prefer an account with an open session of that shop', async () => {
     await resolve({ nicks: ['t-甲'] });
     await harness.sessions.createSession(createSessionRequest({ accountId: 't-乙', shopName: '大店' }));
     expect(await resolve({ nicks: ['t-甲', 't-乙'] })).toMatchObject({ accountId: 't-乙', stable: false });
   });
 
-  it('is one shop for 50 callers at once', async () => {
+  it('are one shop for 50 concurrent clients', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => resolve({ shopId: `id-${i % 5}` })));
     expect(new Set(answers.map((answer) => answer.shopKey)).size).toBe(1);
   });
 });
 
 describe('new messages', () => {
-  it('open one human session for 50 first batches, and a repeat acts no more', async () => {
+  it('open one human session for 50 first batches, and a repeat has no effect', async () => {
     const parties = await resolve({ accountId: 't-我' });
     const ids = Array.from({ length: 50 }, (_, i) => `m${i}`);
     const answers = await Promise.all(ids.map((id) => say(parties, MessageRole.SHOP, id)));
@@ -90,7 +90,7 @@ describe('new messages', () => {
     expect(repeat.session).toBeUndefined();
   });
 
-  it('take the word from the bot before they are answered, or answer 503', async () => {
+  it('take control from the bot before the response, or get 503', async () => {
     const body = createSessionRequest({ shopName: '大店' });
     const { sessionId } = await harness.sessions.createSession(body);
     const parties = await resolve({ accountId: body.accountId });
@@ -121,7 +121,7 @@ describe('new messages', () => {
 });
 
 describe('new messages of a known account', () => {
-  it('leave a session of an unknown account alone that they neither claim nor opened', async () => {
+  it('do not change a session of an unknown account that they neither claim nor opened', async () => {
     const unknown = await resolve({ nicks: ['谁'] });
     const opened = await say(unknown, MessageRole.SHOP, 'm1');
     const known = await resolve({ accountId: 't-我' });
@@ -136,7 +136,7 @@ describe('new messages of a known account', () => {
 });
 
 describe('the sweep', () => {
-  it('idles, then closes at the time at which the session ran out', async () => {
+  it('marks a session idle, then closes it with the time of its timeout', async () => {
     const { sessionId } = await harness.sessions.createSession(createSessionRequest());
     await harness.sessions.recordTaskOutcome({ sessionId, taskId: 't', success: true });
     const load = async () => (await harness.sessions.getSession({ sessionId })).session;
@@ -152,7 +152,7 @@ describe('the sweep', () => {
     expect(harness.fakes.raiseFenceRequests.at(-1)).toMatchObject({ cancelReason: 'session_closed' });
   });
 
-  it('asks for a human again when the one in the shop’s window is silent', async () => {
+  it('requests a human again when the one in the shop’s window is silent', async () => {
     const parties = await resolve({ accountId: 't-我' });
     const { session } = await say(parties, MessageRole.ACCOUNT, 'm1');
     await say(parties, MessageRole.SHOP, 'm2');
@@ -162,7 +162,7 @@ describe('the sweep', () => {
     expect(sessions).toMatchObject([{ status: Control.PENDING_MANUAL, attendantExternal: false }]);
   });
 
-  it('removes what was closed long ago', async () => {
+  it('removes sessions that were closed long ago', async () => {
     const { sessionId } = await harness.sessions.createSession(createSessionRequest());
     await harness.sessions.closeSession({ sessionId });
     const removed = await purgeClosedSessions(harness.deps.db, harness.clock.now() + 1_000, 100);
@@ -172,7 +172,7 @@ describe('the sweep', () => {
 });
 
 describe('reading', () => {
-  it('finds the open session by shop name or id, and none where nobody was seen', async () => {
+  it('finds the open session by shop name or id, and none for unknown names', async () => {
     const body = createSessionRequest();
     const { sessionId } = await harness.sessions.createSession(body);
     const { accountId, shopId, shopName } = body;

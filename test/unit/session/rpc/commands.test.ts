@@ -25,7 +25,7 @@ const agent = (agentId: string) => ({ session: sessionId, agentId, agentName: `�
 const load = async () => (await harness.sessions.getSession({ sessionId })).session;
 
 describe('commands on a session', () => {
-  it('escalate once, with the reason’s severity, and list what is out each time', async () => {
+  it('escalate once, with the reason’s severity, and list the tasks that may have been sent each time', async () => {
     harness.fakes.possiblySent = ['tsk_out'];
     const answer = { status: Control.PENDING_MANUAL, possiblySent: [{ taskId: 'tsk_out' }] };
     const first = await harness.sessions.escalateSession({ sessionName: sessionId, context: { order: 7 } });
@@ -38,7 +38,7 @@ describe('commands on a session', () => {
     expect(await reasonOf(harness.sessions.escalateSession({ sessionId }))).toBe('MANUAL_IN_PROGRESS');
   });
 
-  it('let one of two racing agents take over; the other learns who', async () => {
+  it('let one of two concurrent agents take over; the other gets that agent’s name', async () => {
     const results = await Promise.all(
       ['a', 'b'].map((id) => harness.sessions.takeOverSession(agent(id)).catch((error) => errorInfo(error))),
     );
@@ -49,7 +49,7 @@ describe('commands on a session', () => {
     expect(repeat.session).toMatchObject({ version: 2, status: Control.MANUAL_LIVE });
   });
 
-  it('release to the bot, by the agent who has it, repeatably', async () => {
+  it('release to the bot, by the agent in control, repeatably', async () => {
     await harness.sessions.takeOverSession(agent('a'));
     expect(await reasonOf(harness.sessions.releaseSession(agent('b')))).toBe('NOT_YOUR_SESSION');
     const first = await harness.sessions.releaseSession(agent('a'));
@@ -97,7 +97,7 @@ describe('commands on a session', () => {
     expect(harness.fakes.raiseFenceRequests).toHaveLength(1);
   });
 
-  it('confirm the fence anew for an answer that was recorded', async () => {
+  it('confirm the fence again for a stored response', async () => {
     const request = { ...agent('a'), idempotencyKey: 'k' };
     const first = await harness.sessions.takeOverSession(request);
     harness.fakes.possiblySent = ['tsk_late'];
@@ -107,7 +107,7 @@ describe('commands on a session', () => {
     expect(await harness.events(sessionId)).toHaveLength(2);
   });
 
-  it('number their events without gaps, whatever races', async () => {
+  it('number their events without gaps under concurrency', async () => {
     const agents = Array.from({ length: 8 }, (_, i) => `agent-${i}`);
     await Promise.all(
       agents.map(async (id) => {
@@ -121,7 +121,7 @@ describe('commands on a session', () => {
     expect(await load()).toMatchObject({ sourceSeq: events.length, version: events.length });
   });
 
-  it('refuse what they cannot name or hold', async () => {
+  it('refuse unknown sessions and contexts that are too large', async () => {
     expect(await reasonOf(harness.sessions.pauseSession({ sessionId: 'ses_none' }))).toBe('SESSION_NOT_FOUND');
     const two = harness.sessions.escalateSession({ sessionId, sessionName: 'other' });
     expect(await reasonOf(two)).toBe('INVALID_ARGUMENT');
@@ -133,7 +133,7 @@ describe('commands on a session', () => {
 describe('further tasks and outcomes', () => {
   const task = { externalTaskId: 'more', sendContent: '还在吗' };
 
-  it('are taken while the bot has the word', async () => {
+  it('are accepted while the bot is in control', async () => {
     const added = await harness.sessions.addSessionTask({ sessionId, ...task });
     expect(harness.fakes.createTaskRequests.at(-1)).toMatchObject({
       task: { taskId: added.task?.taskId, ownerEpoch: 1 },

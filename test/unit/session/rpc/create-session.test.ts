@@ -22,7 +22,7 @@ const refusal = (pending: Promise<unknown>) =>
   );
 
 describe('creating a session', () => {
-  it('opens it and hands its first task over, in the call and in the event', async () => {
+  it('opens it and sends its first task, in the call and in the event', async () => {
     const answer = await harness.sessions.createSession(createSessionRequest());
     expect(answer).toMatchObject({ state: SessionState.PENDING, status: Control.BOT_ACTIVE, takenFromBot: false });
     expect(harness.fakes.createTaskRequests).toMatchObject([
@@ -44,7 +44,7 @@ describe('creating a session', () => {
     expect(harness.fakes.createTaskRequests).toHaveLength(1);
   });
 
-  it('gives the same body the first ids, with or without its defaults, until it failed', async () => {
+  it('gives a repeat of the body the first ids, with or without its defaults, until the session is cancelled', async () => {
     const body = createSessionRequest();
     const first = await harness.sessions.createSession(body);
     const explicit = { ...body, platform: '淘天', level: 3, maxInactiveMinutes: 120, maxAttempts: 1 };
@@ -77,7 +77,7 @@ describe('creating a session', () => {
     expect(Date.parse(refused?.metadata.available_at ?? '')).toBe(created + 30 * 60_000);
   });
 
-  it('replaces a bot’s session that is past its time', async () => {
+  it('replaces a session of the bot that has timed out', async () => {
     const body = createSessionRequest({ maxInactiveMinutes: 30 });
     const first = await harness.sessions.createSession(body);
     harness.clock.advance({ minutes: 31 });
@@ -117,7 +117,7 @@ describe('creating a session', () => {
     expect(harness.fakes.createTaskRequests).toHaveLength(0);
   });
 
-  it('lets exactly one of 30 callers win, whatever shop ids they use for one name', async () => {
+  it('gives the slot to exactly one of 30 clients, whatever shop ids they use for one name', async () => {
     const body = createSessionRequest();
     const callers = Array.from({ length: 30 }, (_, i) =>
       refusal(harness.sessions.createSession({ ...body, shopId: `${body.shopId}-${i % 3}`, externalTaskId: `e${i}` })),
@@ -137,7 +137,7 @@ describe('creating a session', () => {
     });
   });
 
-  it('lets an explicit key win, and refuses it for another body', async () => {
+  it('prefers an explicit idempotency key to the body, and refuses it for another body', async () => {
     const body = createSessionRequest({ idempotencyKey: 'k1' });
     const first = await harness.sessions.createSession(body);
     await harness.sessions.closeSession({ sessionId: first.sessionId, outcome: 2 });

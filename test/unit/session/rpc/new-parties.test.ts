@@ -13,7 +13,7 @@ import {
 const databases = sharedServersAvailable ? (['SQLite', 'MariaDB'] as const) : (['SQLite'] as const);
 const platform = '淘天';
 
-describe.each(databases)('a session with a shop that is new, on %s', (database) => {
+describe.each(databases)('a session with a new shop on %s', (database) => {
   let harness: SessionHarness;
   beforeAll(async () => {
     harness = await startSessionHarness(
@@ -31,7 +31,7 @@ describe.each(databases)('a session with a shop that is new, on %s', (database) 
       .where('value', 'in', values)
       .execute();
 
-  it('brings its names into the directory', async () => {
+  it('adds the names to the directory', async () => {
     const { shopName, shopId, accountId, ...body } = createSessionRequest();
     const { sessionId } = await harness.sessions.createSession({ ...body, shopName, shopId, accountId });
     const { accountKey, shopKey } = await harness.sessions.resolveParties({ platform, shopName, shopId, accountId });
@@ -48,7 +48,7 @@ describe.each(databases)('a session with a shop that is new, on %s', (database) 
   });
 
   it.each(['shopName', 'shopId', 'accountId'] as const)(
-    'takes the key of whoever was first with its %s',
+    'takes the key of the request that was first with its %s',
     async (name) => {
       const body = createSessionRequest();
       const other = { ...createSessionRequest(), [name]: body[name] };
@@ -68,7 +68,7 @@ describe.each(databases)('a session with a shop that is new, on %s', (database) 
     },
   );
 
-  it('is one shop for all who name it first at the same time', async () => {
+  it('is one shop for all concurrent first requests', async () => {
     const { shopName, shopId } = createSessionRequest();
     const creations = Array.from({ length: 12 }, () =>
       harness.sessions.createSession(createSessionRequest({ shopName, shopId })),

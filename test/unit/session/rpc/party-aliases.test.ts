@@ -11,8 +11,8 @@ beforeEach(async () => {
 const platform = '淘天';
 const resolve = (overrides: object) => harness.sessions.resolveParties({ platform, shopName: '大店', ...overrides });
 
-describe('the names of those who talk', () => {
-  it('are all that their shop and their account have, whether they were there or are new', async () => {
+describe('the names of the participants of a batch', () => {
+  it('are all names of its shop and its account, stored before or new', async () => {
     await resolve({ accountId: 't-我', shopId: 's1' });
     const names = async (overrides: object) => {
       const { accountNicks, shopNicks } = await resolve(overrides);
@@ -25,7 +25,7 @@ describe('the names of those who talk', () => {
     expect(await names({ nicks: ['t-我', '大店'] })).toEqual(all);
   });
 
-  it('do not include those of other accounts that speak', async () => {
+  it('do not include those of other accounts in the batch', async () => {
     await resolve({ accountId: 't-甲' });
     await resolve({ accountId: 't-乙' });
     expect(await resolve({ nicks: ['t-甲', 't-乙'] })).toMatchObject({ accountId: 't-甲', accountNicks: ['t-甲'] });

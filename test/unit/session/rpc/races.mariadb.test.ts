@@ -68,7 +68,7 @@ describe.runIf(sharedServersAvailable)('races on MariaDB', () => {
     expect(answers.every((answer) => answer.messages[0]?.sessionId === answers[0]?.session?.sessionId)).toBe(true);
   });
 
-  it('take a session over once, and store whatever people write', async () => {
+  it('take a session over once, and store all messages', async () => {
     const { sessionId: session } = await harness.sessions.createSession(createSessionRequest({ shopName: '💬 店' }));
     const agents = Array.from({ length: 20 }, (_, i) => ({ session, agentId: `a${i}`, agentName: `小${i}😀` }));
     const taken = await Promise.allSettled(agents.map((agent) => harness.sessions.takeOverSession(agent)));

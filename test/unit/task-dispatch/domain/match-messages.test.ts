@@ -47,16 +47,16 @@ describe('matching', () => {
     expect(pairs([said('m', 0, { storedAt: T - 1 })], [receipt('a', 0)])).toEqual({});
   });
 
-  it('goes by the time of storing when nobody knows when it was said', () => {
+  it('uses the time of storing when the time of sending is not known', () => {
     expect(pairs([said('m', 0, { sentAt: undefined, storedAt: T + 5 })], [receipt('a', 0)])).toEqual({ m: 'a' });
   });
 
-  it('explains one message per receipt, so that a second one is somebody else’s', () => {
+  it('explains one message per receipt, so that a second one is not the bot’s', () => {
     const match = pairs([said('m1', 10), said('m2', 5_000)], [receipt('a', 0)]);
     expect(match).toEqual({ m1: 'a' });
   });
 
-  it('gives a remembered match again and takes no other receipt for it', () => {
+  it('returns a stored match again and uses no other receipt for it', () => {
     const receipts = [receipt('a', 0, { matchedMessageId: 'm' }), receipt('b', 100)];
     expect(pairs([said('m', 100)], receipts)).toEqual({ m: 'a' });
   });
@@ -85,7 +85,7 @@ const messagesFrom = (list: { at: number | null; stored: number; hash: string }[
     storedAt: T + stored * 1_000,
   }));
 
-/** The most messages that can be explained, by trying everything. */
+/** The maximum number of messages that can be explained, by exhaustive search. */
 function mostExplained(messages: readonly ObservedMessage[], receipts: readonly Receipt[]): number {
   const [first, ...others] = messages;
   if (!first) return 0;
@@ -102,7 +102,7 @@ function mostExplained(messages: readonly ObservedMessage[], receipts: readonly 
   return Math.max(mostExplained(others, receipts), ...taken);
 }
 
-describe('matching, whatever comes', () => {
+describe('matching any input', () => {
   it('is possible, one to one, and explains as many messages as can be', () => {
     fc.assert(
       fc.property(anyMessages, anyReceipts, (m, r) => {
@@ -125,7 +125,7 @@ describe('matching, whatever comes', () => {
     );
   });
 
-  it('gives the same answer again once it is remembered, whatever is new', () => {
+  it('returns the same result once it is stored, whatever is new', () => {
     fc.assert(
       fc.property(anyMessages, anyReceipts, anyMessages, (m, r, later) => {
         const [messages, receipts] = [messagesFrom(m), receiptsFrom(r)];
@@ -141,7 +141,7 @@ describe('matching, whatever comes', () => {
   });
 });
 
-it('finds contents equal over width, composition and white space, and else different', () => {
+it('finds contents equal across width, composition and white space, and otherwise different', () => {
   expect(contentHash('  您好，\n\nＡＢＣ　１２３ ')).toBe(contentHash('您好, ABC\t123'));
   expect(contentHash('Abc')).not.toBe(contentHash('abc'));
 });

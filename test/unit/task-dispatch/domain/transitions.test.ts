@@ -32,7 +32,7 @@ function attempt(task: StoredTask, command: TaskCommand, paused: boolean) {
   }
 }
 
-it('does in every cell of command and state what the table says, and else refuses', () => {
+it('follows the table for every command and state, and refuses all others', () => {
   for (const status of taskStatuses)
     for (const command of commands)
       for (const paused of [false, true]) {
@@ -53,7 +53,7 @@ it('names every command once and leads to every state but the first', () => {
   expect([...reached].toSorted()).toEqual([...taskStatuses].toSorted());
 });
 
-it('keeps lease, finish and doubt true on every walk through the table', () => {
+it('keeps lease, finish and unknown times consistent on every path through the table', () => {
   const walk = fc.array(fc.record({ command: fc.constantFrom(...commands), paused: fc.boolean() }), { maxLength: 40 });
   fc.assert(
     fc.property(walk, (steps) => {

@@ -32,7 +32,7 @@ describe.each(databaseNames)('the reaper on %s', (database) => {
     expect((await claim(leased.accountId)).taskId).toBe(leased.taskId);
   });
 
-  it('removes what is finished and older than its retention, and nothing else', async () => {
+  it('removes finished rows that are older than their retention, and nothing else', async () => {
     await using testHarness = await startTaskDispatchHarness({ database });
     const { store, sent, complete, raise, status } = taskActions(testHarness);
     const done = await sent();
@@ -50,7 +50,7 @@ describe.each(databaseNames)('the reaper on %s', (database) => {
 });
 
 describe('the reaper', () => {
-  it('lays a task that is never fetched to rest after ten leases', async () => {
+  it('makes a task that is never fetched a dead letter after ten leases', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { store, claim, status } = taskActions(testHarness);
     const { taskId, accountId, sessionId } = await store();
@@ -63,7 +63,7 @@ describe('the reaper', () => {
     expect((await testHarness.events(sessionId)).at(-1)).toMatchObject({ change: TaskChange.DEAD, othersOpen: false });
   });
 
-  it('tells once that a task stays unknown, and holds it', async () => {
+  it('reports once that a task stays unknown, and holds it', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { sent, status } = taskActions(testHarness);
     const { taskId, sessionId } = await sent();
@@ -97,7 +97,7 @@ describe('the reaper', () => {
     expect(await changes(testHarness, sessionId)).toContain('UNSETTLED');
   });
 
-  it('tells the queue again of a task that was proposed to somebody who died', async () => {
+  it('adds a task again that was proposed to a process that died', async () => {
     let pushed: string[] = [];
     const watched = (queue: TaskQueue): TaskQueue => ({
       ...queue,

@@ -10,7 +10,7 @@ import {
   taskActions,
 } from '../../../support/task-dispatch/task-dispatch-harness.ts';
 
-/** A queue that forgets everything and can be told to break. */
+/** A queue that stores nothing and can be made to fail. */
 function forgetfulQueue(state: { broken: boolean }) {
   return (queue: TaskQueue): TaskQueue => ({
     ...queue,
@@ -26,7 +26,7 @@ function forgetfulQueue(state: { broken: boolean }) {
 }
 
 describe.each(databaseNames)('claiming on %s', (database) => {
-  it('hands every task out exactly once to concurrent callers', async () => {
+  it('leases every task exactly once to concurrent clients', async () => {
     await using testHarness = await startTaskDispatchHarness({ database });
     const { store, claim } = taskActions(testHarness);
     const accountId = `t-${unique()}`;
@@ -39,7 +39,7 @@ describe.each(databaseNames)('claiming on %s', (database) => {
     expect(claimed.toSorted()).toEqual(stored.map((task) => task.taskId).toSorted());
   });
 
-  it('hands every task out exactly once while the queue is gone', async () => {
+  it('leases every task exactly once while the queue is down', async () => {
     await using testHarness = await startTaskDispatchHarness({ database, queue: forgetfulQueue({ broken: true }) });
     const { store, claim } = taskActions(testHarness);
     const accountId = `t-${unique()}`;
@@ -52,7 +52,7 @@ describe.each(databaseNames)('claiming on %s', (database) => {
     expect(claimed.toSorted()).toEqual(stored.map((task) => task.taskId).toSorted());
   });
 
-  it('believes nothing that the queue says: finished, foreign, unknown, or another account’s', async () => {
+  it('checks what the queue proposes: finished, foreign, unknown, or another account’s tasks', async () => {
     const lies: string[] = [];
     const lying = (queue: TaskQueue): TaskQueue => ({
       ...queue,
@@ -108,7 +108,7 @@ describe('claiming', () => {
     expect((await waiting).taskId).toBe(late.taskId);
   });
 
-  it('asks the database at once when the queue could not be told of a task', async () => {
+  it('reads the database at once when a task could not be added to the queue', async () => {
     const state = { broken: false };
     await using testHarness = await startTaskDispatchHarness({ queue: forgetfulQueue(state) });
     const { store, claim } = taskActions(testHarness);

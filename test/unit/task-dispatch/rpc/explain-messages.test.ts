@@ -30,7 +30,7 @@ function explaining({ tasks, clock }: TaskDispatchHarness) {
 }
 
 describe.each(databaseNames)('explaining on %s', (database) => {
-  it('completes a task by the message that proves it, and remembers', async () => {
+  it('completes a task by the message that proves it, and stores the match', async () => {
     await using testHarness = await startTaskDispatchHarness({ database });
     const { sent, status } = taskActions(testHarness);
     const { said, explain } = explaining(testHarness);
@@ -148,7 +148,7 @@ describe('explaining', () => {
     }
   });
 
-  it('explains nothing that was there before the fetch, or said by somebody else', async () => {
+  it('does not explain messages from before the fetch or of another sender', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { store, sent } = taskActions(testHarness);
     const { said, explain } = explaining(testHarness);
@@ -161,7 +161,7 @@ describe('explaining', () => {
     expect(await explain(elsewhere, [said('m4', '您好')])).toEqual([]);
   });
 
-  it('sends again what the window proves unsent, without counting the attempt', async () => {
+  it('requeues tasks that the window proves unsent, without counting the attempt', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { sent, claim, fetch, complete, status } = taskActions(testHarness);
     const { at, explain } = explaining(testHarness);
@@ -183,7 +183,7 @@ describe('explaining', () => {
     expect((await complete(task.sessionId, { success: false })).taskStatus).toBe(TaskStatus.FAILED);
   });
 
-  it('withdraws what it proves unsent when the bot has lost the word', async () => {
+  it('withdraws tasks that it proves unsent when the bot is not in control', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { sent, raise, status } = taskActions(testHarness);
     const { at, explain } = explaining(testHarness);

@@ -29,7 +29,7 @@ describe.each(databaseNames)('lists on %s', (database) => {
     expect(await errorReasonName(testHarness.tasks.listTasks({ pageToken: 'nonsense' }))).toBe('INVALID_ARGUMENT');
   });
 
-  it('counts what there is and what waits', async () => {
+  it('counts tasks by status and pending tasks by level', async () => {
     await using testHarness = await startTaskDispatchHarness({ database });
     const { store, sent } = taskActions(testHarness);
     await sent();
@@ -44,7 +44,7 @@ describe.each(databaseNames)('lists on %s', (database) => {
     expect(stats.levels).toHaveLength(5);
   });
 
-  it('shows what waits in the order in which it would be handed out, with the state of its session', async () => {
+  it('lists pending tasks in the order of dispatch, with the state of their session', async () => {
     await using testHarness = await startTaskDispatchHarness({ database });
     const { store } = taskActions(testHarness);
     const later = await store({
@@ -59,7 +59,7 @@ describe.each(databaseNames)('lists on %s', (database) => {
     expect([count, limit]).toEqual([3, 10]);
   });
 
-  it('answers for a session without tasks and for ids that nobody can have', async () => {
+  it('answers for a session without tasks and for unknown ids', async () => {
     await using testHarness = await startTaskDispatchHarness({ database });
     expect(await testHarness.tasks.getSessionTasks({ sessionId: 'ses_nobody' })).toMatchObject({
       tasks: [],

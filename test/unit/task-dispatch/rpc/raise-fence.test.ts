@@ -32,7 +32,7 @@ describe.each(databaseNames)('the fence on %s', (database) => {
         if (info) fetched.set(lease.sessionId, lease.taskId);
       }
     };
-    // from the other end, so that both come to something before they meet
+    // from the other end, so that both make progress before they meet
     const takeOver = async (from: number) => {
       for (let i = specs.length - 1 - from; i >= 0; i -= 4) {
         const sessionId = specs[i]?.sessionId ?? '';
@@ -63,7 +63,7 @@ describe.each(databaseNames)('the fence on %s', (database) => {
 });
 
 describe('the fence', () => {
-  it('cancels what is not out, lists what is, and says so', async () => {
+  it('cancels tasks that were not fetched, lists those that were, and emits events', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { store, sent, raise, status, claim } = taskActions(testHarness);
     const out = await sent();
@@ -89,7 +89,7 @@ describe('the fence', () => {
     }
   });
 
-  it('answers an older or equal epoch with what it holds, and changes nothing', async () => {
+  it('answers an older or equal epoch with its own, and changes nothing', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { store, raise, row } = taskActions(testHarness);
     const { sessionId, taskId } = await store();
@@ -112,7 +112,7 @@ describe('the fence', () => {
     expect(await errorReasonName(fetch(taskId, token))).toBe('HANDED_OVER');
   });
 
-  it('holds tasks over a pause and lets them go on after it', async () => {
+  it('holds tasks during a pause and releases them after it', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { store, claim, fetch, pause, resume, status } = taskActions(testHarness);
     const { sessionId, taskId, accountId } = await store();
@@ -130,7 +130,7 @@ describe('the fence', () => {
     );
   });
 
-  it('stores a task that comes too late as cancelled', async () => {
+  it('stores a late task as cancelled', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { raise } = taskActions(testHarness);
     const task = taskSpec();
@@ -147,7 +147,7 @@ describe('the fence', () => {
     expect(gone.task?.errorMessage).toBe('session_closed');
   });
 
-  it('lets a task that is ahead of it wait until it has caught up', async () => {
+  it('holds a task of a later epoch until it is raised', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { raise, status } = taskActions(testHarness);
     const task = taskSpec({ ownerEpoch: 3 });

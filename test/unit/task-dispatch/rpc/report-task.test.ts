@@ -7,7 +7,7 @@ import { errorReasonName } from '../../../support/task-dispatch/error-reason-nam
 import { startTaskDispatchHarness, taskActions } from '../../../support/task-dispatch/task-dispatch-harness.ts';
 
 describe('a report of success', () => {
-  it('completes the task, tells the session, and is repeatable', async () => {
+  it('completes the task, notifies the session, and is repeatable', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { sent, complete } = taskActions(testHarness);
     const { sessionId, taskId, token } = await sent();
@@ -19,7 +19,7 @@ describe('a report of success', () => {
     expect(await errorReasonName(complete(sessionId, { success: false }))).toBe('TASK_DONE');
   });
 
-  it('is kept when the session cannot be told, and is told with the repeat', async () => {
+  it('is stored when the session cannot be notified, and the repeat notifies it', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { sent, complete, status } = taskActions(testHarness);
     const { sessionId, taskId } = await sent();
@@ -57,7 +57,7 @@ describe('a report of success', () => {
     expect((await claim(unclaimed.accountId)).taskId).toBe('');
   });
 
-  it('counts for the last lease that has fetched, and for no older one', async () => {
+  it('counts for the last lease with a fetch, and for no older one', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { sent, claim, fetch, complete, status } = taskActions(testHarness);
     const { sessionId, taskId, token, accountId } = await sent({ maxAttempts: 3 });
@@ -74,7 +74,7 @@ describe('a report of success', () => {
     expect(await status(taskId)).toBe('completed');
   });
 
-  it('names the tasks when it could mean several', async () => {
+  it('is refused with the task ids when several are possible', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { store, complete } = taskActions(testHarness);
     const { sessionId } = await store();
@@ -83,7 +83,7 @@ describe('a report of success', () => {
   });
 
   it.each([true, false])(
-    'that names no task means the same one when it is repeated with success: %s',
+    'that names no task is about the same one when it is repeated with success: %s',
     async (success) => {
       await using testHarness = await startTaskDispatchHarness();
       const { store, sent, complete, status } = taskActions(testHarness);
@@ -96,7 +96,7 @@ describe('a report of success', () => {
     },
   );
 
-  it('tells an unknown session from one without a task', async () => {
+  it('distinguishes an unknown session from one without a task', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { complete, store } = taskActions(testHarness);
     expect(await errorReasonName(complete('ses_nobody'))).toBe('SESSION_NOT_FOUND');
@@ -143,7 +143,7 @@ describe('a report of failure', () => {
     expect(await row(taskId)).toMatchObject({ attempt: 2 });
   });
 
-  it('withdraws instead of trying again when the bot has lost the word', async () => {
+  it('withdraws the task instead of a retry when the bot is not in control', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { sent, complete, raise } = taskActions(testHarness);
     const { sessionId, token } = await sent({ maxAttempts: 2 });
@@ -206,7 +206,7 @@ describe('a withdrawal', () => {
     expect(await status(taskId)).toBe('pending');
   });
 
-  it('names the task when several wait, and leaves the session to the others', async () => {
+  it('names the task when several are pending, and leaves the session to the others', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { store, complete, status } = taskActions(testHarness);
     const first = await store();
@@ -236,7 +236,7 @@ describe('a withdrawal', () => {
 });
 
 describe('by task', () => {
-  it('decides an unknown task as an operator, for good, and leaves the sender his late word', async () => {
+  it('decides an unknown task finally as an operator, and still accepts a late success of the sender', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { sent, complete } = taskActions(testHarness);
     const { sessionId, taskId, token } = await sent({ maxAttempts: 5 });
@@ -263,7 +263,7 @@ describe('by task', () => {
     expect((await testHarness.events(sessionId)).at(-1)).toMatchObject({ actor: 'operator' });
   });
 
-  it('requeues what its holder gives back, and what an operator wants sent', async () => {
+  it('requeues a task that its holder releases, and one that an operator requeues', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { store, claim, fetch, raise } = taskActions(testHarness);
     const { taskId, accountId, sessionId } = await store();
@@ -288,7 +288,7 @@ describe('by task', () => {
     expect(await errorReasonName(testHarness.tasks.requeueTask({ taskId }))).toBe('HANDED_OVER');
   });
 
-  it('cancels what is not out, tells the session, and nothing else', async () => {
+  it('cancels a task that was not fetched, notifies the session, and refuses other tasks', async () => {
     await using testHarness = await startTaskDispatchHarness();
     const { store, sent, claim, fetch } = taskActions(testHarness);
     const { taskId, accountId, sessionId } = await store();
@@ -327,7 +327,7 @@ describe('by task', () => {
     expect(await errorReasonName(late)).toBe('LEASE_LOST');
   });
 
-  it('asks for the lease token where it is told to', async () => {
+  it('requires the lease token where the configuration says so', async () => {
     await using testHarness = await startTaskDispatchHarness({ env: { AUTOSESSION_STRICT_LEASE: 'true' } });
     const { store, claim, fetch, complete } = taskActions(testHarness);
     const { taskId, sessionId, accountId } = await store({ externalTaskId: `e-${unique()}` });

@@ -138,7 +138,7 @@ describe('a lookup', () => {
     expect(orders.requests).toHaveLength(3);
   });
 
-  it('asks a second time when the first one hangs', async () => {
+  it('sends a second request when the first one hangs', async () => {
     await using orders = await startFakeOrderSystem();
     const { lookup } = lookupAt(orders, { timeout_ms: 1_000 });
     orders.respond = (request, response) =>
@@ -173,7 +173,7 @@ describe('a lookup', () => {
     expect(elsewhere.requests).toEqual([]);
   });
 
-  it('has at most 16 questions out at once', async () => {
+  it('sends at most 16 requests at once', async () => {
     await using orders = await startFakeOrderSystem();
     const { lookup } = lookupAt(orders);
     const held: (() => void)[] = [];
@@ -186,7 +186,7 @@ describe('a lookup', () => {
     expect((await answers)[39]).toBe('https://chat.example/o39');
   });
 
-  it('answers at once while the order system is down, and tries now and then whether it is back', async () => {
+  it('fails at once while the order system is down, and probes it from time to time', async () => {
     await using orders = await startFakeOrderSystem();
     const { lookup, clock } = lookupAt(orders);
     orders.respond = respondJson({}, 500);
@@ -258,12 +258,12 @@ describe('the configuration of a lookup', () => {
   });
 });
 
-describe('a task whose page cannot be looked up', () => {
+describe('a task whose send URL cannot be looked up', () => {
   const envOf = (orders: FakeOrderSystem, over: Record<string, unknown> = {}) => ({
     AUTOSESSION_SEND_URL_LOOKUP: JSON.stringify({ url: `${orders.url}/p?order={external_task_id}`, ...over }),
   });
 
-  it('does not count as poison, however many leases its senders lose', async () => {
+  it('does not become a dead letter, however many of its leases expire', async () => {
     await using orders = await startFakeOrderSystem();
     orders.respond = respondJson({}, 500);
     await using testHarness = await startTaskDispatchHarness({ env: envOf(orders) });
@@ -284,7 +284,7 @@ describe('a task whose page cannot be looked up', () => {
     expect((await fetch(spec.taskId, leaseToken)).sendUrl).toBe(`https://chat.example/${spec.externalTaskId}`);
   });
 
-  it('is sent without one when senders are to do without', async () => {
+  it('is fetched without one when the configuration allows it', async () => {
     await using orders = await startFakeOrderSystem();
     orders.respond = respondJson({}, 500);
     await using testHarness = await startTaskDispatchHarness({ env: envOf(orders, { on_failure: 'empty' }) });
