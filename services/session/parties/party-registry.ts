@@ -72,11 +72,11 @@ export class PartyRegistry {
   ): Promise<PartyKeys> {
     if (existingAliases.every(({ side }) => side !== 'shop'))
       return this.#keysWithNewShop(shop, accountId, existingAliases);
-    const [getOrCreateShopKey, getOrCreateAccountKey] = await Promise.all([
+    const [shopKey, accountKey] = await Promise.all([
       this.shopKey(platform, shop, existingAliases),
       this.accountKey(platform, accountId, existingAliases),
     ]);
-    return { accountKey: getOrCreateAccountKey, shopKey: getOrCreateShopKey, newAliases: [] };
+    return { accountKey, shopKey, newAliases: [] };
   }
 
   #keysWithNewShop(

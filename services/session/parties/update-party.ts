@@ -65,12 +65,12 @@ async function withCurrentKey(deps: SessionDeps, platform: string, update: Party
 async function withLosersLookAlikes(deps: SessionDeps, plan: PartyUpdatePlan): Promise<PartyUpdatePlan> {
   if (plan.moves.length === 0) return plan;
   const from = [...new Set(plan.moves.map((move) => move.from))];
-  const losingParties = from.map((key) =>
-    readParty(deps.db.autocommit<SessionTables>(), currentTenant(), plan.side, key),
+  const losingParties = await Promise.all(
+    from.map((key) => readParty(deps.db.autocommit<SessionTables>(), currentTenant(), plan.side, key)),
   );
   return addLookAlikeMoves(
     plan,
-    (await Promise.all(losingParties)).filter((party) => party !== undefined),
+    losingParties.filter((party) => party !== undefined),
   );
 }
 
