@@ -40,7 +40,7 @@ export async function runIdempotentCommand<I extends DescMessage, O extends Desc
     const session = change ? unit.apply(change) : before;
     const answer = reply(session);
     unit.respond(record, answer);
-    await unit.commit(`session-${change?.command}`);
+    await unit.commit(change ? `session-${change.command}` : 'session-answer');
     return { answer, session };
   });
   if (first) return first;

@@ -69,7 +69,8 @@ export class SessionUnitOfWork {
   }
 
   /**
-   * Writes what was added; nothing, if nothing was. Then logs and counts the changes. `optimisticByEventSeq`: see SessionWrite.
+   * Writes what was added; nothing, if nothing was. A response alone has the label `session-answer`. Then logs and counts the
+   * changes. `optimisticByEventSeq`: see SessionWrite.
    * Throws what SessionStore.write() and IdempotencyRecord.save() throw.
    */
   async commit(label: string, { optimisticByEventSeq = false } = {}): Promise<void> {
