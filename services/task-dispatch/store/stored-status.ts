@@ -1,7 +1,7 @@
 import type { TaskStatusName } from '../domain/task.ts';
 
 /**
- * The words of the column `tasks.status`. `fetched` is stored as `sent`, its name in earlier releases: during a rolling upgrade
+ * The values of the column `tasks.status`. `fetched` is stored as `sent`, its name in earlier releases: during a rolling upgrade
  * instances of both releases read and write the same rows.
  */
 export type StoredStatus = Exclude<TaskStatusName, 'fetched'> | 'sent';
