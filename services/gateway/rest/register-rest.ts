@@ -108,7 +108,7 @@ function measureRequests(
     const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
     if (streams.has(route) && reply.statusCode === 200) return;
     const [seconds, status] = [reply.elapsedTime / 1_000, String(reply.statusCode)];
-    const isLongPoll = request.routeOptions.config.waits?.(request.query as Record<string, unknown>);
+    const isLongPoll = request.routeOptions.config.isLongPoll?.(request.query as Record<string, unknown>);
     if (isLongPoll && !streams.has(route)) longPollSeconds.observe({ protocol: 'rest', call: route, status }, seconds);
     else httpSeconds.observe({ method: request.method, route, status }, seconds);
   });
@@ -123,7 +123,7 @@ function addRoute(scope: FastifyInstance, route: Route, rest: RestContext): void
     method: route.method,
     url: route.url,
     exposeHeadRoute: allowsHead,
-    config: { waits: isStream(route) ? () => true : ({ wait_seconds }) => Number(wait_seconds) > 0 },
+    config: { isLongPoll: isStream(route) ? () => true : ({ wait_seconds }) => Number(wait_seconds) > 0 },
     onRequest: authorizer.authorize,
     handler: async (request, reply) => {
       const call: RpcCall = {

@@ -18,8 +18,8 @@ export function durableResponsesInterceptor(db: Pick<Database, 'confirmReads'>):
     if (request.stream || isReadOnly(request.method)) return next(request);
     if (!currentContext().isFromService) return withConfirmedReads(db, () => next(request));
     return afterOutcome(() => next(request), {
-      answered: async ({ header }) => setUnconfirmedHeader(header),
-      refused: async ({ metadata }) => setUnconfirmedHeader(metadata),
+      onResponse: async ({ header }) => setUnconfirmedHeader(header),
+      onError: async ({ metadata }) => setUnconfirmedHeader(metadata),
     });
   };
 }
@@ -27,19 +27,19 @@ export function durableResponsesInterceptor(db: Pick<Database, 'confirmReads'>):
 /** Returns or throws the outcome of `write` when everything that its flow has read is on disk. */
 export function withConfirmedReads<T>(db: Pick<Database, 'confirmReads'>, write: () => Promise<T>): Promise<T> {
   const confirmReads = () => db.confirmReads();
-  return afterOutcome(write, { answered: confirmReads, refused: confirmReads });
+  return afterOutcome(write, { onResponse: confirmReads, onError: confirmReads });
 }
 
 async function afterOutcome<T>(
   write: () => Promise<T>,
-  then: { answered(response: T): Promise<void>; refused(error: ConnectError): Promise<void> },
+  callbacks: { onResponse(response: T): Promise<void>; onError(error: ConnectError): Promise<void> },
 ): Promise<T> {
   try {
     const response = await write();
-    await then.answered(response);
+    await callbacks.onResponse(response);
     return response;
   } catch (error) {
-    if (error instanceof ConnectError && !INDETERMINATE_CODES.includes(error.code)) await then.refused(error);
+    if (error instanceof ConnectError && !INDETERMINATE_CODES.includes(error.code)) await callbacks.onError(error);
     throw error;
   }
 }

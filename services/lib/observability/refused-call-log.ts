@@ -28,7 +28,7 @@ export interface RefusedCall {
 /** Logs refused calls (400, 401, 403) at info: a few lines per second, and one line with the number of those left out. */
 export class RefusedCallLog {
   readonly #logger: Logger;
-  readonly #periods = new Map<string, { told: number; dropped: number }>();
+  readonly #periods = new Map<string, { logged: number; dropped: number }>();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -36,20 +36,20 @@ export class RefusedCallLog {
 
   log(call: RefusedCall): void {
     const period = this.#period(call);
-    if (period.told === MAX_LINES_PER_PERIOD) {
+    if (period.logged === MAX_LINES_PER_PERIOD) {
       period.dropped += 1;
       return;
     }
-    period.told += 1;
+    period.logged += 1;
     this.#logger.info({ event: 'call_refused', ...call }, `refused with ${call.status}: ${call.reason}`);
   }
 
   /** The current second for calls of this kind; it begins with the first of them. */
-  #period({ protocol, status }: RefusedCall): { told: number; dropped: number } {
+  #period({ protocol, status }: RefusedCall): { logged: number; dropped: number } {
     const kind = `${protocol} ${status}`;
     const current = this.#periods.get(kind);
     if (current) return current;
-    const period = { told: 0, dropped: 0 };
+    const period = { logged: 0, dropped: 0 };
     this.#periods.set(kind, period);
     setTimeout(() => {
       this.#periods.delete(kind);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { setImmediate as breathe } from 'node:timers/promises';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
 import type { NamedLock } from '../db/sql-backend.ts';
 import { runOutsideTransaction } from '../db/transaction-context.ts';
@@ -48,7 +48,7 @@ export function startLoop({ name, intervalMs, run, logger }: LoopOptions): Loop 
         if (!stop.signal.aborted) failures.recordFailure(error);
       }
       // SQLite never lets go of the event loop by itself: without a breath, round upon round would stop everything else
-      await (hasMore ? breathe() : pause());
+      await (hasMore ? yieldToEventLoop() : pause());
     }
   });
   const trigger = () => {

@@ -77,16 +77,20 @@ export async function startProcess(
   try {
     const stop = new AbortController();
     const reservation = stack.use(await reservePorts(config));
-    const { deps, description, callers: accessPolicy } = await openDeps(config, modules, overrides, stop.signal, stack);
+    const { deps, description, accessPolicy } = await openDeps(config, modules, overrides, stop.signal, stack);
     const databaseHealth = stack.use(new DatabaseHealth(deps.db, deps.logger));
     const peers = connectPeers(deps, remote, stack);
     const started = await startModules(deps, modules, peers, stack);
-    const { directory: clients, running } = started;
+    const { clients, running } = started;
     const background = stack.use(startBackground(deps, modules, running));
     const { sameOriginOnly, corsOrigins } = accessPolicy;
-    const work = modules.some(({ exposes }) => exposes) ? createLoadShedding(deps) : undefined;
+    const loadShedding = modules.some(({ exposes }) => exposes) ? createLoadShedding(deps) : undefined;
     await reservation[Symbol.asyncDispose]();
-    const ports = await listen(deps, { ...started, sameOriginOnly, corsOrigins, work, databaseHealth }, stop.signal);
+    const ports = await listen(
+      deps,
+      { ...started, sameOriginOnly, corsOrigins, loadShedding, databaseHealth },
+      stop.signal,
+    );
     stack.defer(async () => {
       stop.abort();
       const stopStartedAt = performance.now();
@@ -126,7 +130,7 @@ async function openDeps(
   overrides: Overrides,
   stopping: AbortSignal,
   stack: AsyncDisposableStack,
-): Promise<{ deps: Deps; description: string; callers: AccessPolicy }> {
+): Promise<{ deps: Deps; description: string; accessPolicy: AccessPolicy }> {
   const clock = overrides.clock ?? systemClock;
   const ids = overrides.ids ?? createUlidGenerator(clock);
   const logger = overrides.logger ?? createLogger(config.logLevel);
@@ -144,7 +148,7 @@ async function openDeps(
   const accessPolicy = resolveAccessPolicy(config, servesExternalCallers);
   const authenticate = overrides.authenticate ?? accessPolicy.authenticate;
   const deps: Deps = { config, db, outbox, log, queue, clock, ids, logger, metrics, authenticate, stopping };
-  return { deps, description: backends.description, callers: accessPolicy };
+  return { deps, description: backends.description, accessPolicy };
 }
 
 /** A way to every service that runs elsewhere. */
@@ -189,7 +193,7 @@ async function startModules(
     registerProxyRoutes(router);
   };
   const services = [...modules.flatMap((module) => module.provides), ...proxiedServices];
-  return { directory: clients, running, routes, interceptors, gate, services, internalSecret };
+  return { clients, running, routes, interceptors, gate, services, internalSecret };
 }
 
 /** What bounds the requests from outside, on both ports together: one process is one event loop. */
@@ -213,13 +217,22 @@ async function listen(
     internalSecret: string;
     sameOriginOnly: boolean;
     corsOrigins: readonly string[];
-    work?: LoadShedding;
+    loadShedding?: LoadShedding;
     databaseHealth: DatabaseHealth;
   },
   stopping: AbortSignal,
 ) {
-  const { running, services, interceptors, gate, internalSecret, sameOriginOnly, corsOrigins, work, databaseHealth } =
-    what;
+  const {
+    running,
+    services,
+    interceptors,
+    gate,
+    internalSecret,
+    sameOriginOnly,
+    corsOrigins,
+    loadShedding,
+    databaseHealth,
+  } = what;
   const bodyReader = new BodyReader();
   const { maxConnectionsPerAddress, maxStreamsPerConnection: maxStreams } = deps.config;
   const connectionLimit = new ConnectionLimit(maxConnectionsPerAddress, deps);
@@ -246,7 +259,7 @@ async function listen(
     addRoutes,
     sameOriginOnly,
     corsOrigins,
-    work,
+    loadShedding,
     readiness,
     metrics: deps.metrics,
     logger: deps.logger,
@@ -267,7 +280,7 @@ async function listen(
     connectionLimit,
     maxStreams,
     sameOriginOnly,
-    work,
+    loadShedding,
     internalSecret,
     logger: deps.logger,
     host,

@@ -16,8 +16,8 @@ export interface AdmissionLimits {
 }
 
 interface QueuedRequest {
-  readonly came: number;
-  readonly end: (admitted: boolean) => void;
+  readonly enqueuedAt: number;
+  readonly settle: (admitted: boolean) => void;
 }
 
 /** The pace can change: who has stood in line for so many times the patience is refused all the same. */
@@ -90,23 +90,23 @@ export class AdmissionController {
   #rejectLate(now: number): void {
     const msPerRequest = this.#serviceRate.msPerRequest(now);
     if (msPerRequest === undefined) return;
-    const isTooLate = ({ came }: QueuedRequest) =>
-      now - came + this.#queue.length * msPerRequest > MAX_WAIT_FACTOR * this.#limits.maxQueueMs;
-    for (let last = this.#queue.at(-1); last && isTooLate(last); last = this.#queue.at(-1)) last.end(false);
+    const isTooLate = ({ enqueuedAt }: QueuedRequest) =>
+      now - enqueuedAt + this.#queue.length * msPerRequest > MAX_WAIT_FACTOR * this.#limits.maxQueueMs;
+    for (let last = this.#queue.at(-1); last && isTooLate(last); last = this.#queue.at(-1)) last.settle(false);
   }
 
-  #enqueue(came: number): Promise<boolean> {
+  #enqueue(enqueuedAt: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const end = (admitted: boolean) => {
+      const settle = (admitted: boolean) => {
         clearTimeout(timer);
-        this.#queue.splice(this.#queue.indexOf(waiting), 1);
+        this.#queue.splice(this.#queue.indexOf(request), 1);
         if (this.#queue.length === 0) this.#serviceRate.queueEmptied();
         resolve(admitted);
       };
-      const waiting = { came, end };
-      const timer = setTimeout(() => end(false), MAX_WAIT_FACTOR * this.#limits.maxQueueMs);
-      if (this.#queue.length === 0) this.#serviceRate.queueStarted(came);
-      this.#queue.push(waiting);
+      const request: QueuedRequest = { enqueuedAt, settle };
+      const timer = setTimeout(() => settle(false), MAX_WAIT_FACTOR * this.#limits.maxQueueMs);
+      if (this.#queue.length === 0) this.#serviceRate.queueStarted(enqueuedAt);
+      this.#queue.push(request);
       this.#scheduleStarts();
     });
   }
@@ -136,7 +136,7 @@ export class AdmissionController {
     this.#turnStartedAt ??= this.#startTurn(now);
     const [first] = this.#queue;
     if (first && now - this.#turnStartedAt <= MAX_TURN_MS && this.#active < this.#limits.maxConcurrent) {
-      first.end(true);
+      first.settle(true);
       this.#serviceRate.recordStart(now);
       this.#active += 1;
     }

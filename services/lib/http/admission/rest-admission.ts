@@ -8,7 +8,7 @@ import { acquirePermit, assertCapacity, type LoadShedding } from './load-sheddin
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether a request with this query is a long poll, which holds no permit while it waits. */
-    waits?: (query: Readonly<Record<string, unknown>>) => boolean;
+    isLongPoll?: (query: Readonly<Record<string, unknown>>) => boolean;
   }
 }
 
@@ -68,7 +68,7 @@ async function waitForPermit(
 ): Promise<Permit | undefined> {
   try {
     if (!loadShedding) return undefined;
-    const isLongPoll = request.routeOptions.config.waits?.(request.query as Record<string, unknown>) ?? false;
+    const isLongPoll = request.routeOptions.config.isLongPoll?.(request.query as Record<string, unknown>) ?? false;
     const permit = await acquirePermit(loadShedding, 'http', isLongPoll);
     if (isLongPoll) releaseWithHead(reply.raw, permit);
     if (!reply.raw.destroyed) return permit;

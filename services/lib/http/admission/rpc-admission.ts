@@ -22,10 +22,10 @@ export const rpcAdmissionKey = createContextKey<RpcAdmission | undefined>(undefi
 export interface RpcAdmissionOptions {
   readonly bodyReader: BodyReader;
   /** Absent where only the installation's own services call. */
-  readonly work?: LoadShedding;
+  readonly loadShedding?: LoadShedding;
   readonly port: PortName;
   /** Paths of RPCs that may be long polls. */
-  readonly waiting: ReadonlySet<string>;
+  readonly longPollPaths: ReadonlySet<string>;
 }
 
 /**
@@ -73,13 +73,13 @@ export class RpcAdmission {
   }
 
   async #admit(): Promise<void> {
-    const { port, work, waiting } = this.#options;
+    const { port, loadShedding, longPollPaths } = this.#options;
     const { requestPath } = this.#handler;
-    const limits = work && needsAdmission(requestPath) ? work : undefined;
+    const limits = loadShedding && needsAdmission(requestPath) ? loadShedding : undefined;
     if (limits) assertCapacity(limits, port);
     const body = await this.#read();
     try {
-      if (limits) this.#permit = await acquirePermit(limits, port, waiting.has(requestPath));
+      if (limits) this.#permit = await acquirePermit(limits, port, longPollPaths.has(requestPath));
     } finally {
       body?.release();
     }

@@ -38,12 +38,12 @@ export interface RpcHandlerOptions {
   readonly grpc: boolean;
   /** Set where requests come from outside: how they arrive, and what they must pass. */
   readonly gate?: RequestGate;
-  readonly reception?: RpcAdmissionOptions;
+  readonly admission?: RpcAdmissionOptions;
   readonly logger?: Logger;
 }
 
 export function rpcHandlers(options: RpcHandlerOptions): UniversalHandler[] {
-  const { gate, reception, readMaxBytes } = options;
+  const { gate, admission, readMaxBytes } = options;
   const router = createConnectRouter({
     interceptors: [readingInterceptor, ...options.interceptors],
     readMaxBytes,
@@ -57,8 +57,8 @@ export function rpcHandlers(options: RpcHandlerOptions): UniversalHandler[] {
   options.routes(router);
   const logRefusal = createRefusalLog(options.logger);
   const handlers = router.handlers.map((handler) => rejectUnreadable(handler, logRefusal));
-  return reception
-    ? handlers.map((handler) => withAdmission(handler, { ...reception, maxBytes: readMaxBytes }))
+  return admission
+    ? handlers.map((handler) => withAdmission(handler, { ...admission, maxBytes: readMaxBytes }))
     : handlers;
 }
 

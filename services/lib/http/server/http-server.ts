@@ -40,7 +40,7 @@ export async function listenHttp(options: {
   connectionLimit?: ConnectionLimit;
   addRoutes: (app: FastifyInstance) => Promise<void>;
   /** Absent where only the installation's own services call. */
-  work?: LoadShedding;
+  loadShedding?: LoadShedding;
   /** Whether to refuse what pages of other sites make a browser send. */
   sameOriginOnly: boolean;
   /** Origins whose pages may read answers. */
@@ -52,7 +52,7 @@ export async function listenHttp(options: {
   port: number;
   stopping: AbortSignal;
 }): Promise<ListeningServer> {
-  const { services = [], bodyReader = new BodyReader(), work } = options;
+  const { services = [], bodyReader = new BodyReader(), loadShedding } = options;
   const origins = new Set(options.corsOrigins);
   const app: FastifyInstance = fastify({
     clientErrorHandler: (error, socket) => respondToParserError(app, error, socket),
@@ -82,7 +82,7 @@ export async function listenHttp(options: {
     assertValidHost(raw);
     if (options.sameOriginOnly) assertSameOrigin(raw.headers);
   });
-  admitRestRequests(app, bodyReader, work);
+  admitRestRequests(app, bodyReader, loadShedding);
   addHealth(app, options.readiness, options.stopping);
   app.get('/metrics', async (_request, reply) => {
     reply.type(options.metrics.registry.contentType);
@@ -90,8 +90,8 @@ export async function listenHttp(options: {
   });
   await options.addRoutes(app);
   // after the modules: refused RPCs use the error handler that is set by then
-  const reception = { bodyReader, work, port: 'http' as const, waiting: longPollPaths(services) };
-  const handlers = rpcHandlers({ ...options, reception, readMaxBytes: MAX_RPC_BODY_BYTES, grpc: false });
+  const admission = { bodyReader, loadShedding, port: 'http' as const, longPollPaths: longPollPaths(services) };
+  const handlers = rpcHandlers({ ...options, admission, readMaxBytes: MAX_RPC_BODY_BYTES, grpc: false });
   await registerRpcHandlers(app, handlers, options.logger);
   const closeListeners = await listen(app, options).catch((error) => {
     throw portError(error, 'AUTOSESSION_HTTP_PORT', options);
@@ -105,9 +105,9 @@ export async function listenHttp(options: {
 /** Where work is bounded, its callers come in by many doors. Resolves to what closes them. */
 async function listen(
   app: FastifyInstance,
-  { host, port, work }: ListenAddress & { work?: LoadShedding },
+  { host, port, loadShedding }: ListenAddress & { loadShedding?: LoadShedding },
 ): Promise<() => Promise<unknown>> {
-  const reusePort = work !== undefined && (await supportsReusePort({ host, port }));
+  const reusePort = loadShedding !== undefined && (await supportsReusePort({ host, port }));
   const listening: FastifyListenOptions & { reusePort: boolean } = { host, port, reusePort };
   await app.listen(listening);
   return reusePort ? openListeners(app.server) : async () => {};

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { type AddressInfo, createServer, type Server as Door } from 'node:net';
+import { type AddressInfo, createServer, type Server as Listener } from 'node:net';
 
 /** Connections that a turn of the event loop can take. */
 const MAX_LISTENERS = 16;
@@ -37,7 +37,7 @@ export async function openListeners(server: Server): Promise<() => Promise<unkno
   return () => Promise.all(listeners.map(close));
 }
 
-function listen(options: ListenAddress & { readonly reusePort: boolean }): Promise<Door> {
+function listen(options: ListenAddress & { readonly reusePort: boolean }): Promise<Listener> {
   const listener = createServer({ allowHalfOpen: true, noDelay: true }); // as those of an HTTP server
   return new Promise((resolve, reject) => {
     listener.once('error', reject);
@@ -45,7 +45,7 @@ function listen(options: ListenAddress & { readonly reusePort: boolean }): Promi
   });
 }
 
-function close(listener: Door): Promise<void> {
+function close(listener: Listener): Promise<void> {
   return new Promise((resolve) => {
     listener.close(() => resolve());
   });

@@ -41,7 +41,7 @@ export async function listenRpc(options: {
   /** The most streams that one connection may have open. */
   maxStreams?: number;
   /** Absent where only the installation's own services call. */
-  work?: LoadShedding;
+  loadShedding?: LoadShedding;
   /** Whether to refuse requests that pages of other sites make a browser send. */
   sameOriginOnly?: boolean;
   /** What those services prove themselves with; absent where there are none. */
@@ -50,8 +50,8 @@ export async function listenRpc(options: {
   host: string;
   port: number;
 }): Promise<ListeningServer> {
-  const { services = [], gate, bodyReader = new BodyReader(), work, internalSecret } = options;
-  const handler = (limits: Pick<RpcHandlerOptions, 'readMaxBytes' | 'gate' | 'reception'>): RpcHandler => {
+  const { services = [], gate, bodyReader = new BodyReader(), loadShedding, internalSecret } = options;
+  const handler = (limits: Pick<RpcHandlerOptions, 'readMaxBytes' | 'gate' | 'admission'>): RpcHandler => {
     const { routes, interceptors, logger } = options;
     const handlers = rpcHandlers({ routes, interceptors, logger, grpc: true, ...limits });
     const handlersByPath = new Map(handlers.map((each) => [each.requestPath, each]));
@@ -62,8 +62,8 @@ export async function listenRpc(options: {
     };
   };
   const handlePeer = handler({ readMaxBytes: MAX_PEER_BODY_BYTES });
-  const reception = { bodyReader, work, port: 'rpc' as const, waiting: longPollPaths(services) };
-  const handleExternal = handler({ readMaxBytes: MAX_RPC_BODY_BYTES, gate, reception });
+  const admission = { bodyReader, loadShedding, port: 'rpc' as const, longPollPaths: longPollPaths(services) };
+  const handleExternal = handler({ readMaxBytes: MAX_RPC_BODY_BYTES, gate, admission });
   const handle = containErrors((request, response) => {
     const { headers } = request;
     const isPeer =

@@ -66,14 +66,14 @@ describe('the limit of work', () => {
   it.each([
     ['as many as can be begun in half a second', 100, 100, 5],
     ['as many as there is room for, when work is fast', 1, 20, 20],
-  ])('lets into the line %s', async (_, everyMs, maxQueued, expected) => {
+  ])('lets into the line %s', async (_, intervalMs, maxQueued, expected) => {
     vi.useFakeTimers();
     const limit = new AdmissionController({ maxConcurrent: 1, maxQueued, maxQueueMs: 500 });
     let working = await turn(limit.acquire(false));
     let next = limit.acquire(false);
     for (let n = 0; n < 100; n++) {
       const after = limit.acquire(false);
-      await vi.advanceTimersByTimeAsync(everyMs);
+      await vi.advanceTimersByTimeAsync(intervalMs);
       working.release();
       working = await turn(next);
       next = after;

@@ -28,7 +28,7 @@ function listen(options: Partial<Parameters<typeof listenHttp>[0]>) {
 }
 
 /** What makes a port one that many call at once. */
-const work = () => ({
+const loadShedding = () => ({
   controller: new AdmissionController({ maxConcurrent: 9, maxQueued: 9, maxQueueMs: 500 }),
   metrics,
 });
@@ -52,11 +52,11 @@ async function slowServer(options: Partial<Parameters<typeof listenHttp>[0]> = {
 
 it.each([
   ['few', undefined],
-  ['many', work()],
+  ['many', loadShedding()],
 ])(
   'a stop of a port for %s does not wait for a connection that is kept alive behind its last answer',
-  async (_, work) => {
-    const { server, entered, go } = await slowServer({ work });
+  async (_, loadShedding) => {
+    const { server, entered, go } = await slowServer({ loadShedding });
     const agent = new Agent({ keepAlive: true });
     const answer = new Promise<number | undefined>((resolve, reject) => {
       get({ port: server.port, path: '/slow', agent }, (response) => {
@@ -80,7 +80,7 @@ it.runIf(process.platform === 'linux')(
     const count = async (app: Parameters<Parameters<typeof listenHttp>[0]['addRoutes']>[0]) => {
       app.server.on('connection', () => taken++);
     };
-    const server = await listen({ work: work(), addRoutes: count });
+    const server = await listen({ loadShedding: loadShedding(), addRoutes: count });
     const callers = Array.from({ length: 64 }, () => connect(server.port, '127.0.0.1'));
     let turns = 0;
     for (; taken < callers.length; turns++) await nextTurn();
@@ -92,9 +92,11 @@ it.runIf(process.platform === 'linux')(
 
 it.each([
   ['few', undefined],
-  ['many', work()],
-])('a port for %s is not shared with another process', async (_, work) => {
-  const server = await listen({ work });
-  await expect(listen({ work, port: server.port })).rejects.toThrow(`port ${server.port} of 127.0.0.1 is taken`);
+  ['many', loadShedding()],
+])('a port for %s is not shared with another process', async (_, loadShedding) => {
+  const server = await listen({ loadShedding });
+  await expect(listen({ loadShedding, port: server.port })).rejects.toThrow(
+    `port ${server.port} of 127.0.0.1 is taken`,
+  );
   await server.close(GRACE_MS);
 });

@@ -12,16 +12,16 @@ const GRACE_MS = 600_000;
 
 const metrics = createMetrics(false);
 const listening = { routes: () => {}, interceptors: [], host: '127.0.0.1', port: 0 };
-const work = () => ({
+const loadShedding = () => ({
   controller: new AdmissionController({ maxConcurrent: 9, maxQueued: 9, maxQueueMs: 500 }),
   metrics,
   services: [],
 });
 
-const http = (guard?: ReturnType<typeof work>) =>
+const http = (guard?: ReturnType<typeof loadShedding>) =>
   listenHttp({
     ...listening,
-    work: guard,
+    loadShedding: guard,
     addRoutes: async () => {},
     sameOriginOnly: false,
     readiness: async () => ({ database: undefined }),
@@ -43,7 +43,7 @@ const arrived = ({ port }: ListeningServer) => fetch(`http://127.0.0.1:${port}/l
 
 describe.each([
   ['the HTTP port', () => http()],
-  ['the HTTP port for many', () => http(work())],
+  ['the HTTP port for many', () => http(loadShedding())],
   ['the RPC port', () => listenRpc(listening)],
 ])('a stop of %s does not wait for', (_, listen) => {
   it.each([
