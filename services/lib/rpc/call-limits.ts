@@ -1,18 +1,18 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 
-/** What ends a call before its answer: its caller, or its deadline. */
+/** The signal and the deadline of a call. */
 export interface CallLimits {
-  /** Fires then; its reason is a ConnectError. */
+  /** Aborts when the caller cancels or the deadline passes; its reason is a ConnectError. */
   readonly signal: AbortSignal;
-  /** How many milliseconds are left, at least 1; undefined without a deadline. */
+  /** The milliseconds that are left, at least 1; undefined without a deadline. */
   remaining(): number | undefined;
-  /** To be called when the call is over: the deadline and the caller are not listened to any more. */
+  /** Call it when the call is over: removes the timer and the listener. */
   end(): void;
   /** Ends the call itself. */
   cancel(): void;
 }
 
-/** The longest that a timer can wait; one that is set for longer fires at once. */
+/** The longest delay of a timer; a longer one would fire at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The limits of a call whose time begins now; a `timeoutMs` of 0 or less is none. */

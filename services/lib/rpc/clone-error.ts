@@ -2,8 +2,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 
 /**
- * A handler's error as its caller gets it over a network: code, text, metadata and details. Its cause and its stack stay
- * on the handler's side.
+ * A copy of a handler's error as a network would carry it: code, text, metadata and details, without cause and stack.
  */
 export function cloneError(thrown: unknown): ConnectError {
   if (!(thrown instanceof ConnectError)) return new ConnectError('internal error', Code.Internal);

@@ -9,23 +9,23 @@ import type { EndpointAddress } from './resolve-endpoints.ts';
 export interface EndpointPoolOptions extends ConnectionTimeouts {
   /** `http://host:port`, one or more. */
   readonly addresses: readonly string[];
-  /** Names are looked up again this often. */
+  /** How often names are resolved again. */
   readonly resolveIntervalMs: number;
-  /** Finds what is behind an address; stands in for the name service in tests. */
+  /** Resolves an address; replaced in tests. */
   readonly resolve: (address: string) => Promise<EndpointAddress[]>;
-  /** Is told when instances begin and cease to serve. */
+  /** Logs when instances become healthy and unhealthy. */
   readonly logger?: Logger;
-  /** A call waits for an instance only while it is not longer than this that none served. */
+  /** How long calls wait for an instance, counted from when the last one stopped serving. */
   readonly waitForReadyMs: number;
 }
 
-/** The instances behind some addresses, and whose turn it is. */
+/** The instances of a service, picked in turn. */
 export class EndpointPool implements AsyncDisposable {
   readonly #options: EndpointPoolOptions;
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #draining = new Set<Endpoint>();
   readonly #stop = new AbortController();
-  /** Terms in which an instance was told of: its process may be another one in the next. */
+  /** Connection epochs in which a mismatch was logged: in the next one the instance may be another process. */
   readonly #secretMismatches = new WeakSet<object>();
   #serving: Endpoint[] = [];
   #nextIndex = 0;
@@ -38,9 +38,9 @@ export class EndpointPool implements AsyncDisposable {
   }
 
   /**
-   * The next instance that serves, in turn; one of `avoid` only when there is no other. When there is none at all it waits a
-   * little, as after a restart, or, when that has been so for long, only until they were asked anew. Throws
-   * SERVICE_UNAVAILABLE when none can be had, and the signal's reason when that fires.
+   * The next serving instance, in turn; one of `avoid` only when there is no other. Without any it waits for `waitForReadyMs`, or,
+   * when that has passed, only until the health of all was checked again. Throws SERVICE_UNAVAILABLE when none serves, and the
+   * signal's reason when it aborts.
    */
   async pick(avoid: ReadonlySet<Endpoint>, signal: AbortSignal): Promise<Endpoint> {
     for (let rechecked = false; ; ) {
@@ -54,12 +54,12 @@ export class EndpointPool implements AsyncDisposable {
     }
   }
 
-  /** Whether an instance serves that is not among these. */
+  /** Whether an instance outside of `excluded` serves. */
   hasAlternative(excluded: ReadonlySet<Endpoint>): boolean {
     return this.#serving.some((endpoint) => !excluded.has(endpoint));
   }
 
-  /** Tells the log that the instance does not know this process for one of its installation; returns what callers are told. */
+  /** Logs that the instance has another internal secret than this process; returns the error for callers. */
   reportSecretMismatch({ address: endpointAddress, connectionEpoch }: Endpoint): ConnectError {
     const line = {
       event: 'peer_secret_mismatch',
@@ -87,7 +87,7 @@ export class EndpointPool implements AsyncDisposable {
     return this.#serving[this.#nextIndex++ % count];
   }
 
-  /** Has all instances asked how they are now. */
+  /** Checks the health of all instances now. */
   async #recheck(signal: AbortSignal): Promise<void> {
     const all = Promise.all([...this.#endpoints.values()].map((endpoint) => endpoint.recheck()));
     const done = new AbortController();
@@ -96,7 +96,7 @@ export class EndpointPool implements AsyncDisposable {
     done.abort();
   }
 
-  /** Resolves when an instance began or ceased to serve, or after `ms`. */
+  /** Resolves when an instance becomes healthy or unhealthy, or after `ms`. */
   async #waitForChange(ms: number, signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const anySignal = AbortSignal.any([signal, this.#stop.signal, over.signal]);
@@ -123,7 +123,7 @@ export class EndpointPool implements AsyncDisposable {
     }
   }
 
-  /** What a name stands for; when it is not known at the moment, what it last stood for. */
+  /** The addresses of a name; the last known ones while it cannot be resolved. */
   #resolve(address: string): Promise<EndpointAddress[]> {
     const { origin } = new URL(address);
     const lastKnown = () =>
@@ -161,7 +161,7 @@ export class EndpointPool implements AsyncDisposable {
   }
 }
 
-/** Where it was looked for stays inside: the text goes out to callers. */
+/** The addresses are in the cause only: callers see the text. */
 function unavailable(addresses: readonly string[]) {
   const cause = new Error(`no instance serves at ${addresses.join(', ')}`);
   return appError(ErrorReason.SERVICE_UNAVAILABLE, 'a service does not answer; a repeat is harmless', {}, cause);

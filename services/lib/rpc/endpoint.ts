@@ -6,17 +6,17 @@ import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../../gen/grpc/health/v1/health_pb.js';
 import type { EndpointAddress } from './resolve-endpoints.ts';
 
-/** How patient a connection is, in milliseconds. */
+/** The timeouts of a connection, in milliseconds. */
 export interface ConnectionTimeouts {
-  /** For the connection, and for the first word about its health. */
+  /** For the connection, and for the first health status. */
   readonly connectTimeoutMs: number;
-  /** A connection that was silent for so long is asked whether it lives. */
+  /** A connection that was silent for this long is pinged. */
   readonly pingIntervalMs: number;
-  /** Without an answer to that it is dead, and with it all that runs over it. */
+  /** A ping that is not answered within this ends the connection and its calls. */
   readonly pingTimeoutMs: number;
-  /** After a failure the instance is tried again after this, then after twice as long each time. */
+  /** The first back-off after a failure; it doubles with each further one. */
   readonly minRetryDelayMs: number;
-  /** But never later than this. */
+  /** The longest back-off. */
   readonly maxRetryDelayMs: number;
 }
 
@@ -24,24 +24,24 @@ export interface ConnectionTimeouts {
 const IDLE_TIMEOUT_MS = 10_000;
 
 /**
- * One instance of a service: its connection, and whether it takes calls. It does while the stream of its health service
- * says SERVING, so that a stopping instance, a dead one and a frozen one are all skipped, and found again.
+ * One instance of a service: its connection, and whether it serves. It serves while its health stream says SERVING: an instance
+ * that stops, fails or hangs is skipped, and used again when it recovers.
  */
 export class Endpoint {
   readonly address: EndpointAddress;
   readonly sessionManager: Http2SessionManager;
   #serving = false;
   #watch = new AbortController();
-  /** Resolved when the instance, asked last, has said how it is, or has not answered. */
+  /** Resolves when the running health check has its first status, or has failed. */
   #healthKnown = Promise.withResolvers<void>();
-  /** Ends the pause before it is asked again. */
+  /** Ends the back-off before the next health check. */
   #skipBackoff = new AbortController();
   readonly #stop = new AbortController();
   readonly #timeouts: ConnectionTimeouts;
   readonly #onChange: () => void;
   readonly #health: Client<typeof Health>;
 
-  /** `changed` is called whenever `serving` has changed. */
+  /** `onChange` is called whenever `serving` has changed. */
   constructor(address: EndpointAddress, timeouts: ConnectionTimeouts, onChange: () => void) {
     this.address = address;
     this.#timeouts = timeouts;
@@ -66,40 +66,40 @@ export class Endpoint {
     return this.#serving;
   }
 
-  /** Opens a request; what it resolves with may not have left yet. Throws when there is no connection to be had. */
+  /** Opens a request, which may not be sent yet when this resolves. Throws when there is no connection. */
   request(path: string, headers: OutgoingHttpHeaders): Promise<ClientHttp2Stream> {
     return this.sessionManager.request('POST', path, headers, {});
   }
 
-  /** The time since it last began to say how it is. */
+  /** Identifies the running health stream; another one begins after each failure. */
   get connectionEpoch(): object {
     return this.#watch;
   }
 
-  /** Says that a call of this term was lost: the instance gets no other one until it has said again that it serves. */
+  /** Reports that a call of this epoch was lost: the instance gets no further calls until its next health stream says SERVING. */
   markUnhealthy(connectionEpoch: object): void {
     if (connectionEpoch !== this.#watch) return;
     this.#watch.abort();
     this.#setServing(false);
   }
 
-  /** Takes no new calls; those under way go on. */
+  /** Ends the health checks: no new calls; running ones continue. */
   drain(): void {
     this.#stop.abort();
   }
 
-  /** Whether something runs over its connection. */
+  /** Whether its connection is open. */
   get isInUse(): boolean {
     return ['open', 'verifying', 'connecting'].includes(this.sessionManager.state());
   }
 
-  /** Ends it with all calls under way. */
+  /** Ends the connection and all its calls. */
   close(): void {
     this.drain();
     this.sessionManager.abort();
   }
 
-  /** Asks an instance that does not serve anew, if it is not being asked; resolves when it is known how it is. */
+  /** Checks the health of an instance that does not serve without waiting for the back-off; resolves when it is known. */
   recheck(): Promise<void> {
     this.#skipBackoff.abort();
     return this.#healthKnown.promise;
@@ -121,7 +121,7 @@ export class Endpoint {
     this.#healthKnown.resolve();
   }
 
-  /** Follows the instance's health until that ends; returns whether it served meanwhile. */
+  /** Follows the health stream until it ends; returns whether the instance served meanwhile. */
   async #watchOnce(): Promise<boolean> {
     const watch = new AbortController();
     const silenceTimer = setTimeout(() => watch.abort(), this.#timeouts.connectTimeoutMs);
@@ -136,7 +136,7 @@ export class Endpoint {
         served ||= this.#serving;
       }
     } catch {
-      // Whatever ended it, the instance is asked again.
+      // the health is checked again after any error
     } finally {
       clearTimeout(silenceTimer);
       this.#setServing(false);

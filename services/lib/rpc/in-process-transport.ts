@@ -20,7 +20,7 @@ import { type CallLimits, callLimits } from './call-limits.ts';
 import { cloneError } from './clone-error.ts';
 import { cloneMessage } from './clone-message.ts';
 
-/** Where Connect says how long the caller waits. */
+/** The header in which Connect sends the caller's timeout. */
 const TIMEOUT_HEADER = 'connect-timeout-ms';
 
 type UnaryFn = ReturnType<Interceptor>;
@@ -33,9 +33,9 @@ interface LocalCall {
 
 /**
  * Calls the handlers of this process as a network would: behind the interceptors, with the deadline in the header and in the
- * signal, and with copies of messages and errors, so that neither side sees what the other changes later. What it leaves
- * out is the bytes. The messages of a server's stream are not copied: the same event goes to a thousand streams, and those who
- * get it only read. Whoever streams to the server goes through Connect's own transport.
+ * signal, and with copies of messages and errors, so that neither side sees later changes of the other. It does not serialize.
+ * The messages of a server's stream are not copied: the same event goes to a thousand streams, whose readers do not change it.
+ * Client streams use Connect's own transport.
  */
 export function inProcessTransport(routes: (router: ConnectRouter) => void, interceptors: Interceptor[]): Transport {
   const calls = localCalls(routes, interceptors);
@@ -60,7 +60,7 @@ export function inProcessTransport(routes: (router: ConnectRouter) => void, inte
         >;
       } catch (error) {
         const failure = cloneError(limits.signal.aborted ? limits.signal.reason : error);
-        limits.cancel(); // what the handler left running has nobody to run for
+        limits.cancel(); // stops what the handler left running
         throw failure;
       } finally {
         limits.end();
@@ -177,19 +177,19 @@ function remainingTimeoutOf(header: Headers): () => number | undefined {
   return () => deadline - performance.now();
 }
 
-/** The message as the other side gets it. */
+/** The copy of the message for the other side. */
 function receivedMessage<D extends DescMethodUnary['input']>(schema: D, message: MessageInitShape<D>): Message {
   return cloneMessage(create(schema, message));
 }
 
-/** Headers that were made for the call become the request's: making them is a good part of what a call costs. */
+/** Reuses headers that were created for this call: creating them is a good part of the cost of a call. */
 function requestHeader(given: ConstructorParameters<typeof Headers>[0], timeoutMs: number | undefined): Headers {
   const header = given instanceof Headers ? given : new Headers(given);
   if (timeoutMs !== undefined && timeoutMs > 0) header.set(TIMEOUT_HEADER, String(Math.ceil(timeoutMs)));
   return header;
 }
 
-/** The work's result, or the signal's reason as soon as that fires: nobody waits for a handler that does not listen. */
+/** The result, or the signal's reason as soon as it aborts, also when the handler ignores its signal. */
 function untilAborted<T>({ signal }: CallLimits, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);

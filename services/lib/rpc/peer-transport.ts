@@ -20,18 +20,18 @@ const DEFAULTS = {
   maxResponseBytes: 32 * 1024 * 1024,
 };
 
-/** Where a service is, and how patient its callers are; times in milliseconds, see `InstanceOptions`. */
+/** The addresses of a service and the timeouts of calls to it, in milliseconds; see EndpointPoolOptions. */
 export interface PeerOptions extends Partial<EndpointPoolOptions> {
   readonly addresses: readonly string[];
-  /** The largest answer that is taken. */
+  /** The largest answer that is accepted. */
   readonly maxResponseBytes?: number;
 }
 
 /**
- * A way to a service that runs elsewhere, in turn to each instance behind its addresses that says it serves. Calls that
- * certainly reached no handler are tried again elsewhere; calls that may run twice by their `idempotency_level` also when
- * the connection broke or the instance stopped meanwhile, once. A deadline spans all of it and goes along; a cancel stops the
- * handler. Throws SERVICE_UNAVAILABLE when no answer is to be had; a stream that breaks later is not resumed here.
+ * The transport to a service that runs elsewhere; uses its serving instances in turn. Calls that certainly reached no handler
+ * are retried; calls that may run twice by their `idempotency_level` are also retried once when the connection broke or the
+ * instance stopped. The deadline covers all attempts and is passed on; a cancellation stops the handler. Throws
+ * SERVICE_UNAVAILABLE without an answer; a stream that breaks later is not resumed here.
  */
 export function peerTransport(options: PeerOptions): Transport & AsyncDisposable {
   const settings = { ...DEFAULTS, ...options };

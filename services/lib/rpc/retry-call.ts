@@ -7,21 +7,21 @@ import { isRepeatable } from './idempotency-level.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { TransportError, toUnavailableError } from './transport-error.ts';
 
-/** What the calls to a service go over. */
+/** The endpoints of a service and the limits of calls to it. */
 export interface PeerChannel {
   readonly endpoints: EndpointPool;
   readonly budget: RetryBudget;
-  /** The largest answer that is taken. */
+  /** The largest answer that is accepted. */
   readonly maxResponseBytes: number;
 }
 
-/** A call that never gets through is given up after so many instances. */
+/** A call that reaches no instance fails after this many attempts. */
 const MAX_ATTEMPTS = 5;
 
 /**
- * Makes a call until it has an answer. What certainly reached no handler is tried again; what may have reached one is
- * repeated once, elsewhere if possible, when the contract says that it may run twice. Throws what the service answered,
- * SERVICE_UNAVAILABLE when no answer is to be had, and the signal's reason when that fires.
+ * Retries a call until it has an answer: always when it certainly reached no handler; once, on another instance if possible,
+ * when it may have reached one and its `idempotency_level` allows it. Throws the service's error, SERVICE_UNAVAILABLE without an
+ * answer, and the signal's reason when it aborts.
  */
 export async function retryCall<T>(
   { endpoints, budget }: PeerChannel,
@@ -55,7 +55,7 @@ export async function retryCall<T>(
   }
 }
 
-/** What a stopping instance answers to what it cannot finish. */
+/** Whether the error is that of a stopping instance for calls that it cannot finish. */
 function isUnavailable(error: unknown): boolean {
   return error instanceof ConnectError && error.code === Code.Unavailable;
 }

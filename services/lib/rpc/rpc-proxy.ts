@@ -4,8 +4,8 @@ import { currentContext } from '../runtime/request-context.ts';
 import type { ServiceClients } from './service-clients.ts';
 
 /**
- * Routes that pass the RPCs of services that run elsewhere on to them, so that callers from outside know one address.
- * Internal RPCs are refused before they get here: their callers are services, which call each other directly.
+ * Routes that forward RPCs to the services that run elsewhere, so that external callers need one address. Internal RPCs are
+ * refused before they get here: services call each other directly.
  */
 export function proxyRoutes(services: readonly DescService[], clients: ServiceClients) {
   return (router: ConnectRouter): void => {
@@ -26,8 +26,8 @@ function proxyTo(service: DescService, clients: ServiceClients): ServiceImpl<Des
 }
 
 /**
- * An idempotency key that came as a header is for this very RPC; calls between services do not carry it along. One in a
- * field goes with the message: not every text can be a header.
+ * Forwards an idempotency key that arrived as a header: calls between services do not repeat headers. A key in a field is part
+ * of the message: not every text can be a header.
  */
 function idempotencyHeaders(message: object): Headers {
   const { idempotencyKey } = currentContext();

@@ -15,8 +15,8 @@ import { inProcessTransport } from './in-process-transport.ts';
 import { internalHeaders } from './internal-headers.ts';
 
 /**
- * The directory of a process. A service that `remote` has is called there, every other one in this process; `routes` may
- * come to know its services after this call.
+ * The clients of a process. A service in `remote` is called over its transport, every other one in this process; `routes` may
+ * register its services after this call.
  */
 export function createServiceClients(options: {
   routes: (router: ConnectRouter) => void;
@@ -53,9 +53,8 @@ function lazyTransport(get: () => Transport): Transport {
 }
 
 /**
- * Calls as a service of the installation calls another one: tells it for whom, and lets the deadline and the cancellation
- * of the request that is being handled govern the call. Nothing may be called while a transaction is open. An answer that may
- * not be on disk yet counts as a read of the calling flow.
+ * Interceptor of calls between services: passes on the caller's context, and the deadline and cancellation of the running
+ * request. Throws while a transaction is open. An answer that may not be on disk yet counts as a read of the calling flow.
  */
 function asInternalCaller(inner: Transport, secret: string): Transport {
   return {
@@ -96,7 +95,7 @@ function recordUnconfirmedRead(method: DescMethod, responseHeaders: Headers | un
   if (isReadOnly(method) || responseHeaders?.has(internalHeaders.unconfirmed)) currentUnconfirmedReads()?.recordRead();
 }
 
-/** What has to be so before a call; returns the name of its failpoints. */
+/** Checks that a call may be made; returns the name of its failpoints. */
 async function beforeCall({ parent, name }: DescMethod): Promise<string> {
   const call = `${parent.typeName.split('.').at(-1)}/${name}`;
   assertNoTransaction(`the call ${call}`);
@@ -109,7 +108,7 @@ function remainingMs(): number | undefined {
   return deadline === undefined ? undefined : Math.max(1, Math.round(deadline - performance.now()));
 }
 
-/** Who asks, for whose data, and in which request; believed beside the secret. */
+/** The actor, the tenant and the request id of the call; trusted together with the secret. */
 function internalCallHeaders(given: ConstructorParameters<typeof Headers>[0], secret: string): Headers {
   const header = new Headers(given);
   const context = tryGetContext();
@@ -122,7 +121,7 @@ function internalCallHeaders(given: ConstructorParameters<typeof Headers>[0], se
   return header;
 }
 
-/** Finds services, wherever they run. */
+/** Clients of services, wherever they run. */
 export interface ServiceClients {
   /**
    * A client of the service: in this process when it runs here, over the network otherwise. The request context (tenant,

@@ -10,12 +10,12 @@ import { type PeerChannel, retryCall } from './retry-call.ts';
 import { TransportError, toUnavailableError } from './transport-error.ts';
 import { connectFailure, streamFailure } from './unary-call.ts';
 
-/** What the HTTP/2 layer makes of a connection or a stream that broke; what a service answers carries its ErrorInfo. */
+/** Codes that the HTTP/2 layer reports for a broken connection or stream; errors of a service carry an ErrorInfo. */
 const TRANSPORT_FAILURE_CODES = new Set([Code.Aborted, Code.Canceled, Code.Internal, Code.Unavailable]);
 
 /**
- * Opens a server stream on an instance. Until its response headers it is tried again as a unary call is; when it breaks
- * later, its messages end with SERVICE_UNAVAILABLE. A cursor, if it has one, is for the caller to go on with.
+ * Opens a server stream on an instance. Until its response headers it is retried like a unary call; when it breaks
+ * later, its messages end with SERVICE_UNAVAILABLE, and the caller resumes by its cursor.
  */
 export async function streamCall<I extends DescMessage, O extends DescMessage>(
   channel: PeerChannel,

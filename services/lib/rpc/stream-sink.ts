@@ -2,15 +2,15 @@ import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { createContextKey } from '@connectrpc/connect';
 
 /**
- * A handler's way to its client past everything between them. To be used only while the handler has been asked for its next
- * message: whatever it said before has been written then, and nothing can overtake it.
+ * Writes messages of a stream directly to its client's socket. Use it only while the handler is asked for its next message: its
+ * earlier messages have been written then, so the order is kept.
  */
 export interface StreamSink {
-  /** Whether the client is there and has room: if not, only the next message that the handler yields tells when it has. */
+  /** Whether the socket accepts writes. If not, yield the next message: the handler is asked again when it has been written. */
   readonly writable: boolean;
-  /** Writes messages that many clients get, as the same objects: each is written once for all of them. */
+  /** Writes messages; an object that several clients receive is encoded once for all of them. */
   send<D extends DescMessage>(schema: D, messages: readonly MessageShape<D>[]): void;
 }
 
-/** Where a handler finds its outlet; undefined where its messages can only be pulled. */
-export const streamSinkKey = createContextKey<StreamSink | undefined>(undefined, { description: 'outlet' });
+/** The sink in the context values of a handler; undefined where messages can only be pulled. */
+export const streamSinkKey = createContextKey<StreamSink | undefined>(undefined, { description: 'stream sink' });

@@ -1,7 +1,7 @@
 import type { ConnectError } from '@connectrpc/connect';
 import { appError, ErrorReason } from '../errors/app-error.ts';
 
-/** No answer came to a call. No ConnectError: `instanceof` would take every other ConnectError for one of these. */
+/** A call without an answer. Not a subclass of ConnectError: its `instanceof` accepts every other ConnectError too. */
 export class TransportError extends Error {
   /** Whether a handler may have seen it; false when it certainly did not. */
   readonly maybeDelivered: boolean;
@@ -12,7 +12,7 @@ export class TransportError extends Error {
   }
 }
 
-/** What the caller is told of it: SERVICE_UNAVAILABLE. What broke stays inside. */
+/** The public error: SERVICE_UNAVAILABLE, without the cause. */
 export function toUnavailableError(cause: TransportError): ConnectError {
   return appError(ErrorReason.SERVICE_UNAVAILABLE, 'a service did not answer; a repeat is harmless', {}, cause);
 }

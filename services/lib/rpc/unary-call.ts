@@ -8,21 +8,21 @@ import { TransportError } from './transport-error.ts';
 
 const TRAILER = 'trailer-';
 
-/** What is sent, and what ends it; the headers of the Connect protocol are added. */
+/** A request and its limits; the headers of the Connect protocol are added. */
 export interface UnaryCallRequest {
   readonly header: Headers;
   readonly bytes: Uint8Array;
   readonly limits: CallLimits;
-  /** The largest answer that is taken. */
+  /** The largest answer that is accepted. */
   readonly maxResponseBytes: number;
 }
 
-/** Opens a request on a connection; throws when there is none to be had. */
+/** Opens a request on a connection; throws when there is none. */
 export type OpenStream = (path: string, headers: OutgoingHttpHeaders) => Promise<ClientHttp2Stream>;
 
 /**
- * One unary call of the Connect protocol over one connection. Throws what the service answered, LostCall when no answer
- * came, and the signal's reason when that fired: the handler is then told to stop.
+ * One unary call of the Connect protocol over one connection. Throws the service's error, TransportError without an
+ * answer, and the signal's reason when it aborts, which also cancels the handler.
  */
 export async function unaryCall<I extends DescMessage, O extends DescMessage>(
   open: OpenStream,
@@ -34,7 +34,7 @@ export async function unaryCall<I extends DescMessage, O extends DescMessage>(
   const status = response.headers[':status'] ?? 0;
   if (status !== 200) {
     const fallback = new ConnectError(`HTTP ${status}`, codeFromHttpStatus(status));
-    // what came over a wire loses the headers that this process gives it when it is passed on
+    // without the headers that this process sets itself when it forwards the error
     throw cloneError(errorFromJsonBytes(response.bytes, undefined, fallback));
   }
   const message = fromBinary(method.output, response.bytes);

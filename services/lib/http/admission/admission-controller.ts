@@ -1,17 +1,17 @@
 import { ServiceRate } from './service-rate.ts';
 
-/** A request's place among those that are worked on. */
+/** The permission to process a request; at most `maxConcurrent` are held at a time. */
 export interface Permit {
-  /** Gives it to the next in the line. May be called more than once. */
+  /** Frees it for the next queued request. May be called more than once. */
   release(): void;
 }
 
 export interface AdmissionLimits {
-  /** Requests that are worked on at a time. */
+  /** The number of requests that are processed at a time. */
   readonly maxConcurrent: number;
-  /** Requests that may wait for their turn, fewer when work is slow. */
+  /** The number of requests that may be queued; fewer are admitted when processing is slow. */
   readonly maxQueued: number;
-  /** Nobody is let into the line who would have to wait longer, in milliseconds, as fast as it moves now. */
+  /** A request that would wait longer than this at the current rate is refused; in milliseconds. */
   readonly maxQueueMs: number;
 }
 
@@ -20,35 +20,35 @@ interface QueuedRequest {
   readonly settle: (admitted: boolean) => void;
 }
 
-/** The pace can change: who has stood in line for so many times the patience is refused all the same. */
+/** The rate can drop: a request that has been queued for this many times `maxQueueMs` is refused. */
 const MAX_WAIT_FACTOR = 2;
-/** What may wait for something else than the machine has its place so long. */
+/** A long poll holds its permit for this long at most. */
 const LONG_POLL_PERMIT_MS = 100;
-/** In one turn of the event loop, work is begun for so long; then the loop may look who else is there. */
+/** How long requests are started within one turn of the event loop, before it may accept other ones. */
 const MAX_TURN_MS = 5;
 
-/** What has to do with the product; health, metrics and pages are always answered. */
+/** Paths that need a permit: REST and RPCs. Health, metrics and pages are always answered. */
 const CONTROLLED_PATHS = /^\/(api\/(?!health(?:\?|$))|autosession\.)/;
 
-/** Whether a request of this URL takes a place. */
+/** Whether a request of this URL needs a permit. */
 export function needsAdmission(url: string): boolean {
   return CONTROLLED_PATHS.test(url);
 }
 
 /**
- * Bounds the requests that are worked on at a time, and the line behind them to what can be begun within the patience. Beyond
- * that a request is refused at once: a line that grows would serve everybody too late.
+ * Bounds the requests that are processed at a time, and the queue behind them to those that can start within `maxQueueMs`. A
+ * request beyond that is refused at once: a growing queue would serve every request too late.
  *
- * Work is begun a few milliseconds at a time, and the loop looks who else is there before it goes on: work that never waits
- * (SQLite) would else leave them unheard.
+ * Requests are started for a few milliseconds per turn of the event loop, so that it can accept other requests in between:
+ * handlers that never wait (SQLite) would otherwise block them.
  */
 export class AdmissionController {
   readonly #limits: AdmissionLimits;
-  /** Whoever waits longest comes first. */
+  /** The oldest request first. */
   readonly #queue: QueuedRequest[] = [];
   readonly #serviceRate: ServiceRate;
   #active = 0;
-  /** Attempts to begin work that are due in the next turn. */
+  /** Starts that are scheduled for the next turn of the event loop. */
   #scheduledStarts = 0;
   #turnStartedAt: number | undefined;
 
@@ -57,7 +57,7 @@ export class AdmissionController {
     this.#serviceRate = new ServiceRate(limits.maxConcurrent, limits.maxQueueMs);
   }
 
-  /** Requests that have a place now. */
+  /** The number of permits that are held now. */
   get active(): number {
     return this.#active;
   }
@@ -68,9 +68,8 @@ export class AdmissionController {
   }
 
   /**
-   * A place as soon as it is this one's turn; undefined, at once or after twice the patience, when it is to be refused. A request that
-   * `waits` for something to happen (a stream, a long poll) gives its place back by itself after its first 100 ms, at the
-   * latest.
+   * Waits in the queue for a permit; undefined when the request must be refused, at once or after twice `maxQueueMs`. The permit
+   * of a long poll or stream is released after 100 ms at the latest.
    */
   async acquire(isLongPoll: boolean): Promise<Permit | undefined> {
     const now = performance.now();
@@ -79,14 +78,13 @@ export class AdmissionController {
     return (await this.#enqueue(now)) ? this.#createPermit(isLongPoll) : undefined;
   }
 
-  /** For one more in the line. */
   #hasCapacity(now: number): boolean {
     const { length } = this.#queue;
-    const msPerRequest = this.#serviceRate.msPerRequest(now) ?? 0; // the best is hoped for, until a round of work shows more
+    const msPerRequest = this.#serviceRate.msPerRequest(now) ?? 0; // unknown: assume that requests start at once
     return length < this.#limits.maxQueued && length * msPerRequest <= this.#limits.maxQueueMs;
   }
 
-  /** The line is slower than was hoped: who came last would be refused in the end, so it is better said now. */
+  /** Refuses the newest requests that would exceed the longest wait at the current rate, instead of when it has passed. */
   #rejectLate(now: number): void {
     const msPerRequest = this.#serviceRate.msPerRequest(now);
     if (msPerRequest === undefined) return;
@@ -129,7 +127,7 @@ export class AdmissionController {
     for (; this.#scheduledStarts < startable; this.#scheduledStarts++) setImmediate(() => this.#startNext());
   }
 
-  /** Begins the work of whoever waits longest, if this turn of the loop has room for it. */
+  /** Starts the oldest request, if this turn of the event loop has time left. */
   #startNext(): void {
     this.#scheduledStarts -= 1;
     const now = performance.now();
@@ -145,7 +143,7 @@ export class AdmissionController {
 
   #startTurn(now: number): number {
     setImmediate(() => {
-      this.#turnStartedAt = undefined; // the first thing in the next turn
+      this.#turnStartedAt = undefined; // runs first in the next turn
     });
     return now;
   }

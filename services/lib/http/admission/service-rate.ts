@@ -1,16 +1,16 @@
-/** Fewer steps would say more of chance than of pace. */
+/** With fewer samples the estimate would be mostly chance. */
 const MIN_SAMPLES = 16;
 
 /**
- * How fast a line moves: the time that a step of it takes, over the last round of steps (as many as there are places), or over the
- * last while if that is shorter. Those who began together end together and let as many in at once, so that less than a round would
- * say too much or too little. It is known while somebody waits; a line that is empty says nothing.
+ * How fast a queue moves: the mean time between two starts, over the last `maxConcurrent` starts or over the last `windowMs`,
+ * whichever is shorter. Requests that started together end together, and as many start at once then: fewer samples than
+ * `maxConcurrent` would be too high or too low. Known only while requests are queued.
  */
 export class ServiceRate {
-  /** Steps of a round. */
+  /** The number of starts that are averaged. */
   readonly #maxSamples: number;
   readonly #windowMs: number;
-  /** When the wait began, or the newest step that is too old to count, and each step since. */
+  /** When the queue began or the newest start that is too old to count, then each later start. */
   #times: number[] = [];
 
   constructor(maxConcurrent: number, windowMs: number) {
@@ -18,17 +18,15 @@ export class ServiceRate {
     this.#windowMs = windowMs;
   }
 
-  /** Somebody begins to wait. */
   queueStarted(now: number): void {
     this.#times = [now];
   }
 
-  /** Nobody waits any more. */
   queueEmptied(): void {
     this.#times = [];
   }
 
-  /** The first in the line is begun with. */
+  /** The oldest queued request was started. */
   recordStart(now: number): void {
     if (this.#times.length === 0) return;
     this.#times.push(now);
@@ -36,7 +34,7 @@ export class ServiceRate {
       this.#times.shift();
   }
 
-  /** Milliseconds per step; undefined before there was a round, or a while with a step in it. */
+  /** Milliseconds per start; undefined until there are enough starts, or one within a full window. */
   msPerRequest(now: number): number | undefined {
     const [first = now] = this.#times;
     const samples = this.#times.length - 1;

@@ -10,7 +10,7 @@ const ENVELOPED_TYPES = /^application\/(grpc(-web)?(\+proto)?|connect\+proto)$/;
 /** Flags (one byte: not compressed, no trailers) and length (four). */
 const PREFIX_BYTES = 5;
 
-/** The context values of an RPC, with the outlet of its stream. */
+/** The context values of an RPC, with the sink of its stream. */
 export function withStreamSink(request: IncomingMessage | Http2ServerRequest): ContextValues {
   const values = createContextValues();
   if (!('stream' in request) || !ENVELOPED_TYPES.test(request.headers['content-type'] ?? '')) return values;

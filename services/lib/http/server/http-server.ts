@@ -28,7 +28,7 @@ const HEADERS_TIMEOUT_MS = 10_000;
 /** The dependencies of a process, each with the reason why it does not work; undefined when it does. */
 export type Readiness = () => Promise<Readonly<Record<string, string | undefined>>>;
 
-/** REST and SSE as the modules add them, Connect and gRPC-Web for browsers, health and metrics; HTTP/1.1. */
+/** The HTTP/1.1 port: REST and SSE routes of the modules, Connect and gRPC-Web for browsers, health and metrics. */
 export async function listenHttp(options: {
   routes: (router: ConnectRouter) => void;
   /** The services of the routes. */
@@ -41,7 +41,7 @@ export async function listenHttp(options: {
   addRoutes: (app: FastifyInstance) => Promise<void>;
   /** Absent where only the installation's own services call. */
   loadShedding?: LoadShedding;
-  /** Whether to refuse what pages of other sites make a browser send. */
+  /** Whether to refuse requests that pages of other sites make a browser send. */
   sameOriginOnly: boolean;
   /** Origins whose pages may read answers. */
   corsOrigins?: readonly string[];
@@ -65,7 +65,7 @@ export async function listenHttp(options: {
     keepAliveTimeout: 72_000,
     requestTimeout: HEADERS_TIMEOUT_MS + BODY_TIMEOUT_MS,
     http: {
-      requireHostHeader: false, // assertHost checks it, with exceptions
+      requireHostHeader: false, // assertValidHost checks it, with exceptions
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: 1_000,
     },
@@ -102,7 +102,7 @@ export async function listenHttp(options: {
   };
 }
 
-/** Where work is bounded, its callers come in by many doors. Resolves to what closes them. */
+/** Listens; with load shedding through several sockets. Resolves to a function that closes the additional ones. */
 async function listen(
   app: FastifyInstance,
   { host, port, loadShedding }: ListenAddress & { loadShedding?: LoadShedding },
@@ -113,7 +113,7 @@ async function listen(
   return reusePort ? openListeners(app.server) : async () => {};
 }
 
-/** `/livez`: the process runs. `/readyz`: it can serve; the database decides, the rest is told. */
+/** `/livez`: the process runs. `/readyz`: it can serve; only the database decides, other faults are reported. */
 function addHealth(app: FastifyInstance, readiness: Readiness, stopping: AbortSignal): void {
   app.get('/livez', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {

@@ -1,18 +1,17 @@
 import type { Server } from 'node:http';
 import { type AddressInfo, createServer, type Server as Listener } from 'node:net';
 
-/** Connections that a turn of the event loop can take. */
+/** The most sockets that listen on one address; each accepts one connection per turn of the event loop. */
 const MAX_LISTENERS = 16;
 
-/** Where to listen. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
 
 /**
- * Whether several sockets of this process may listen on an address, which is not so on every platform. Throws what a listener
- * would throw: a port that may be shared could be shared with another process of the same user without anybody noticing.
+ * Whether several sockets of this process may listen on an address; not every platform supports it. Throws the error of a plain
+ * listener when the port is taken: with port reuse, another process of the same user could share it unnoticed.
  */
 export async function supportsReusePort({ host, port }: ListenAddress): Promise<boolean> {
   if (port !== 0) await close(await listen({ host, port, reusePort: false }));
@@ -23,9 +22,10 @@ export async function supportsReusePort({ host, port }: ListenAddress): Promise<
 }
 
 /**
- * More sockets, as many as can be had, on the address of a server that listens with `reusePort`. A listening socket gives the event loop one connection a
- * turn (libuv), and a turn of a busy process takes tens of milliseconds: new callers would wait for seconds where no limit sees
- * them. With several doors they come in as fast as they knock. Resolves to what closes them, when their connections are gone.
+ * Opens more listening sockets on the address of a server that listens with `reusePort`. libuv accepts one connection per
+ * socket and turn of the event loop, and a turn of a busy process takes tens of milliseconds: with one socket, new connections
+ * would wait for seconds in the kernel, where no limit applies. Resolves to a function that closes them and waits for the end
+ * of their connections.
  */
 export async function openListeners(server: Server): Promise<() => Promise<unknown>> {
   const { address: host, port } = server.address() as AddressInfo;
@@ -38,7 +38,7 @@ export async function openListeners(server: Server): Promise<() => Promise<unkno
 }
 
 function listen(options: ListenAddress & { readonly reusePort: boolean }): Promise<Listener> {
-  const listener = createServer({ allowHalfOpen: true, noDelay: true }); // as those of an HTTP server
+  const listener = createServer({ allowHalfOpen: true, noDelay: true }); // the options of an HTTP server
   return new Promise((resolve, reject) => {
     listener.once('error', reject);
     listener.listen(options, () => resolve(listener));

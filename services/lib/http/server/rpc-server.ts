@@ -19,15 +19,15 @@ import { assertSingleHost } from '../security/single-host.ts';
 import { containErrors, type RpcHandler } from './contain-errors.ts';
 import { type ListeningServer, portError } from './listening-server.ts';
 
-/** The largest request that an RPC may carry: a full batch of messages of 16 KiB would not fit, as over REST. */
+/** The largest RPC request. As over REST, a full batch of messages of 16 KiB each does not fit. */
 export const MAX_RPC_BODY_BYTES = 4 * 1024 * 1024;
-/** The largest that a service may send another one: a full batch of the largest messages, which came in several requests. */
+/** The largest request between services: a full batch of the largest messages, which arrived in several requests. */
 const MAX_PEER_BODY_BYTES = 32 * 1024 * 1024;
 
 /**
- * gRPC, gRPC-Web and Connect over HTTP/2 without TLS. A stop cancels nothing that is under way: streams and long polls, which
- * would hold it up, end by `Deps.stopping`. Whoever brings the installation's secret is not kept waiting: he works on a
- * request that has its place already, maybe one of this process, which would wait for itself.
+ * gRPC, gRPC-Web and Connect over HTTP/2 without TLS. A stop cancels no running request: streams and long polls, which
+ * would delay it, end by `Deps.stopping`. A call with the installation's secret needs no permit: it belongs to a request that
+ * has one already, possibly in this process, and would wait for itself.
  */
 export async function listenRpc(options: {
   routes: (router: ConnectRouter) => void;
@@ -44,7 +44,7 @@ export async function listenRpc(options: {
   loadShedding?: LoadShedding;
   /** Whether to refuse requests that pages of other sites make a browser send. */
   sameOriginOnly?: boolean;
-  /** What those services prove themselves with; absent where there are none. */
+  /** The secret of the installation's services; absent where there are none. */
   internalSecret?: string;
   logger?: Logger;
   host: string;
