@@ -5,8 +5,8 @@ import type { LogRecord } from './event-log.ts';
 const decodedEvents = new WeakMap<LogRecord, Event>();
 
 /**
- * The event that a record carries. It is read once and shared by all consumers and streams of the process: nobody may change
- * it. Throws on a payload that is no event.
+ * The event of a record. It is decoded once and shared by all consumers and streams of the process: never change it. Throws on
+ * a payload that is no event.
  */
 export function decodeEvent(record: LogRecord): Event {
   const cached = decodedEvents.get(record);

@@ -1,6 +1,6 @@
 /** One generation of the event log: the time between two losses of it. */
 export interface Generation {
-  /** The log's incarnation; it is never used again. */
+  /** The id of the log's generation; it is never used again. */
   readonly name: string;
   /** From 1, in the order in which the relay found them. */
   readonly number: number;

@@ -1,9 +1,9 @@
-/** What order is kept for, as one word: ids and tenants contain no space. */
+/** The key within which events keep their order. Ids and tenants contain no space. */
 export function sessionKey(row: { tenant: string; sessionId: string }): string {
   return `${row.tenant} ${row.sessionId}`;
 }
 
-/** What events are numbered by, as one word. */
+/** The key within which events are numbered. */
 export function sourceKey(row: { tenant: string; sessionId: string; source: string }): string {
   return `${row.tenant} ${row.sessionId} ${row.source}`;
 }

@@ -34,7 +34,7 @@ export interface RelayTables extends OutboxTables {
 
 /** The relay's row in relay_state. */
 export const RELAY_NAME = 'relay';
-/** Replaces the incarnation while rows are reset to unpublished: no log has this name, so no relay can mark rows. */
+/** Replaces the generation id while rows are reset to unpublished: no log has this name, so no relay can mark rows. */
 const RESETTING = '';
 const RESET_BATCH = 1_000;
 

@@ -10,7 +10,7 @@ import type { IdGenerator } from '../../runtime/id-generator.ts';
 import type { OutboxTables } from './outbox-tables.ts';
 import { incrementSequence, insertSequence, selectSequence, selectSequenceLocked } from './sequence-statements.ts';
 
-/** How the outbox names the sources. */
+/** The names of the sources in the outbox. */
 export const sourceNames: Record<Source, string> = {
   [Source.UNSPECIFIED]: 'none',
   [Source.SESSION]: 'session',
@@ -26,7 +26,7 @@ const insertRows = precompiledQuery((db: Executor<OutboxTables>, { rows }: { row
   db.insertInto('outbox').values(rows as never),
 );
 
-/** Writes events beside the change that they tell of; the relay takes them from there. */
+/** Writes events in the transaction of their change; the relay publishes them. */
 export class Outbox {
   readonly #clock: Clock;
   readonly #ids: IdGenerator;
@@ -38,8 +38,8 @@ export class Outbox {
   }
 
   /**
-   * Adds the events to the transaction, in one insert; a failure of it may come out at the commit. Every `sourceSeq` must have been taken under the session's row lock
-   * (or by `takeSequence`). The relay is woken after the commit.
+   * Adds the events to the transaction, in one insert, which may only fail at the commit. Every `sourceSeq` must have been taken
+   * under the session's row lock (or by `takeSequence`). The relay is notified after the commit.
    */
   async emit(tx: Executor, tenant: string, events: readonly EventInit[]): Promise<void> {
     if (events.length === 0) return;
@@ -86,7 +86,7 @@ export class Outbox {
 
   /**
    * Locks the counter of (source, session) and returns its last number; undefined when it has none yet, and then nothing is
-   * locked. For emitters that learn later in the transaction whether they have something to tell; see `moveSequence`.
+   * locked. For emitters that decide later in the transaction whether they emit; see `advanceSequence`.
    */
   async lockSequence(tx: Executor, tenant: string, source: Source, sessionId: string): Promise<number | undefined> {
     const { rows } = await selectSequenceLocked(tx, { tenant, source: sourceNames[source], sessionId });
@@ -123,7 +123,7 @@ export class Outbox {
     return { [Symbol.dispose]: () => void this.#commitHooks.delete(hook) };
   }
 
-  /** Wakes the relay. */
+  /** Notifies the relay. */
   notifyCommit(): void {
     for (const hook of this.#commitHooks) hook();
   }

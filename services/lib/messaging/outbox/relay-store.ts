@@ -11,13 +11,13 @@ import type { OutboxRow } from './outbox-tables.ts';
 /** Rows per statement that marks rows: it is compiled once for each number of rows. */
 const MARK_BATCH = 16;
 
-/** What became of a batch. */
+/** The result of a batch. */
 export interface PublishOutcome {
   /** The log that it was appended to. */
   readonly generationId: string;
   /** The generation number of that log. */
   readonly generationNumber: number;
-  /** How far the log reaches now. */
+  /** The current end of the log. */
   readonly last: bigint;
   readonly published: readonly { readonly row: OutboxRow; readonly position: bigint }[];
   readonly refused: readonly { row: OutboxRow; retryAt: number; error: string }[];
@@ -155,8 +155,8 @@ export class RelayStore {
   }
 
   /**
-   * Records what became of a batch, unless the relay has turned to another log since: then nothing is recorded, since all
-   * has to be published again. Returns whether it was.
+   * Records the result of a batch, unless the relay has moved to another log since: then nothing is recorded, since all
+   * rows must be published again. Returns whether it was.
    */
   recordOutcome({ generationId, generationNumber, last, published, refused }: PublishOutcome): Promise<boolean> {
     return this.#db.transaction('relay.mark', async (tx: Executor<RelayTables>) => {

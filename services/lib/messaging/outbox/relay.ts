@@ -16,9 +16,9 @@ import { type PublishOutcome, RelayStore } from './relay-store.ts';
 
 const BATCH_SIZE = 500;
 const POLL_INTERVAL_MS = 500;
-/** A leader runs every POLL_MS. */
+/** The pause between two rounds without a notification. */
 const LEADER_TIMEOUT_MS = 3 * POLL_INTERVAL_MS;
-/** Between the beginnings of two rounds: under load one mark then covers many events. The first after a silence goes at once. */
+/** The minimum between the starts of two rounds: under load one mark then covers many events. The first after a pause starts at once. */
 const MIN_ROUND_INTERVAL_MS = 10;
 /** How often a stop checks the progress. */
 const DRAIN_CHECK_MS = 10;
@@ -37,11 +37,11 @@ export interface RelayOptions {
   readonly metrics: Metrics;
 }
 
-/** Carries the outbox to the log; disposing it waits for the batch that is under way. */
+/** Publishes the outbox to the log; disposing it waits for the batch that is under way. */
 export interface Relay extends AsyncDisposable {
   /** Starts it. It works in one process of the installation at a time. */
   start(): void;
-  /** Has it look for rows now. */
+  /** Starts a round now. */
   trigger(): void;
   /**
    * Waits until everything that is in the outbox now is published, except what the log refuses. Returns early when another

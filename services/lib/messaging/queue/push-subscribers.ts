@@ -1,6 +1,6 @@
 import { runOutsideTransaction } from '../../db/transaction-context.ts';
 
-/** Those of this process who wait for a push, by tenant. */
+/** The long polls of this process that wait for a push, by tenant. */
 export class PushSubscribers {
   readonly #subscribers = new Map<string, Set<() => void>>();
 
@@ -27,7 +27,7 @@ export class PushSubscribers {
     for (const end of [...(this.#subscribers.get(tenant) ?? [])]) end();
   }
 
-  /** For what may have been missed, and at the end. */
+  /** Wakes all: pushes may have been missed, or the queue is closing. */
   notifyAll(): void {
     for (const tenant of [...this.#subscribers.keys()]) this.notify(tenant);
   }

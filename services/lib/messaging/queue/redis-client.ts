@@ -8,14 +8,14 @@ const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
  * A connection that reconnects for ever. While it is down every command fails at once instead of waiting in a queue, and
- * what was under way when it broke fails too: repeating it blindly could take items twice.
+ * commands that were under way fail too: repeating them blindly could take items twice.
  */
 export function redisClient({ url, retryDelayMs }: RedisConfig): Redis {
   return new Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: COMMAND_TIMEOUT_MS,
-    socketTimeout: COMMAND_TIMEOUT_MS, // a server that is stuck: hang up, so that the next commands fail at once
+    socketTimeout: COMMAND_TIMEOUT_MS, // disconnect from a server that hangs, so that the next commands fail at once
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false, // the subscriber does it itself, to know when it is done
@@ -25,12 +25,12 @@ export function redisClient({ url, retryDelayMs }: RedisConfig): Redis {
   });
 }
 
-/** Errors that waiting does not help: wrong password, missing rights, unknown database number. */
+/** Errors that a retry does not solve: wrong password, missing rights, unknown database number. */
 const PERMANENT_ERROR = /^(NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR DB index)/;
 
 /**
  * Connects for the first time, and waits for a server that is still starting: as long as for the other servers, or for
- * `maxRetries` attempts. Throws ServerNotReached; the client does not retry after that.
+ * `maxRetries` attempts. Throws ServerUnreachableError; the client does not retry after that.
  */
 export async function connectFirst(redis: Redis, { url, maxRetries }: RedisConfig, logger: Logger): Promise<void> {
   const server = { name: 'Redis', url, setting: 'REDIS_URL', logger };
@@ -53,7 +53,7 @@ export async function connectFirst(redis: Redis, { url, maxRetries }: RedisConfi
   redis.on('error', onError);
   redis.on('close', onClose);
   redis.once('ready', resolve);
-  redis.connect().catch(() => {}); // it goes on by itself; the events tell
+  redis.connect().catch(() => {}); // it reconnects by itself; events report the outcome
   try {
     await ready;
   } catch (error) {

@@ -26,8 +26,8 @@ const MAX_ITEMS_PER_CALL = 500;
 
 /**
  * The queue in Redis, shared by all processes. Throws a sentence when Redis cannot be reached at the start; later, while
- * it is away, calls throw SERVICE_UNAVAILABLE at once and the connection is made again by itself. `keyPrefix` sets
- * installations apart that share a server (default `autosession:`).
+ * it is away, calls throw SERVICE_UNAVAILABLE at once and the client reconnects by itself. `keyPrefix` separates
+ * installations that share a server (default `autosession:`).
  */
 export async function redisQueue(config: RedisConfig & { keyPrefix?: string }, logger: Logger): Promise<TaskQueue> {
   const commands = redisClient(config);
@@ -39,7 +39,7 @@ export async function redisQueue(config: RedisConfig & { keyPrefix?: string }, l
     commands.disconnect();
     throw error;
   }
-  subscriber.on('error', () => {}); // the other connection tells of the same outage
+  subscriber.on('error', () => {}); // the other connection reports the same outage
   const outage = new RedisOutage(commands, logger);
   return RedisQueue.open({ commands, subscriber, outage, prefix: config.keyPrefix ?? 'autosession:' });
 }
@@ -78,7 +78,7 @@ class RedisQueue implements TaskQueue {
     return queue;
   }
 
-  /** What was pushed while the subscription was down is told of by nobody: all look for themselves. */
+  /** Pushes during an outage of the subscription are not announced: all subscribers check the queue. */
   async #subscribe(): Promise<void> {
     await this.#subscriber.subscribe(this.#channel);
     this.#subscribers.notifyAll();
@@ -161,7 +161,7 @@ function itemArguments(item: QueueItem): string[] {
   return [item.taskId, String(item.readyAt), JSON.stringify({ score: String(score), lanes })];
 }
 
-/** The lengths keep names apart that contain colons. */
+/** The lengths make names with colons unambiguous. */
 function laneOf({ platform, accountId }: QueueFilter): string {
   const part = (letter: string, name: string | undefined) =>
     name === undefined ? '' : `:${letter}${name.length}:${name}`;

@@ -1,5 +1,5 @@
 /**
- * The queue's moves, each one script, so that no taker sees half of one. Keys of a tenant, all in one hash slot:
+ * The operations of the queue, each one script, so that each is atomic. Keys of a tenant, all in one hash slot:
  *
  * - `items`: a hash, task id → `{score, readyAt, lanes}` as JSON;
  * - `delayed`: a sorted set by readyAt, where every push begins;

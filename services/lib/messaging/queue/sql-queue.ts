@@ -45,12 +45,12 @@ export const queueMigrations: Migrations = {
   ],
 };
 
-/** How many items more than asked for a taker looks at: as many may be snatched from it by others. */
+/** How many more items than requested are read: other processes may take as many of them. */
 const SPARE_ID_COUNT = 32;
 const MAX_ROWS_PER_INSERT = 200;
 
 /**
- * The queue as a table of the database, for one process: pushes wake only those who wait in the same process. The order
+ * The queue as a table of the database, for one process: pushes wake only subscribers of the same process. The order
  * of a task's id is the order of its bytes.
  */
 export function sqlQueue(db: Database): TaskQueue {
@@ -95,7 +95,7 @@ export function sqlQueue(db: Database): TaskQueue {
   };
 }
 
-/** Both dialects know REPLACE: what is there under the same primary key goes first. */
+/** Both dialects have REPLACE, which deletes the row with the same primary key first. */
 async function replaceItems(tx: Executor<QueueTables>, items: readonly QueueItem[]): Promise<void> {
   const byId = new Map(items.map((item) => [`${item.tenant} ${item.taskId}`, item]));
   // two pushes of the same items lock them in the same order
@@ -121,7 +121,7 @@ function rowOf(item: QueueItem): QueueTables['task_queue'] {
   };
 }
 
-/** When others snatched all that a taker saw, they got on and it looks again; it gives up only when nothing is ready. */
+/** If others took all items that were read, reads again; ends only when no item is ready. */
 async function takeReady(db: Database, tenant: string, filter: QueueFilter, now: number, count: number) {
   for (;;) {
     const candidates =
@@ -151,8 +151,8 @@ async function readyIds(rows: Executor<QueueTables>, tenant: string, filter: Que
 }
 
 /**
- * Deletes one by one, as far as it takes: whoever deletes a row has it. All takers go in the same order, so that they wait
- * for each other's commit but never in a circle; SKIP LOCKED would hide rows that a sort had locked for nobody.
+ * Deletes one row at a time: the process that deletes a row has taken it. All use the same order, so they may wait for each
+ * other's commit but cannot deadlock; SKIP LOCKED would hide rows that were only locked by a sort.
  */
 async function deleteReady(
   tx: Executor<QueueTables>,

@@ -2,7 +2,7 @@
 export interface QueueItem {
   readonly tenant: string;
   readonly taskId: string;
-  /** What is served first: lower before higher. Made of level and priority by task-dispatch. */
+  /** Lower ranks first. task-dispatch computes it from level and priority. */
   readonly rank: number;
   /** Epoch milliseconds before which it is not handed out. */
   readonly readyAt: number;
@@ -19,17 +19,17 @@ export interface QueueFilter {
 }
 
 /**
- * Proposes which task to hand out next. It is a hint: the database confirms every proposal with a compare-and-set, and has
- * the last word when the queue says that it is empty. Everything may be lost at any time.
+ * Proposes which task to hand out next. It is a hint: the database confirms every proposal with a compare-and-set, and is
+ * asked when the queue is empty. All of its content may be lost at any time.
  */
 export interface TaskQueue extends AsyncDisposable {
   /** For people: `Redis`, `SQL`. */
   readonly name: string;
-  /** Adds the items, or replaces what is known of them, and wakes those who wait. Throws when it cannot be reached. */
+  /** Adds or replaces the items and wakes the subscribers. Throws when it cannot be reached. */
   push(items: readonly QueueItem[]): Promise<void>;
-  /** Takes out and returns at most `count` ids of ready items, most urgent first. Throws when it cannot be reached. */
+  /** Removes and returns at most `count` ids of ready items, most urgent first. Throws when it cannot be reached. */
   take(tenant: string, filter: QueueFilter, now: number, count: number): Promise<string[]>;
-  /** Takes the ids out; unknown ones are no error. */
+  /** Removes the ids; unknown ones are no error. */
   remove(tenant: string, taskIds: readonly string[]): Promise<void>;
   /** Resolves when something was pushed for the tenant, by any process, or after `ms`, or when the signal aborts. Never throws. */
   waitForPush(tenant: string, ms: number, signal?: AbortSignal): Promise<void>;

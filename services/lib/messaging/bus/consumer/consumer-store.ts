@@ -17,13 +17,13 @@ import {
   selectProgress,
 } from './consumer-statements.ts';
 
-/** A place in one incarnation of the log. */
+/** A position in one generation of the log. */
 export interface ConsumerOffset {
   readonly generationId: string;
   readonly position: bigint;
 }
 
-/** An event to park, with how often it was tried and why it failed; 0 and null for those behind another one. */
+/** An event to park, with its attempts and its error; 0 and null for one that waits behind another parked event. */
 export interface ParkedEvent {
   readonly event: LogRecord;
   readonly attempts: number;
@@ -31,7 +31,7 @@ export interface ParkedEvent {
   readonly error: string | null;
 }
 
-/** What a consumer knows of the sessions of a batch. */
+/** The progress of a consumer in the sessions of a batch. */
 export interface ConsumerProgress {
   /** The last number that was handled, by `sourceKey`. */
   readonly lastSeqs: Map<string, number>;
@@ -67,13 +67,13 @@ export class ConsumerStore {
     return toOffset(rows[0]);
   }
 
-  /** Puts the consumer somewhere else; what others have under way from where it was is not saved then. */
+  /** Moves the consumer to another position; a batch that another process handles from the old position is not saved then. */
   async resetTo({ generationId, position }: ConsumerOffset): Promise<void> {
     const row = { consumer: this.#consumer, incarnation: generationId, position: Number(position) };
     await this.#db.autocommit<ConsumerTables>().replaceInto('consumer_offset').values(row).execute();
   }
 
-  /** Where the consumer is, and what it knows of all sessions of the batch. */
+  /** The position of the consumer, and its progress in all sessions of the batch. */
   async readProgress(
     batch: readonly LoggedEvent[],
   ): Promise<ConsumerProgress & { readonly at: ConsumerOffset | undefined }> {
@@ -95,8 +95,8 @@ export class ConsumerStore {
   }
 
   /**
-   * Saves a batch in one transaction. False, with nothing saved, when the consumer is not at `from` any more. Throws when the
-   * database was started anew since the batch began: what a handler found done may be undone.
+   * Saves a batch in one transaction. False, with nothing saved, when the consumer is no longer at `from`. Throws when the
+   * database was restarted since the batch began: changes that a handler saw may be lost.
    */
   save({ begunAt, from, to, handled, parked }: BatchUpdate): Promise<boolean> {
     return this.#db.transaction(`consumer.${this.#consumer}`, async (tx: Executor<ConsumerTables>) => {
@@ -139,7 +139,7 @@ export class ConsumerStore {
     return Number(row?.count ?? 0);
   }
 
-  /** A session's parked events in the order in which they came. */
+  /** A session's parked events in the order of their arrival. */
   parkedEvents(tenant: string, sessionId: string, limit: number): Promise<ParkedRow[]> {
     return this.#db
       .autocommit<ConsumerTables>()
@@ -154,8 +154,8 @@ export class ConsumerStore {
   }
 
   /**
-   * Takes an event out whose handling began at `begunAt`, and counts it as seen. False when another process did. Throws as
-   * `save` does.
+   * Removes a parked event whose handling began at `begunAt`, and counts it as handled. False when another process did. Throws
+   * like `save`.
    */
   unpark(row: ParkedRow, begunAt: number): Promise<boolean> {
     return this.#db.transaction(`consumer.${this.#consumer}.unpark`, async (tx: Executor<ConsumerTables>) => {
@@ -173,7 +173,7 @@ export class ConsumerStore {
     });
   }
 
-  /** Has a session's parked events wait; `failure` tells of its first one. */
+  /** Delays a session's parked events; `failure` is that of the first one. */
   async postpone(row: ParkedRow, retryAt: number, failure?: { attempts: number; error: string }): Promise<void> {
     const tables = this.#db.autocommit<ConsumerTables>();
     if (failure)

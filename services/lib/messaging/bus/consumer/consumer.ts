@@ -16,7 +16,7 @@ import { nextRetryAt, retryParked } from './retry-parked.ts';
 export { busMigrations } from '../bus-migrations.ts';
 
 export interface ConsumerOptions {
-  /** Of the module; its offset, its progress and its lock go by it. */
+  /** The name of the module; it identifies the position, the progress and the lock. */
   readonly name: string;
   readonly handlers: EventHandlers;
   readonly db: Database;
@@ -45,7 +45,7 @@ const LEADER_POLL_MS = 1_000;
 const BATCH_WAIT_MS = 500;
 /** How often a stop checks the progress. */
 const DRAIN_CHECK_MS = 10;
-/** Between two batches: under load one commit then covers many events. Whoever waits for an answer waits for no consumer. */
+/** Between two batches: under load one commit then covers many events. No answer to a caller depends on a consumer. */
 const MIN_BATCH_INTERVAL_MS = 50;
 const MIN_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 5_000;
@@ -107,7 +107,7 @@ class ConsumerRunner {
     return this.#reader !== undefined && this.#reader.at.position >= position;
   }
 
-  /** Tries what is parked and due, then handles the next batch, if one comes soon. */
+  /** Retries parked events that are due, then handles the next batch, if one arrives soon. */
   async run(signal: AbortSignal): Promise<boolean> {
     try {
       await this.#retryParked(signal);
@@ -140,7 +140,7 @@ class ConsumerRunner {
     this.#retriedParkedAt = performance.now();
   }
 
-  /** Goes on where the consumer was, or from the log's beginning when the log is another one or has gone on without it. */
+  /** Continues at the consumer's position, or at the log's beginning when the log has another generation or no longer has it. */
   async #openReader(): Promise<{ tail: TimedLogReader; at: ConsumerOffset }> {
     const { log, logger, name } = this.#options;
     const { generationId, before, last } = await log.bounds();
@@ -151,7 +151,7 @@ class ConsumerRunner {
       await this.#store.resetTo(at);
       const position = saved && `${saved.generationId} ${saved.position}`;
       const line = { event: 'consumer_from_start', consumer: name, position };
-      // on a new installation there is nothing to wonder about
+      // on a new installation this is expected
       logger[saved ? 'info' : 'debug'](line, `${name} reads the log from its start`);
     }
     return { at, tail: new TimedLogReader(log, at.position, at.generationId) };

@@ -9,7 +9,7 @@ import type { LogRecord } from '../event-log.ts';
 
 export type EventHandlers = NonNullable<RunningModule['eventHandlers']>;
 
-/** How a delivery ended: `stopped` says that the process stops and nothing is known. */
+/** The outcome of a delivery; `stopped`: the process is stopping, so the outcome is unknown. */
 export type DispatchResult =
   | { outcome: 'done' | 'none' | 'stopped' }
   | { outcome: 'failed'; tries: number; error: unknown };
@@ -19,7 +19,7 @@ const HANDLER_TIMEOUT_MS = 30_000;
 const MIN_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 1_000;
 
-/** Brings events to a consumer's handlers. */
+/** Invokes a consumer's handlers with retries. */
 export class EventDispatcher {
   readonly #consumer: string;
   readonly #handlers: ReadonlyMap<string, EventHandler>;
@@ -31,7 +31,7 @@ export class EventDispatcher {
 
   /**
    * Runs the event's handler, if there is one, in the system's context of its tenant, with the event's id as the request's.
-   * Tries at most `tries` times, with short pauses; what fails when the signal is aborted is `stopped`, not `failed`.
+   * Tries at most `tries` times, with short pauses; a failure after the signal aborted is `stopped`, not `failed`.
    */
   async dispatch(record: LogRecord, maxAttempts: number, signal: AbortSignal): Promise<DispatchResult> {
     const handler = this.#handlers.get(record.type);
@@ -61,7 +61,7 @@ export class EventDispatcher {
   }
 }
 
-/** An error as it is kept with a parked event. */
+/** The text of an error that is stored with a parked event. */
 export function storedErrorMessage(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).slice(0, 1_000);
 }

@@ -19,12 +19,12 @@ export interface BatchDeps {
   readonly retryAt: () => number;
 }
 
-/** What came out of a batch so far. */
+/** The result of a batch so far. */
 export interface BatchResult {
   /** The last handled record by `sourceKey`. */
   readonly handled: Map<string, LogRecord>;
   readonly parked: ParkedEvent[];
-  /** False when it was stopped before the end: the batch has to come again. */
+  /** False when it was stopped before its end: the batch must be delivered again. */
   complete: boolean;
 }
 
@@ -37,8 +37,8 @@ export interface StopSignals {
 }
 
 /**
- * Handles a batch: one session's events in order, sessions side by side. An event that fails for good is parked and what
- * follows in its session behind it; the other sessions go on. Repeats are dropped.
+ * Handles a batch: one session's events in order, sessions side by side. An event that keeps failing is parked, and later events of its session behind it; the other sessions
+ * continue. Repeats are dropped.
  */
 export async function handleBatch(
   deps: BatchDeps,
@@ -91,7 +91,7 @@ async function handleSession(deps: BatchDeps, sessionBatch: SessionBatch): Promi
         logParked(deps, event, delivery.error);
         park(event, delivery.tries, storedErrorMessage(delivery.error));
       } else {
-        // what nobody handles is not remembered, unless it would be missed behind what somebody does
+        // an event without a handler is only recorded to keep the numbers of its session without a gap
         if (delivery.outcome === 'done' || lastSeq > 0) {
           progress.lastSeqs.set(key, event.sourceSeq);
           result.handled.set(key, event);
@@ -102,7 +102,7 @@ async function handleSession(deps: BatchDeps, sessionBatch: SessionBatch): Promi
   }
 }
 
-/** It should never be; what is missing is not to be had from the log, so going on is the best that is left. */
+/** A gap should never occur. The log does not have the missing events, so the consumer continues and logs it. */
 function logGap({ name, logger, metrics }: BatchDeps, event: LoggedEvent, lastSeq: number): void {
   metrics.consumed.inc({ consumer: name, outcome: 'gap' });
   logger.error(

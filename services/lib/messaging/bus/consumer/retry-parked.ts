@@ -21,12 +21,12 @@ export interface RetryParkedDeps {
   readonly metrics: Metrics;
 }
 
-/** When an event that failed so often is tried again, in epoch milliseconds. */
+/** When an event with this many failures is tried again, in epoch milliseconds. */
 export function nextRetryAt(clock: Clock, attempts: number): number {
   return clock.now() + exponentialBackoff(attempts, MIN_RETRY_MS, MAX_RETRY_MS);
 }
 
-/** Tries the parked sessions that are due, each from its first parked event on, for ever. */
+/** Retries the parked sessions that are due, each from its first parked event on. Retries never end. */
 export async function retryParked(deps: RetryParkedDeps, signal: AbortSignal): Promise<void> {
   for (const { tenant, session_id } of await deps.store.dueParkedSessions(MAX_SESSIONS_PER_ROUND, MAX_RETRY_MS)) {
     if (signal.aborted) return;
@@ -44,7 +44,7 @@ async function retryParkedSession(
   const { store, dispatcher, clock, logger, metrics, name } = deps;
   const rows = await store.parkedEvents(tenant, sessionId, MAX_EVENTS_PER_SESSION);
   const [first] = rows;
-  // due is what came later; it waits for the first one
+  // only a later event is due; it waits for the first one
   if (first && !isTimeDue(parseSqlTime(first.retry_at), clock.now(), MAX_RETRY_MS))
     return store.postpone(first, parseSqlTime(first.retry_at));
   for (const row of rows) {

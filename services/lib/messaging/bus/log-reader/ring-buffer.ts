@@ -8,13 +8,13 @@ export class RingBuffer<T extends { readonly position: bigint }> {
   readonly #limits: RingBufferLimits;
   readonly #bytesOf: (event: T) => number;
   #events: T[] = [];
-  /** Where the kept part of #events begins; the rest is cut off now and then. */
+  /** The index of the oldest kept event; those before it are removed from time to time. */
   #start = 0;
   #bytes = 0;
   #tail: bigint;
   #head: bigint;
 
-  /** An empty ring at the position `at`; `bytesOf` says what an event takes in memory, roughly. */
+  /** An empty buffer at the position `at`; `bytesOf` estimates the memory of an event. */
   constructor(at: bigint, limits: RingBufferLimits, bytesOf: (event: T) => number) {
     this.#limits = limits;
     this.#bytesOf = bytesOf;
@@ -46,7 +46,7 @@ export class RingBuffer<T extends { readonly position: bigint }> {
     }
   }
 
-  /** At most `limit` events behind `position`, which the ring must cover. */
+  /** At most `limit` events behind `position`, which the buffer must cover. */
   after(position: bigint, limit: number): T[] {
     let low = this.#start;
     let high = this.#events.length;

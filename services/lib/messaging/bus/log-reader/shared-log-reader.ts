@@ -5,8 +5,8 @@ import { RingBuffer, type RingBufferLimits } from './ring-buffer.ts';
 export type OpenLogTail = (after: bigint, signal: AbortSignal, generationId: string) => AsyncIterable<LoggedEvent[]>;
 
 /**
- * One way of reading along the log, for several readers: what came lately is kept for those who are a little behind. It goes on
- * when a reader has seen everything and asks for more, so it runs ahead of nobody.
+ * Reads the log for several subscribers, and keeps the newest events for those that are a little behind. It advances when a
+ * subscriber has seen everything and asks for more, so it never runs ahead of all of them.
  */
 export class SharedLogReader {
   readonly generationId: string;
@@ -24,12 +24,12 @@ export class SharedLogReader {
     this.#iterator = open(after, this.#stop.signal, generationId)[Symbol.asyncIterator]();
   }
 
-  /** The position of the newest record that it has come to. */
+  /** The position of the newest record that it has read. */
   get head(): bigint {
     return this.#buffer.head;
   }
 
-  /** Whether nothing more comes. */
+  /** Whether it has ended. */
   get hasEnded(): boolean {
     return this.#end !== undefined;
   }
@@ -38,12 +38,12 @@ export class SharedLogReader {
     return this.#buffer.covers(position);
   }
 
-  /** What is kept behind a position that it covers; empty when it has yet to come there. */
+  /** The kept events behind a position that it covers; empty when it has not reached that position yet. */
   after(position: bigint, limit: number): LoggedEvent[] {
     return this.#buffer.after(position, limit);
   }
 
-  /** Waits until it has gone on, or the signal aborts. Throws what the log throws. */
+  /** Waits until it has advanced, or the signal aborts. Throws the error of the log. */
   async waitForMore(signal: AbortSignal): Promise<void> {
     if (!this.#end && !signal.aborted) await this.#wait(signal);
     if (this.#end && !signal.aborted) throw this.#end.error;
@@ -53,11 +53,11 @@ export class SharedLogReader {
     this.#subscriberCount += 1;
   }
 
-  /** Returns when nothing is under way any more, if nobody else reads. */
+  /** Leaves it. The last subscriber ends it, and this returns when its read is over. */
   async removeSubscriber(): Promise<void> {
     this.#subscriberCount -= 1;
     if (this.#subscriberCount > 0) return;
-    this.#end ??= { error: new Error('nobody reads any more') };
+    this.#end ??= { error: new Error('the shared reader has no subscribers') };
     this.#stop.abort();
     await this.#iterator.return?.().catch(() => {});
   }
@@ -80,7 +80,7 @@ export class SharedLogReader {
     try {
       const { done, value } = await this.#iterator.next();
       if (done) throw new Error('the tail of the event log ended');
-      // whoever asked gets all of it, however large it is
+      // the subscribers that wait get the whole batch, whatever its size
       this.#buffer.add(value, value.at(-1)?.position ?? this.head, value.length);
     } catch (error) {
       this.#end ??= { error };

@@ -4,10 +4,10 @@ import { type OpenLogTail, SharedLogReader } from './shared-log-reader.ts';
 
 const BUFFER_LIMITS: RingBufferLimits = { maxEvents: 4_096, maxBytes: 8 * 1024 * 1024 };
 const BATCH_SIZE = 256;
-/** So far behind a reader the tail of the others may be for him to wait for it; it catches up when he asks. */
+/** The maximum lag of the shared reader behind a subscriber before that one reads by itself; it catches up on demand. */
 const MAX_SHARED_LAG = 256n;
 
-/** A reader of the log, where it is now. */
+/** A subscriber of the log and its position. */
 interface Subscriber {
   readonly generationId: string;
   position: bigint;
@@ -17,16 +17,16 @@ interface Subscriber {
 }
 
 /**
- * The tails of a process on one log. Readers that are at about the same place share one: records cross the wire, are parsed
- * and decoded once for all of them. Each has its own place and pace. Who is further behind than the shared memory reaches
- * reads for himself until he comes to it.
+ * The readers of a process on one log. Subscribers at about the same position share one, so that records are transferred and
+ * decoded once for all of them. Each has its own position and pace. One that is further behind than the ring buffer reaches
+ * reads by itself until it has caught up.
  */
 export class SharedLogReaders {
   readonly #open: OpenLogTail;
   readonly #limits: RingBufferLimits;
   #leading: SharedLogReader | undefined;
 
-  /** `open` is a tail for one reader. */
+  /** `open` opens a reader for one subscriber. */
   constructor(open: OpenLogTail, limits = BUFFER_LIMITS) {
     this.#open = open;
     this.#limits = limits;
@@ -40,7 +40,7 @@ export class SharedLogReaders {
         const sharedReader = this.#readerFor(subscriber);
         if (sharedReader !== subscriber.sharedReader) {
           await this.#moveTo(subscriber, sharedReader);
-          continue; // it may have gone on meanwhile
+          continue; // it may have advanced meanwhile
         }
         const batch = sharedReader.after(subscriber.position, BATCH_SIZE);
         const last = batch.at(-1);
@@ -55,7 +55,7 @@ export class SharedLogReaders {
     }
   }
 
-  /** The leading tail if it serves the reader, else his own. */
+  /** The shared reader if it covers the subscriber's position, else one of its own. */
   #readerFor(subscriber: Subscriber): SharedLogReader {
     const leading = this.#leading;
     if (leading && !leading.hasEnded && canServe(leading, subscriber)) return leading;
@@ -89,7 +89,7 @@ function canServe(sharedReader: SharedLogReader, { generationId, position, isVer
   );
 }
 
-/** A tail of another incarnation was opened later: positions of two logs say nothing of each other. */
+/** A reader of another generation was opened later: positions of two generations cannot be compared. */
 function isAheadOf(own: SharedLogReader, leading: SharedLogReader): boolean {
   return own.generationId !== leading.generationId || own.head - leading.head > MAX_SHARED_LAG;
 }

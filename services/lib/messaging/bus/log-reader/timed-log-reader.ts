@@ -1,7 +1,7 @@
 import { AsyncSignal } from '../../../runtime/async-signal.ts';
 import type { EventLog, LoggedEvent } from '../event-log.ts';
 
-/** A tail that can be asked for its next batch without waiting for it for ever. */
+/** A log reader whose next batch is awaited with a timeout. */
 export class TimedLogReader implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #signal = new AsyncSignal();
@@ -13,7 +13,7 @@ export class TimedLogReader implements AsyncDisposable {
     this.#iterator = log.tail(after, this.#stop.signal, generationId)[Symbol.asyncIterator]();
   }
 
-  /** The next batch, or undefined when none comes in time. Throws what the tail throws. */
+  /** The next batch, or undefined when none arrives in time. Throws the error of the log reader. */
   async next(ms: number, signal: AbortSignal): Promise<LoggedEvent[] | undefined> {
     if (!this.#isReading) void this.#readNext();
     await this.#signal.wait(ms, signal);
@@ -29,7 +29,7 @@ export class TimedLogReader implements AsyncDisposable {
     await this.#iterator.return?.().catch(() => {});
   }
 
-  /** The answer is kept for whoever asks next. */
+  /** A batch that arrives after the timeout is kept for the next call. */
   async #readNext(): Promise<void> {
     this.#isReading = true;
     try {

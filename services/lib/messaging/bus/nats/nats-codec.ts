@@ -15,7 +15,7 @@ export function subjectOf(prefix: string, { tenant, sessionId }: LogRecord): str
   return `${prefix}.${tenant}.${String(bucketOf(sessionId)).padStart(2, '0')}`;
 }
 
-/** FNV-1a: stable for ever, since a session must keep its bucket. */
+/** FNV-1a. It must never change, since a session must keep its bucket. */
 function bucketOf(sessionId: string): number {
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(sessionId)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
@@ -23,7 +23,7 @@ function bucketOf(sessionId: string): number {
 }
 
 /**
- * What the payload does not have to be read for, and the one stream that it may go to. The event's id goes as the message id.
+ * The fields that readers need without decoding the payload, and the only stream that may accept it. The event id is the message id.
  * Throws on a value with a line break.
  */
 export function encodeHeaders(record: LogRecord, stream: string): MsgHdrs {

@@ -3,18 +3,18 @@ import type { Logger } from '../../../observability/logger.ts';
 import { awaitServer } from '../../../runtime/await-server.ts';
 import { NatsPublisher } from './nats-publisher.ts';
 
-/** One connection to NATS, from its beginning to its end: it is never made again behind its user's back. */
+/** One connection to NATS; it never reconnects by itself. */
 export interface NatsClient {
   readonly nc: NatsConnection;
   readonly jsm: JetStreamManager;
   readonly publisher: NatsPublisher;
 }
 
-/** What a request may take. */
+/** The timeout of a request. */
 export const REQUEST_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const PING_INTERVAL_MS = 10_000;
-/** Errors that waiting does not help, by the client's codes. */
+/** Codes of errors that a retry does not solve. */
 const PERMANENT_ERROR_CODES = new Set([
   'AUTHORIZATION_VIOLATION',
   'AUTHENTICATION_EXPIRED',
@@ -23,8 +23,8 @@ const PERMANENT_ERROR_CODES = new Set([
 ]);
 
 /**
- * The connection to NATS, made when it is asked for and made anew after it was lost. The client's own reconnecting is off:
- * it would send what is under way to whatever answers next, which may be a server that lost its data.
+ * The connection to NATS, opened on demand and again after it was lost. The client's own reconnecting is off: it would send
+ * pending messages to the next server that answers, which may be one that lost its data.
  */
 export class NatsConnector implements AsyncDisposable {
   readonly #options: ConnectionOptions;
@@ -42,7 +42,7 @@ export class NatsConnector implements AsyncDisposable {
     this.#logger = logger;
   }
 
-  /** The living link; everybody who asks while it is made waits for the same one. Throws when NATS cannot be reached. */
+  /** The open connection; callers that ask while it is opened share it. Throws when NATS cannot be reached. */
   current(): Promise<NatsClient> {
     if (this.#isClosed) return Promise.reject(new Error('the event log is closed'));
     this.#client ??= this.#connect().catch((error) => {
@@ -52,7 +52,7 @@ export class NatsConnector implements AsyncDisposable {
     return this.#client;
   }
 
-  /** Waits for a server that is about to start. Throws ServerNotReached. */
+  /** Waits for a server that is still starting. Throws ServerUnreachableError. */
   async waitForServer(): Promise<void> {
     const server = { name: 'NATS', url: this.#url, setting: 'NATS_URL', logger: this.#logger };
     const connect = () => this.current().catch((error) => Promise.reject(error.cause ?? error));

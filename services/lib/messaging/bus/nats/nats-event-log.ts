@@ -24,8 +24,8 @@ export interface NatsEventLogOptions {
 }
 
 /**
- * The event log in NATS JetStream (server 2.9 or later, with `--jetstream`). Waits some seconds for a server that is not
- * there yet, then throws. Later outages make calls throw and tails wait.
+ * The event log in NATS JetStream (server 2.9 or later, with `--jetstream`). Waits some seconds for a server that is
+ * still starting, then throws. During later outages calls throw and readers wait.
  */
 export async function natsEventLog(options: NatsEventLogOptions): Promise<EventLog> {
   const connector = new NatsConnector(options.url, options.logger);
@@ -83,13 +83,13 @@ class NatsEventLog implements EventLog {
     return this.#sharedReaders.tail(after, signal, generationId);
   }
 
-  /** A tail with a reader at the server of its own, over all connections. */
+  /** A reader with a server-side consumer of its own, across reconnections. */
   async *#tail(after: bigint, signal: AbortSignal, generationId: string): AsyncIterable<LoggedEvent[]> {
     let position = after;
     for (let failures = 0; !signal.aborted; ) {
       try {
         const { link, incarnation: currentId } = await this.#openStream();
-        if (currentId !== generationId) throw new LogGenerationError('the event log was made anew');
+        if (currentId !== generationId) throw new LogGenerationError('the event log was recreated');
         for await (const batch of this.#follow(link, generationId, position, signal)) {
           failures = 0;
           position = batch.at(-1)?.position ?? position;
@@ -103,10 +103,10 @@ class NatsEventLog implements EventLog {
     }
   }
 
-  /** The records behind `after` for as long as this connection and reader live. */
+  /** The records behind `after`, until this connection or consumer ends. */
   async *#follow(link: NatsClient, stream: string, after: bigint, signal: AbortSignal): AsyncGenerator<LoggedEvent[]> {
     const consumer = await openPullConsumer(link, stream, after);
-    // asked behind the reader's start: what has gone by now may have been gone before
+    // after the consumer started: records that are missing now may have been missing before
     const bounds = await this.#stream.bounds(link, stream);
     if (after < bounds.before || after > bounds.last)
       throw new LogGenerationError(`the event log does not go on behind ${after}`);

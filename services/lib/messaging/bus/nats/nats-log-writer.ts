@@ -11,8 +11,8 @@ import type { NatsStream } from './nats-stream.ts';
 const MAX_CONCURRENT_SESSIONS = 256;
 
 /**
- * Appends over one connection to one stream. A server that lost its data has lost the connection too, and a stream that was
- * made anew has another name, so nothing reaches a log that its owner has not seen.
+ * Appends over one connection to one stream. A server that lost its data has lost the connection too, and a recreated stream
+ * has another name, so nothing reaches a log that its owner has not examined.
  */
 export class NatsLogWriter implements LogWriter {
   readonly generationId: string;

@@ -1,8 +1,8 @@
 import type { NatsClient, NatsConnector } from './nats-connector.ts';
 
 /**
- * Tells the relay of another process that records wait for it: a plain message beside the log, which may be lost. Rings of
- * one turn of the event loop are one message.
+ * Notifies the relay of another process that records wait: a plain NATS message, which may be lost. Notifications of one turn
+ * of the event loop are one message.
  */
 export class NatsNotifier {
   readonly #connector: NatsConnector;
@@ -33,7 +33,7 @@ export class NatsNotifier {
     return { [Symbol.dispose]: () => void this.#hooks.delete(hook) };
   }
 
-  /** Listens on this link too when somebody wants to hear; a new link has to be listened on anew. */
+  /** Subscribes on this connection if there are hooks; every new connection needs its own subscription. */
   subscribeOn(client: NatsClient): void {
     if (this.#subscribedOn === client || this.#hooks.size === 0) return;
     this.#subscribedOn = client;

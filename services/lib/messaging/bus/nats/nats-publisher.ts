@@ -1,7 +1,7 @@
 import { createInbox, ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError } from 'nats';
 import { AppendError, type AppendResult } from '../event-log.ts';
 
-/** The stream is another one than the message was meant for. */
+/** The stream is not the one that the message names. */
 const WRONG_STREAM_CODE = 10060;
 const PERMANENT_ERROR_CODES = new Set<string>([
   ErrorCode.MaxPayloadExceeded,
@@ -15,7 +15,7 @@ interface PendingPublish {
   readonly resolve: (result: AppendResult) => void;
 }
 
-/** What a stream answers to a message. */
+/** The answer of a stream to a message. */
 interface PubAck {
   readonly stream?: string;
   readonly seq?: number;
@@ -23,14 +23,14 @@ interface PubAck {
 }
 
 /**
- * Publishes to streams over one connection. All answers come to one inbox and one timer watches over all of them: the
- * client's own way makes an error with a stack and a timer for every message.
+ * Publishes to streams over one connection. All answers arrive in one inbox, and one timer covers all of them: the
+ * client's own publish creates an error with a stack and a timer for every message.
  */
 export class NatsPublisher {
   readonly #nc: NatsConnection;
   readonly #timeoutMs: number;
   readonly #inbox = `${createInbox()}.`;
-  /** By the last word of their reply subject, the longest waiting first. */
+  /** By the last token of their reply subject, the oldest first. */
   readonly #pending = new Map<string, PendingPublish>();
   #publishCount = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -64,7 +64,7 @@ export class NatsPublisher {
     pending?.resolve(appendResultOf(msg));
   }
 
-  /** Wakes for the one that has waited longest; an answer that comes in time does not touch the timer. */
+  /** Set for the oldest message; an answer in time does not touch the timer. */
   #startTimer(): void {
     const [oldest] = this.#pending.values();
     if (this.#timer || !oldest) return;

@@ -7,20 +7,20 @@ import { notFoundAsLogGenerationError } from './nats-stream.ts';
 
 const REQUEST_EXPIRY_MS = 30_000;
 const HEARTBEAT_INTERVAL_MS = 5_000;
-/** Two heartbeats and some: then the consumer is not there any more. */
+/** A little more than two heartbeats: after this silence the consumer no longer exists. */
 const HEARTBEAT_TIMEOUT_MS = 12_000;
-/** How long the server keeps a reader that does not ask for more, such as one that is busy with what it has. */
+/** How long the server keeps a consumer that does not pull, for example while its records are processed. */
 const INACTIVE_THRESHOLD_MS = 60_000;
 
-/** A reader of a stream that the server keeps only as long as it is used. */
+/** An ephemeral consumer of a stream: the server removes it when it is not used. */
 export interface NatsPullConsumer {
   readonly stream: string;
   readonly name: string;
-  /** How many records were behind its start when it was made. */
+  /** The number of records behind its start when it was created. */
   readonly pendingCount: number;
 }
 
-/** Makes a reader that begins behind `after`. Throws LogChanged when the stream is gone. */
+/** Creates a consumer that begins behind `after`. Throws LogGenerationError when the stream no longer exists. */
 export async function openPullConsumer({ jsm }: NatsClient, stream: string, after: bigint): Promise<NatsPullConsumer> {
   const info = await notFoundAsLogGenerationError(() =>
     jsm.consumers.add(stream, {
@@ -36,9 +36,9 @@ export async function openPullConsumer({ jsm }: NatsClient, stream: string, afte
 }
 
 /**
- * What the reader delivers, in batches of at most `size`, as it comes. Asks for the next `size` when the last ones have
- * been taken, so nothing piles up. Ends when the signal aborts and when anything is wrong: a lost connection, a deleted
- * reader, silence, a delivery that was missed. Then open another one behind the last record.
+ * The consumer's records, in batches of at most `size`. Pulls the next `size` when the last ones have been processed, so
+ * nothing accumulates. Ends when the signal aborts and on any fault: a lost connection, a deleted consumer, silence, a missed
+ * delivery. Then open another one behind the last record.
  */
 export async function* pullBatches(
   client: NatsClient,
@@ -56,15 +56,15 @@ export async function* pullBatches(
     }
   } finally {
     inbox.close();
-    void client.jsm.consumers.delete(consumer.stream, consumer.name).catch(() => {}); // else it ends by itself
+    void client.jsm.consumers.delete(consumer.stream, consumer.name).catch(() => {}); // otherwise it expires
   }
 }
 
-/** Where the server delivers to. */
+/** The inbox of the deliveries. */
 class PullInbox {
   readonly signal = new AsyncSignal();
   isBroken = false;
-  /** Records that were asked for and have not come. */
+  /** Records that were pulled and have not arrived. */
   outstanding = 0;
   readonly #client: NatsClient;
   readonly #consumer: NatsPullConsumer;
@@ -93,7 +93,7 @@ class PullInbox {
     this.#lastMessageAt = performance.now();
   }
 
-  /** What has come; also looks whether the server has been silent for too long. */
+  /** The arrived records; ends when the server has been silent for too long. */
   takeEvents(): LoggedEvent[] {
     if (this.outstanding > 0 && performance.now() - this.#lastMessageAt > HEARTBEAT_TIMEOUT_MS) this.isBroken = true;
     const events = this.#events;
@@ -110,13 +110,13 @@ class PullInbox {
     if (msg.subject !== this.#subject) this.#deliver(msg);
     else if (msg.headers?.code === 100)
       return; // a heartbeat
-    // the request has run out, there is nothing wrong
+    // the pull request has expired, which is no fault
     else if (msg.headers?.code === 408 || msg.headers?.code === 404) this.outstanding = 0;
     else this.isBroken = true;
     this.signal.notify();
   }
 
-  /** `$JS.ACK.<stream>.<consumer>.<tries>.<stream seq>.<consumer seq>.…`, with two more words in front of the stream in newer servers. */
+  /** `$JS.ACK.<stream>.<consumer>.<tries>.<stream seq>.<consumer seq>.…`, with two more tokens before the stream in newer servers. */
   #deliver(msg: Msg): void {
     const tokens = msg.reply?.split('.') ?? [];
     const streamIndex = tokens.length >= 11 ? 6 : 4;

@@ -11,8 +11,8 @@ const SUBJECTS_OVERLAP_CODE = 10065;
 const STREAM_NOT_FOUND_CODE = 10059;
 
 /**
- * The log's stream. Every incarnation has a name of its own, `AUTOSESSION-<ulid>`, so that a publish can name the
- * incarnation that it is meant for and the server refuses it in any other one.
+ * The log's stream. Every generation has a name of its own, `AUTOSESSION-<ulid>`, so that a publish names its generation
+ * and the server refuses it in any other one.
  */
 export class NatsStream {
   /** Of the subjects: `autosession`. */
@@ -26,7 +26,7 @@ export class NatsStream {
     this.#subjects = `${this.prefix}.*.*`;
   }
 
-  /** The name of the stream that there is; makes it when there is none. Of two that make it at once one succeeds. */
+  /** The name of the existing stream; creates one if there is none. Of two processes that create it at once, one succeeds. */
   async findOrCreate({ jsm }: NatsClient): Promise<string> {
     const existing = await this.#findExisting(jsm);
     if (existing) return existing;
@@ -52,7 +52,7 @@ export class NatsStream {
     return names.find((name) => name.startsWith(`${this.#name}-`));
   }
 
-  /** Throws LogChanged when the stream is not there any more. */
+  /** Throws LogGenerationError when the stream no longer exists. */
   async bounds({ jsm }: NatsClient, generationId: string): Promise<LogBounds> {
     const { state, config } = await notFoundAsLogGenerationError(() => jsm.streams.info(generationId));
     const last = BigInt(state.last_seq);
@@ -60,12 +60,12 @@ export class NatsStream {
     return { generationId, last, before, lineage: decodeLineage(generationId, config.description) };
   }
 
-  /** Writes a text to the stream's description. Throws LogChanged when the stream no longer exists. */
+  /** Writes a text to the stream's description. Throws LogGenerationError when the stream no longer exists. */
   async describe({ jsm }: NatsClient, generationId: string, description: string): Promise<void> {
     await notFoundAsLogGenerationError(() => jsm.streams.update(generationId, { description }));
   }
 
-  /** Deletes the stream; it may be gone already. */
+  /** Deletes the stream, if it still exists. */
   async remove({ jsm }: NatsClient, generationId: string): Promise<void> {
     await jsm.streams.delete(generationId).catch((error) => {
       if (apiErrorCode(error) !== STREAM_NOT_FOUND_CODE) throw error;
@@ -73,13 +73,13 @@ export class NatsStream {
   }
 }
 
-/** Runs a request about a stream; that it is not there becomes LogChanged. */
+/** Runs a request about a stream; throws LogGenerationError when the stream does not exist. */
 export async function notFoundAsLogGenerationError<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
     if (apiErrorCode(error) === STREAM_NOT_FOUND_CODE)
-      throw new LogGenerationError('the event log was made anew', { cause: error });
+      throw new LogGenerationError('the event log was recreated', { cause: error });
     throw error;
   }
 }

@@ -76,7 +76,7 @@ export class SqlEventLogStore {
     this.#clock = clock;
   }
 
-  /** Where the log begins and ends; makes it when it is not there. */
+  /** The bounds of the log; creates it when it does not exist. */
   async bounds(): Promise<LogBounds> {
     const tables = this.#db.autocommit<EventLogTables>();
     const row = await tables
@@ -102,7 +102,7 @@ export class SqlEventLogStore {
     return { generationId, before, last, lineage: decodeLineage(generationId, row.lineage) };
   }
 
-  /** Of two that find no log one makes it. */
+  /** Of two processes that find no log, one creates it. */
   async #create(): Promise<void> {
     const head = { name: HEAD_NAME, ...emptyHead() };
     try {
@@ -112,7 +112,7 @@ export class SqlEventLogStore {
     }
   }
 
-  /** A page behind `after`, with the incarnation that its records are of. */
+  /** A page of records behind `after`, with the generation that they belong to. */
   async read(after: bigint, limit: number): Promise<EventLogPage> {
     const rows = await this.#db
       .autocommit<EventLogTables>()
@@ -130,12 +130,12 @@ export class SqlEventLogStore {
     const last = records.at(-1)?.position;
     if (first && last !== undefined) return { generationId: first.incarnation, last, records };
     const bounds = await this.bounds();
-    // appended since: the next look finds it
+    // appended since: the next page has it
     const hasUnread = bounds.last > after && bounds.before <= after;
     return { generationId: bounds.generationId, last: hasUnread ? after : bounds.last, records };
   }
 
-  /** Appends in one insert and returns the last position, or undefined when the log is another one now. */
+  /** Appends in one insert and returns the last position, or undefined when the log has another generation now. */
   append(incarnation: string, records: readonly LogRecord[]): Promise<bigint | undefined> {
     const created_at = sqlTime(this.#clock.now());
     return this.#db.transaction('event-log.append', async (tx: Executor<EventLogTables>) => {
@@ -153,7 +153,7 @@ export class SqlEventLogStore {
     });
   }
 
-  /** Writes the lineage to the log; false when the log has another incarnation now. */
+  /** Writes the lineage to the log; false when the log has another generation now. */
   async saveLineage(incarnation: string, lineage: string): Promise<boolean> {
     const { numUpdatedRows } = await this.#db
       .autocommit<EventLogTables>()
@@ -165,7 +165,7 @@ export class SqlEventLogStore {
     return numUpdatedRows > 0n;
   }
 
-  /** Empties the log if it still is this incarnation. */
+  /** Empties the log if it still has this generation. */
   recreate(incarnation: string): Promise<void> {
     return this.#db.transaction('event-log.renew', async (tx: Executor<EventLogTables>) => {
       const head = await this.#lockHead(tx);
@@ -189,7 +189,7 @@ function emptyHead() {
   return { incarnation: randomUUID(), last_position: 0, lineage: null };
 }
 
-/** Records in order and where the log ends behind them, as far as this look saw. */
+/** Records in order, and the end of the log at the time of the query. */
 export interface EventLogPage {
   readonly generationId: string;
   readonly last: bigint;

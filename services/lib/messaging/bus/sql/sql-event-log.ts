@@ -13,8 +13,8 @@ const POLL_INTERVAL_MS = 200;
 const BATCH_SIZE = 256;
 
 /**
- * The event log in the SQL database, for the embedded way to run. Appends of this process wake its tails; a poll finds
- * those of others.
+ * The event log in the SQL database, for the embedded deployment. Appends of this process wake its readers; they poll for
+ * those of other processes.
  */
 export function sqlEventLog(db: Database, clock: Clock): EventLog {
   return new SqlEventLog(new SqlEventLogStore(db, clock));
@@ -48,7 +48,7 @@ class SqlEventLog implements EventLog {
     return this.#sharedReaders.tail(after, signal, generationId);
   }
 
-  /** A tail with statements of its own. */
+  /** A reader with queries of its own. */
   async *#tail(after: bigint, signal: AbortSignal, generationId: string): AsyncIterable<LoggedEvent[]> {
     const signalOfTail = new AsyncSignal();
     this.#signals.add(signalOfTail);
@@ -56,7 +56,7 @@ class SqlEventLog implements EventLog {
       let position = after;
       while (!signal.aborted) {
         const page = await this.#store.read(position, BATCH_SIZE);
-        if (page.generationId !== generationId) throw new LogGenerationError('the event log was made anew');
+        if (page.generationId !== generationId) throw new LogGenerationError('the event log was recreated');
         const [first] = page.records;
         if (first ? first.position !== position + 1n : page.last !== position)
           throw new LogGenerationError(`the event log does not go on behind ${position}`);
@@ -73,7 +73,7 @@ class SqlEventLog implements EventLog {
     return this.#store.trim(before);
   }
 
-  /** One process: the relay hears of every commit by itself. */
+  /** Only one process: commits trigger its relay directly. */
   notify(): void {}
 
   onNotify(): Disposable {
@@ -87,7 +87,7 @@ class SqlEventLog implements EventLog {
     );
   }
 
-  /** The database is closed by who opened it. */
+  /** The code that opened the database closes it. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #notifyReaders(): void {

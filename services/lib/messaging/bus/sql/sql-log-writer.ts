@@ -3,7 +3,7 @@ import { AppendError, LogGenerationError } from '../event-log.ts';
 import { encodeLineage, type Lineage } from '../lineage.ts';
 import type { SqlEventLogStore } from './sql-event-log-store.ts';
 
-/** Appends to one incarnation of the SQL log: each call is one transaction that checks it. */
+/** Appends to one generation of the SQL log: each call is one transaction that checks the generation. */
 export class SqlLogWriter implements LogWriter {
   readonly generationId: string;
   readonly #store: SqlEventLogStore;
@@ -17,7 +17,7 @@ export class SqlLogWriter implements LogWriter {
 
   async bounds(): Promise<LogBounds> {
     const bounds = await this.#store.bounds();
-    if (bounds.generationId !== this.generationId) throw new LogGenerationError('the event log was made anew');
+    if (bounds.generationId !== this.generationId) throw new LogGenerationError('the event log was recreated');
     return bounds;
   }
 
@@ -25,7 +25,7 @@ export class SqlLogWriter implements LogWriter {
     if (records.length === 0) return [];
     const last = await this.#store.append(this.generationId, records);
     this.#notifyReaders();
-    if (last === undefined) return records.map(() => new AppendError('lost', 'the event log was made anew'));
+    if (last === undefined) return records.map(() => new AppendError('lost', 'the event log was recreated'));
     return records.map((_, index) => last - BigInt(records.length - 1 - index));
   }
 
