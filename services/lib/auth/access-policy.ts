@@ -2,20 +2,20 @@ import type { Config } from '../config/config.ts';
 import { authenticateByKey } from './api-keys.ts';
 import { type Authenticate, allowAnonymous, denyExternal } from './identity.ts';
 
-/** From whom a process takes calls, beside the services of its installation. */
+/** The callers that a process accepts, besides the services of its installation. */
 export interface AccessPolicy {
   readonly authenticate: Authenticate;
-  /** Whether to refuse what pages of other sites make a browser send: nothing else would. */
+  /** Whether to refuse requests that pages of other sites make a browser send: without keys, no other check would. */
   readonly sameOriginOnly: boolean;
   /** Origins whose pages may call; empty where no API key limits what they may do. */
   readonly corsOrigins: readonly string[];
-  /** For people. */
+  /** A sentence for the operator. */
   readonly description: string;
 }
 
 /**
- * Whoever has a key; without configured keys everybody on this machine, since then no other reaches the port; nobody at
- * all where only services of the installation run that others have to call through the gateway.
+ * Callers with a key; without configured keys all callers on this machine, which alone can reach the port then; no external
+ * caller where only services run that are called through the gateway.
  */
 export function resolveAccessPolicy(
   { apiKeys, corsOrigins }: Pick<Config, 'apiKeys' | 'corsOrigins'>,

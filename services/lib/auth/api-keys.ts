@@ -2,14 +2,14 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { appError, ErrorReason } from '../errors/app-error.ts';
 import type { Authenticate, Identity } from './identity.ts';
 
-/** A key as the process keeps it: not the key itself, so that nothing can print it. */
+/** A configured key: only its digest is kept, so that it cannot be printed. */
 export interface ApiKey {
   /** SHA-256 of the key, in hex. */
   readonly digest: string;
-  /** How logs and the audit name whoever uses it. */
+  /** The name of its callers in logs and in the audit. */
   readonly name: string;
   readonly tenant: string;
-  /** Words of `scopeWords`. */
+  /** Names of `scopesByName`. */
   readonly scopes: readonly string[];
 }
 
@@ -19,8 +19,8 @@ export function digestApiKey(key: string): string {
 }
 
 /**
- * Knows callers by `Authorization: Bearer KEY` or `X-API-Key: KEY`; throws UNAUTHENTICATED on everybody else. How long it
- * takes says nothing about the keys: all are compared, by digest.
+ * Identifies callers by `Authorization: Bearer KEY` or `X-API-Key: KEY`; throws UNAUTHENTICATED for unknown keys. Its duration
+ * reveals nothing about the keys: all digests are compared.
  */
 export function authenticateByKey(keys: readonly ApiKey[]): Authenticate {
   const entries = keys.map(({ digest, name, tenant, scopes }) => ({
@@ -38,7 +38,7 @@ export function authenticateByKey(keys: readonly ApiKey[]): Authenticate {
 
 const BEARER = /^Bearer +(\S+)$/i;
 
-/** The one key that a request brings. */
+/** The key of a request. */
 function extractKey(headers: Headers): string {
   const bearer = BEARER.exec(headers.get('authorization') ?? '')?.[1];
   const apiKeyHeader = headers.get('x-api-key') || undefined;

@@ -14,7 +14,7 @@ export const scopesByName: Readonly<Record<string, Scope>> = {
 
 const namesByScope = new Map(Object.entries(scopesByName).map(([name, scope]) => [scope, name]));
 
-/** The words of the scopes with which an RPC may be called; `admin` is always among them. */
+/** The names of the scopes with which an RPC may be called; `admin` is always among them. */
 export function requiredScopes(rpc: DescMethod): readonly string[] {
   let names = requiredScopesCache.get(rpc);
   if (!names) {
@@ -26,7 +26,7 @@ export function requiredScopes(rpc: DescMethod): readonly string[] {
 
 const requiredScopesCache = new WeakMap<DescMethod, readonly string[]>();
 
-/** Refuses a caller whose key is not for this RPC: PERMISSION_DENIED that names the scopes that would do. */
+/** Throws PERMISSION_DENIED, with the accepted scopes, for a caller whose key has none of them. */
 export function requireScope(identity: Identity, rpc: DescMethod): void {
   if (identity.scopes === undefined) return;
   const required = requiredScopes(rpc);

@@ -1,6 +1,6 @@
 import type { ApiKey } from '../auth/api-keys.ts';
 
-/** What the process was told by its environment: a pure function of it, checked whole before anything starts. */
+/** The configuration from the environment: a pure function of it, validated as a whole before anything starts. */
 export interface Config {
   readonly httpPort: number;
   readonly rpcPort: number;
@@ -11,16 +11,16 @@ export interface Config {
   readonly servers?: { readonly mysqlUrl: string; readonly redis: RedisConfig; readonly natsUrl: string };
   /** Where the services that run elsewhere are reached, by name: `http://host:port` each, one or more. */
   readonly peers: Readonly<Record<string, readonly string[]>>;
-  /** What the installation's processes prove themselves to each other with; absent when everything runs in this one. */
+  /** The secret by which the installation's processes identify themselves to each other; absent when all run in this one. */
   readonly internalSecret?: string;
-  /** Who may call from outside; with none, only this machine. */
+  /** Keys of external callers; without any, only this machine may call. */
   readonly apiKeys: readonly ApiKey[];
   /** Origins whose pages may call the HTTP port and read its answers. */
   readonly corsOrigins: readonly string[];
-  /** Requests from outside that are worked on at a time, and those that may wait for their turn. */
+  /** External requests that are processed at a time, and those that may be queued. */
   readonly maxRequests: number;
   readonly maxWaiting: number;
-  /** Milliseconds that one of them may wait, as fast as the line moves. */
+  /** The longest wait in the queue at its current rate, in milliseconds. */
   readonly maxWaitMs: number;
   /** Connections that one address may have open, on both ports together. */
   readonly maxConnectionsPerAddress: number;
@@ -88,7 +88,7 @@ export interface SendUrlLookupConfig {
   readonly timeoutMs: number;
   /** How long an answer is remembered; 0 for not at all. */
   readonly cacheSeconds: number;
-  /** What a sender is told when no answer is to be had: to try again, or no page. */
+  /** The answer to a sender when the lookup fails: try again, or no page. */
   readonly onFailure: 'retry' | 'empty';
 }
 

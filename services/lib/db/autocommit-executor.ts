@@ -10,7 +10,7 @@ import { StatementExecutor } from './statement-executor.ts';
 /** How often a transaction or statement that lost a deadlock is run. */
 export const MAX_ATTEMPTS = 8;
 
-/** Waits before the attempt after `attempt`: random, so that the same two do not meet again. */
+/** Waits before the attempt after `attempt`: random, so that the same two do not collide again. */
 export function delayRetry(attempt: number): Promise<void> {
   return delay(Math.random() * 5 * 2 ** attempt);
 }
@@ -36,7 +36,7 @@ export class AutocommitExecutor extends StatementExecutor {
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     if (lockModeOf(query.query)) throw new Error('a row lock outside a transaction');
     if (!asAnalyzed(query)?.isPlainRead) return this.#runWithRetries<R>(query);
-    // what failed may be the fault of another read in the request
+    // another read in the request may have caused the error
     const result = await this.#host.readBatcher.read<R>(query).catch(() => this.#runWithRetries<R>(query));
     currentUnconfirmedReads()?.recordRead();
     return result;
@@ -53,7 +53,7 @@ export class AutocommitExecutor extends StatementExecutor {
     }
   }
 
-  /** Nothing to wait for: there is no commit to travel with. */
+  /** Runs at once: there is no later statement or commit to send it with. */
   async enqueueQuery(query: CompiledQuery): Promise<void> {
     await this.executeQuery(query);
   }
@@ -69,7 +69,7 @@ export class AutocommitExecutor extends StatementExecutor {
       if (result.numAffectedRows) this.#host.backend.stats.countCommit('single');
       return result;
     } catch (error) {
-      reads?.recordRead(); // a unique index, too, tells of what is stored
+      reads?.recordRead(); // a violated unique index, too, shows stored data
       throw error;
     } finally {
       connection.release();

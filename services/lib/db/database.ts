@@ -23,12 +23,12 @@ export interface TransactionOptions {
 
 type BeforeStatement = (query: CompiledQuery) => void;
 
-/** The one way to the SQL database, over either dialect. */
+/** The SQL database, over either dialect. All statements go through it. */
 export class Database {
   readonly backend: SqlBackend;
-  // biome-ignore lint/suspicious/noExplicitAny: the tables are the stores' business
+  // biome-ignore lint/suspicious/noExplicitAny: the stores know their tables
   readonly #autocommit: Kysely<any>;
-  /** Of hot paths, outside of transactions. */
+  /** Batches the reads of hot paths outside of transactions. */
   readonly readBatcher: ReadBatcher;
   readonly #groups = new Map<string, GroupCommit>();
   /** Receives every fault that a statement reports. */
@@ -49,7 +49,7 @@ export class Database {
   }
 
   /**
-   * Single statements, each committed by itself and run again after a deadlock. A server that is not there becomes
+   * Single statements, each committed by itself and run again after a deadlock. An unreachable server becomes
    * SERVICE_UNAVAILABLE. Throws inside a transaction, where it would wait for itself.
    */
   autocommit<T>(): Kysely<T> {
@@ -58,11 +58,11 @@ export class Database {
   }
 
   /**
-   * Runs `work` in one transaction (READ COMMITTED, or SQLite's immediate one) and returns its result after the commit.
-   * Deadlocks and lock waits run `work` again as a whole, so it must have no effect but its statements. A server that is
-   * not there becomes SERVICE_UNAVAILABLE; when that happens at the commit nobody knows whether it took place, and it is
-   * never run again here: the caller's repeat finds out. When nobody waits for the request any more, because its caller
-   * went away or its deadline passed, nothing is committed and the signal's reason is thrown. `label` names the failpoints
+   * Runs `callback` in one transaction (READ COMMITTED, or SQLite's immediate one) and returns its result after the commit.
+   * After deadlocks and lock waits `callback` runs again as a whole, so it must have no effect but its statements. An
+   * unreachable server becomes SERVICE_UNAVAILABLE; when that happens at the commit its outcome is unknown, and it is never
+   * repeated here: the caller's repeat finds out. When the request is no longer awaited, because its caller left or its
+   * deadline passed, nothing is committed and the signal's reason is thrown. `label` names the failpoints
    * `db.before-commit:label` and `db.after-commit:label`.
    */
   async transaction<T, R>(
@@ -194,7 +194,7 @@ export class Database {
     return this.backend.isDuplicateKey(error);
   }
 
-  /** Takes the named lock, or returns undefined when somebody else holds it. Does not wait. */
+  /** Takes the named lock, or returns undefined when another holder has it. Does not wait. */
   async tryLock(name: string): Promise<NamedLock | undefined> {
     assertNoTransaction('taking a named lock');
     try {

@@ -12,7 +12,7 @@ export interface ExpiredRows {
 }
 
 const BATCH_SIZE = 1_000;
-/** Room for others between two batches. */
+/** The pause between two batches, for other transactions. */
 const BATCH_PAUSE_MS = 20;
 
 /** Deletes old rows in paced batches, each committed by itself, and returns how many. Stops early when the signal aborts. */

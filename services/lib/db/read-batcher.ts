@@ -2,9 +2,9 @@ import type { CompiledQuery, QueryResult } from 'kysely';
 import { detached } from '../runtime/request-context.ts';
 import type { SqlBackend } from './sql-backend.ts';
 
-/** At most so many reads go in one request. */
+/** The most reads in one request. */
 const MAX_BATCH_SIZE = 32;
-/** Requests under way at a time: what comes meanwhile goes together in the next. */
+/** Requests under way at a time: reads that arrive meanwhile go together in the next. */
 const MAX_CONCURRENT = 2;
 
 interface PendingRead {
@@ -14,8 +14,8 @@ interface PendingRead {
 }
 
 /**
- * Reads of many requests on few connections: those that come while others are under way go together in the next request.
- * Each reads what is committed when its turn comes, as by itself.
+ * Reads of many callers on few connections: those that arrive while others are under way go together in the next request.
+ * Each sees what is committed when it runs, as if it ran alone.
  */
 export class ReadBatcher {
   readonly #backend: SqlBackend;
@@ -27,7 +27,7 @@ export class ReadBatcher {
     this.#backend = backend;
   }
 
-  /** Resolves with the rows. Whatever fails in a request fails for all reads in it. */
+  /** Resolves with the rows. An error of a request fails all reads in it. */
   read<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ query, resolve: resolve as PendingRead['resolve'], reject });
@@ -35,7 +35,7 @@ export class ReadBatcher {
     });
   }
 
-  /** Not at once, so that whoever reads in the same turn of the event loop comes along. */
+  /** Deferred, so that reads of the same turn of the event loop join. */
   #schedule(): void {
     if (this.#isScheduled || this.#running >= MAX_CONCURRENT || this.#queue.length === 0) return;
     this.#isScheduled = true;

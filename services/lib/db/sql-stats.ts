@@ -1,4 +1,4 @@
-/** What a process has asked of its database so far. Plain numbers: counting must cost nothing. */
+/** Counts of a process's statements, requests and commits. Plain numbers: counting must cost nothing. */
 export class SqlStats {
   /** Statements, without those that begin and end transactions. */
   statements = 0;

@@ -44,7 +44,7 @@ const dialectTools: Readonly<Record<Dialect, DialectTools>> = {
   sqlite: { adapter: new SqliteAdapter(), compiler: new SqliteCompiler() },
 };
 
-/** What runs the statements that Kysely builds: straight on a connection, without plugins. */
+/** Runs the statements that Kysely builds directly on a connection, without plugins. */
 export abstract class StatementExecutor implements QueryExecutor {
   readonly dialect: Dialect;
   readonly plugins: [] = [];
@@ -54,7 +54,7 @@ export abstract class StatementExecutor implements QueryExecutor {
   }
 
   abstract executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>>;
-  /** The same for a write of a transaction whose result nobody asks for; see Connection.executeLater(). */
+  /** The same for a write of a transaction whose result is not awaited; see Connection.enqueue(). */
   abstract enqueueQuery(query: CompiledQuery): Promise<void>;
 
   get adapter(): DialectAdapter {
@@ -98,19 +98,19 @@ export abstract class StatementExecutor implements QueryExecutor {
   }
 }
 
-/** Runs statements on one connection, in its transaction if there is one; none after it was given back. */
+/** Runs statements on one connection, in its transaction if there is one; throws after the connection was released. */
 export class ConnectionExecutor extends StatementExecutor {
   #connection: Connection | undefined;
   readonly #beforeStatement: ((query: CompiledQuery) => void) | undefined;
 
-  /** Calls `before` with every statement first; an error that it throws becomes the statement's error. */
+  /** Calls `beforeStatement` with every statement first; an error that it throws becomes the statement's error. */
   constructor(dialect: Dialect, connection: Connection, beforeStatement?: (query: CompiledQuery) => void) {
     super(dialect);
     this.#connection = connection;
     this.#beforeStatement = beforeStatement;
   }
 
-  // async: what it throws has to come as a rejection
+  // async: its errors must be rejections
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const connection = this.#openConnection();
     this.#beforeStatement?.(query);
@@ -123,7 +123,7 @@ export class ConnectionExecutor extends StatementExecutor {
     await connection.enqueue(query);
   }
 
-  /** The connection is given back. */
+  /** Rejects all further statements. */
   close(): void {
     this.#connection = undefined;
   }
@@ -134,8 +134,8 @@ export class ConnectionExecutor extends StatementExecutor {
   }
 }
 
-/** Kysely over an executor of ours. Its own transactions do not work: they go through Database.transaction(). */
-// biome-ignore lint/suspicious/noExplicitAny: the tables are the stores' business
+/** Kysely over an executor. Its own transactions do not work: they go through Database.transaction(). */
+// biome-ignore lint/suspicious/noExplicitAny: the stores know their tables
 export function kyselyOver(executor: StatementExecutor): Kysely<any> {
   const dialect = {
     createAdapter: () => executor.adapter,

@@ -1,21 +1,21 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** A work's part in the transaction that is open for it. */
+/** The open transaction of the current flow. */
 export interface TransactionContext {
   /** Run after the commit. */
   readonly afterCommit: (() => void)[];
-  /** Keeps works of one transaction apart, where several share it; undefined where it is one work's own. */
+  /** Identifies the participant of a shared transaction; undefined in a transaction of its own. */
   lockKey?: (key: string) => void;
 }
 
 const contexts = new AsyncLocalStorage<TransactionContext | undefined>();
 
-/** Throws inside a transaction: nothing may be waited for there but the database. */
+/** Throws inside a transaction: only the database may be awaited there. */
 export function assertNoTransaction(operation: string): void {
   if (contexts.getStore()) throw new Error(`${operation} inside a database transaction`);
 }
 
-/** Runs `work` outside of the transaction that is open here, for work that outlives it. */
+/** Runs `work` outside of the open transaction, for work that outlives it. */
 export function runOutsideTransaction<T>(callback: () => T): T {
   return contexts.run(undefined, callback);
 }
@@ -25,7 +25,7 @@ export function runInTransaction<T>(context: TransactionContext, callback: () =>
   return contexts.run(context, callback);
 }
 
-/** Runs `hook` after the commit of the transaction that is open here; it must not throw. Not at all after a rollback. */
+/** Runs `hook` after the commit of the open transaction; it must not throw. Not at all after a rollback. */
 export function afterCommit(hook: () => void): void {
   const context = contexts.getStore();
   if (!context) throw new Error('afterCommit outside a transaction');

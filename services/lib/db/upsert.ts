@@ -9,8 +9,8 @@ export interface Upsert {
 }
 
 /**
- * Lets an insert write the row that is there already. For rows that the transaction has locked: many of them are one
- * statement then, which updates are not.
+ * Lets an insert update existing rows. For rows that the transaction has locked: one statement can write many of them, while
+ * updates need one each.
  */
 export function onDuplicateUpdate<DB, TB extends keyof DB, O>(
   insert: InsertQueryBuilder<DB, TB, O>,

@@ -26,8 +26,8 @@ export interface ContextOptions {
 }
 
 /**
- * Enters the request's context: from the calling service when it proves to be one of ours, else from `authenticate` and
- * within the scopes of the RPC. Refuses internal RPCs to everybody else. Answers and errors carry the request id.
+ * Enters the request's context: that of the calling service when it has the installation's secret, else from `authenticate`
+ * and within the scopes of the RPC. Refuses internal RPCs to external callers. Answers and errors carry the request id.
  */
 export function contextInterceptor(options: ContextOptions): Interceptor {
   return (next) => async (request) => {
@@ -79,7 +79,7 @@ export async function identifyCaller(
   const { header } = call;
   const secret = header.get(internalHeaders.secret);
   const isInternal = isInternalSecret(secret, options.internalSecret);
-  // were he taken for somebody from outside, a service with a wrong secret would look like a caller with a wrong key
+  // as an external caller, a service with a wrong secret would look like a caller with a wrong key
   if (!isInternal && secret !== null)
     throw appError(ErrorReason.UNAUTHENTICATED, 'the secret of the installation is another one in this process');
   if (isInternal)
@@ -101,7 +101,7 @@ export async function identifyCaller(
 
 const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
 
-/** When the caller stops waiting, from what Connect or gRPC say of it; undefined when they say nothing. */
+/** The deadline from the timeout header of Connect or gRPC; undefined without one. */
 function deadlineOf(header: Headers): number | undefined {
   const connect = header.get('connect-timeout-ms');
   if (connect !== null) return performance.now() + Number(connect);
@@ -109,7 +109,7 @@ function deadlineOf(header: Headers): number | undefined {
   return amount === undefined ? undefined : performance.now() + Number(amount) * (GRPC_UNITS[unit] ?? 0);
 }
 
-/** gRPC's own services (health, reflection) tell nothing of anybody. */
+/** gRPC's own services (health, reflection) show no data of a tenant. */
 function isPublicService({ service }: IncomingCall): boolean {
   return service.typeName.startsWith('grpc.');
 }

@@ -40,8 +40,8 @@ export function observeRefusedCall(
 }
 
 /**
- * Measures every RPC, logs the failures, and turns whatever was thrown into an error with exactly one ErrorInfo. A stream is
- * measured up to its first answer; what it throws later is told and turned in the same way.
+ * Measures every RPC, logs the failures, and converts every error to one with exactly one ErrorInfo. A stream is
+ * measured up to its first answer; later errors are logged and converted in the same way.
  */
 export function observeInterceptor({
   logger,

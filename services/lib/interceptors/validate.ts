@@ -7,7 +7,7 @@ import { NOT_TRIMMED_TEXT } from '../text/trimmed.ts';
 /** Throws INVALID_ARGUMENT, with the first field and rule, for a message that breaks the rules of its proto. */
 export type ValidateMessage = (schema: DescMessage, message: Message) => void;
 
-/** A check that knows the rules of what it has seen once. */
+/** Creates a validator that compiles the rules of each message type once. */
 export function createMessageValidator(): ValidateMessage {
   const validator = createValidator({ regexMatch: platformRegex() });
   return (schema, message) => {
@@ -61,7 +61,7 @@ export function violationError(violations: readonly Violation[]) {
   });
 }
 
-/** What is wrong, in words; every pattern in the protos is the one for names and ids. */
+/** The text of a violation; every pattern in the protos is the one for names and ids. */
 export function violationText({ ruleId, message }: Violation): string {
   if (ruleId !== 'string.pattern') return message;
   return NOT_TRIMMED_TEXT;

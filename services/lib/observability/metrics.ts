@@ -103,7 +103,7 @@ export function createMetrics(defaults = true): Metrics {
   };
 }
 
-/** Shows zero for what has not happened yet: a counter that begins with 1 has no increase in Prometheus, and rings no alert. */
+/** Exports a zero before the first event: a counter that begins with 1 has no increase in Prometheus, and triggers no alert. */
 export function initializeCounter<L extends string>(
   counter: Counter<L>,
   series: readonly Partial<Record<L, string>>[],
@@ -112,8 +112,8 @@ export function initializeCounter<L extends string>(
 }
 
 /**
- * Shows what was asked of the database: `sql_statements_total`, `sql_round_trips_total`, and `sql_commits_total` by the
- * transaction's label. They are read when somebody asks, so the statements themselves pay nothing for it.
+ * Exports the counters of the database: `sql_statements_total`, `sql_round_trips_total`, and `sql_commits_total` by the
+ * transaction's label. They are read when metrics are requested, so statements cost nothing more.
  */
 export function registerSqlMetrics({ registry }: Pick<Metrics, 'registry'>, counts: SqlStats): void {
   const total = (name: string, help: string, value: () => number) =>

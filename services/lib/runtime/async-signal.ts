@@ -1,4 +1,4 @@
-/** What one flow waits at and others ring. A ring while nobody waits is kept for the next wait. */
+/** Wakes one waiting flow. A notification while none waits is kept for the next wait. */
 export class AsyncSignal {
   #notified = false;
   #wake: (() => void) | undefined;
@@ -8,7 +8,7 @@ export class AsyncSignal {
     this.#wake?.();
   }
 
-  /** Resolves at a ring, after `ms`, or when the signal aborts. */
+  /** Resolves at a notification, after `ms`, or when the signal aborts. */
   async wait(ms: number, signal: AbortSignal): Promise<void> {
     if (!this.#notified && !signal.aborted) {
       await new Promise<void>((resolve) => {

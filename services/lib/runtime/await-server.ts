@@ -33,8 +33,8 @@ export function logAwaitedServer({ name, url, logger }: AwaitedServer, error: un
 }
 
 /**
- * Connects to a server that may still be starting: retries for 15 s, and logs once that it waits. Throws ServerNotReached, at
- * once where `isFinal` says that waiting does not help.
+ * Connects to a server that may still be starting: retries for 15 s, and logs once that it waits. Throws
+ * ServerUnreachableError, at once for errors that `isFinal` accepts.
  */
 export async function awaitServer<T>(
   server: AwaitedServer,

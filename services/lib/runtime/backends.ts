@@ -11,12 +11,12 @@ import { awaitServer } from './await-server.ts';
 import type { Clock } from './clock.ts';
 import { coreMigrations } from './core-migrations.ts';
 
-/** What a process stores and speaks through. Disposing it closes all of it. */
+/** The database, the event log and the queue of a process. Disposing it closes all of them. */
 export interface Backends extends AsyncDisposable {
   readonly db: Database;
   readonly log: EventLog;
   readonly queue: TaskQueue;
-  /** The tables of the kernel and of the SQL adapters. */
+  /** The tables of lib and of the SQL adapters. */
   readonly migrations: readonly Migrations[];
   /** For people: what it is and how durable. */
   readonly description: string;
@@ -24,7 +24,7 @@ export interface Backends extends AsyncDisposable {
 
 const embeddedCoreMigrations = [...coreMigrations, queueMigrations, eventLogMigrations];
 
-/** Opens what the configuration names: three servers, or the embedded default. Throws when one cannot be reached. */
+/** Opens the configured backends: three servers, or the embedded default. Throws when one cannot be reached. */
 export function openBackends(config: Config, { clock, logger }: { clock: Clock; logger: Logger }): Promise<Backends> {
   return config.servers ? openServers(config.servers, logger) : openEmbedded(config.dataDir, clock);
 }
@@ -61,7 +61,7 @@ async function openEmbedded(dataDir: string, clock: Clock): Promise<Backends> {
 }
 
 async function openServers(servers: NonNullable<Config['servers']>, logger: Logger): Promise<Backends> {
-  // their clients are a good part of all that is loaded, and the embedded way to run starts without them
+  // loaded on demand: the clients are large, and the embedded deployment does not need them
   const [{ mysqlBackend }, { redisQueue }, { natsEventLog }] = await Promise.all([
     import('../db/mysql/mysql-backend.ts'),
     import('../messaging/queue/redis-queue.ts'),

@@ -6,11 +6,11 @@ import type { Deps, Module, RunningModule } from './module.ts';
 /** The handling of an event may publish further events: no such chain has more links. */
 const MAX_EVENT_CHAIN = 5;
 
-/** What a process does beside answering calls: relay, consumers, retention, and the loops of its modules. */
+/** The background work of a process: relay, consumers, retention, and the loops of its modules. */
 export interface Background extends AsyncDisposable {
   /**
    * Publishes the outbox and has the consumers handle the log, including the events that this causes, as far as this process
-   * leads. For a stop, after the last request; what fails is left for the next start.
+   * leads. For a stop, after the last request; work that fails is left for the next start.
    */
   drain(signal: AbortSignal): Promise<void>;
 }

@@ -23,7 +23,7 @@ export interface CorePurgeOptions {
   readonly intervalMs: number;
 }
 
-/** Removes what the kernel's own tables and the event log need not keep, in one process at a time. Services remove their rows. */
+/** Removes expired rows of the tables of lib and old events, in one process at a time. Services remove their rows. */
 export function startCorePurge({ db, log, clock, logger, intervalMs }: CorePurgeOptions): AsyncDisposable {
   return startLeaderLoop(db, 'retention', {
     name: 'retention',

@@ -5,14 +5,14 @@ import type { Module } from './module.ts';
 export interface Deployment {
   /** What runs here. */
   readonly local: readonly Module[];
-  /** What runs elsewhere and is called from here. */
+  /** Modules that run elsewhere and are called from here. */
   readonly remote: readonly Module[];
   /** Whether the installation has more than this process: something does not run here. */
   readonly split: boolean;
 }
 
 /**
- * The placement that a `--target` of names separated by commas asks for; without one everything runs here. Throws
+ * Resolves a `--target` of comma-separated names; without one every module runs here. Throws
  * ConfigError on a name that no module has.
  */
 export function resolveDeployment(all: readonly Module[], target?: string): Deployment {

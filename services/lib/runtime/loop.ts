@@ -9,9 +9,12 @@ import { LoopFailureLog } from './loop-failure-log.ts';
 /** Work that a process does again and again in the background. */
 export interface LoopOptions {
   readonly name: string;
-  /** The pause between two rounds; `wake` ends it early. */
+  /** The pause between two rounds; `trigger` ends it early. */
   readonly intervalMs: number;
-  /** One round. True means: there is more, go on at once. A throw is logged, and the next round comes after the pause. */
+  /**
+   * One round. Returns true when there is more to do: the next one starts at once. An error is logged, and the next round starts
+   * after the pause.
+   */
   run(signal: AbortSignal): Promise<boolean | undefined>;
   readonly logger: Logger;
 }
@@ -47,7 +50,7 @@ export function startLoop({ name, intervalMs, run, logger }: LoopOptions): Loop 
       } catch (error) {
         if (!stop.signal.aborted) failures.recordFailure(error);
       }
-      // SQLite never lets go of the event loop by itself: without a breath, round upon round would stop everything else
+      // rounds on SQLite never yield to the event loop: without this, they would block everything else
       await (hasMore ? yieldToEventLoop() : pause());
     }
   });
@@ -71,12 +74,12 @@ export interface LeaderLoop extends Loop {
 }
 
 const LOCK_RECHECK_MS = 5_000;
-/** Wakes come with every commit; those who do not lead must not ask for the lock each time. */
+/** Every commit triggers the loops: a process that does not lead must not try the lock each time. */
 const LOCK_RETRY_MS = 500;
 
 /**
  * A loop that runs in one process of the installation at a time: the one that holds the named lock. The lock is rechecked
- * every 5 s, so two leaders may overlap that long after a lost connection; rounds must bear that.
+ * every 5 s, so two leaders may overlap that long after a lost connection; rounds must tolerate that.
  */
 export function startLeaderLoop(db: Database, lockName: string, options: LoopOptions): LeaderLoop {
   let lock: NamedLock | undefined;

@@ -15,7 +15,7 @@ import type { ServiceClients } from '../rpc/service-clients.ts';
 import type { Clock } from './clock.ts';
 import type { IdGenerator } from './id-generator.ts';
 
-/** What every module is given. */
+/** The dependencies of every module. */
 export interface Deps {
   readonly config: Config;
   readonly db: Database;
@@ -26,15 +26,15 @@ export interface Deps {
   readonly ids: IdGenerator;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Tells who a caller of REST is; RPC ports ask it by themselves. */
+  /** Identifies callers of REST; RPC ports apply it by themselves. */
   readonly authenticate: Authenticate;
   /** Fires when the process begins to stop: long polls and streams end then. */
   readonly stopping: AbortSignal;
 }
 
 /**
- * What a module does on an event. It may see an event twice, and must then lead to the same state. It runs in the system's
- * context of the event's tenant. A throw is tried again and then parks the session's events for this consumer. The event is
+ * Handles an event. It may see an event twice, and must then lead to the same state. It runs in the system's
+ * context of the event's tenant. After an error it is retried; then the session's events are parked for this consumer. The event is
  * shared with the other consumers and the streams of the process: it must not be changed.
  */
 export type EventHandler = (event: Event) => Promise<void>;
@@ -47,9 +47,9 @@ export interface RunningModule extends AsyncDisposable {
   routes(router: ConnectRouter): void;
   /** Adds the module's own routes to the HTTP port. */
   http?(app: FastifyInstance): void | Promise<void>;
-  /** What it does on which events, by payload name (`sessionCreated`, …); absent when it consumes none. */
+  /** Its event handlers, by payload name (`sessionCreated`, …); absent when it consumes none. */
   readonly eventHandlers?: Readonly<Partial<Record<NonNullable<Event['payload']['case']>, EventHandler>>>;
-  /** By which the RPCs that the module passes on are called; the process's own directory when absent. */
+  /** The clients for the RPCs that the module forwards; the process's own clients when absent. */
   readonly proxyClients?: ServiceClients;
   /** Starts its background loops; called once every module of the process has its routes. */
   onReady?(): void;

@@ -42,7 +42,7 @@ const GRACE_MS = 8_000;
 /** How long events may take in any case, however long the requests took. */
 const MIN_DRAIN_MS = 1_000;
 
-/** What tests put in place of the real thing. */
+/** Replacements for tests. */
 export interface Overrides {
   readonly clock?: Clock;
   readonly ids?: IdGenerator;
@@ -55,9 +55,9 @@ export interface Overrides {
 export interface RunningProcess extends AsyncDisposable {
   readonly httpPort: number;
   readonly rpcPort: number;
-  /** What it runs on and how durable that is, in words. */
+  /** The backends and their durability, as text. */
   readonly description: string;
-  /** Who may call it, in words. */
+  /** The accepted callers, as text. */
   readonly accessDescription: string;
   readonly deps: Deps;
   readonly clients: ServiceClients;
@@ -151,7 +151,7 @@ async function openDeps(
   return { deps, description: backends.description, accessPolicy };
 }
 
-/** A way to every service that runs elsewhere. */
+/** A transport to every service that runs elsewhere. */
 function connectPeers({ config, logger }: Deps, remote: readonly Module[], stack: AsyncDisposableStack) {
   return new Map<DescService, Transport>(
     remote.flatMap(({ name, provides }) => {
@@ -196,7 +196,7 @@ async function startModules(
   return { clients, running, routes, interceptors, gate, services, internalSecret };
 }
 
-/** What bounds the requests from outside, on both ports together: one process is one event loop. */
+/** Load shedding for external requests, shared by both ports: a process has one event loop. */
 function createLoadShedding({ config, metrics }: Deps): LoadShedding {
   const controller = new AdmissionController({
     maxConcurrent: config.maxRequests,

@@ -1,13 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { UnconfirmedReads } from '../db/durability/unconfirmed-reads.ts';
 
-/** What is known of a request on its whole way, across services. */
+/** The context of a request, across services. */
 export interface RequestContext {
   /** The trace id that answers and logs carry. */
   requestId: string;
-  /** Whose data the request may see; a valid NATS token. */
+  /** The tenant whose data the request may see; a valid NATS token. */
   tenant: string;
-  /** Who asks: `anonymous`, an agent, a key's name, or `system` for background work. */
+  /** The caller: `anonymous`, an agent, a key's name, or `system` for background work. */
   actor: string;
   /** When the caller stops waiting for the answer, by performance.now(); undefined without a limit. */
   deadline?: number;
@@ -26,7 +26,7 @@ interface ContextStore {
 
 const storage = new AsyncLocalStorage<ContextStore>();
 
-/** The context of the running request. Throws outside of one: background work must enter one with `inContext`. */
+/** The context of the running request. Throws outside of one: background work must enter one with `runInBackgroundContext`. */
 export function currentContext(): RequestContext {
   const context = storage.getStore()?.context;
   if (!context) throw new Error('no request context: enter one with inContext()');
@@ -57,14 +57,14 @@ export function runInRequestContext<T>(context: RequestContext, work: () => T): 
 }
 
 /**
- * Throws when nobody waits for the running request any more: its caller went away, or its deadline passed. What was given up
- * must not take effect behind the back of whoever asks for something else next.
+ * Throws when the running request is no longer awaited: its caller left, or its deadline passed. An abandoned request must not
+ * take effect after its caller has sent the next one.
  */
 export function throwIfAborted(): void {
   tryGetContext()?.signal?.throwIfAborted();
 }
 
-/** Runs `work` outside of every request: what many of them share must not live in the context of one. */
+/** Runs `work` outside of every request: work that many requests share must not run in the context of one. */
 export const detached: <T>(work: () => T) => T = AsyncLocalStorage.snapshot();
 
 /** The tenant of the running request. */

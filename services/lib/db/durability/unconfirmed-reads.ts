@@ -34,14 +34,14 @@ export class UnconfirmedReads {
     this.#reads += 1;
   }
 
-  /** For an answer that promises nothing, so it may be sent before the reads are on disk: the flow begins anew. */
+  /** For an answer that promises nothing, so it may be sent before the reads are on disk: the flow starts over. */
   dismiss(): void {
     this.#begunAt = performance.now();
     this.#confirmed = this.#reads;
   }
 
   /**
-   * A commit was answered: everything up to the mark is on disk, unless the flow began before `servedSince` (see Backend). It may
+   * A commit was answered: everything up to the mark is on disk, unless the flow began before `servedSince` (see SqlBackend). It may
    * have read what the server has lost since, and nothing confirms that any more.
    */
   confirm(mark: number, servedSince: number): void {

@@ -4,7 +4,7 @@ import { type PrimaryKeys, type RowKey, UnknownTableError } from '../row-access/
 import type { AccessMode } from '../row-access/row-access.ts';
 import type { SqlBackend } from '../sql-backend.ts';
 
-/** Another work of the transaction is at the same rows. */
+/** Another participant of the transaction holds the same key. */
 export class KeyLockedError extends Error {
   readonly key: string;
 
@@ -20,7 +20,7 @@ interface LockHolders {
   readonly participants: Set<object>;
 }
 
-/** A connection's transaction that several works share. */
+/** A transaction that several participants share. */
 export class BatchedTransaction {
   readonly #connection: Connection;
   readonly #locks = new Map<string, LockHolders>();
@@ -42,7 +42,6 @@ export class BatchedTransaction {
     return new BatchedTransaction(connection);
   }
 
-  /** One work's way to it. */
   addParticipant(): Participant {
     return new Participant(this.#connection, this);
   }
@@ -56,13 +55,14 @@ export class BatchedTransaction {
     return this.#wrote;
   }
 
-  /** Nothing of it will be kept. */
+  /** Lets the transaction be rolled back. */
   abort(error: unknown): void {
     this.#abortCause ??= { error };
   }
 
   /**
-   * Reserves the key for this participant, or for all that use it in the same mode. Throws Reserved when another one holds it.
+   * Reserves the key for this participant, or for all that use it in the same mode. Throws KeyLockedError when another one
+   * holds it.
    */
   lock(participant: object, { key, mode }: RowKey): void {
     const holders = this.#locks.get(key);
@@ -79,7 +79,7 @@ export class BatchedTransaction {
       if (participants.delete(participant) && participants.size === 0) this.#locks.delete(key);
   }
 
-  /** Commits, or rolls back what is broken or what nobody wants kept; returns why nothing was kept that should have been. */
+  /** Commits, or rolls back if it failed or no participant has changes to keep; returns the error that prevented the commit. */
   async end(shouldCommit: boolean): Promise<{ readonly error: unknown } | undefined> {
     try {
       if (shouldCommit && !this.#abortCause) {
@@ -96,12 +96,12 @@ export class BatchedTransaction {
   }
 }
 
-/** A work's statements in a shared transaction. Whatever fails of them breaks it for all. */
+/** One participant's statements. If one fails, the transaction is rolled back for all participants. */
 export class Participant implements Connection {
   readonly #connection: Connection;
   readonly #transaction: BatchedTransaction;
   #hasWritten = false;
-  /** Writes whose answer is not there yet. */
+  /** Writes without a result yet. */
   #pendingWrites = 0;
   #lockError: KeyLockedError | undefined;
 
@@ -110,7 +110,7 @@ export class Participant implements Connection {
     this.#transaction = transaction;
   }
 
-  /** Whether something would be kept of a work that ends here, also of what it did not wait for. */
+  /** Whether the participant has written, including writes that it did not wait for. */
   get mayHaveWritten(): boolean {
     return this.#hasWritten || this.#pendingWrites > 0;
   }
@@ -120,12 +120,12 @@ export class Participant implements Connection {
     return this.#lockError;
   }
 
-  /** Throws Reserved when another participant holds the key. */
+  /** Throws KeyLockedError when another participant holds the key. */
   lockKey(key: string): void {
     this.#lock({ key, mode: 'exclusive' });
   }
 
-  /** Reserves the rows that a statement locks or writes. Throws Reserved when another participant holds one of them. */
+  /** Reserves the rows that a statement locks or writes. Throws KeyLockedError when another participant holds one of them. */
   lockRows(query: CompiledQuery, keys: PrimaryKeys): void {
     this.#assertActive();
     try {

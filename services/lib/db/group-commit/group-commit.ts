@@ -8,21 +8,21 @@ import { ConnectionExecutor, kyselyOver } from '../statement-executor.ts';
 import { runInTransaction, type TransactionContext } from '../transaction-context.ts';
 import { BatchedTransaction, KeyLockedError } from './batched-transaction.ts';
 
-/** At most so many works share a transaction. */
+/** The most participants of a transaction. */
 const MAX_BATCH_SIZE = 32;
-/** A transaction that takes longer (a lock that somebody else holds) keeps the next one waiting no more. */
+/** After this time (for example behind a row lock) the next transaction starts without waiting. */
 const SLOW_AFTER_MS = 30;
-/** That many transactions of a group at a time at most: one that is slow because all are is not helped by more. */
+/** The most transactions of a group at a time: more would not help when all are slow. */
 const MAX_CONCURRENT = 4;
-/** One that takes that long waits for a lock that somebody forgot: it is not counted any more, or a few would stop the group. */
+/** After this time a transaction counts as stuck behind a lock and no longer towards the limit: a few would stop the group. */
 const STUCK_AFTER_MS = 1_000;
 
-/** What a group does with its database. */
+/** The database of a group. */
 export interface GroupCommitHost {
   readonly backend: SqlBackend;
   /** The primary keys that identify the rows of the participants. */
   readonly keys: PrimaryKeys;
-  /** Runs the work in a transaction of its own, with all attempts; calls `before` with every statement first. */
+  /** Runs the callback in a transaction of its own, with retries; calls `beforeStatement` with every statement first. */
   runSolo<R>(
     label: string,
     callback: TransactionCallback<R>,
@@ -34,29 +34,29 @@ export interface GroupCommitHost {
 export type TransactionCallback<R> = (tx: Executor) => Promise<R>;
 
 interface PendingTransaction {
-  /** How many had arrived in the group before it. */
+  /** The number of transactions that arrived in the group before it. */
   readonly arrival: number;
   readonly label: string;
   /** Empty outside of requests. */
   readonly tenant: string;
   readonly callback: TransactionCallback<unknown>;
-  /** Runs something in the context of whoever brought the work. */
+  /** Runs a function in the context of the caller. */
   readonly inContext: <T>(run: () => T) => T;
   readonly afterCommit: (() => void)[];
-  /** What somebody else had reserved when it was last tried. */
+  /** The key that another participant held at the last attempt. */
   conflictedKey?: string;
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
 
-/** How a member's work ended, while nobody knows of the transaction yet. */
+/** The outcome of a participant's callback, before that of the transaction is known. */
 type CallbackOutcome = { readonly result: unknown } | { readonly error: unknown };
 
 /**
- * Group commit: works that come while a transaction of their group is under way share the next one, which begins as soon as
- * that is over. They run side by side; their statements travel together, and one commit makes all of them last. None of them
- * notices: a work that refuses before it has written leaves the others alone, and whenever anything else goes wrong nothing
- * of it is kept and every work is run again by itself.
+ * Group commit: transactions that arrive while one of their group is under way share the next one, which begins as soon as that
+ * has ended. Their callbacks run concurrently, their statements share requests, and one commit covers all of them. Participants
+ * do not notice: a callback that throws before it has written does not affect the others; after any other failure everything
+ * is rolled back, and every callback runs again by itself.
  */
 export class GroupCommit {
   readonly #name: string;
@@ -66,9 +66,9 @@ export class GroupCommit {
   #arrivals = 0;
   #isScheduled = false;
   #runningCount = 0;
-  /** Of those that run, how many have lost the patience of the next. */
+  /** The number of running transactions that the next one no longer waits for. */
   #slowCount = 0;
-  /** How many of these are stuck. */
+  /** How many of them count as stuck. */
   #stuckCount = 0;
 
   constructor(name: string, host: GroupCommitHost) {
@@ -76,7 +76,7 @@ export class GroupCommit {
     this.#host = host;
   }
 
-  /** Runs the work in a shared transaction; resolves after its commit. */
+  /** Runs the callback in a shared transaction; resolves after its commit. */
   run<R>(label: string, callback: TransactionCallback<R>): Promise<R> {
     const given = { label, tenant: tryGetContext()?.tenant ?? '', callback, inContext: AsyncLocalStorage.snapshot() };
     return new Promise<R>((resolve, reject) => {
@@ -92,7 +92,7 @@ export class GroupCommit {
     });
   }
 
-  /** Not at once, so that whoever comes in the same turn of the event loop comes along. */
+  /** Deferred, so that transactions of the same turn of the event loop join. */
   #schedule(): void {
     const isBusy = this.#runningCount > this.#slowCount || this.#runningCount - this.#stuckCount >= MAX_CONCURRENT;
     if (this.#isScheduled || isBusy || this.#queue.length === 0) return;
@@ -105,7 +105,7 @@ export class GroupCommit {
     );
   }
 
-  /** Those who waited longest; of those who missed the same key one, since only one can have it. */
+  /** The oldest ones; of those that conflicted on the same key only one, since only one can lock it. */
   #takeBatch(): PendingTransaction[] {
     const conflicted = new Set<string>();
     const [batch, remaining]: [PendingTransaction[], PendingTransaction[]] = [[], []];
@@ -132,7 +132,7 @@ export class GroupCommit {
     this.#runningCount -= 1;
   }
 
-  /** Counts what is still under way after so long, until it ends. */
+  /** Counts a transaction that is still under way after this time, until it ends. */
   #countAfter(ms: number, count: (difference: number) => void): Disposable {
     let isCounted = false;
     const timer = setTimeout(() => {
@@ -185,7 +185,7 @@ export class GroupCommit {
     // after those that have waited longer: at the front, the losers of each round would overtake those of earlier rounds
     const conflicted = batch.filter((_, index) => isKeyLocked(outcomes[index]!));
     this.#queue = [...conflicted, ...this.#queue].sort((a, b) => a.arrival - b.arrival);
-    // one after the other would keep the last waiting for all
+    // sequential runs would make the last one wait for all others
     await Promise.all(toRetry.map((pending) => this.#runSolo(pending)));
   }
 
@@ -229,7 +229,7 @@ export class GroupCommit {
     }
   }
 
-  /** Tells the member what became of its work; false when it is to be run again by itself. */
+  /** Settles a participant; false when its callback must run again by itself. */
   #settle(
     pending: PendingTransaction,
     outcome: CallbackOutcome,
@@ -247,7 +247,7 @@ export class GroupCommit {
     }
     pending.afterCommit.length = 0;
     if (!this.#host.backend.isConnectionLost(cause.error)) return false;
-    // nobody knows whether it was committed
+    // it is unknown whether it was committed
     pending.reject(this.#host.translate(cause.error));
     return true;
   }
@@ -275,7 +275,7 @@ function isKeyLocked(outcome: CallbackOutcome): outcome is { readonly error: Key
   return 'error' in outcome && outcome.error instanceof KeyLockedError;
 }
 
-/** Whoever went away while the others were still at work: without him, then. */
+/** Aborts the transaction when this caller left while the others were running: it is repeated without that caller. */
 function dropAborted(transaction: BatchedTransaction, { inContext }: PendingTransaction): void {
   try {
     inContext(throwIfAborted);

@@ -3,13 +3,13 @@ import type { Dialect } from '../sql-backend.ts';
 /** Column types and table options by dialect, for migrations. */
 export interface ColumnTypes {
   readonly dialect: Dialect;
-  /** An id of ours or a word of a closed list, at most 64 characters, compared by code point. */
+  /** A generated id or a value of a closed list, at most 64 characters, compared by code point. */
   readonly id: string;
   /** A caller's id or name of at most `length` characters, compared by code point, so 'A' is not 'a'. */
   key(length: number): string;
   /** Text up to 16 MiB. */
   readonly text: string;
-  /** A time in UTC, to the millisecond: see time.ts. */
+  /** A time in UTC, to the millisecond: see sql-time.ts. */
   readonly time: string;
   /** A whole number of 32 bits. */
   readonly int: string;

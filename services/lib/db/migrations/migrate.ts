@@ -19,7 +19,7 @@ const LOCK_TIMEOUT_MS = 60_000;
 
 /**
  * Runs the steps that have not run yet, in order, under a lock of the whole installation: of two processes that start
- * together one migrates and the other waits. Returns the names that ran. Throws when the lock is not to be had in 60 s.
+ * together one migrates and the other waits. Returns the names that ran. Throws when the lock is not free within 60 s.
  */
 export async function migrate(db: Database, owners: readonly Migrations[], now: number): Promise<string[]> {
   await using _lock = await waitForLock(db);
@@ -48,7 +48,7 @@ export async function migrate(db: Database, owners: readonly Migrations[], now: 
   return ran;
 }
 
-/** A step that died half-way is run again from its start: what it had made already is no error. */
+/** A step that was interrupted runs again from its start: what exists already is no error. */
 async function runStatement(db: Database, statement: string): Promise<void> {
   try {
     await sql.raw(statement).execute(db.autocommit());
@@ -57,7 +57,7 @@ async function runStatement(db: Database, statement: string): Promise<void> {
   }
 }
 
-/** 1050 table, 1060 column, 1061 index exist (MySQL); SQLite says it in words. */
+/** 1050 table, 1060 column, 1061 index exist (MySQL); SQLite reports it as text. */
 function isAlreadyApplied(error: unknown): boolean {
   const { errno, message } = error as { errno?: number; message?: string };
   return [1050, 1060, 1061].includes(errno ?? 0) || /already exists|duplicate column name/.test(message ?? '');

@@ -3,16 +3,16 @@ import type { BatchableRead, InsertParts } from '../precompiled-query/analyzed-q
 
 export type SqlStatement = Pick<CompiledQuery, 'sql' | 'parameters'>;
 
-/** A statement on its way to the server, and whom to tell what came of it. */
+/** A statement on its way to the server, with the callbacks for its result. */
 export interface PendingStatement extends SqlStatement {
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
 
-/** Nobody asks. */
+/** For a statement whose result is not awaited. */
 export const noopCallbacks = { resolve() {}, reject() {} };
 
-/** An insert that nobody asks about, and that may still get more rows. */
+/** An insert whose result is not awaited, to which more rows can be added. */
 export class MergedInsert implements PendingStatement {
   readonly parameters: unknown[];
   readonly resolve = noopCallbacks.resolve;
@@ -29,7 +29,7 @@ export class MergedInsert implements PendingStatement {
     this.parameters = [...parameters];
   }
 
-  /** The same for all that can be one. */
+  /** Equal for all statements that can be combined. */
   static mergeKey({ prefix, onDuplicate }: InsertParts): string {
     return prefix + onDuplicate;
   }
@@ -49,7 +49,7 @@ interface BatchedReader extends Pick<PendingStatement, 'resolve' | 'reject'> {
   readonly keys: readonly unknown[];
 }
 
-/** Several reads of one kind as one; each of those who ask gets the rows of his list. */
+/** Several reads of one kind combined into one; each caller gets the rows of its own list. */
 export class BatchedRead implements PendingStatement {
   readonly #read: BatchableRead;
   readonly #readers: BatchedReader[] = [];
@@ -71,7 +71,7 @@ export class BatchedRead implements PendingStatement {
     return this.#compiled.parameters;
   }
 
-  /** Once it is sent, nobody joins any more. */
+  /** After it is sent, no read can join it. */
   get #compiled(): SqlStatement {
     this.#statement ??= this.#read.forKeys([...new Set(this.#readers.flatMap(({ keys }) => keys))]);
     return this.#statement;

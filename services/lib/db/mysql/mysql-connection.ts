@@ -10,7 +10,7 @@ import { StatementOrder } from './statement-order.ts';
 
 /** Above innodb_lock_wait_timeout: a server that answers at all answers by then. */
 const STATEMENT_TIMEOUT_MS = 20_000;
-/** Changes to tables take as long as the tables are big. */
+/** The duration of schema changes grows with the size of the tables. */
 const DDL_STATEMENT = /^\s*(create|alter|drop)\s/i;
 
 const BEGIN: PendingStatement = { sql: 'begin', parameters: [], ...noopCallbacks };
@@ -18,7 +18,7 @@ const COMMIT: SqlStatement = { sql: 'commit', parameters: [] };
 const ROLLBACK: SqlStatement = { sql: 'rollback', parameters: [] };
 
 /**
- * Lends a connection of the pool. Rejects with the pool's error. When the connection reports that its server is read-only, the
+ * Acquires a connection of the pool. Rejects with the pool's error. When the connection reports that its server is read-only, the
  * pool's connections are retired, and `onRetired` is called.
  */
 export async function acquireMysqlConnection(
@@ -36,7 +36,7 @@ export async function acquireMysqlConnection(
   });
 }
 
-/** The pool that lent the connection, and what to call when it is retired. */
+/** The pool of the connection, and the callback for its retirement. */
 interface PoolLease {
   readonly stats: SqlStats;
   release(): void;
@@ -44,26 +44,26 @@ interface PoolLease {
 }
 
 /**
- * Statements that are asked for at the same time, and those that nobody waits for, go to the server in one request: behind
- * each other, and the server stops at the first that fails. So a BEGIN costs no round trip of its own, and a transaction
- * whose last statements nobody asks about is committed with them.
+ * Statements that are issued at the same time, and those whose results are not awaited, go to the server in one request, in
+ * order; the server stops at the first that fails. So BEGIN costs no round trip of its own, and a transaction is committed in
+ * the same request as its last statements when their results are not awaited.
  */
 class MysqlConnection implements Connection {
   readonly #connection: PoolConnection;
   readonly #lease: PoolLease;
   readonly #stats: SqlStats;
   #queue: PendingStatement[] = [];
-  /** Those that wait and that nobody asks about, by their table and columns: more rows go with them. */
+  /** Pending inserts whose results are not awaited, by table and columns: more rows can be added. */
   readonly #openInserts = new Map<string, MergedInsert>();
-  /** Reads that wait, by their kind, since the last write: others may join them. */
+  /** Pending reads since the last write, by kind: others may join them. */
   readonly #openReads = new Map<string, BatchedRead>();
   readonly #order = new StatementOrder();
   #hasUnsent = false;
-  /** Whether the server is at work for it: what is asked for meanwhile goes with the next request. */
+  /** Whether a request is under way: statements that are issued meanwhile go with the next one. */
   #isRequestRunning = false;
   /** Whether the server may know of the transaction. */
   #isTransactionOpen = false;
-  /** Why the transaction takes no more: the server may have ended it, and what came behind would be committed alone. */
+  /** Why the transaction accepts no more statements: the server may have ended it, and they would be committed alone. */
   #failure: { readonly error: QueryError } | undefined;
   #wrote = false;
 
@@ -84,10 +84,10 @@ class MysqlConnection implements Connection {
 
   async enqueue(query: CompiledQuery, flow: object = this): Promise<void> {
     if (this.#failure) throw this.#failure.error;
-    this.#openReads.clear(); // what is read from here on has to see it
+    this.#openReads.clear(); // later reads must see it
     const { insert, writtenTable } = asAnalyzed(query) ?? {};
     const open = insert && this.#openInserts.get(MergedInsert.mergeKey(insert));
-    // not in front of what the same flow did to that table, or read, before
+    // not before earlier statements of the same flow on that table, or its earlier reads
     if (open && open.sequence >= this.#order.lastOf(flow, writtenTable)) return open.add(insert.rows, query.parameters);
     this.#stats.statements += 1;
     const sequence = this.#order.advance(flow, writtenTable);
@@ -107,7 +107,7 @@ class MysqlConnection implements Connection {
   }
 
   async commit(): Promise<void> {
-    // nothing but the beginning: the server has heard of no transaction
+    // only BEGIN is pending: the server knows of no transaction
     if (this.#isTransactionOpen || this.#queue.length > 1) await this.#request(COMMIT);
     this.#queue = [];
     this.#isTransactionOpen = false;
@@ -134,7 +134,7 @@ class MysqlConnection implements Connection {
     return requests;
   }
 
-  /** Sends the statement with all that are waiting, as soon as the flow that asks has nothing more to ask. */
+  /** Sends the statement with all pending ones, as soon as the flow issues no more statements in this turn. */
   #request({ sql, parameters }: SqlStatement): Promise<unknown> {
     return new Promise((resolve, reject) => this.#push({ sql, parameters, resolve, reject }));
   }
@@ -157,7 +157,7 @@ class MysqlConnection implements Connection {
     });
   }
 
-  /** When all that can go on without an answer has gone on: whoever asks by then asks in the same request. */
+  /** Sends in the next tick, when all flows that can continue without an answer have done so: their statements go along. */
   #scheduleSend(): void {
     this.#isRequestRunning = true;
     process.nextTick(() => this.#send());
@@ -178,7 +178,7 @@ class MysqlConnection implements Connection {
     const values = requests.flatMap(({ parameters }) => parameters);
     const timeout = DDL_STATEMENT.test(sql) ? undefined : STATEMENT_TIMEOUT_MS;
     this.#connection.query({ sql, values, timeout }, (error: QueryError | null, result: unknown) => {
-      // its answer would still come, and its transaction would stay open for whoever got it next
+      // its answer would still arrive, and its transaction would stay open for the next user of the connection
       if (error?.code === 'PROTOCOL_SEQUENCE_TIMEOUT') this.#connection.destroy();
       if (error && mysqlFault(error) === 'read_only') this.#lease.retire();
       requests.forEach((request, index) => {

@@ -3,13 +3,13 @@ import { type Connection, type ConnectionOptions, createConnection } from 'mysql
 import type { NamedLock } from '../sql-backend.ts';
 
 const QUERY_TIMEOUT_MS = 5_000;
-/** A machine that vanishes says no goodbye: the server ends its connection, and with it its locks, after so long. */
+/** A machine that fails does not close its connection: the server ends it, and frees its locks, after this time. */
 const IDLE_TIMEOUT_S = 30;
 const KEEPALIVE_INTERVAL_MS = 10_000;
 
 /**
  * Named locks by GET_LOCK, all on one connection beside the pool's: the server frees them when the connection, the process
- * or the server ends. Those who only ask now and then whether a lock is free ask on it too.
+ * or the server ends. Processes without a lock use it for their periodic attempts too.
  */
 export class MysqlLocks {
   readonly #options: ConnectionOptions;
@@ -23,10 +23,10 @@ export class MysqlLocks {
     this.#options = options;
   }
 
-  /** The lock, or undefined when somebody else holds it. Throws when the server does not answer. */
+  /** The lock, or undefined when another holder has it. Throws when the server does not answer. */
   async tryLock(name: string): Promise<NamedLock | undefined> {
-    const key = createHash('sha256').update(name).digest('hex').slice(0, 60); // names end at 64 characters
-    if (this.#held.has(key)) return undefined; // on one connection the server would give it again
+    const key = createHash('sha256').update(name).digest('hex').slice(0, 60); // names have at most 64 characters
+    if (this.#held.has(key)) return undefined; // on one connection the server would grant it again
     this.#held.add(key);
     const connection = this.#openConnection();
     try {
@@ -59,7 +59,7 @@ export class MysqlLocks {
         );
       },
       [Symbol.asyncDispose]: async () => {
-        // if it cannot be said, the end of the connection frees it
+        // if this fails, the end of the connection frees it
         if (connection === this.#connection)
           await this.#queryNumber(connection, 'SELECT RELEASE_LOCK(?) AS answer', key).catch(() =>
             this.#destroy(connection),

@@ -22,7 +22,7 @@ export class MysqlPool {
     });
   }
 
-  /** Lends a connection that is not retired. Rejects with the pool's error. */
+  /** Acquires a connection that is not retired. Rejects with the pool's error. */
   acquire(): Promise<PoolConnection> {
     return new Promise((resolve, reject) => {
       this.#pool.getConnection((error, connection) => {

@@ -1,12 +1,12 @@
 /**
- * When the server was started, in seconds of its clock. Both terms are of the same moment, so every connection to one life of the
- * server reads the same. Each server takes the comment that is meant for it.
+ * When the server was started, in seconds of its clock. Both terms are of the same moment, so every connection reads the same
+ * value until the server is restarted. MySQL and MariaDB each execute only the comment for their own dialect.
  */
 export const SELECT_START_TIME =
   'SELECT UNIX_TIMESTAMP() - variable_value AS started FROM ' +
   "/*!80000 performance_schema.global_status *//*M! information_schema.global_status */ WHERE variable_name = 'UPTIME'";
 
-/** Notices from the start time that new connections read that the server was restarted, or that the address leads to another one. */
+/** Detects, by the start time that new connections read, a restart of the server or another server at the address. */
 export class RestartDetector {
   #startedAt: string | undefined;
   #since = Number.NEGATIVE_INFINITY;

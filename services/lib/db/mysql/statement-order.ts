@@ -1,7 +1,7 @@
-/** Stands for every table: of a statement of which nothing is known, and of reads. */
+/** Stands for every table: for reads, and for statements whose table is unknown. */
 const ALL_TABLES = '';
 
-/** In which order the flows on one connection have asked for what. */
+/** The order of the statements of each flow on one connection. */
 export class StatementOrder {
   #count = 0;
   readonly #last = new Map<object, Map<string, number>>();
@@ -18,7 +18,7 @@ export class StatementOrder {
     return this.#count;
   }
 
-  /** The number of the flow's last statement that has to do with the table; 0 before there is one. */
+  /** The number of the flow's last statement on the table; 0 without one. */
   lastOf(flow: object, table: string | undefined): number {
     const last = this.#last.get(flow);
     if (!last) return 0;

@@ -1,35 +1,35 @@
 import type { CompiledQuery } from 'kysely';
 import { type RowAccess, rowAccesses } from '../row-access/row-access.ts';
 
-/** A statement of a hot path, with what is known of its text. */
+/** A statement of a hot path, with metadata of its text. */
 export interface AnalyzedQuery extends CompiledQuery {
   /** It only reads, and locks nothing. */
   readonly isPlainRead: boolean;
-  /** The table that it has to do with, of a write that reads nothing else; undefined for all others. */
+  /** The table of a write that reads no other one; undefined for all other statements. */
   readonly writtenTable?: string;
   /** The rows that it locks or writes; the values of their placeholders are in `values`. */
   readonly accesses: readonly RowAccess[];
   readonly values?: object;
   readonly insert?: InsertParts;
-  /** Of a read that can be asked together with others of its kind. */
+  /** Set for a read that can be combined with others of its kind. */
   readonly batchable?: BatchableRead;
 }
 
-/** An insert or a replace in its parts: more rows can be put between. */
+/** The parts of an insert or replace, between which more rows can be added. */
 export interface InsertParts {
   /** Up to its `values`. */
   readonly prefix: string;
   readonly rows: string;
-  /** What is to be done with rows that are there already; empty when they are an error. */
+  /** The clause for existing rows; empty when they are an error. */
   readonly onDuplicate: string;
 }
 
 /** A read that differs from others of its kind only in a list: one of the union of their lists answers all of them. */
 export interface BatchableRead {
-  /** The same for all that can be one. */
+  /** Equal for all reads that can be combined. */
   readonly mergeKey: string;
   readonly keys: readonly unknown[];
-  /** The column of a row that tells to which of the list it belongs. */
+  /** The column that holds the value of the list to which a row belongs. */
   readonly keyColumn: string;
   /** The statement for another list. */
   readonly forKeys: (list: readonly unknown[]) => CompiledQuery;
@@ -39,7 +39,7 @@ const INSERT_PATTERN = /^((?:insert|replace) into .*? values )(.*?)( on (?:dupli
 
 const WRITTEN_TABLE_PATTERN = /^(?:(?:insert|replace) into|update|delete from) [`"](\w+)/;
 
-/** Looks at the text of a statement, once for all of its runs. */
+/** Analyzes the text of a statement, once for all of its runs. */
 export function analyzeQuery(query: CompiledQuery, isCompareAndSet = false): AnalyzedQuery {
   const { sql } = query;
   const accesses = rowAccesses(query, isCompareAndSet);
@@ -55,7 +55,7 @@ export function analyzeQuery(query: CompiledQuery, isCompareAndSet = false): Ana
   };
 }
 
-/** The statement as a hot one, if it is. */
+/** The statement with its metadata, if it has any. */
 export function asAnalyzed(query: CompiledQuery): AnalyzedQuery | undefined {
   return 'isPlainRead' in query ? (query as AnalyzedQuery) : undefined;
 }

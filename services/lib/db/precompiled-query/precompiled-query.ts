@@ -14,17 +14,17 @@ export type QueryValues<P> = { readonly [K in keyof P]: P[K] };
 export interface PrecompiledQuery<P, R> {
   /** Runs it, in the transaction or by itself. */
   (db: Executor, values: QueryValues<P>): Promise<QueryResult<R>>;
-  /** Runs it as a write of the transaction `tx` whose result nobody asks for; see Connection.executeLater(). */
+  /** Runs it as a write of the transaction `tx` whose result is not awaited; see Connection.enqueue(). */
   enqueue(tx: Executor, values: QueryValues<P>): Promise<void>;
-  /** The statement with its values, to look at. */
+  /** The statement with its values, for inspection. */
   compile(db: Executor, values: QueryValues<P>): CompiledQuery<R>;
 }
 
-/** How reads of a statement that are asked for at once become one. */
+/** How simultaneous reads of a statement are combined. */
 export interface BatchKey<P> {
-  /** The value that may differ from read to read: a list of single values. All others have to be equal, single ones. */
+  /** The value that may differ between the reads: a list of single values. All others must be single values, and equal. */
   readonly parameter: keyof P & string;
-  /** The column that holds, in every row of the answer, the one of the list to which it belongs. */
+  /** The column that holds, in every row of the result, the value of the list to which the row belongs. */
   readonly keyColumn: string;
 }
 
@@ -177,7 +177,7 @@ function executorOf(db: Executor): StatementExecutor {
   return executor;
 }
 
-/** For building alone. */
+/** Used only for building. */
 class CompileOnlyExecutor extends StatementExecutor {
   executeQuery(): never {
     throw new Error('a prepared statement is run by its name');

@@ -2,10 +2,10 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../database.ts';
 import { probeError } from './probe-error.ts';
 
-/** See columns.ts. */
+/** See migrations/column-types.ts. */
 const COLLATION = 'utf8mb4_bin';
 
-/** What only a MySQL or MariaDB server can have wrong: its version, the session's settings, engines and collations. */
+/** Checks what only MySQL and MariaDB can have wrong: the version, the session's settings, engines and collations. */
 export async function probeMysqlServer(db: Database): Promise<void> {
   const session = await readSession(db);
   probeVersion(session.get('version') ?? '');

@@ -17,7 +17,7 @@ export class SqliteConnectionQueue {
     this.#stats = stats;
   }
 
-  /** Lends the connection when all who asked before have given it back. */
+  /** Acquires the connection, in the order of the calls. */
   async acquire(): Promise<Connection> {
     const before = this.#released;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -52,12 +52,12 @@ export class SqliteConnectionQueue {
   }
 }
 
-/** The connection while it is lent. */
+/** The connection while it is in use. */
 class SqliteConnection implements Connection {
   readonly #database: DatabaseSync;
   readonly #run: <R>(query: CompiledQuery) => QueryResult<R>;
   readonly release: () => void;
-  readonly wrote = true; // never read: see Backend.visibleIsDurable
+  readonly wrote = true; // never read: see SqlBackend.visibleIsDurable
   #begun = false;
 
   constructor(database: DatabaseSync, run: <R>(query: CompiledQuery) => QueryResult<R>, release: () => void) {
@@ -66,7 +66,7 @@ class SqliteConnection implements Connection {
     this.release = release;
   }
 
-  /** A full disk ends the transaction by itself: what came behind would be committed alone. */
+  /** A full disk ends the transaction by itself: later statements would be committed alone. */
   async execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     if (this.#begun && !this.#database.isTransaction) throw new Error('the transaction has ended by itself');
     return this.#run<R>(query);

@@ -91,7 +91,7 @@ async function handleSession(deps: BatchDeps, sessionBatch: SessionBatch): Promi
         logParked(deps, event, delivery.error);
         park(event, delivery.tries, storedErrorMessage(delivery.error));
       } else {
-        // an event without a handler is only recorded to keep the numbers of its session without a gap
+        // recorded without a handler only where the session has progress: there it would later look like a gap
         if (delivery.outcome === 'done' || lastSeq > 0) {
           progress.lastSeqs.set(key, event.sourceSeq);
           result.handled.set(key, event);

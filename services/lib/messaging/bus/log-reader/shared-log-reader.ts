@@ -53,7 +53,7 @@ export class SharedLogReader {
     this.#subscriberCount += 1;
   }
 
-  /** Leaves it. The last subscriber ends it, and this returns when its read is over. */
+  /** The last subscriber that leaves ends the reader; this then returns when its read is over. */
   async removeSubscriber(): Promise<void> {
     this.#subscriberCount -= 1;
     if (this.#subscriberCount > 0) return;
@@ -79,7 +79,7 @@ export class SharedLogReader {
     this.#isReading = true;
     try {
       const { done, value } = await this.#iterator.next();
-      if (done) throw new Error('the tail of the event log ended');
+      if (done) throw new Error('the reader of the event log ended');
       // the subscribers that wait get the whole batch, whatever its size
       this.#buffer.add(value, value.at(-1)?.position ?? this.head, value.length);
     } catch (error) {
