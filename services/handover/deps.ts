@@ -1,10 +1,10 @@
 import type { Deps } from '../lib/runtime/module.ts';
 import type { ReminderChannel } from './channels/channel.ts';
 
-/** What the service's RPCs, handlers and loops are given. */
+/** What the RPCs, event handlers and jobs of handover need. */
 export interface HandoverDeps extends Pick<Deps, 'db' | 'outbox' | 'clock' | 'ids' | 'logger' | 'metrics' | 'config'> {
-  /** Where every reminder goes. */
+  /** Every reminder is delivered on each of them. */
   readonly channels: readonly ReminderChannel[];
-  /** Ends the pause of the delivery loops; called after the commit that raised a reminder. */
+  /** Starts the next round of the delivery loops at once; called after the commit that created a reminder. */
   readonly triggerDelivery: () => void;
 }

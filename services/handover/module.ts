@@ -9,7 +9,7 @@ import { startHandoverPurge } from './jobs/purge.ts';
 import { handoverRoutes } from './routes.ts';
 import { handoverMigrations } from './store/migrations.ts';
 
-/** Who had the word when and why, who was told, and the audit. */
+/** Records handovers between bot and human, sends reminders to people, and keeps the audit. */
 export const handoverModule: Module = {
   name: 'handover',
   provides: [HandoverService],

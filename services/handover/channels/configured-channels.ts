@@ -8,8 +8,8 @@ import { logChannel } from './log-channel.ts';
 import { webhookChannel } from './webhook-channel.ts';
 
 /**
- * The channels of a configuration: the log, and one per entry. Each is named by its kind and by a hash of its URL, so that a
- * list in another order still finds its deliveries, and nobody finds the key in a name. A new key is a new channel.
+ * The channels of a configuration: the log, and one per entry. Each name consists of the kind and a hash of the URL: it does
+ * not depend on the order of the list and does not reveal the key. A new key makes a new channel.
  */
 export function configuredChannels(
   receivers: readonly NotificationChannelConfig[],

@@ -4,7 +4,7 @@ import type { Logger } from '../../lib/observability/logger.ts';
 import { enumToText } from '../domain/enum-names.ts';
 import type { ReminderChannel } from './channel.ts';
 
-/** Writes every reminder as one line of the log. It is always there, so a reminder is never without a reader. */
+/** Writes every reminder as one line of the log. It is always configured, so every reminder has at least one channel. */
 export function logChannel(logger: Logger): ReminderChannel {
   return {
     name: 'log',

@@ -1,19 +1,18 @@
 import { DeliveryError } from './channel.ts';
 
-/** How long a receiver may take for one message, in milliseconds. */
 export const SEND_TIMEOUT_MS = 5_000;
 
-/** Statuses of 4xx that say nothing about the message itself. */
+/** 4xx statuses that a repeat of the same message may not get. */
 const TRANSIENT_STATUSES = [408, 425, 429];
 
-/** Whether a status that is not 2xx stands for a no, rather than for a receiver that is away or busy. */
+/** Whether a status other than 2xx rejects the message, rather than report a receiver that is unavailable or busy. */
 export function isPermanentFailure(status: number): boolean {
   return status < 500 && !TRANSIENT_STATUSES.includes(status);
 }
 
 /**
- * Posts `body` and returns what `read` makes of the answer. Redirects are not followed: they would carry the message, and its
- * signature, to a place that nobody configured. Throws DeliveryError when there is no answer, or it breaks off.
+ * Posts `body` and returns the result of `readResponse`. Redirects are not followed: they would send the message and its
+ * signature to a URL that is not configured. Throws DeliveryError when there is no complete response.
  */
 export async function postJson<T>(
   url: string,

@@ -10,7 +10,7 @@ import { isPermanentFailure, postJson, SEND_TIMEOUT_MS } from './post-json.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { signWebhook } from './webhook-signature.ts';
 
-/** Posts every reminder as JSON to the URL, signed. A 2xx is a delivery; what the answer says is of no interest. */
+/** Posts every reminder as JSON to the URL, signed. A 2xx is a delivery, whatever its body. */
 export function webhookChannel(
   name: string,
   { url, secret }: Pick<WebhookConfig, 'url' | 'secret'>,
@@ -46,7 +46,7 @@ function splitCredentials(url: string): { target: string; authorization: Record<
   return { target: target.href, authorization: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` } };
 }
 
-/** Frees the answer's connection without reading what it says. */
+/** Releases the connection without reading the body. */
 async function discardBody(response: Response): Promise<Response> {
   await response.body?.cancel();
   return response;

@@ -7,12 +7,12 @@ import { CLAIM_TTL_MS, DeliveryAttempts, withTenantOf } from './delivery-attempt
 import type { DeliveryWorker } from './delivery-worker.ts';
 import { sendReminders } from './send-reminders.ts';
 
-/** How many deliveries of one channel are under way at a time. */
+/** The maximum number of concurrent deliveries of one channel. */
 const CONCURRENCY = 8;
 
 /**
- * The deliveries of a channel without a pace. At least once: a process that ends between the receiver's yes and the note of
- * it delivers again, under the same id.
+ * Delivers on a channel without a rate limit, at least once: when a process ends after the receiver has accepted a reminder and
+ * before that is recorded, the reminder is delivered again, under the same id.
  */
 export class ConcurrentWorker implements DeliveryWorker {
   readonly #deps: HandoverDeps;
@@ -27,7 +27,7 @@ export class ConcurrentWorker implements DeliveryWorker {
     this.#attempts = new DeliveryAttempts(deps, channel.name);
   }
 
-  /** Throws after all tries of the round are through. */
+  /** Throws after all deliveries of the round have been attempted. */
   async run(signal: AbortSignal): Promise<boolean> {
     const { db, clock } = this.#deps;
     await this.#attempts.reconcile();

@@ -10,15 +10,15 @@ import { dueDeliveries, markDeliveriesAccepted } from '../store/deliveries.ts';
 import { type DeliveryOutcome, recordDeliveryOutcome } from '../store/delivery-outcomes.ts';
 import type { DeliveryRow } from '../store/tables.ts';
 
-/** A claim that outlives its process is due again after this long; longer than any try takes. */
+/** A claimed delivery is due again after this time, if its process has ended; longer than any attempt takes. */
 export const CLAIM_TTL_MS = 30_000;
-/** How many deliveries are caught up with at a time. */
+/** The maximum number of deliveries that are reconciled at a time. */
 const RECONCILE_BATCH_SIZE = 50;
 
 /**
- * Writes down how the tries of one channel ended. The receiver's yes is noted by one statement right after it: a process that
- * ends before that statement is through says the reminders again, and nothing else does. A database that is away in that
- * moment is asked again before anything more is said; what the note means for the reminders is made up for later.
+ * Records the outcome of the attempts on one channel. That the receiver has accepted reminders is recorded by one statement
+ * right after it: only when the process ends before that statement are they sent again. If the database is unavailable at
+ * that moment, the statement is repeated before anything else is sent; the state of the reminders follows later.
  */
 export class DeliveryAttempts {
   readonly #deps: HandoverDeps;
@@ -34,7 +34,7 @@ export class DeliveryAttempts {
     );
   }
 
-  /** The receiver has these, of the tenant of the context. */
+  /** Records that the receiver has accepted the reminders, all of the tenant of the context. */
   async markAccepted(deliveries: readonly DeliveryRow[]): Promise<void> {
     for (const delivery of deliveries) this.#unrecorded.add(delivery);
     await failpoint('reminders.before-note');
@@ -43,7 +43,7 @@ export class DeliveryAttempts {
     for (const delivery of deliveries) await this.#recordOutcome(delivery, { state: 'delivered' });
   }
 
-  /** The receiver has not taken it, or nobody knows. */
+  /** Records that the receiver has not accepted the reminder, or that the outcome is unknown. */
   async markFailed(delivery: DeliveryRow, error: DeliveryError): Promise<void> {
     const refused = error.permanent;
     const delayMs = retryDelayMs(error, delivery.attempts + 1, delivery.refusals + Number(refused));
@@ -55,7 +55,7 @@ export class DeliveryAttempts {
     );
   }
 
-  /** Ends what an earlier round or another process has begun to write down. To be called before anything is said. */
+  /** Completes records that an earlier round or another process has begun. Call it before anything is sent. */
   async reconcile(): Promise<void> {
     const { db, clock } = this.#deps;
     for (const delivery of [...this.#unrecorded]) await withTenantOf(delivery, () => this.#recordAccepted([delivery]));

@@ -15,16 +15,16 @@ import { CLAIM_TTL_MS, DeliveryAttempts, withTenantOf } from './delivery-attempt
 import type { DeliveryWorker } from './delivery-worker.ts';
 import { sendReminders } from './send-reminders.ts';
 
-/** A longer list is read by nobody. */
+/** People do not read longer lists. */
 const MAX_BATCH_SIZE = 50;
 
 /**
- * The deliveries of a channel with a pace: one message at a time, each in a place that the processes share in the database,
- * so that neither a restart nor a second leader makes it faster. What waits goes together, the gravest and oldest first, as
- * much as fits; reminders of two tenants never do.
+ * Delivers on a channel with a rate limit: one message at a time, each in a send slot that the processes share in the
+ * database, so that neither a restart nor a second leader exceeds the limit. Waiting reminders go in one message, as many as
+ * fit, the most severe and of these the oldest first; reminders of two tenants never share a message.
  *
- * At least once, and the receiver cannot dedupe: a process that ends between its yes and the note of it says the message
- * again. See Trials for how short that is.
+ * At least once, and the receiver cannot deduplicate: when a process ends after the receiver has accepted a message and before
+ * that is recorded, the message is sent again. DeliveryAttempts keeps that interval to one statement.
  */
 export class RateLimitedWorker implements DeliveryWorker {
   readonly #deps: HandoverDeps;
@@ -32,13 +32,13 @@ export class RateLimitedWorker implements DeliveryWorker {
   readonly #rateLimit: RateLimit;
   readonly #attempts: DeliveryAttempts;
   /**
-   * Reminders of messages that were refused for their words: they go by themselves, so that one does not hold up the others.
-   * A process that does not know it learns it from one refusal more.
+   * Reminders of messages that were rejected for their content: each is sent by itself, so that one does not block the others.
+   * A process that does not know them learns of them by one more rejection.
    */
   readonly #sendSeparately = new Set<string>();
   /**
-   * The channel is blocked until then, as far as this process knows: the wake-ups of a burst need no query. By the monotonic
-   * clock.
+   * Until when the channel is blocked, as far as this process knows, by the monotonic clock: the triggers of a burst cause no
+   * query.
    */
   #blockedUntil = Number.NEGATIVE_INFINITY;
 
@@ -64,7 +64,7 @@ export class RateLimitedWorker implements DeliveryWorker {
     return !signal.aborted;
   }
 
-  /** Who may go with the first one. */
+  /** The deliveries that may share a message with the first one. */
   #batchFor(first: DeliveryRow, due: readonly DeliveryRow[]): readonly DeliveryRow[] {
     if (this.#sendSeparately.has(first.reminder_id)) return [first];
     return due.filter(({ tenant, reminder_id }) => tenant === first.tenant && !this.#sendSeparately.has(reminder_id));
@@ -115,7 +115,7 @@ export class RateLimitedWorker implements DeliveryWorker {
     for (const id of idsOf(deliveries))
       if (isBatchRejection) this.#sendSeparately.add(id);
       else if (error.permanent) this.#sendSeparately.delete(id);
-    // Of several nobody knows whose words it was: none of them is refused yet.
+    // Which of several reminders caused the rejection is unknown: none of them counts as refused yet.
     const attributedError = isBatchRejection ? new DeliveryError(error.message, { ofContent: true }) : error;
     for (const delivery of deliveries) await this.#attempts.markFailed(delivery, attributedError);
   }

@@ -1,9 +1,9 @@
 import { DeliveryError, type ReminderBatch, type ReminderChannel } from '../channels/channel.ts';
 
-/** How saying something ended. `interrupted`: by the end of this process, so that it is nobody's failure. */
+/** The outcome of sending. `interrupted`: this process is stopping, which counts as no attempt. */
 export type SendResult = 'taken' | 'interrupted' | DeliveryError;
 
-/** Says the reminders on the channel. Never throws. */
+/** Sends the reminders on the channel. Never throws. */
 export async function sendReminders(
   channel: ReminderChannel,
   reminders: ReminderBatch,

@@ -3,7 +3,7 @@ import type { SessionChanged, SessionCreated } from '../../../gen/autosession/ev
 import type { AgentRef, Session } from '../../../gen/autosession/session/v1/session_pb.js';
 import { enumToText } from './enum-names.ts';
 
-/** One change of who may speak, or a pause, a resume or a close: what the audit keeps and handovers are made of. */
+/** A change of control, or a pause, a resume or a close: recorded in the audit, and the source of handovers. */
 export interface ControlChange {
   /** The session's command; `open` for its opening. */
   readonly action: string;
@@ -18,9 +18,9 @@ export interface ControlChange {
   readonly epoch: number;
   /** Epoch milliseconds. */
   readonly at: number;
-  /** The human who has the word afterwards, when he is known. */
+  /** The human who is in control afterwards, if known. */
   readonly agent?: { readonly agentId: string; readonly agentName: string };
-  /** Whether a human types in the shop's own window afterwards. */
+  /** Whether a human is in control in the shop's own chat window afterwards. */
   readonly external: boolean;
   /** Why the session last left the bot. */
   readonly cause: HandoverReason;
@@ -34,7 +34,7 @@ export function controlChangeOfOpening(event: SessionCreated, session: Session, 
   return { ...fields, ...stateAfterChange(session, at), ...causeOf('open', Control.UNSPECIFIED, session) };
 }
 
-/** What a session's change says for the audit; undefined when it moved neither the control nor a pause. */
+/** A session's change for the audit; undefined when it changed neither control nor a pause. */
 export function controlChangeOf(event: SessionChanged, session: Session, at: number): ControlChange | undefined {
   const before = event.previousStatus;
   const isControlChange = event.epochRaised || before !== session.status || ['pause', 'resume'].includes(event.command);
@@ -70,7 +70,7 @@ function agentIdentity({ agentId, agentName }: AgentRef) {
   return { agentId, agentName };
 }
 
-/** An agent who takes the word straight from the bot escalates nothing: an older escalation is not his reason. */
+/** When an agent takes over directly from the bot, an older escalation is not the cause. */
 function causeOf(action: string, before: Control, session: Session) {
   const { escalation } = session;
   if (escalation && !(action === 'take_over' && before === Control.BOT_ACTIVE))

@@ -2,9 +2,9 @@ import { Control, type HandoverReason, type Severity } from '../../../gen/autose
 import { HandoverState } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import type { ControlChange } from './control-change.ts';
 
-/** What a handover record says, made from the changes of its stretch alone. */
+/** The fields of a handover record, derived only from the changes of its interval. */
 export interface HandoverFields {
-  /** The owner_epoch that began it. */
+  /** The owner_epoch of its first change. */
   readonly ownerEpoch: number;
   readonly state: HandoverState;
   readonly reason: HandoverReason;
@@ -19,16 +19,15 @@ export interface HandoverFields {
   readonly endReason: string;
 }
 
-/** Whether the word is not the bot's while the session is open. */
+/** Whether the session is open and the bot is not in control. */
 export function isManual(control: Control): boolean {
   return control === Control.PENDING_MANUAL || control === Control.MANUAL_LIVE;
 }
 
 /**
- * The changes of the stretch without the bot that `change` belongs to, in order, the one that ends it included; empty when
- * the bot had the word before and after. `known` are the session's changes in any order. A stretch whose beginning is
- * not known yet begins with the first known change that has a human in it: handovers come out the same in whatever order
- * events arrive.
+ * The changes of the interval without bot control that `change` belongs to, in order, with the one that ends it; empty when
+ * the bot was in control before and after. `changes` are the session's known changes in any order. An interval whose start is
+ * not known yet starts with the first known change to a human: the handovers do not depend on the order of the events.
  */
 export function handoverIntervalOf(changes: readonly ControlChange[], change: ControlChange): ControlChange[] {
   const ordered = changes.toSorted((a, b) => a.epoch - b.epoch || a.at - b.at);
@@ -49,7 +48,7 @@ function containsChange(interval: readonly ControlChange[], { epoch, action }: C
   return interval.some((change) => change.epoch === epoch && change.action === action);
 }
 
-/** The handover that a stretch makes; undefined for an empty one. */
+/** The handover of an interval; undefined for an empty one. */
 export function handoverFromInterval(interval: readonly ControlChange[]): HandoverFields | undefined {
   const [first, ...rest] = interval;
   if (!first) return undefined;

@@ -10,7 +10,7 @@ const sentenceByKind: Record<ReminderKind, (count: number) => string> = {
   [ReminderKind.UNATTENDED_MESSAGE]: () => '收到新消息，当前没有进行中的会话，请人工处理',
 };
 
-/** What a reminder says to people. Never message content: channels carry it out of the house. */
+/** The text of a reminder. It never contains message content: channels send it to external systems. */
 export function reminderText(reminder: {
   kind: ReminderKind;
   shopName: string;

@@ -4,7 +4,7 @@ import { ReminderKind } from '../../../gen/autosession/handover/v1/handover_pb.j
 import type { ControlChange } from './control-change.ts';
 import { isManual } from './handover-interval.ts';
 
-/** A reminder that is to exist. (session, kind, epoch, minute) names it: a second one of the same name is the same one. */
+/** A reminder to create. It is identified by (session, kind, epoch, minute). */
 export interface ReminderFields {
   readonly kind: ReminderKind;
   readonly epoch: number;
@@ -12,13 +12,13 @@ export interface ReminderFields {
   readonly minute: number;
   readonly count: number;
   readonly severity: Severity;
-  /** When it arose, in epoch milliseconds. */
+  /** When its cause occurred, in epoch milliseconds. */
   readonly at: number;
   /** Not to be delivered before, in epoch milliseconds. */
   readonly dueAt: number;
 }
 
-/** What people are reminded of when the control changed like this; undefined when nobody has to know. */
+/** The reminder for a change of control; undefined when it needs none. */
 export function reminderForChange(change: ControlChange, unattendedMessage: boolean): ReminderFields | undefined {
   const kind = reminderKindFor(change, unattendedMessage);
   if (kind === undefined) return undefined;
@@ -35,7 +35,7 @@ function reminderKindFor(change: ControlChange, unattendedMessage: boolean): Rem
   return undefined;
 }
 
-/** The reminder of a task of which nobody has learnt for too long whether it was sent. */
+/** The reminder of a task that has been unknown for too long. */
 export function reminderForTask(epoch: number, at: number): ReminderFields {
   const kind = ReminderKind.TASK_UNKNOWN;
   return { kind, epoch, minute: 0, count: 1, severity: defaultSeverityByKind[kind], at, dueAt: at };
@@ -55,14 +55,14 @@ export function reminderForMessages(epoch: number, minute: number, count: number
   };
 }
 
-/** Whether a batch brought something that a human has to see: the shop wrote where the bot may not answer. */
+/** Whether a human has to see a batch: the shop has written while the bot may not answer. */
 export function needsHuman({ shopCount, status, state }: MessagesReceived): boolean {
   return shopCount > 0 && (isManual(status) || state === SessionState.PAUSED);
 }
 
 const MINUTE_MS = 60_000;
 
-/** A reminder of new messages that exists. `out`: somebody may have read it, so that it says what it says. */
+/** A stored reminder of new messages. `out`: it may have been delivered, so its count must not change. */
 export interface MessageReminder {
   readonly reminderId: string;
   readonly minute: number;
@@ -70,8 +70,8 @@ export interface MessageReminder {
 }
 
 /**
- * Where messages of time `at` are told: in the reminder of their minute while that is not out (`grow`), else in that of the
- * first later minute that is free or not out. So there is at most one reminder a minute, and no message goes untold.
+ * The reminder that counts messages of time `at`: that of their minute while it is not out (`grow`), else that of the first
+ * later minute that is free or not out. So there is at most one reminder a minute, and every message is counted.
  * `later` are the reminders of that minute and later ones, in any order.
  */
 export function chooseReminderMinute(at: number, later: readonly MessageReminder[]): { minute: number; grow?: string } {

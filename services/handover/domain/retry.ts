@@ -1,14 +1,14 @@
-/** How a channel did not deliver. */
+/** Why a channel did not deliver. */
 export interface DeliveryFailure {
-  /** Whether the receiver said no, rather than being away or busy. */
+  /** Whether the receiver rejected the message, rather than being unavailable or busy. */
   readonly permanent: boolean;
-  /** Whether it may be for what the message says. */
+  /** Whether the content may be the cause. */
   readonly ofContent?: boolean;
-  /** How long the receiver asked to be left alone, in milliseconds. */
+  /** The pause that the receiver asked for, in milliseconds. */
   readonly retryAfterMs?: number;
 }
 
-/** A receiver that says no may be misconfigured for a while; after so many times it is believed. A no to the words never changes. */
+/** A rejection may come from a temporary misconfiguration, so it is final only after several; one of the content is final soon. */
 export const MAX_REFUSALS = 6;
 
 const MIN_BACKOFF_MS = 1_000;
@@ -16,8 +16,8 @@ const MAX_BACKOFF_MS = 5 * 60_000;
 const MAX_RETRY_AFTER_MS = 60 * 60_000;
 
 /**
- * When to try again, in milliseconds from now, after `attempts` tries of which `refusals` met a no; undefined when it is
- * not worth another try. A receiver that is away or busy is tried for ever.
+ * The delay before the next attempt, in milliseconds, after `attempts` of which `refusals` were rejected; undefined when the
+ * delivery has failed for good. A receiver that is unavailable or busy is retried without limit.
  */
 export function retryDelayMs(failure: DeliveryFailure, attempts: number, refusals: number): number | undefined {
   if (failure.permanent && (failure.ofContent || refusals >= MAX_REFUSALS)) return undefined;
@@ -25,7 +25,7 @@ export function retryDelayMs(failure: DeliveryFailure, attempts: number, refusal
   return Math.max(backoff, requestedPauseMs(failure));
 }
 
-/** How long to leave the receiver alone altogether, in milliseconds; 0 when it did not ask for it. */
+/** How long nothing may be sent to the receiver, in milliseconds; 0 when it did not ask for a pause. */
 export function requestedPauseMs({ retryAfterMs = 0 }: DeliveryFailure): number {
   return Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
 }

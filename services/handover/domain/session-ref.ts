@@ -1,4 +1,4 @@
-/** Whose session it is: what every row, event and reminder repeats, so that nobody has to look it up. */
+/** The session fields that every row, event and reminder contains, so that no lookup is needed. */
 export interface SessionRef {
   readonly sessionId: string;
   readonly sessionName: string;

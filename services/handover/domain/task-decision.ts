@@ -1,6 +1,6 @@
 import { TaskChange, type TaskChanged } from '../../../gen/autosession/event/v1/event_pb.js';
 
-/** How task-dispatch names whoever decides about a task in place of its sender. */
+/** The actors of task-dispatch's events for decisions of an operator. */
 const OPERATOR = 'operator';
 
 const actionByChange: Partial<Record<TaskChange, string>> = {
@@ -10,7 +10,7 @@ const actionByChange: Partial<Record<TaskChange, string>> = {
   [TaskChange.CANCELLED]: 'cancel_task',
 };
 
-/** What an operator decided about a task; undefined for what senders, deadlines and evidence do. */
+/** An operator's decision about a task; undefined for changes by senders, deadlines and evidence. */
 export function operatorDecision({ actor, change }: TaskChanged): string | undefined {
   return actor === OPERATOR ? actionByChange[change] : undefined;
 }

@@ -6,7 +6,7 @@ import type { SessionRef } from '../domain/session-ref.ts';
 import { hasReminder, insertReminder } from '../store/reminders.ts';
 import type { HandoverTables } from '../store/tables.ts';
 
-/** Adds the reminder for every channel; undefined when there is one of that name. */
+/** Adds the reminder for every channel; undefined when it exists. */
 export async function createReminder(
   { ids, channels }: Pick<HandoverDeps, 'ids' | 'channels'>,
   tx: Executor<HandoverTables>,

@@ -7,7 +7,7 @@ import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { HandoverDeps } from '../deps.ts';
 import type { SessionRef } from '../domain/session-ref.ts';
 
-/** Emits that a handover waits and that a reminder arose, in this order, beside the rows that say so. */
+/** Emits the events of a handover and of a reminder, in this order, in the transaction of their rows. */
 export async function emitHandoverEvents(
   { outbox, triggerDelivery }: Pick<HandoverDeps, 'outbox' | 'triggerDelivery'>,
   tx: Executor,

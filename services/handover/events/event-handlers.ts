@@ -5,7 +5,7 @@ import { recordSessionChanged } from './session-changed.ts';
 import { recordSessionCreated } from './session-created.ts';
 import { recordTaskChanged } from './task-changed.ts';
 
-/** What the service does on other services' events. Every handler may see its event twice. */
+/** The handlers of other services' events. Every handler may get an event twice. */
 export function handoverEventHandlers(deps: HandoverDeps): NonNullable<RunningModule['eventHandlers']> {
   return {
     sessionCreated: recordSessionCreated(deps),

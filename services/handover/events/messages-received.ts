@@ -26,7 +26,7 @@ export const countMessagesReceived =
     });
   };
 
-/** Counts the messages in the reminder where they belong, and returns its id. */
+/** Counts the messages in their reminder, and returns its id. */
 async function addToReminder(
   deps: HandoverDeps,
   tx: Executor<HandoverTables>,
@@ -37,12 +37,12 @@ async function addToReminder(
     const target = chooseReminderMinute(at, await messageReminders(tx, session.sessionId, minuteOf(at)));
     if (!target.grow) {
       const reminder = await createReminder(deps, tx, session, reminderForMessages(epoch, target.minute, count, at));
-      // another consumer has added this minute's reminder since it was read: the next reading finds it
+      // another consumer has added this minute's reminder since it was read: the next attempt finds it
       if (!reminder) continue;
       await emitHandoverEvents(deps, tx, session, { reminder });
       return reminder.reminderId;
     }
-    // It may have gone out since it was read; the next reading then places the messages behind it.
+    // it may have gone out since it was read: the next attempt then counts the messages in a later one
     if (await incrementReminderCount(tx, target.grow, count)) return target.grow;
   }
 }

@@ -16,24 +16,24 @@ import { withConflictRetry } from '../store/with-conflict-retry.ts';
 import { createReminder } from './create-reminder.ts';
 import { emitHandoverEvents } from './emit-events.ts';
 
-/** A change of control and the event that told of it. */
+/** A change of control and its event. */
 export interface RecordedChange {
   readonly eventId: string;
   readonly session: SessionRef;
   readonly change: ControlChange;
-  /** Whether a message that no session explains opened the session. */
+  /** Whether a message outside any session opened the session. */
   readonly unattendedMessage: boolean;
 }
 
 /**
- * Writes a change into the audit and, with it, all that follows: the handover, the reminder and their events. An event that
- * has its audit entry is done. What follows from it follows also when it comes late.
+ * Writes a change into the audit and, in the same transaction, its handover, reminder and events. An event that has an audit
+ * entry was handled before. A late event has the same effects.
  */
 export async function recordControlChange(deps: HandoverDeps, recorded: RecordedChange): Promise<void> {
   const { eventId, session, change, unattendedMessage } = recorded;
   const write = async (tx: Executor<HandoverTables>, attempt: number) => {
     lockKey(`${currentTenant()} ${session.sessionId}`);
-    // an event is seldom seen twice, and the entry is unique: who adds it need not look first
+    // events rarely come twice, and the entry is unique: the first attempt needs no lookup
     if (attempt > 1 && (await isAudited(tx, eventId))) return undefined;
     const key = { auditId: deps.ids.next('aud'), eventId, sessionId: session.sessionId };
     await auditControlChange(tx, key, change);
@@ -49,7 +49,7 @@ export async function recordControlChange(deps: HandoverDeps, recorded: Recorded
   if (handover) logHandoverChange(deps, handover, change);
 }
 
-/** Makes the handover that the change belongs to anew, from all of its changes that are known. */
+/** Rebuilds the handover that the change belongs to from all of its known changes. */
 async function rebuildHandover(
   { ids }: HandoverDeps,
   tx: Executor<HandoverTables>,

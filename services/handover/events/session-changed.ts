@@ -4,7 +4,7 @@ import { controlChangeOf } from '../domain/control-change.ts';
 import { occurredAtMs, requireField, sessionRefOf } from './event-fields.ts';
 import { recordControlChange } from './record-control-change.ts';
 
-/** Every change of control, pause and resume is audited, moves its handover on, and reminds when people have to know. */
+/** Audits every change of control, pause and resume, updates its handover, and creates the reminder that it needs. */
 export const recordSessionChanged =
   (deps: HandoverDeps) =>
   async (event: Event): Promise<void> => {

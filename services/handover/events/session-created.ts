@@ -4,7 +4,7 @@ import { controlChangeOfOpening } from '../domain/control-change.ts';
 import { occurredAtMs, requireField, sessionRefOf } from './event-fields.ts';
 import { recordControlChange } from './record-control-change.ts';
 
-/** An opening begins the audit; that of a human session also begins a handover and reminds. */
+/** Audits the opening; if a human is in control, it also starts a handover and creates a reminder. */
 export const recordSessionCreated =
   (deps: HandoverDeps) =>
   async (event: Event): Promise<void> => {

@@ -10,7 +10,7 @@ import { createReminder } from './create-reminder.ts';
 import { emitHandoverEvents } from './emit-events.ts';
 import { occurredAtMs, requireField, sessionRefOf } from './event-fields.ts';
 
-/** A task that stays unknown reminds; what an operator decides about a task is audited. */
+/** Creates a reminder of a task that stays unknown, and audits an operator's decisions about tasks. */
 export const recordTaskChanged =
   (deps: HandoverDeps) =>
   async (event: Event): Promise<void> => {

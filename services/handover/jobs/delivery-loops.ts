@@ -2,7 +2,7 @@ import { type Loop, startLeaderLoop } from '../../lib/runtime/loop.ts';
 import { createDeliveryWorker } from '../delivery/create-delivery-worker.ts';
 import type { HandoverDeps } from '../deps.ts';
 
-/** Deliveries that come due by time are noticed this late at most; new reminders wake the loops. */
+/** The longest delay of a delivery that becomes due by time; new reminders trigger the loops. */
 const POLL_MS = 1_000;
 
 /** Starts a delivery loop per channel, each led by one process of the installation. */

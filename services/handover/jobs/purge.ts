@@ -6,10 +6,10 @@ import { orphanedDeliveries, purgeCompletedReminders, purgeEndedHandovers } from
 
 const PURGE_BATCH_SIZE = 200;
 const DAY_MS = 86_400_000;
-/** Events can come again for 72 h: a reminder has to stay that long, so that its repeat finds it. */
+/** Events can be delivered again for 72 h: a reminder has to stay that long, so that a repeat finds it. */
 const MIN_RETENTION_DAYS = 4;
 
-/** Starts the loop that removes what is past its retention. */
+/** Starts the loop that removes rows past their retention. */
 export function startHandoverPurge(deps: HandoverDeps): Loop {
   const name = 'handover-sweep';
   const intervalMs = deps.config.cleanupIntervalSeconds * 1_000;
@@ -17,8 +17,8 @@ export function startHandoverPurge(deps: HandoverDeps): Loop {
 }
 
 /**
- * One round of what is done rarely: gives up deliveries on channels that were taken out of the configuration a day ago, and
- * removes handovers and reminders past their retention. The audit stays. True when there is more.
+ * One round: fails deliveries on channels that were removed from the configuration a day ago, and removes handovers and
+ * reminders past their retention. The audit stays. True when there is more.
  */
 export async function runHandoverPurge(deps: HandoverDeps): Promise<boolean> {
   const { db, clock, config } = deps;

@@ -9,7 +9,7 @@ import type { HandoverTables } from '../store/tables.ts';
 export const getSessionHandover =
   ({ db, outbox }: HandoverDeps): ServiceImpl<typeof HandoverService>['getSessionHandover'] =>
   async ({ sessionId }) => {
-    // The number first: a reader that drops events up to it must not miss what the handover does not show yet.
+    // The sequence number first: a reader skips events up to it, so the handover must be at least as new.
     const sourceSeq = await outbox.lastSequence(db.autocommit(), currentTenant(), Source.HANDOVER, sessionId);
     const handover = await newestHandover(db.autocommit<HandoverTables>(), sessionId);
     return { handover, sourceSeq };

@@ -4,12 +4,12 @@ import type { ListCursor } from '../store/list-page.ts';
 const DEFAULT_PAGE_SIZE = 20;
 const STORED_TIME = /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{3}$/;
 
-/** What a list request asks for: how many, and behind which row. Throws INVALID_ARGUMENT for a token that is not ours. */
+/** The page that a list request asks for. Throws INVALID_ARGUMENT for a token that was not issued. */
 export function parsePaging({ pageSize, pageToken }: { pageSize: number; pageToken: string }) {
   return { limit: pageSize || DEFAULT_PAGE_SIZE, after: pageToken ? decodeListCursor(pageToken) : undefined };
 }
 
-/** The token that leads behind a row; empty without one. */
+/** The token of the page after a row; empty without one. */
 export function encodeListCursor(next: ListCursor | undefined): string {
   return next ? Buffer.from(`${next.at}|${next.id}`).toString('base64url') : '';
 }

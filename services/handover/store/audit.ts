@@ -11,7 +11,7 @@ import { enumFromText, enumToText } from '../domain/enum-names.ts';
 import { type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
 import type { AuditRow, HandoverTables } from './tables.ts';
 
-/** What an entry is about. The event that told of it makes it unique. */
+/** The subject of an entry. Its event makes it unique. */
 export interface AuditKey {
   readonly auditId: string;
   readonly eventId: string;
@@ -30,7 +30,7 @@ export interface TaskDecision {
   readonly at: number;
 }
 
-/** Whether the event has its entry: everything that it leads to was committed with it. */
+/** Whether the event has an entry: all of its effects were committed with it. */
 export async function isAudited(tx: Executor<HandoverTables>, eventId: string): Promise<boolean> {
   return (await selectEntry(tx, { tenant: currentTenant(), eventId })).rows.length > 0;
 }

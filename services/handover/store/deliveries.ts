@@ -6,12 +6,12 @@ import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { toReminder } from './reminders.ts';
 import type { DeliveryRow, HandoverTables } from './tables.ts';
 
-/** The states of a delivery that somebody has to go on with. */
+/** The states of a delivery that needs further work. */
 export const OPEN_DELIVERY_STATES = ['pending', 'accepted'] as const;
 
 /**
- * At most `limit` deliveries of a channel that are due, of all tenants, the longest due first. `accepted` ones are due when
- * the claim of the process that noted them has run out.
+ * At most `limit` due deliveries of a channel, of all tenants, the longest due first. `accepted` ones are due when the claim of
+ * the process that recorded them has expired.
  */
 export function dueDeliveries(
   db: Database,
@@ -32,7 +32,7 @@ export function dueDeliveries(
     .execute();
 }
 
-/** The pending ones of them, those of the gravest reminders first, and of these the oldest. */
+/** The due pending deliveries, those of the most severe reminders first, and of these the oldest. */
 export function mostSevereDeliveries(
   db: Database,
   channel: string,
@@ -74,7 +74,7 @@ export async function claimDelivery(db: Database, delivery: DeliveryRow, now: nu
   return result.numUpdatedRows === 1n;
 }
 
-/** Lets a delivery that was claimed and not tried to its end be claimed again at once. */
+/** Gives up a claim whose attempt was interrupted: the delivery is due at once. */
 export async function releaseDelivery(db: Database, delivery: DeliveryRow, now: number): Promise<void> {
   await updatePendingDelivery(db, delivery)
     .set({ next_try_at: sqlTime(now), waits_since: sqlTime(now) })
@@ -91,7 +91,7 @@ function updatePendingDelivery(db: Database, { reminder_id, channel }: DeliveryR
     .where('state', '=', 'pending');
 }
 
-/** Notes, in one statement, that the receiver has the reminders. From here on they are not said again. */
+/** Records, in one statement, that the receiver has accepted the reminders. After it they are not sent again. */
 export async function markDeliveriesAccepted(
   db: Database,
   channel: string,
@@ -108,7 +108,7 @@ export async function markDeliveriesAccepted(
     .execute();
 }
 
-/** Fixes what the reminders say, for every channel and every try, and returns them, without those that are gone. */
+/** Freezes the counts of the reminders, for every channel and every attempt, and returns those that still exist. */
 export async function freezeReminders(db: Database, reminderIds: readonly string[], now: number): Promise<Reminder[]> {
   await db
     .autocommit<HandoverTables>()
@@ -121,7 +121,7 @@ export async function freezeReminders(db: Database, reminderIds: readonly string
   return readReminders(db, reminderIds);
 }
 
-/** The reminders in the order of their ids' list, without those that are gone. What they count may still grow. */
+/** The existing reminders in the order of the ids. Their counts may still grow. */
 export async function readReminders(db: Database, reminderIds: readonly string[]): Promise<Reminder[]> {
   const rows = await db
     .autocommit<HandoverTables>()

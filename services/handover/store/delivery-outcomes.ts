@@ -7,18 +7,19 @@ import { enumToText } from '../domain/enum-names.ts';
 import { OPEN_DELIVERY_STATES } from './deliveries.ts';
 import type { DeliveryRow, HandoverTables, ReminderRow } from './tables.ts';
 
-/** Whose reminder it is, as logs name it. */
+/** The session of a reminder, for logs. */
 export type SessionNames = Pick<ReminderRow, 'session_id' | 'session_name'>;
 
-/** How a try ended. */
+/** The outcome of an attempt. */
 export type DeliveryOutcome =
   | { readonly state: 'delivered' }
   | { readonly state: 'pending'; readonly error: string; readonly refused: boolean; readonly nextTryAt: number }
   | { readonly state: 'failed'; readonly error: string; readonly refused: boolean };
 
 /**
- * Records how a try ended; the reminder is settled with its last delivery. `delivered` is for a delivery that is noted as
- * accepted, the others for one that is not. Returns whose session's reminder it is; undefined when somebody else has recorded it.
+ * Records the outcome of an attempt; with its last delivery the reminder gets its final state. `delivered` is for a delivery
+ * recorded as accepted, the others for one that is not. Returns the reminder's session; undefined when another process has
+ * recorded an outcome.
  */
 export function recordDeliveryOutcome(
   db: Database,
@@ -27,7 +28,7 @@ export function recordDeliveryOutcome(
   now: number,
 ): Promise<SessionNames | undefined> {
   return db.transaction<HandoverTables, SessionNames | undefined>('handover.settle-delivery', async (tx) => {
-    // The lock comes first, so that of two channels that end together the second one sees the first.
+    // The lock comes first, so that of two channels that finish at the same time the second one sees the first.
     const session = await lockReminder(tx, delivery);
     const states = await deliveryStates(tx, delivery);
     const from = outcome.state === 'delivered' ? 'accepted' : 'pending';
@@ -76,7 +77,7 @@ function outcomeColumns({ refusals }: DeliveryRow, outcome: DeliveryOutcome, now
     : columns;
 }
 
-/** What the reminder is when its deliveries are in these states; nothing new while one of them is open. */
+/** The columns of a reminder whose deliveries are in these states; none while one of them is open. */
 function reminderCompletion(states: readonly string[], now: number): { state?: string; settled_at?: string } {
   if (OPEN_DELIVERY_STATES.some((state) => states.includes(state))) return {};
   const state = states.includes('failed') ? ReminderState.FAILED : ReminderState.DELIVERED;

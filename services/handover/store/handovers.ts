@@ -30,8 +30,8 @@ export async function lastHandoverEpoch(
 }
 
 /**
- * Writes what a stretch says into its record, and returns the record. `lastEpoch` is that of the stretch's last change: a
- * record between the two epochs is this stretch's, made when its beginning was not known yet. `newId` names a new one.
+ * Writes the handover of an interval, and returns it. `lastEpoch` is the epoch of the interval's last change: a record between
+ * the two epochs belongs to this interval, written when its start was not known yet. `newId` is the id of a new one.
  */
 export async function saveHandover(
   tx: Executor<HandoverTables>,
@@ -71,7 +71,7 @@ async function update(tx: Executor<HandoverTables>, row: HandoverRow, version: n
     .where('handover_id', '=', handover_id)
     .where('version', '=', version)
     .executeTakeFirst();
-  // Events of a session come one by one; only a second consumer after a lost leadership can get here. It is run again.
+  // Events of a session come one by one; only a second consumer after a lost leadership gets here. Its transaction is retried.
   if (result.numUpdatedRows !== 1n) throw new Error(`the handover ${handover_id} changed meanwhile`);
 }
 

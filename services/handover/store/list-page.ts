@@ -6,14 +6,13 @@ export interface ListCursor {
   readonly id: string;
 }
 
-/** A page of a list. */
 export interface ListPage<T> {
   readonly items: T[];
   /** Where the next page begins; undefined on the last. */
   readonly next?: ListCursor;
 }
 
-/** Orders by age and begins behind `after`; asks for one row more than `limit`, by which `cut` sees whether there is more. */
+/** Orders by age, starts after `after`, and reads one row more than `limit`: it tells toListPage whether there is more. */
 export function paginate<DB, TB extends keyof DB, O>(
   query: SelectQueryBuilder<DB, TB, O>,
   order: { id: string; direction: 'asc' | 'desc' },
@@ -34,7 +33,7 @@ export function paginate<DB, TB extends keyof DB, O>(
     .limit(limit + 1);
 }
 
-/** The page that the rows of a `pageOf` query make. */
+/** The page of the rows of a paginated query. */
 export function toListPage<R extends { created_at: string }, T>(
   rows: readonly R[],
   limit: number,

@@ -1,6 +1,6 @@
 import type { Migrations } from '../../lib/db/migrations/migrations.ts';
 
-/** The service's tables; tables.ts says what the columns mean. */
+/** The service's tables; tables.ts describes the columns. */
 export const handoverMigrations: Migrations = {
   owner: 'handover',
   tables: {

@@ -23,7 +23,7 @@ export async function purgeEndedHandovers(db: Database, before: number, limit: n
   return rows.length;
 }
 
-/** Removes at most `limit` reminders that were settled before `before`, of all tenants; returns how many. */
+/** Removes at most `limit` reminders that were completed before `before`, of all tenants; returns how many. */
 export async function purgeCompletedReminders(db: Database, before: number, limit: number): Promise<number> {
   const rows = await db
     .autocommit<HandoverTables>()

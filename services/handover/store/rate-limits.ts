@@ -4,9 +4,9 @@ import { sqlTime } from '../../lib/db/sql-time.ts';
 import type { HandoverTables } from './tables.ts';
 
 /**
- * Takes the channel's place of now, after which the next one comes `intervalMs` later, whichever process asks; false when it
- * is not free. It survives restarts, because receivers count per minute regardless of them. A place that was taken in the
- * future is free: the wall clock was set back since.
+ * Acquires the channel's send slot; the next one is free `intervalMs` later, for all processes. False when no slot is free.
+ * Slots are stored, because receivers count over restarts too. A slot that was acquired in the future is free: the wall clock
+ * was set back since.
  */
 export async function acquireSendSlot(
   db: Database,

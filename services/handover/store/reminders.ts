@@ -17,7 +17,7 @@ import type { SessionRef } from '../domain/session-ref.ts';
 import { type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
 import type { HandoverTables, ReminderRow } from './tables.ts';
 
-/** Whether the reminder of this name exists. */
+/** Whether the reminder exists. */
 export async function hasReminder(
   tx: Executor<HandoverTables>,
   sessionId: string,
@@ -123,7 +123,7 @@ export async function isEventCounted(tx: Executor<HandoverTables>, eventId: stri
   return row !== undefined;
 }
 
-/** Remembers that the reminder counts the event's messages. Fails on the primary key when one does. */
+/** Records that the reminder counts the event's messages. Fails on the primary key when the event is counted already. */
 export async function markEventCounted(
   tx: Executor<HandoverTables>,
   eventId: string,
@@ -147,7 +147,7 @@ export async function readReminderPage(
   return toListPage(rows, limit, (row) => row.reminder_id, toReminder);
 }
 
-/** The reminder of a row, its text made of what the row says now. */
+/** The reminder of a row, with a text for its current count. */
 export function toReminder(row: ReminderRow): Reminder {
   const reminder = create(ReminderSchema, {
     reminderId: row.reminder_id,

@@ -1,4 +1,4 @@
-/** One stretch in which the word was not the bot's. */
+/** One interval in which the bot was not in control. */
 export interface HandoverRow {
   tenant: string;
   handover_id: string;
@@ -34,9 +34,9 @@ export interface ReminderRow {
   severity: string;
   count: number;
   created_at: string;
-  /** When the first delivery was about to leave: from then on the count stays, since receivers dedupe by the id. */
+  /** When the first delivery started: from then on the count is fixed, because receivers deduplicate by the id. */
   out_at: string | null;
-  /** When it was delivered everywhere, or refused for good. */
+  /** When it was delivered on every channel, or failed for good. */
   settled_at: string | null;
   attempts: number;
   last_error: string;
@@ -47,10 +47,10 @@ export interface DeliveryRow {
   tenant: string;
   reminder_id: string;
   channel: string;
-  /** pending; accepted: the receiver has it, and the reminder does not say so yet; delivered, failed. */
+  /** pending; accepted: the receiver has it, the reminder's state follows; delivered; failed. */
   state: string;
   attempts: number;
-  /** How many of them the channel refused, rather than failed at. */
+  /** How many of the attempts the receiver rejected. */
   refusals: number;
   next_try_at: string;
   /** When the delay began; NULL when an earlier release stored it. */
@@ -58,7 +58,7 @@ export interface DeliveryRow {
   last_error: string;
 }
 
-/** When a channel with a pace may say its next thing. */
+/** When a channel with a rate limit may send its next message. */
 export interface ChannelPaceRow {
   channel: string;
   free_at: string;
@@ -73,7 +73,7 @@ export interface CountedEventRow {
   reminder_id: string;
 }
 
-/** One change or decision. Only ever inserted; the columns from agent_id on let handovers be made from it. */
+/** One change or decision. Append-only; handovers are derived from the columns from agent_id on. */
 export interface AuditRow {
   tenant: string;
   audit_id: string;

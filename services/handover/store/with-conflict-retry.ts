@@ -5,8 +5,8 @@ import type { HandoverTables } from './tables.ts';
 const MAX_CONFLICT_ATTEMPTS = 5;
 
 /**
- * Runs `work` in a transaction, and again as a whole when another consumer wrote one of its rows first: it then finds that
- * row and has nothing to add. Two consumers overlap for seconds after a lost leadership.
+ * Runs `callback` in a transaction, and again as a whole when another consumer has inserted one of its rows first: it then
+ * finds that row. Two consumers overlap for seconds after a lost leadership.
  */
 export async function withConflictRetry<R>(
   db: Database,

@@ -6,15 +6,15 @@ import { reminderText } from '../../domain/reminder-text.ts';
 import type { ReminderBatch } from '../channel.ts';
 import { escapeText } from './escape-text.ts';
 
-/** What a group reads, without any vendor's markup. None of it does anything when it is rendered. */
+/** The content of a group message, without vendor markup. All of it is escaped. */
 export interface BotMessage {
   readonly title: string;
   readonly entries: readonly { readonly headline: string; readonly detail: string }[];
-  /** Whether something of it is worth a mention: more than low severity. */
+  /** Whether an entry has more than low severity: then people are mentioned. */
   readonly urgent: boolean;
 }
 
-/** Of names of shops, accounts and sessions, in characters. */
+/** The maximum length of names of shops, accounts and sessions, in characters. */
 const MAX_NAME_LENGTH = 60;
 
 const severityLabels: Record<Severity, string> = {
@@ -24,7 +24,7 @@ const severityLabels: Record<Severity, string> = {
   [Severity.HIGH]: '高',
 };
 
-/** The reminders as one message, in their order, with times in `timezone`. Its title always holds the word 提醒. */
+/** The reminders as one message, in their order, with times in `timezone`. Its title always contains the word 提醒: bots can require a keyword. */
 export function toBotMessage(reminders: ReminderBatch, timezone: string): BotMessage {
   const tenant = currentTenant();
   const tenantSuffix = tenant === 'default' ? '' : `（租户 ${escapeText(tenant, MAX_NAME_LENGTH)}）`;

@@ -3,7 +3,7 @@ import { isPermanentFailure } from '../post-json.ts';
 import { parseRetryAfter } from '../retry-after.ts';
 import type { BotVendor, ErrorClass } from './vendor.ts';
 
-/** What a robot answered. */
+/** A chat bot's response. */
 export interface BotResponse {
   readonly ok: boolean;
   readonly status: number;
@@ -11,10 +11,10 @@ export interface BotResponse {
   readonly text: string;
 }
 
-/** An answer of a robot has some dozen bytes; a longer one comes from something else. */
+/** A chat bot's response has a few dozen bytes; a longer one comes from something else. */
 const MAX_RESPONSE_BYTES = 65_536;
 
-/** Reads an answer to its end; a longer one than any robot's counts as empty. */
+/** Reads a response; the text of one over the limit counts as empty. */
 export async function readBotResponse({ ok, status, headers, body }: Response): Promise<BotResponse> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -26,7 +26,7 @@ export async function readBotResponse({ ok, status, headers, body }: Response): 
   return { ok, status, headers, text: Buffer.concat(chunks).toString('utf8') };
 }
 
-/** Returns when the answer is a yes: a 2xx with code 0. Vendors say no with status 200. Throws DeliveryError else. */
+/** Returns for a 2xx with code 0, else throws DeliveryError: vendors send rejections with status 200 too. */
 export function assertAccepted(vendor: BotVendor, { ok, status, headers, text }: BotResponse, now: number): void {
   const code = parseResultCode(vendor, text);
   if (ok && code === 0) return;
@@ -34,7 +34,8 @@ export function assertAccepted(vendor: BotVendor, { ok, status, headers, text }:
   const errorClass = code ? vendor.errorClasses[code] : undefined;
   if (errorClass === 'limited' || status === 429) throw rateLimitedError(description, vendor, headers, now);
   if (errorClass) throw new DeliveryError(`${description} (${errorClass})`, failureByErrorClass[errorClass]);
-  // A yes of a proxy or of a page is nobody's yes, and an unknown code may be for the words: others must not wait for it.
+  // A 2xx without the vendor's success code is not an acknowledgement, and an unknown code may concern the content: other
+  // reminders must not wait for it.
   if (ok || (code && isPermanentFailure(status)))
     throw new DeliveryError(ok && !code ? `${description} without an answer` : description, { ofContent: true });
   throw new DeliveryError(description, {
@@ -55,7 +56,7 @@ function rateLimitedError(description: string, vendor: BotVendor, headers: Heade
   });
 }
 
-/** 飞书开放平台《频控策略》 says the seconds in x-ogw-ratelimit-reset. */
+/** 飞书开放平台《频控策略》 gives the seconds in x-ogw-ratelimit-reset. */
 function requestedDelayMs(headers: Headers, now: number): number | undefined {
   return parseRetryAfter(headers.get('retry-after') ?? headers.get('x-ogw-ratelimit-reset'), now);
 }

@@ -12,8 +12,8 @@ import { wecom } from './wecom.ts';
 const vendors: Record<ChatBotConfig['kind'], BotVendor> = { wecom, dingtalk, feishu };
 
 /**
- * Says reminders in a group through its robot, several in one message when more wait than may go. A yes in the vendor's words
- * is a delivery. Robots do not dedupe: what is delivered twice is read twice.
+ * Sends reminders to a group chat through its bot, several in one message when the rate limit makes them wait. Only the
+ * vendor's success code is a delivery. Chat bots do not deduplicate: a second delivery is shown again.
  */
 export function chatBotChannel(
   name: string,

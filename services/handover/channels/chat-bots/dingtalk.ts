@@ -1,16 +1,16 @@
 import { createHmac } from 'node:crypto';
 import { type BotVendor, integerOrUndefined, utf8Length } from './vendor.ts';
 
-/** 钉钉 group robots. With a secret (加签) the URL carries a timestamp and a signature, valid for an hour. */
+/** 钉钉 group chat bots. With a secret (加签) the URL carries a timestamp and a signature, valid for an hour. */
 export const dingtalk: BotVendor = {
-  // 钉钉开放平台《自定义机器人接入》: 20 messages a minute, and 10 minutes of nothing for more. 3.5 s are at most 18.
+  // 钉钉开放平台《自定义机器人接入》: 20 messages a minute; more block the bot for 10 minutes. 3.5 s are at most 18 a minute.
   intervalMs: 3_500,
   rateLimitPauseMs: 10 * 60_000,
-  // 钉钉开放平台《自定义机器人发送群消息》: a message of at most 20000 bytes. The rest is for counts that grow.
+  // 钉钉开放平台《自定义机器人发送群消息》: a message of at most 20000 bytes. The rest is reserved for counts that grow.
   isWithinSizeLimit: (message) => utf8Length(JSON.stringify(message)) <= 19_000,
   buildMessage: ({ title, entries, urgent }, mention) => {
     const ids = urgent ? mention : [];
-    // A mention counts when its id stands both in the text and in `at`.
+    // A mention needs its id both in the text and in `at`.
     const mentions = ids.length > 0 ? [ids.map((id) => `@${id}`).join(' ')] : [];
     const lines = entries.flatMap(({ headline, detail }) => [headline, `> ${detail}`]);
     return {
@@ -33,7 +33,7 @@ export const dingtalk: BotVendor = {
     return { url: signed.href, body };
   },
   resultCode: ({ errcode }) => integerOrUndefined(errcode),
-  // 钉钉开放平台《自定义机器人发送群消息》 and 《全局错误码》; 310000 is its no to keyword, signature or address.
+  // 钉钉开放平台《自定义机器人发送群消息》 and 《全局错误码》; 310000 rejects keyword, signature or address.
   errorClasses: {
     [-1]: 'busy',
     130101: 'limited',

@@ -1,14 +1,14 @@
-/** What renderers of markdown, HTML or mentions could take for their own: as a wide character it is read, and does nothing. */
+/** Characters with a meaning in markdown, HTML or mentions: their full-width forms are readable and have none. */
 const MARKUP_CHARACTERS = /[<>@&*_`~#|\\[\]]/g;
-/** What ends a line, is invisible, or turns the direction of what follows. */
+/** Characters that end a line, are invisible, or change the text direction. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
-/** Names and ids with single separators within: nothing is emphasised by them, and they can be copied. */
+/** Names and ids with single inner separators, which no renderer interprets: unchanged, so that they can be copied. */
 const SAFE_NAME = /^[A-Za-z0-9]+(?:[_.-][A-Za-z0-9]+)*$/;
 const FULL_WIDTH_OFFSET = 0xfee0;
 
 /**
- * A foreign text as a part of a robot's message, at most `longest` characters of it: it mentions nobody, opens no tag or link
- * and ends no line. The vendors document no way of escaping, so the characters are replaced by their full-width twins.
+ * An untrusted text for a chat bot's message, cut to a maximum length: it contains no mention, tag, link or line end. The
+ * vendors document no escaping, so the characters are replaced by their full-width forms.
  */
 export function escapeText(text: string, maxLength: number): string {
   const characters = [...text.replace(INVISIBLE, ' ').trim()];

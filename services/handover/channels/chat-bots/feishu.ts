@@ -2,15 +2,15 @@ import { createHmac } from 'node:crypto';
 import { type BotVendor, integerOrUndefined, utf8Length } from './vendor.ts';
 
 /**
- * 飞书 (Lark) group robots. With a secret (签名校验) the body carries a timestamp and a signature, valid for an hour. Messages
- * are of the kind `post`, whose parts are data: no text of it is read as markup or as a mention.
+ * 飞书 (Lark) group chat bots. With a secret (签名校验) the body carries a timestamp and a signature, valid for an hour. Messages
+ * are of the kind `post`, whose parts are data: no text is rendered as markup or as a mention.
  */
 export const feishu: BotVendor = {
-  // 飞书开放平台《自定义机器人使用指南》: 100 messages a minute and 5 a second. 0.7 s are at most 86, and 2.
+  // 飞书开放平台《自定义机器人使用指南》: 100 messages a minute and 5 a second. 0.7 s are at most 86 a minute and 2 a second.
   intervalMs: 700,
-  // 《自定义机器人使用指南》 names no time for code 11232; the limit is counted by the minute.
+  // 《自定义机器人使用指南》 gives no waiting time for code 11232; the limit is counted per minute.
   rateLimitPauseMs: 60_000,
-  // 《自定义机器人使用指南》: a body of at most 20 KB. The rest is for the signature and for counts that grow.
+  // 《自定义机器人使用指南》: a body of at most 20 KB. The rest is reserved for the signature and for counts that grow.
   isWithinSizeLimit: (message) => utf8Length(JSON.stringify(message)) <= 19_000,
   buildMessage: ({ title, entries, urgent }, mention) => {
     const lines = entries.flatMap(({ headline, detail }) => [[textElement(headline)], [textElement(detail)]]);
@@ -41,7 +41,7 @@ function textElement(content: string) {
   return { tag: 'text', text: content };
 }
 
-/** 《自定义机器人使用指南》: HMAC-SHA256 of nothing, under the time in seconds, a line feed and the secret. */
+/** 《自定义机器人使用指南》: HMAC-SHA256 of the empty text, with the key: the time in seconds, a line feed and the secret. */
 export function feishuSignature(secret: string, seconds: number): string {
   return createHmac('sha256', `${seconds}\n${secret}`).update('').digest('base64');
 }

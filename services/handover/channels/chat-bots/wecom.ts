@@ -5,16 +5,16 @@ interface Markdown {
   readonly markdown: { readonly content: string };
 }
 
-/** 企业微信 group robots. The key in the URL is all of the secret: messages are not signed. */
+/** 企业微信 group chat bots. The key in the URL is the only secret: messages are not signed. */
 export const wecom: BotVendor = {
-  // 企业微信开发者中心《群机器人配置说明》: a robot may send 20 messages a minute. 3.5 s are at most 18 in any minute.
+  // 企业微信开发者中心《群机器人配置说明》: a bot may send 20 messages a minute. 3.5 s are at most 18 a minute.
   intervalMs: 3_500,
-  // The limit is counted by the minute.
+  // The limit is counted per minute.
   rateLimitPauseMs: 60_000,
-  // 《群机器人配置说明》: markdown of at most 4096 bytes in UTF-8. The rest is for counts that grow while they are read.
+  // 《群机器人配置说明》: markdown of at most 4096 bytes in UTF-8. The rest is reserved for counts that grow before the reminders are frozen.
   isWithinSizeLimit: (message) => utf8Length((message as Markdown).markdown.content) <= 4_000,
   buildMessage: ({ title, entries, urgent }, mention): Markdown => {
-    // 《群机器人配置说明》: <@userid> in markdown mentions a member; there is no form of it for everybody.
+    // 《群机器人配置说明》: <@userid> in markdown mentions a member; there is no form for all members.
     const mentions = urgent ? mention.map((id) => `<@${id}>`) : [];
     const lines = entries.flatMap(({ headline, detail }) => [headline, `>${detail}`, '']);
     return { msgtype: 'markdown', markdown: { content: [`**${title}**`, '', ...lines, ...mentions].join('\n') } };
