@@ -3,8 +3,8 @@ import { appError, ErrorReason, hasErrorReason } from '../lib/errors/app-error.t
 const PASS_THROUGH_REASONS = [ErrorReason.SERVICE_UNAVAILABLE, ErrorReason.DEADLINE_EXCEEDED, ErrorReason.CANCELED];
 
 /**
- * The answer of another service. Whatever it fails with is SERVICE_UNAVAILABLE to the caller: what is stored is kept
- * unsettled, and a repeat of the batch, or the sweep, goes on with it.
+ * The answer of another service. Any error becomes SERVICE_UNAVAILABLE: stored messages stay pending, and a repeat of the
+ * batch, or the finalizer, continues with them.
  */
 export async function callService<T>(call: Promise<T>): Promise<T> {
   try {

@@ -4,7 +4,7 @@ import { currentTenant } from '../lib/runtime/request-context.ts';
 import type { MessageDeps } from './deps.ts';
 import { SessionUpdateBatcher } from './store/session-update-batcher.ts';
 
-/** Stores for every conversation which session it has: when its account becomes known, that session is updated. */
+/** Keeps each conversation's newest session up to date; see KnownSession. */
 export function messageEventHandlers(deps: MessageDeps): NonNullable<RunningModule['eventHandlers']> {
   const batcher = new SessionUpdateBatcher(deps.db);
   const updateConversation = async (session: Session | undefined) => {

@@ -5,13 +5,13 @@ import type { ParsedMessage } from './parse-batch.ts';
 import type { PendingMessage } from './pending-message.ts';
 import type { SenderRole } from './sender-role.ts';
 
-/** What the store knows of a message id of a batch. */
+/** What is stored under a message id of a batch. */
 export interface StoredMessage extends ContentFingerprint {
   readonly messageId: string;
   readonly seq: number;
   readonly role: MessageRole;
   readonly unsure: boolean;
-  /** As it came first. */
+  /** The type that the message first had. */
   readonly type: string;
   readonly settled: boolean;
   readonly receivedAt: number;
@@ -19,7 +19,7 @@ export interface StoredMessage extends ContentFingerprint {
   readonly receiptSessionId: string;
 }
 
-/** An element under a known id that says something else. */
+/** An element under a known id with another content. */
 export interface ContentRevision {
   readonly index: number;
   readonly messageId: string;
@@ -34,23 +34,23 @@ export interface NewMessage extends Omit<PendingMessage, 'seq' | 'receivedAt'> {
   readonly sentAt?: number;
 }
 
-/** A batch against what is stored. Every list is in the batch's order. */
+/** The difference between a batch and what is stored. Every list is in the batch's order. */
 export interface BatchDiff {
   /** Not stored yet. */
   readonly newMessages: readonly NewMessage[];
-  /** What has to be judged, once the fresh ones are stored: those and the unsettled ones, with their places. */
+  /** The messages to evaluate once the new ones are stored: the new ones, and stored ones that are still pending. */
   readonly toEvaluate: readonly (NewMessage | PendingMessage)[];
-  /** Known ids with other content than first. */
+  /** Elements under known ids with another content than the stored one. */
   readonly revisions: readonly ContentRevision[];
-  /** Seqs of what is stored, by id. */
+  /** The numbers of the stored messages, by id. */
   readonly seqs: ReadonlyMap<string, number>;
-  /** Indexes of elements that only repeat what is known, or what stands before them in the batch. */
+  /** The indexes of elements that repeat what is stored, or an earlier element of the batch. */
   readonly duplicateIndexes: ReadonlySet<number>;
 }
 
 /**
- * Sorts a batch by what is stored. Of several elements with one id the first counts. An unsettled message whose element says
- * something else is left to the sweep, which judges it by its first content.
+ * Compares a batch with what is stored. Of several elements with one id the first counts. A pending message whose element has
+ * another content is left to the finalizer, which evaluates its first content.
  */
 export function diffBatch(
   messages: readonly ParsedMessage[],
@@ -94,7 +94,7 @@ export function diffBatch(
 
 type NeighbourContext = Pick<PendingMessage, 'time' | 'knownReceivedAt' | 'receiptBefore'>;
 
-/** Where every message of the batch stands between those that were judged before it came. */
+/** The position of every message of the batch among those that were finalized before. */
 function neighbourContexts(
   messages: readonly ParsedMessage[],
   stored: ReadonlyMap<string, StoredMessage>,

@@ -37,8 +37,8 @@ export function messagesToExplain(all: readonly PendingMessage[]): MessageToExpl
 }
 
 /**
- * The pending messages as the session service judges them. A matched message is the account's, whatever its nick said; what
- * follows a matched receipt is told the receipt's session.
+ * The pending messages as the session service evaluates them. A message that matched a receipt is the account's, whatever its
+ * nick; each message carries the session of the newest matched receipt before it.
  */
 export function conversationMessages(
   pending: readonly PendingMessage[],
@@ -64,12 +64,12 @@ export function conversationMessages(
   });
 }
 
-/** Whose a message is, now that the receipts are known. */
+/** The role of a message, now that the receipts are known. */
 export function effectiveRole({ messageId, role }: PendingMessage, receipts: ReceiptsByMessageId): MessageRole {
   return receipts.has(messageId) ? MessageRole.ACCOUNT : role;
 }
 
-/** Whose nicks a matched receipt proves to be the account's. */
+/** The nicks that matched receipts prove to be the account's. */
 export function matchedNicks(pending: readonly PendingMessage[], receipts: ReceiptsByMessageId): string[] {
   const matched = pending.filter(({ messageId }) => receipts.has(messageId));
   return [...new Set(matched.map(({ sender }) => sender))];
@@ -80,8 +80,8 @@ function isMarkedAsBot({ role, content }: PendingMessage, botPrefix: string): bo
 }
 
 /**
- * How many messages stand before the first one that the bot has sent, in the first view of a conversation; 0 otherwise. A view
- * without times has nothing else to tell what was said long ago.
+ * How many messages stand before the first one that the bot has sent, in the first upload of a conversation; 0 otherwise. In
+ * an upload without times nothing else identifies old messages.
  */
 function countBeforeFirstReceipt(pending: readonly PendingMessage[], receipts: ReceiptsByMessageId): number {
   if (!pending.some(({ seq }) => seq === 1)) return 0;
@@ -96,7 +96,7 @@ function latestReceiptSessions(pending: readonly PendingMessage[], receipts: Rec
   let current = '';
   let lastKnown = '';
   return pending.map(({ messageId, receiptBefore }) => {
-    // another known receipt than before stands between the two messages
+    // between the two messages stands another stored message with a receipt
     if (receiptBefore !== lastKnown) current = receiptBefore || current;
     lastKnown = receiptBefore;
     current = receipts.get(messageId)?.sessionId ?? current;

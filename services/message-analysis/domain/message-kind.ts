@@ -26,17 +26,17 @@ export function isNotice(type: string): boolean {
 
 const RECALL = /recall|revoke|retract|撤回/i;
 
-/** Whether a notice tells of a message that was recalled: the window does not show any more what it said. */
+/** Whether a notice reports a recalled message: the window does not show its content any more. */
 export function isRecall({ content, type }: { readonly content: string; readonly type: string }): boolean {
   return isNotice(type) && RECALL.test(`${type} ${content}`);
 }
 
-/** Whether somebody sent what is no text: a picture, a card. */
+/** Whether it is a message without text: a picture, a card. */
 export function isTextless({ content, type }: { readonly content: string; readonly type: string }): boolean {
   return content === '' && !isNotice(type);
 }
 
-/** What is shown for a message without text. It is never stored, so that it cannot be taken for real text. */
+/** The displayed content of a message. The placeholder for one without text is never stored: it would look like real text. */
 export function displayContent({ content, type }: { readonly content: string; readonly type: string }): string {
   return content || `[${type || 'unreadable'}]`;
 }

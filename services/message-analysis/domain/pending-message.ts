@@ -1,6 +1,6 @@
 import type { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
 
-/** A stored message that has not been judged yet, with what its batch told of its place in time. */
+/** A stored message that is not finalized yet, with its position in its batch. */
 export interface PendingMessage {
   readonly messageId: string;
   readonly seq: number;
@@ -13,11 +13,11 @@ export interface PendingMessage {
   /** The receiver's name for its kind. */
   readonly type: string;
   readonly receivedAt: number;
-  /** When it was said, or its neighbour's time; undefined when nobody near it carried one. */
+  /** When it was sent, or its neighbour's time; undefined when no neighbour has one either. */
   readonly time?: number;
-  /** When the newest of the earlier stored messages behind it in its batch was received; undefined without one. */
+  /** When the newest of the finalized messages after it in its batch was received; undefined without one. */
   readonly knownReceivedAt?: number;
-  /** The session of the newest receipt that an earlier stored message before it in its batch had matched; empty if none. */
+  /** The session of the receipt that the nearest finalized message before it in its batch matched; empty if none. */
   readonly receiptBefore: string;
 }
 

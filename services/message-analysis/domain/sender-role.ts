@@ -1,30 +1,30 @@
 import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
 import { foldName } from '../../lib/text/fold-text.ts';
 
-/** Whose side a nick is on. */
+/** The role of a nick. */
 export interface SenderRole {
   readonly role: MessageRole.ACCOUNT | MessageRole.SHOP;
-  /** Judged by what is left over, not by what is known: a matched receipt may still make it the account's. */
+  /** Whether the role is a guess: a matched receipt may still make it the account's. */
   readonly unsure: boolean;
 }
 
-/** What is known of the two sides of a batch. */
+/** The known names of both sides of a batch. */
 export interface KnownNames {
   readonly platform: string;
   readonly accountNicks: readonly string[];
   readonly shopNames: readonly string[];
 }
 
-/** Marketplaces whose nicks tell an account by themselves. */
+/** Marketplaces whose nicks identify an account by their form. */
 const accountNickRules: Readonly<Record<string, (nick: string) => boolean>> = {
   淘天: (nick) => nick.startsWith('t-') && nick.length > 2,
 };
 
 /**
- * The side of every nick of a batch. A nick that nothing tells is the shop's when the account is known by another nick of
- * the batch or its marketplace has a rule for accounts; else it is the account's, so that a human's typing is not missed.
- * Beside the account's own nick and without the shop's it is the shop's for sure: a shop that greets in the bot's words must
- * not use up its receipt.
+ * The role of every nick of a batch. An unknown nick is the shop's when another nick of the batch is the account's or the
+ * marketplace has a rule for accounts; else it is the account's, so that no human's message is missed. Beside the account's
+ * own nick and without the shop's it is certainly the shop's: a shop that sends the same text as the bot must not use up the
+ * bot's receipt.
  */
 export function resolveSenderRoles(nicks: Iterable<string>, parties: KnownNames): Map<string, SenderRole> {
   const senderNicks = new Set(nicks);

@@ -5,7 +5,7 @@ import type { IngestWarning } from './warning.ts';
 const ZONE_TOLERANCE_MS = 600_000;
 const MIN_ZONE_OFFSET_MS = 3_600_000;
 
-/** The warnings for a batch's new messages. `zoneOffset`: how far the clocks of times without zone are ahead of UTC. */
+/** The warnings for a batch's new messages. `zoneOffset`: how far the zone of times without one is ahead of UTC. */
 export function warningsForBatch(
   newMessages: readonly ParsedMessage[],
   now: number,

@@ -2,7 +2,7 @@ import type { Session } from '../../../gen/autosession/session/v1/session_pb.js'
 import type { MessageDeps } from '../deps.ts';
 import type { BatchParties } from './parties-cache.ts';
 
-/** How long a batch without new messages waits for its session; after that it is answered without one. */
+/** How long a batch without new messages waits for its session; after that the response has none. */
 const SESSION_LOOKUP_TIMEOUT_MS = 2_000;
 
 /** The session service's answer about a conversation. */
@@ -14,7 +14,7 @@ export interface CurrentSession {
 }
 
 /**
- * The conversation's open session as it is now: events may be late, so the last one that this service received may be outdated.
+ * The conversation's current open session: events may be late, so the session that this service knows may be outdated.
  * Outdated parties are dropped from the cache: the next batch resolves them again.
  */
 export async function findOpenSession(deps: MessageDeps, parties: BatchParties): Promise<CurrentSession> {

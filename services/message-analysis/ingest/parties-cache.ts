@@ -3,28 +3,28 @@ import type { ConversationParties } from '../store/conversation.ts';
 
 const MAX_CACHE_ENTRIES = 5_000;
 
-/** A prefix or a name that an operator sets counts after this time at the latest. */
+/** A prefix or a name that an operator changes takes effect after this time at the latest. */
 const PARTIES_CACHE_TTL_MS = 60_000;
 
-/** Who talks in a batch. */
+/** The participants of a batch. */
 export interface BatchParties extends ConversationParties {
   /** Keys of shops that were merged into this one: conversations stored under them are this shop's. */
   readonly formerShopKeys: readonly string[];
   /** Empty for none. */
   readonly botPrefix: string;
-  /** The side of every nick of the batch. */
+  /** The role of every nick of the batch. */
   readonly senderRoles: ReadonlyMap<string, SenderRole>;
-  /** Whether no rule found the account. */
+  /** Whether the account is unknown. */
   readonly unresolved: boolean;
 }
 
-/** Answers of the directory that hold for every batch of the same parties, the least used forgotten first. */
+/** Resolved parties that are valid for every batch of the same names: a cache that evicts the least recently used. */
 export class PartiesCache {
   readonly #entries = new Map<string, { parties: BatchParties; until: number }>();
-  /** Answers whose rows may still be lost with the database. */
+  /** Parties read from rows that may still be lost with the database. */
   readonly #unconfirmed = new WeakMap<BatchParties, { readonly key: string; readonly until: number }>();
 
-  /** The cached answer, while it is fresh. `now` is that of the monotonic clock. */
+  /** The cached parties until they expire. `now` is the time of the monotonic clock. */
   get(key: string, now: number): BatchParties | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
@@ -34,17 +34,17 @@ export class PartiesCache {
     return entry.parties;
   }
 
-  /** Holds an answer back until `confirm`: a cached key whose row the database has lost would stay in use. */
+  /** Keeps parties to be cached by `confirm`: a cached key whose row the database has lost would stay in use. */
   note(key: string, parties: BatchParties, now: number): void {
     this.#unconfirmed.set(parties, { key, until: now + PARTIES_CACHE_TTL_MS });
   }
 
-  /** Whether the answer waits for `confirm`. */
+  /** Whether the parties wait for `confirm`. */
   isUnconfirmed(parties: BatchParties): boolean {
     return this.#unconfirmed.has(parties);
   }
 
-  /** Caches an answer that was noted: the rows that it was read from are on disk. */
+  /** Caches the noted parties: the rows that they were read from are on disk. */
   confirm(parties: BatchParties): void {
     const noted = this.#unconfirmed.get(parties);
     if (!noted) return;
@@ -57,7 +57,7 @@ export class PartiesCache {
     if (oldest !== undefined) this.#entries.delete(oldest);
   }
 
-  /** Forgets an answer that has turned out to be outdated. */
+  /** Removes parties that have turned out to be outdated. */
   invalidate(parties: BatchParties): void {
     for (const [key, entry] of this.#entries) if (entry.parties === parties) this.#entries.delete(key);
   }

@@ -6,7 +6,7 @@ import type { MessageTables } from '../store/tables.ts';
 const DAY_MS = 86_400_000;
 const PURGE_BATCH_SIZE = 500;
 
-/** Removes settled messages that are older than the retention; nothing when everything is kept. */
+/** Starts the loop that removes finalized messages older than the retention; undefined when everything is kept. */
 export function startMessagePurge(deps: MessageDeps): Loop | undefined {
   const { retentionDays, cleanupIntervalSeconds } = deps.config;
   if (retentionDays === 0) return undefined;

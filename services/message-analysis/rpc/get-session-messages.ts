@@ -6,13 +6,13 @@ import type { MessageDeps } from '../deps.ts';
 import { countMessages, lastMessages } from '../store/session-messages.ts';
 import type { MessageTables } from '../store/tables.ts';
 
-/** What a session has, for the other services. */
+/** The number of a session's messages and the last of them, for the other services. */
 export const getSessionMessages =
   (deps: MessageDeps): ServiceImpl<typeof MessageService>['getSessionMessages'] =>
   async ({ sessionId, limit }) => {
     const tenant = currentTenant();
     const db = deps.db.autocommit<MessageTables>();
-    // the number first: what is read after it is at least as new
+    // the sequence number first: the messages that are read after it are at least as new
     const sourceSeq = await deps.outbox.lastSequence(db, tenant, Source.MESSAGE_ANALYSIS, sessionId);
     const [messageCount, last] = await Promise.all([
       countMessages(db, tenant, sessionId),

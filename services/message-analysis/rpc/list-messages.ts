@@ -9,7 +9,7 @@ import type { MessageTables } from '../store/tables.ts';
 
 const DEFAULT_PAGE_SIZE = 20;
 
-/** The last messages of a session; a session without any has to exist at least. */
+/** A page of a session's messages, from the newest. A session without messages has to exist: else SESSION_NOT_FOUND. */
 export const listMessages =
   (deps: MessageDeps): ServiceImpl<typeof MessageService>['listMessages'] =>
   async (request) => {
@@ -29,6 +29,6 @@ export const listMessages =
 function parsePageToken(token: string): MessageCursor {
   const cursor = decodeMessageCursor(token);
   if (!cursor)
-    throw appError(ErrorReason.INVALID_ARGUMENT, 'page_token is none that was given out', { field: 'page_token' });
+    throw appError(ErrorReason.INVALID_ARGUMENT, 'page_token is not a next_page_token', { field: 'page_token' });
   return cursor;
 }

@@ -5,19 +5,19 @@ import type { PendingMessage } from '../domain/pending-message.ts';
 import { type StoredConversation, toStoredConversation } from './conversation.ts';
 import type { MessageRow, MessageTables } from './tables.ts';
 
-/** Selects the messages that were left unsettled: those received `afterMs` ago. */
+/** Selects the messages of interrupted batches: those still pending `afterMs` after they were received. */
 export interface AbandonedCriteria {
   readonly now: number;
   readonly afterMs: number;
 }
 
-/** Received long ago, or so far in the future that the wall clock must have been set back since. */
+/** A message received in the future is abandoned too: the wall clock was set back since. */
 function isAbandoned({ now, afterMs }: AbandonedCriteria) {
   return (eb: ExpressionBuilder<MessageTables, 'messages'>) =>
     eb.or([eb('received_at', '<', sqlTime(now - afterMs)), eb('received_at', '>', sqlTime(now + afterMs))]);
 }
 
-/** Conversations of all tenants with messages that were left unsettled, the oldest first. */
+/** Conversations of all tenants with abandoned messages, the oldest first. */
 export async function findAbandonedConversations(
   db: Executor<MessageTables>,
   criteria: AbandonedCriteria,
@@ -35,7 +35,7 @@ export async function findAbandonedConversations(
   return rows.map(({ tenant, conversation_id }) => ({ tenant, conversationId: conversation_id }));
 }
 
-/** A conversation with its oldest unsettled messages in their order; undefined when it is gone. */
+/** A conversation with its oldest abandoned messages in their order; undefined when it does not exist any more. */
 export async function loadAbandonedMessages(
   db: Executor<MessageTables>,
   tenant: string,
@@ -64,7 +64,7 @@ export async function loadAbandonedMessages(
 }
 
 function toPendingMessage(row: MessageRow): PendingMessage {
-  // a message that nobody near it gave a time to is sorted by when it came
+  // without a time of its own or of a neighbour, order_at is received_at
   const timed = row.sent_at !== null || row.order_at !== row.received_at;
   return {
     messageId: row.message_id,

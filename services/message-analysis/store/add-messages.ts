@@ -7,19 +7,19 @@ import { chunks } from './chunks.ts';
 import type { ConversationParties } from './conversation.ts';
 import type { ConversationRow, MessageRow, MessageTables } from './tables.ts';
 
-/** Where to add messages: a conversation that is there, or one to make under this id. */
+/** The conversation to add messages to: a stored one, or one to create under this id. */
 export interface ConversationTarget {
   readonly conversationId: string;
   /** The parties of a new conversation; undefined when it is stored. */
   readonly newConversation?: ConversationParties;
 }
 
-/** The conversation is not there any more: it was merged into another one. */
+/** The conversation was merged into another one, or assigned to other parties: look it up again. */
 export class ConversationMergedError extends Error {}
 
 /**
- * Stores messages as unsettled, with the conversation's next numbers in their order, and returns the number of the first.
- * Fails on a unique index when another batch made the conversation or stored one of them first: roll back and look again.
+ * Stores messages as pending, with the conversation's next numbers in their order, and returns the number of the first.
+ * Fails on a unique index when another batch created the conversation or stored one of them first: roll back and retry.
  */
 export async function addMessages(
   tx: Executor<MessageTables>,
@@ -35,14 +35,14 @@ export async function addMessages(
   return firstSeq;
 }
 
-/** So few that they cannot make a request too big that carries them with other statements. */
+/** More rows could exceed the size of a packet that carries other statements too. */
 const MAX_DEFERRED_ROWS = 16;
 
 const insertMessages = precompiledQuery((db: Executor<MessageTables>, { rows }: { rows: readonly MessageRow[] }) =>
   db.insertInto('messages').values(rows),
 );
 
-/** Holds the conversation's row from here to the end of the transaction, so that numbers have no gaps. */
+/** Locks the conversation's row until the end of the transaction, so that numbers have no gaps. */
 async function allocateSeqs(
   tx: Executor<MessageTables>,
   tenant: string,

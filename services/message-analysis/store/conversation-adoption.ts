@@ -36,11 +36,11 @@ export async function applyAdoption(tx: Tx, adoption: ConversationAdoption): Pro
     return;
   }
   const target = locked.get(to);
-  if (!target) return; // merged away itself: look again
+  if (!target) return; // merged into another one itself: the caller looks the conversations up again
   await mergeConversations(tx, { tenant, from, to, claimed_session_id }, source.last_seq, target.last_seq);
 }
 
-/** One order for all, so that two claims cannot wait for each other. */
+/** Always in the same order, so that two adoptions cannot deadlock. */
 async function lockConversations(
   tx: Tx,
   { tenant, from, to }: ConversationAdoption,
@@ -66,7 +66,7 @@ interface Merge {
 async function mergeConversations(tx: Tx, move: Merge, fromLast: number, toLast: number): Promise<void> {
   const { tenant, from, to, claimed_session_id } = move;
   const deletedSeqs = await deleteDuplicates(tx, move);
-  // between two dropped messages the numbers have no gap: each run moves as a whole, closing up
+  // between two deleted messages the numbers have no gap: each run of numbers moves as a whole
   let moved = 0;
   const ends = [...deletedSeqs, fromLast + 1];
   for (const [i, end] of ends.entries()) {
@@ -89,7 +89,7 @@ async function mergeConversations(tx: Tx, move: Merge, fromLast: number, toLast:
   await tx.deleteFrom('conversations').where('tenant', '=', tenant).where('conversation_id', '=', from).execute();
 }
 
-/** Drops what the account's conversation holds as well; returns the dropped numbers in order. */
+/** Deletes the messages that the target contains as well; returns their numbers in order. */
 async function deleteDuplicates(tx: Tx, { tenant, from, to }: Merge): Promise<number[]> {
   const duplicates = await tx
     .selectFrom('messages as m')

@@ -10,19 +10,19 @@ import {
 } from './conversation.ts';
 import type { ConversationRow, MessageRow, MessageTables } from './tables.ts';
 
-/** A conversation with those of the asked messages that it holds. */
+/** A conversation with those of the requested messages that it contains. */
 export interface ConversationWithMessages {
   readonly conversation: StoredConversation;
   readonly messages: ReadonlyMap<string, StoredMessage>;
 }
 
-/** What one look at the database says of a batch. */
+/** The stored conversations that a batch concerns. */
 export interface ConversationLookup {
   /** The parties' conversation; undefined when they have none yet. */
   readonly own?: ConversationWithMessages;
   /**
-   * A conversation that is to become the parties' own: that of the account with a shop that was merged into this one; or one
-   * without account, when the batch's account is known and it holds some of the messages.
+   * A conversation to be adopted by the parties: that of the account with a shop that was merged into this one; or one
+   * without account, when the batch's account is known and it contains some of the messages.
    */
   readonly adoptable?: ConversationWithMessages;
 }
@@ -44,7 +44,7 @@ type StoredColumns = Pick<
   'message_id' | 'seq' | 'content_hash' | 'role' | 'unsure' | 'type' | 'settled' | 'received_at' | 'receipt_session_id'
 >;
 type RowWithMessage = ConversationRow & StoredColumns;
-/** A conversation that holds none of the messages comes as one row without any. */
+/** A conversation that contains none of the messages is one row without any. */
 type LookupRow = ConversationRow & { [K in keyof StoredColumns]: StoredColumns[K] | null };
 
 const hasMessage = (row: LookupRow): row is RowWithMessage => row.message_id !== null;

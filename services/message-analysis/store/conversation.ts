@@ -6,7 +6,7 @@ import type { ConversationRow } from './tables.ts';
 /** The account key of conversations whose account is not known. */
 export const UNKNOWN_ACCOUNT_KEY = 'unknown';
 
-/** The two sides of a conversation, by key and as they are to be shown. */
+/** The two sides of a conversation: their keys and display values. */
 export interface ConversationParties {
   readonly platform: string;
   readonly accountKey: string;
@@ -16,7 +16,7 @@ export interface ConversationParties {
   readonly shopName: string;
 }
 
-/** The newest session that this service was told of. */
+/** The newest session that this service knows of. */
 export interface KnownSession {
   readonly sessionId: string;
   readonly openedAt: number;
@@ -29,7 +29,7 @@ export interface KnownSession {
 export interface StoredConversation extends ConversationParties {
   readonly conversationId: string;
   readonly session?: KnownSession;
-  /** The session that has yet to follow it to its account; empty for none. */
+  /** The session that has yet to be moved to the conversation's account; empty for none. */
   readonly claimedSessionId: string;
 }
 
@@ -61,7 +61,7 @@ export function toStoredConversation(row: ConversationRow): StoredConversation {
   };
 }
 
-/** What of a session is kept on its conversation. */
+/** The part of a session that is stored on its conversation. */
 export function toKnownSession(session: Session): KnownSession {
   const { sessionId, version, state, status, createdAt } = session;
   const openedAt = createdAt ? Number(createdAt.seconds) * 1_000 + Math.floor(createdAt.nanos / 1e6) : 0;
@@ -69,8 +69,8 @@ export function toKnownSession(session: Session): KnownSession {
 }
 
 /**
- * Whether `next` is at least as new as `current`: a session opened later, or the same one not older. News of sessions come
- * by answers and by events, in any order and more than once.
+ * Whether `next` is at least as new as `current`: a session opened later, or the same one not older. Session
+ * updates come by RPC responses and by events, in any order and more than once.
  */
 export function supersedes(next: KnownSession, current: KnownSession | undefined): boolean {
   if (!current) return true;

@@ -3,8 +3,8 @@ import { sqlTime } from '../../lib/db/sql-time.ts';
 import type { MessageTables } from './tables.ts';
 
 /**
- * Removes up to `limit` settled messages that came before `before`, with their revisions; returns how many. Conversations
- * stay: their numbers go on.
+ * Removes up to `limit` finalized messages received before `before`, with their revisions; returns how many. Conversations
+ * stay: their numbering continues.
  */
 export async function purgeMessages(db: Executor<MessageTables>, before: number, limit: number): Promise<number> {
   const rows = await db

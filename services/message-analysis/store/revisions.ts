@@ -10,7 +10,7 @@ interface Key {
   readonly conversationId: string;
 }
 
-/** The contents that are new for their message id, including any that looks the same, each once. */
+/** The contents that are new for their message id, each once; contents that look the same count as one. */
 export async function findNewRevisions(
   db: Executor<MessageTables>,
   key: Key,
@@ -45,7 +45,7 @@ function addContent(
   else knownContents.set(messageId, [content]);
 }
 
-/** Keeps the contents. Fails on the primary key when another batch brought one of them first: roll back and look again. */
+/** Stores the contents. Fails on the primary key when another batch stored one of them first: roll back and retry. */
 export async function addRevisions(
   tx: Executor<MessageTables>,
   { tenant, conversationId }: Key,

@@ -11,8 +11,8 @@ interface PendingUpdate {
 }
 
 /**
- * News of sessions whose events are handled at the same time. One statement looks where they are news at all: mostly the
- * conversation has yet to begin, or knows from an answer.
+ * Applies session updates whose events are handled at the same time. One statement finds those that are newer than what is
+ * stored: usually none, because the conversation does not exist yet or knows the session from an RPC.
  */
 export class SessionUpdateBatcher {
   readonly #db: Database;
@@ -22,7 +22,7 @@ export class SessionUpdateBatcher {
     this.#db = db;
   }
 
-  /** Keeps the session on the conversation of its parties, unless there is none or it knows as much. */
+  /** Stores the session on the conversation of its parties, unless there is none or it knows the session as well. */
   update(tenant: string, session: Session): Promise<void> {
     const { accountKey, shopKey } = session;
     return new Promise((resolve, reject) => {
@@ -31,7 +31,7 @@ export class SessionUpdateBatcher {
         resolve,
         reject,
       });
-      // the other sessions of the batch are begun before this turn of the loop ends
+      // the handlers of the batch's other events run before this turn of the event loop ends
       if (this.#pending.length === 1) setImmediate(() => void this.#flush());
     });
   }
@@ -41,7 +41,7 @@ export class SessionUpdateBatcher {
     this.#pending = [];
     const db = this.#db.autocommit<MessageTables>();
     const updates = group.map(({ update }) => update);
-    // what cannot be looked at together is tried one by one, so that no session pays for another one
+    // if the common lookup fails, every update is tried by itself, so that one bad update fails alone
     const stale = new Set(await findStale(db, updates).catch(() => updates));
     for (const { update, resolve, reject } of group) {
       if (stale.has(update)) await applySessionUpdate(db, update).then(resolve, reject);

@@ -11,12 +11,12 @@ interface PartiesKey {
   readonly shopKey: string;
 }
 
-/** A session and whose it is. */
+/** A session and its parties. */
 export interface SessionUpdate extends PartiesKey {
   readonly session: KnownSession;
 }
 
-/** Those of the sessions that their conversation does not know as well or better; see `supersedes`. One statement. */
+/** The updates that are newer than what their conversation knows; see `supersedes`. One statement. */
 export async function findStale(
   db: Executor<MessageTables>,
   update: readonly SessionUpdate[],
@@ -58,7 +58,7 @@ const selectKnownSessions = precompiledQuery(
       ),
 );
 
-/** Keeps a session on the conversation of its parties, unless something newer is kept there; see `supersedes`. */
+/** Stores a session on the conversation of its parties, unless a newer one is stored there; see `supersedes`. */
 export async function applySessionUpdate(
   db: Executor<MessageTables>,
   { tenant, accountKey, shopKey, session }: SessionUpdate,

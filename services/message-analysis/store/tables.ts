@@ -1,23 +1,23 @@
-/** One account's talk with one shop, over all sessions. */
+/** The conversation of one account with one shop, over all sessions. */
 export interface ConversationRow {
   tenant: string;
   conversation_id: string;
   account_key: string;
   shop_key: string;
-  /** As they are to be shown, and as the session service is asked. */
+  /** Display values, also used in requests to the session service. */
   platform: string;
   account_id: string;
   shop_id: string;
   shop_name: string;
   last_seq: number;
   created_at: string;
-  /** The newest session that this service was told of; empty before the first. The other session_ columns are its own. */
+  /** The newest session that this service knows of; empty before the first. The other session_ columns describe it. */
   session_id: string;
   session_opened_at: string | null;
   session_version: number;
   session_state: number;
   session_status: number;
-  /** The session that it had before its account was found, until that one has followed; empty otherwise. */
+  /** The session that it had before its account was known, until that session is moved to the account; else empty. */
   claimed_session_id: string;
 }
 
@@ -27,7 +27,7 @@ export interface MessageRow {
   message_id: string;
   seq: number;
   role: number;
-  /** 1: judged by what is left over; a matched receipt may make it the account's. */
+  /** 1: the role is a guess; a matched receipt may make it the account's. */
   unsure: number;
   sender: string;
   content: string;
@@ -35,16 +35,16 @@ export interface MessageRow {
   type: string;
   sent_at: string | null;
   received_at: string;
-  /** sent_at, or its neighbour's, or received_at: what a listing is sorted by. */
+  /** sent_at, or its neighbour's, or received_at: the sort key of lists. */
   order_at: string;
-  /** See Pending: what the batch told of the message's place, kept for whoever settles it. */
+  /** See PendingMessage: the message's position in its batch, kept for its evaluation. */
   known_received_at: string | null;
   receipt_before: string;
   settled: number;
   verdict: number;
-  /** NULL for history from before any session. */
+  /** NULL for history, which belongs to no session. */
   session_id: string | null;
-  /** The task whose receipt it matched, and that one's session. */
+  /** The task whose receipt it matched; receipt_session_id is that task's session. */
   task_id: string | null;
   receipt_session_id: string | null;
 }

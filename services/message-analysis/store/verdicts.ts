@@ -9,30 +9,30 @@ import { ConversationMergedError } from './add-messages.ts';
 import { type KnownSession, knownSessionOfRow, supersedes } from './conversation.ts';
 import type { ConversationRow, MessageRow, MessageTables } from './tables.ts';
 
-/** What became of a message. */
+/** The evaluation of a message. */
 export interface EvaluatedMessage {
   readonly messageId: string;
   readonly seq: number;
   readonly role: MessageRole;
-  /** A notice of the marketplace: neither side sent it. */
+  /** Whether it is a notice of the marketplace, sent by neither side. */
   readonly notice: boolean;
   readonly verdict: Verdict;
-  /** Empty for history from before any session. */
+  /** Empty for history, which belongs to no session. */
   readonly sessionId: string;
   readonly receipt?: MatchedReceipt;
 }
 
-/** What a judgement says of the conversation's open session. */
+/** What an evaluation found out about the conversation's open session. */
 export interface SessionObservation {
   /** The open one; undefined when there is none. */
   readonly session?: KnownSession;
-  /** What this service knew when it asked: none now means that this one is closed, unless news came meanwhile. */
+  /** The session that was known before the evaluation: without an open one it is closed, unless it was updated meanwhile. */
   readonly previous?: KnownSession;
 }
 
 /**
- * Settles those of the messages that nobody settled before, under the conversation's lock, and returns them. Throws
- * ConversationGone when the conversation was merged into another one meanwhile.
+ * Finalizes those of the messages that are still pending, under the conversation's lock, and returns them. Throws
+ * ConversationMergedError when the conversation was merged into another one meanwhile.
  */
 export async function saveVerdicts(
   tx: Executor<MessageTables>,
@@ -40,8 +40,8 @@ export async function saveVerdicts(
   evaluated: readonly EvaluatedMessage[],
   observation: SessionObservation,
 ): Promise<EvaluatedMessage[]> {
-  const { session, unsettled } = await lockPending(tx, key, evaluated);
-  const finalized = evaluated.filter(({ messageId }) => unsettled.has(messageId));
+  const { session, pendingIds } = await lockPending(tx, key, evaluated);
+  const finalized = evaluated.filter(({ messageId }) => pendingIds.has(messageId));
   for (const group of groupByVerdict(finalized)) await saveVerdictGroup(tx, key, group);
   await updateKnownSession(tx, key, session, observation);
   return finalized;
@@ -49,18 +49,18 @@ export async function saveVerdicts(
 
 type Key = Parameters<typeof saveVerdicts>[1];
 
-/** Locks the conversation and tells which of the messages are unsettled, in one statement. */
+/** Locks the conversation and reads which of the messages are pending, in one statement. */
 async function lockPending(
   tx: Executor<MessageTables>,
   { tenant, conversationId }: Key,
   evaluated: readonly EvaluatedMessage[],
-): Promise<{ session?: KnownSession; unsettled: Set<string> }> {
-  const ids = evaluated.length > 0 ? evaluated.map(({ messageId }) => messageId) : ['']; // no message has this one
+): Promise<{ session?: KnownSession; pendingIds: Set<string> }> {
+  const ids = evaluated.length > 0 ? evaluated.map(({ messageId }) => messageId) : ['']; // no message has this id
   const { rows } = await selectPending(tx, { tenant, conversationId, ids });
   const [first] = rows;
   if (!first) throw new ConversationMergedError();
-  const unsettled = new Set(rows.flatMap(({ message_id }) => message_id ?? []));
-  return { session: knownSessionOfRow(first), unsettled };
+  const pendingIds = new Set(rows.flatMap(({ message_id }) => message_id ?? []));
+  return { session: knownSessionOfRow(first), pendingIds };
 }
 
 type MessageIds = Key & { readonly ids: readonly string[] };
@@ -102,7 +102,7 @@ function saveVerdictGroup(tx: Executor<MessageTables>, key: Key, group: readonly
   return updatePending.enqueue(tx, { ...key, changes, receipts, ids: group.map(({ messageId }) => messageId) });
 }
 
-/** What a matched receipt says of its message. */
+/** A message with the receipt that it matched. */
 interface ReceiptMatch extends MatchedReceipt {
   readonly messageId: string;
   readonly role: MessageRole;
@@ -125,7 +125,7 @@ const updatePending = precompiledQuery((db: Executor<MessageTables>, verdictUpda
     .where('message_id', 'in', ids);
 });
 
-/** Each message's own values, and what is there for those without a receipt: one statement settles both. */
+/** Each message's own values, and the stored ones for those without a receipt: one statement updates both. */
 function receiptColumns(receipts: readonly ReceiptMatch[]) {
   const choice = <T>(column: keyof MessageRow, pick: (match: ReceiptMatch) => T) => {
     const cases = receipts.map((match) => sql`WHEN ${match.messageId} THEN ${pick(match)}`);
@@ -138,7 +138,7 @@ function receiptColumns(receipts: readonly ReceiptMatch[]) {
   };
 }
 
-/** The session that was claimed with the conversation has followed it. */
+/** Clears the mark of a session that was moved to the conversation's account. */
 export async function clearAdoption(tx: Executor<MessageTables>, { tenant, conversationId }: Key, sessionId: string) {
   await tx
     .updateTable('conversations')
@@ -172,7 +172,7 @@ const updateSession = precompiledQuery(
       .where('conversation_id', '=', conversationId),
 );
 
-/** The known session as closed, when nothing was heard of it since it was asked for and found gone. */
+/** The known session as closed, when it was not updated since the evaluation found no open one. */
 function closedIfUnchanged(current?: KnownSession, previous?: KnownSession): KnownSession | undefined {
   if (!current || !previous || !isSameSessionState(current, previous)) return undefined;
   return { ...current, state: SessionState.UNSPECIFIED, status: Control.CLOSED };

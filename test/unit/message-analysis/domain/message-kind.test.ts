@@ -29,6 +29,6 @@ it.each([
   ['system', '对方撤回了一条消息', true],
   ['system', '您有新的订单', false],
   ['text', '我撤回了', false],
-])('a message of the type %j that says %j tells of a recall: %s', (type, content, tells) => {
+])('a message of the type %j with the content %j reports a recall: %s', (type, content, tells) => {
   expect(isRecall({ type, content })).toBe(tells);
 });

@@ -18,7 +18,7 @@ const words = (id: string, content = `words ${id}`, nick = '小店') => ({
 const account = { accountId: 't-acc' };
 
 describe.each(databases)('a name that has changed its owner, on %s', (database) => {
-  it('is resolved anew, once, also when it was remembered', async () => {
+  it('is resolved again, once, also when it was cached', async () => {
     await using analysis = await startMessageAnalysisHarness(database);
     await analysis.upload([words('m1')], account);
     analysis.fakes.remainingPartyMoves = 1;
@@ -30,7 +30,7 @@ describe.each(databases)('a name that has changed its owner, on %s', (database) 
     expect(verdicts(await analysis.upload([words('m3')], account))).toEqual(['stored']);
   });
 
-  it('leaves what broke off under it as history', async () => {
+  it('leaves the messages of an interrupted batch as history', async () => {
     await using analysis = await startMessageAnalysisHarness(database);
     analysis.fakes.scriptedFailures.push('apply');
     expect(await errorReasonOf(analysis.upload([words('m1')], account))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
@@ -43,7 +43,7 @@ describe.each(databases)('a name that has changed its owner, on %s', (database) 
     expect(await analysis.events()).toEqual([]);
   });
 
-  it('moves unsettled messages with it when its shop was merged into another one', async () => {
+  it('moves pending messages when its shop was merged into another one', async () => {
     await using analysis = await startMessageAnalysisHarness(database);
     const former = `shp_${Buffer.from('小店').toString('hex')}`;
     analysis.fakes.scriptedFailures.push('apply');
@@ -57,7 +57,7 @@ describe.each(databases)('a name that has changed its owner, on %s', (database) 
     expect(verdicts(await analysis.upload([words('m1'), words('m2')], account))).toEqual(['duplicate', 'stored']);
   });
 
-  it('is judged by the next round when its shop joins another one while it is judged', async () => {
+  it('is evaluated by the next round when its shop is merged during the evaluation', async () => {
     await using analysis = await startMessageAnalysisHarness(database);
     const key = (name: string) => `shp_${Buffer.from(name).toString('hex')}`;
     analysis.fakes.scriptedFailures.push('apply');
@@ -68,7 +68,7 @@ describe.each(databases)('a name that has changed its owner, on %s', (database) 
     expect((await analysis.rows()).map(({ settled, verdict }) => [settled, verdict])).toEqual([[1, Verdict.STORED]]);
   });
 
-  it('has one conversation with what was said before its shop joined another one', async () => {
+  it('has one conversation with the messages from before its shop was merged', async () => {
     await using analysis = await startMessageAnalysisHarness(database);
     const former = `shp_${Buffer.from('小店').toString('hex')}`;
     await analysis.upload([words('m1'), words('m2')], { ...account, shopName: '大店' });
@@ -85,7 +85,7 @@ describe.each(databases)('a name that has changed its owner, on %s', (database) 
     ]);
   });
 
-  it('does not matter to the prefix of a bot whose message broke off', async () => {
+  it('does not change the bot prefix for the messages of an interrupted batch', async () => {
     await using analysis = await startMessageAnalysisHarness(database);
     analysis.fakes.botPrefix = '【店】';
     analysis.fakes.scriptedFailures.push('apply');

@@ -31,7 +31,7 @@ describe.each(databases)('on %s', (database) => {
     analysis.as('default', () => analysis.client.getSessionMessages({ sessionId, limit }));
   const ids = ({ messages }: { messages: { messageId: string }[] }) => messages.map(({ messageId }) => messageId);
 
-  it('lists the last messages in the order in which they were said, and the older ones page by page', async () => {
+  it('lists the last messages in the order of their times, and the older ones page by page', async () => {
     await analysis.upload([say('d', 4), say('e', 5)]);
     await analysis.upload([say('a', 1), say('b', 2), say('b2', 2), say('c', 3), say('d', 4), say('e', 5)]);
     const newest = await list({ pageSize: 2 });
@@ -43,7 +43,7 @@ describe.each(databases)('on %s', (database) => {
     expect(oldest.nextPageToken).toBe('');
   });
 
-  it('lists 20 without a size, and a message without time where its neighbour is', async () => {
+  it('lists 20 without a size, and a message without time beside its neighbour', async () => {
     await analysis.upload([
       say('first', 1),
       say('untimed'),
@@ -55,18 +55,18 @@ describe.each(databases)('on %s', (database) => {
     expect((await list({ pageToken: page.nextPageToken })).messages[1]?.sentAt).toBeUndefined();
   });
 
-  it('refuses a page token that it did not give out', async () => {
+  it('refuses a page token that was not issued', async () => {
     await analysis.upload([say('a', 1)]);
     expect(await errorReasonOf(list({ pageToken: 'nonsense' }))).toBe(ErrorReason.INVALID_ARGUMENT);
   });
 
-  it('says that a session without messages does not exist, unless it does', async () => {
+  it('lists no messages for a session without any, and fails for a session that does not exist', async () => {
     expect(await errorReasonOf(list({ session: 'ses_none' }))).toBe(ErrorReason.SESSION_NOT_FOUND);
     const open = await analysis.as('default', async () => analysis.fakes.session('acc_1', 'shp_1'));
     expect(await list({ session: open.sessionId })).toMatchObject({ messages: [], nextPageToken: '' });
   });
 
-  it('counts a session’s messages and names its last event', async () => {
+  it('counts a session’s messages and returns its last event number', async () => {
     expect(await last(5)).toMatchObject({ messageCount: 0, messages: [], sourceSeq: 0 });
     await analysis.upload([say('old', -1), say('a', 1)]);
     await analysis.upload([say('b', 2), say('c', 3)]);
@@ -76,7 +76,7 @@ describe.each(databases)('on %s', (database) => {
     expect((await last(0)).messages).toEqual([]);
   });
 
-  it('shows nothing of it to another tenant', async () => {
+  it('shows no messages to another tenant', async () => {
     await analysis.upload([say('a', 1)]);
     const other = await analysis.as('other', () =>
       analysis.client.getSessionMessages({ sessionId: SESSION, limit: 9 }),
@@ -84,7 +84,7 @@ describe.each(databases)('on %s', (database) => {
     expect(other).toMatchObject({ messageCount: 0, messages: [], sourceSeq: 0 });
   });
 
-  it('removes what is older than the retention, in portions, and goes on counting', async () => {
+  it('removes messages older than the retention, in batches, and continues the numbering', async () => {
     await analysis.upload([say('a', 1), say('b', 2), say('c', 3)]);
     await analysis.upload([{ ...say('a', 1), content: 'changed' }]);
     analysis.clock.advance({ hours: 24 });

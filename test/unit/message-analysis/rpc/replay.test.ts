@@ -18,7 +18,7 @@ const window = Array.from({ length: 24 }, (_, i) => ({
   content: `words ${i % 5}`,
   time: new Date(SESSIONS_SINCE + (i % 4 === 0 ? -1 : 1) * (i + 1) * 1_000).toISOString(),
 }));
-/** A receiver that knows whose window it reads. */
+/** A receiver that sends the account of its window. */
 const account = { accountId: 't-acc' };
 const old = window.filter((_, i) => i % 4 === 0).map(({ id }) => id);
 
@@ -38,7 +38,7 @@ async function uploadUntilAnswered(
   }
 }
 
-/** What must hold of the whole window, however it came. */
+/** What must hold for the whole window, in whatever batches it was uploaded. */
 async function assertAllStored(
   analysis: MessageAnalysisHarness,
   answers: readonly IngestMessagesResponse[],
@@ -73,7 +73,7 @@ const total = (answers: readonly IngestMessagesResponse[]) =>
 
 describe.each(databases)('on %s', (database) => {
   const runs = database === 'SQLite' ? 40 : 6; // each run has a database of its own
-  it('a window leads to the same messages, verdicts and events in any order, any split and any repetition', async () => {
+  it('a window leads to the same messages, verdicts and events in any order, split and repetition of its batches', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(batch, { maxLength: 6 }), failures, async (batches, broken) => {
         await using analysis = await startMessageAnalysisHarness(database);
@@ -90,7 +90,7 @@ describe.each(databases)('on %s', (database) => {
     );
   });
 
-  it('and so it does when the batches come at the same time', async () => {
+  it('a window leads to the same messages, verdicts and events when its batches come concurrently', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(batch, { minLength: 2, maxLength: 8 }), async (batches) => {
         await using analysis = await startMessageAnalysisHarness(database);
@@ -101,7 +101,7 @@ describe.each(databases)('on %s', (database) => {
     );
   });
 
-  it('and when the sweep has to finish what broke off', async () => {
+  it('a window leads to the same messages, verdicts and events when the finalizer finishes interrupted batches', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(batch, { maxLength: 3 }), async (batches) => {
         await using analysis = await startMessageAnalysisHarness(database);

@@ -14,7 +14,7 @@ import {
 const words = (id: string) => ({ id, nick: '小店', content: `words ${id}`, time: '2025-07-01 10:00:00' });
 const account = { accountId: 't-acc' };
 
-describe.each(databases)('what sessions tell, on %s', (database) => {
+describe.each(databases)('a session update on %s', (database) => {
   const shopKeyOf = (shopName: string) => `shp_${Buffer.from(shopName).toString('hex')}`;
   const sessionWith = ({ fakes, as }: MessageAnalysisHarness, shopName: string) =>
     as('default', async () => fakes.session('acc_t-acc', shopKeyOf(shopName)));
@@ -30,7 +30,7 @@ describe.each(databases)('what sessions tell, on %s', (database) => {
     );
   const live = { version: 2, status: Control.MANUAL_LIVE, state: SessionState.TRANSFERRED };
 
-  it('is kept where it is news, after one look at all of them', async () => {
+  it('is stored where it is newer, after one lookup for all of the batch', async () => {
     await using analysis = await startMessageAnalysisHarness(database);
     const shops = ['一', '二', '三', '四'];
     for (const shopName of shops.slice(0, 2)) await analysis.upload([words('m1')], { ...account, shopName });
@@ -42,7 +42,7 @@ describe.each(databases)('what sessions tell, on %s', (database) => {
     expect(await analysis.knownSession('一')).toMatchObject({ status: Control.MANUAL_LIVE });
   });
 
-  it('is kept in the end when one conversation has news of two sessions at once', async () => {
+  it('is stored if it is the newest of two for one conversation', async () => {
     await using analysis = await startMessageAnalysisHarness(database);
     await analysis.upload([words('m1')], { ...account, shopName: '一' });
     const first = await sessionWith(analysis, '一');
@@ -52,7 +52,7 @@ describe.each(databases)('what sessions tell, on %s', (database) => {
     expect(await analysis.knownSession('一')).toMatchObject({ sessionId: 'ses_next' });
   });
 
-  it('is kept of the others when that of one cannot be', async () => {
+  it('is stored when another one of its batch fails', async () => {
     await using analysis = await startMessageAnalysisHarness(database);
     for (const shopName of ['一', '二']) await analysis.upload([words('m1')], { ...account, shopName });
     const [one, two] = await Promise.all(['一', '二'].map((shopName) => sessionWith(analysis, shopName)));
@@ -70,7 +70,7 @@ describe.each(databases)('what sessions tell, on %s', (database) => {
     expect(await analysis.knownSession('一')).toMatchObject({ status: Control.MANUAL_LIVE });
   });
 
-  it('is counted on from, in the first batch of a conversation too', async () => {
+  it('continues the numbering of a session’s events in the first batch of a conversation', async () => {
     await using analysis = await startMessageAnalysisHarness(database);
     await analysis.upload([words('m1')], { ...account, shopName: '一' });
     const session = await sessionWith(analysis, '一');
