@@ -41,6 +41,14 @@ describe('the document', () => {
     expect(openApiDocument.components.schemas.ErrorCode?.enum).toEqual(codes.filter((code) => !unseen.includes(code)));
   });
 
+  it('marks the fields that the contracts mark as deprecated, and no others', () => {
+    const schemas = Object.entries(openApiDocument.components.schemas);
+    const deprecated = schemas.flatMap(([schema, { properties = {} }]) =>
+      Object.entries(properties).flatMap(([name, each]) => (each.deprecated ? [`${schema}.${name}`] : [])),
+    );
+    expect(deprecated.sort()).toEqual(['PossiblySent.sent_at', 'Task.sent_at']);
+  });
+
   it('says of every parameter, field and schema what it is', () => {
     const silent: string[] = [];
     const look = (value: unknown, path: string): void => {
