@@ -29,7 +29,7 @@ const storage = new AsyncLocalStorage<ContextStore>();
 /** The context of the running request. Throws outside of one: background work must enter one with `runInBackgroundContext`. */
 export function currentContext(): RequestContext {
   const context = storage.getStore()?.context;
-  if (!context) throw new Error('no request context: enter one with inContext()');
+  if (!context) throw new Error('no request context: enter one with runInBackgroundContext()');
   return context;
 }
 

@@ -113,7 +113,7 @@ it.each([
   expect(reasonsOf(error)).toEqual([expected]);
 });
 
-it('a logged refusal says its reason in a line that is not long', () => {
+it('a logged refusal names its reason in one short line', () => {
   const lines: string[] = [];
   const logger = createLogger('warn', { write: (line) => void lines.push(line) });
   const refused = appError(ErrorReason.TASK_NOT_FOUND, 'none', { task_id: 'tsk_1' }, new Error('gone'));

@@ -77,7 +77,7 @@ describe.each(kinds)('a call %s', (_, make) => {
     expect((await answer).operations).toEqual(['a', 'm1']);
   });
 
-  test('gives the caller an answer of his own', async () => {
+  test('gives each caller its own copy of the answer', async () => {
     const kept = create(ApplyMessagesResponseSchema, {
       session: create(SessionSchema, { sessionId: 'ses_1', version: 3 }),
       operations: ['opened'],

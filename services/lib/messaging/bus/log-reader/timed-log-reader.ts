@@ -35,7 +35,7 @@ export class TimedLogReader implements AsyncDisposable {
     try {
       const { done, value } = await this.#iterator.next();
       this.#result = () => {
-        if (done) throw new Error('the tail of the event log ended');
+        if (done) throw new Error('the reader of the event log ended');
         return value;
       };
     } catch (error) {

@@ -5,7 +5,7 @@ import {
   type Permit,
 } from '../../../../../services/lib/http/admission/admission-controller.ts';
 
-/** The place, which has to be one. */
+/** The permit; throws when it is refused. */
 const acquired = async (entering: Promise<Permit | undefined>): Promise<Permit> => {
   const permit = await entering;
   if (!permit) throw new Error('refused');
@@ -17,14 +17,14 @@ describe('the limit of work', () => {
     vi.useRealTimers();
   });
 
-  it('gives places while there are some', async () => {
+  it('grants permits up to the limit', async () => {
     const limit = new AdmissionController({ maxConcurrent: 2, maxQueued: 1, maxQueueMs: 500 });
     await acquired(limit.acquire(false));
     await acquired(limit.acquire(false));
     expect(limit.active).toBe(2);
   });
 
-  it('refuses at once when the line is full', async () => {
+  it('refuses at once when the queue is full', async () => {
     const limit = new AdmissionController({ maxConcurrent: 1, maxQueued: 1, maxQueueMs: 500 });
     const first = await acquired(limit.acquire(false));
     const second = limit.acquire(false);
@@ -33,7 +33,7 @@ describe('the limit of work', () => {
     await acquired(second);
   });
 
-  it('gives a free place to whoever waits longest', async () => {
+  it('grants a free permit to the oldest request', async () => {
     const limit = new AdmissionController({ maxConcurrent: 1, maxQueued: 2, maxQueueMs: 500 });
     const first = await acquired(limit.acquire(false));
     const served: string[] = [];
@@ -51,7 +51,7 @@ describe('the limit of work', () => {
     expect(limit.active).toBe(1);
   });
 
-  it('sees everybody who is there before it begins the next work', async () => {
+  it('accepts all requests of a turn before it starts the next one', async () => {
     const limit = new AdmissionController({ maxConcurrent: 10, maxQueued: 10, maxQueueMs: 500 });
     const seen: number[] = [];
     const entries = Array.from({ length: 3 }, async () => {
@@ -85,7 +85,7 @@ describe('the limit of work', () => {
     expect(line.length - refused.size).toBe(expected);
   });
 
-  it('refuses the last in the line as soon as it has become too slow for them', async () => {
+  it('refuses the newest requests as soon as the queue is too slow for them', async () => {
     vi.useFakeTimers();
     const limit = new AdmissionController({ maxConcurrent: 1, maxQueued: 100, maxQueueMs: 500 });
     const line = new Set<number>();
@@ -108,7 +108,7 @@ describe('the limit of work', () => {
     await vi.advanceTimersByTimeAsync(1_000);
   });
 
-  it('forgets that work was slow once nobody waits any more', async () => {
+  it('forgets the slow rate when the queue is empty', async () => {
     vi.useFakeTimers();
     const limit = new AdmissionController({ maxConcurrent: 1, maxQueued: 100, maxQueueMs: 500 });
     let working = await turn(limit.acquire(false));
@@ -130,13 +130,13 @@ describe('the limit of work', () => {
     expect(burst).toHaveLength(51);
   });
 
-  /** The place, which comes with the next turn of the event loop. */
+  /** The permit, which is granted in the next turn of the event loop. */
   async function turn(entering: Promise<Permit | undefined>): Promise<Permit> {
     await vi.advanceTimersByTimeAsync(1);
     return acquired(entering);
   }
 
-  it('refuses who has waited for a second', async () => {
+  it('refuses a request that has been queued for a second', async () => {
     vi.useFakeTimers();
     const limit = new AdmissionController({ maxConcurrent: 1, maxQueued: 1, maxQueueMs: 500 });
     const first = await turn(limit.acquire(false));
@@ -147,7 +147,7 @@ describe('the limit of work', () => {
     expect(limit.active).toBe(0);
   });
 
-  it('counts a place that is left twice once', async () => {
+  it('counts a permit that is released twice once', async () => {
     const limit = new AdmissionController({ maxConcurrent: 2, maxQueued: 1, maxQueueMs: 500 });
     const first = await acquired(limit.acquire(false));
     await acquired(limit.acquire(false));
@@ -156,7 +156,7 @@ describe('the limit of work', () => {
     expect(limit.active).toBe(1);
   });
 
-  it('takes the place of what waits for something else back after 100 ms', async () => {
+  it('releases the permit of a long poll after 100 ms', async () => {
     vi.useFakeTimers();
     const limit = new AdmissionController({ maxConcurrent: 1, maxQueued: 1, maxQueueMs: 500 });
     const poll = await turn(limit.acquire(true));

@@ -33,7 +33,7 @@ const loadShedding = () => ({
   metrics,
 });
 
-/** A port with a route that answers when it is told to. */
+/** A port with a route that answers when `go` is called. */
 async function slowServer(options: Partial<Parameters<typeof listenHttp>[0]> = {}) {
   const entered = Promise.withResolvers<void>();
   const go = Promise.withResolvers<void>();

@@ -36,7 +36,7 @@ function readerFrom(after: bigint, incarnation = 'log-1') {
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
-it('gives readers at one place the same records, read once', async () => {
+it('gives subscribers at one position the same records, read once', async () => {
   const [a, b] = [readerFrom(0n), readerFrom(0n)];
   const both = Promise.all([a.to(3n), b.to(3n)]);
   const added = add(3);
@@ -46,7 +46,7 @@ it('gives readers at one place the same records, read once', async () => {
   expect(log.openTails).toBe(1);
 });
 
-it('serves from memory who is a little behind', async () => {
+it('serves a subscriber that is a little behind from memory', async () => {
   const ahead = readerFrom(0n);
   add(5);
   await ahead.to(5n);
@@ -103,7 +103,7 @@ it('brings readers together that began a few records apart', async () => {
   expect(log.openTails).toBe(1);
 });
 
-it('gives all of a batch to whoever waits for it, however large it is', async () => {
+it('gives a waiting subscriber all of a batch, whatever its size', async () => {
   const reader = readerFrom(0n);
   add(50);
   await reader.to(50n);
@@ -111,7 +111,7 @@ it('gives all of a batch to whoever waits for it, however large it is', async ()
   expect(log.openTails).toBe(1);
 });
 
-it('tells every reader that the log was made anew, and begins again on the new one', async () => {
+it('ends every subscription with LogGenerationError when the log was recreated, and starts again on the new one', async () => {
   const readers = [readerFrom(0n), readerFrom(0n), readerFrom(1n)];
   add(2);
   await Promise.all(readers.map((reader) => reader.to(2n)));
@@ -149,7 +149,7 @@ it('goes on for the others when one ends, and ends with the last one', async () 
   expect(log.openTails).toBe(0);
 });
 
-it('ends who waits when it is told to, and what was read for him', async () => {
+it('ends a waiting subscriber, and its read, when its signal aborts', async () => {
   const reader = readerFrom(0n);
   const next = reader.next();
   stop.abort();

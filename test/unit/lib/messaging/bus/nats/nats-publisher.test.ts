@@ -5,7 +5,7 @@ import { NatsPublisher } from '../../../../../../services/lib/messaging/bus/nats
 const TIMEOUT_MS = 5_000;
 const none = MsgHdrsImpl.fromRecord({});
 
-/** A connection that answers when it is told to. */
+/** A connection whose answers the test controls. */
 function connection() {
   const replies: string[] = [];
   const closed = Promise.withResolvers<Error | undefined>();
@@ -32,7 +32,7 @@ function connection() {
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-it('gives everybody his own answer, in whatever order they come', async () => {
+it('gives each message its own answer, in any order of arrival', async () => {
   const { publish, answer } = connection();
   const results = [publish(), publish(), publish()];
   for (const index of [2, 0, 1]) answer(index, { stream: 's', seq: index + 1 });
