@@ -1,7 +1,7 @@
-// npm run gen: writes gen/ from proto/ (code and the OpenAPI document), and the generated blocks of README and docs/. With
-// --refresh-output it also runs the pages' commands against a real system and updates the output that the pages show. With
-// --baseline it also writes the image that breaking changes are checked against: do that with a release, never to silence a
-// finding.
+// npm run gen: writes gen/ from proto/ (code and the OpenAPI document) and from the diagrams of docs/ (pictures), and the generated
+// blocks of README and docs/. With --refresh-output it also runs the pages' commands against a real system and updates the output
+// that the pages show. With --baseline it also writes the image that breaking changes are checked against: do that with a release,
+// never to silence a finding.
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import './export-protovalidate.ts';
@@ -23,4 +23,5 @@ if (values.output === '.')
     'scripts/generate-docs/main.ts',
     ...(values['refresh-output'] ? ['--refresh-output'] : []),
   ]);
+await execOrThrow('node', ['scripts/generate-diagrams.ts', `${values.output}/gen/diagrams`]);
 if (values.baseline) await execOrThrow('buf', ['build', 'proto', '--output', 'proto/baseline.binpb']);

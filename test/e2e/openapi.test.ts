@@ -1,9 +1,5 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exampleIds, exampleOf } from '../../services/gateway/openapi/document/examples.ts';
-import { SAMPLE_ORIGIN } from '../../services/gateway/openapi/page/operation-view.ts';
-import { curlCommand, isStreamOperation, sampleRequestOf } from '../../services/gateway/openapi/page/sample-request.ts';
 import { sessionBody } from '../support/factories.ts';
 import { flowSteps } from '../support/flow-steps.ts';
 import {
@@ -14,6 +10,7 @@ import {
   schemaErrors,
 } from '../support/http/openapi-document.ts';
 import type { Json, RestResponse } from '../support/http/rest-client.ts';
+import { isStreamOperation, sampleRequestOf, sendSample } from '../support/http/sample-request.ts';
 import { startTestSystem, type TestSystem } from '../support/test-system.ts';
 
 let system: TestSystem;
@@ -26,23 +23,19 @@ afterAll(() => system[Symbol.asyncDispose]());
 const now: Record<keyof typeof exampleIds, string> = { ...exampleIds };
 const run = new Set<string>();
 
-/** Runs an operation's command as the page shows it, but for what only an earlier answer tells; returns the answer. */
-async function copied(operationId: string, status = 200): Promise<Json> {
+/** Sends an operation's example, but for what only an earlier answer tells; returns the answer. */
+async function sendExample(operationId: string, expected = 200): Promise<Json> {
   const located = documentedOperations.get(operationId);
   if (!located) throw new Error(`no operation ${operationId}`);
-  const shown = curlCommand(sampleRequestOf(located, openApiDocument), SAMPLE_ORIGIN, false).replaceAll(
-    SAMPLE_ORIGIN,
-    system.rest.baseUrl,
-  );
   const [date = '', time = ''] = new Date(system.clock.now()).toISOString().split(/[T.]/);
-  const command = Object.entries(exampleIds)
-    .reduce((text, [name, id]) => text.replaceAll(id, now[name as keyof typeof exampleIds]), shown)
+  const sample = Object.entries(exampleIds)
+    .reduce(
+      (text, [name, id]) => text.replaceAll(id, now[name as keyof typeof exampleIds]),
+      JSON.stringify(sampleRequestOf(located, openApiDocument)),
+    )
     .replaceAll(/2026-11-21 \d\d:\d\d:\d\d/g, `${date}T${time}Z`);
-  const { stdout } = await promisify(execFile)('bash', ['-c', `${command} -w '\\n%{http_code}'`]);
-  const end = stdout.lastIndexOf('\n');
-  const text = stdout.slice(0, end);
-  const body = text.startsWith('{') ? JSON.parse(text) : text;
-  expect({ operationId, status: Number(stdout.slice(end)), body }).toMatchObject({ status });
+  const { status, body } = await sendSample(JSON.parse(sample), system.rest.baseUrl);
+  expect({ operationId, status, body }).toMatchObject({ status: expected });
   expect(responseErrors(operationId, status, body)).toEqual([]);
   run.add(operationId);
   return body;
@@ -64,7 +57,7 @@ describe('the document’s examples', () => {
       'completeSessionTask',
       'ingestMessages',
     ]) {
-      const answer = await copied(operationId);
+      const answer = await sendExample(operationId);
       expect(shapeOf(answer)).toEqual(shapeOf(exampleOf(operationId).response));
       now.session = answer.data.session_id ?? now.session;
       now.task = answer.data.task_id ?? now.task;
@@ -74,8 +67,8 @@ describe('the document’s examples', () => {
 
   it('read what the main flow has left', async () => {
     const reads = ['getSessionStatus', 'getOpenSession', 'listMessages', 'getTask', 'getTaskStats'];
-    for (const operationId of [...reads, 'listTasks', 'listPendingTasks']) await copied(operationId);
-    expect((await copied('listMessages')).data.messages).toHaveLength(2);
+    for (const operationId of [...reads, 'listTasks', 'listPendingTasks']) await sendExample(operationId);
+    expect((await sendExample('listMessages')).data.messages).toHaveLength(2);
   });
 
   it('work on a task in every way', async () => {
@@ -84,11 +77,11 @@ describe('the document’s examples', () => {
       ['failTask', 'failed'],
       ['completeTask', 'completed'],
     ] as const) {
-      now.task = (await copied('addSessionTask')).data.task_id;
-      now.lease = (await copied('claimNextTask')).data.lease_token;
-      await copied('extendLease');
-      expect((await copied(last)).data.task_status).toBe(status);
-      if (last === 'requeueTask') await copied('cancelTask');
+      now.task = (await sendExample('addSessionTask')).data.task_id;
+      now.lease = (await sendExample('claimNextTask')).data.lease_token;
+      await sendExample('extendLease');
+      expect((await sendExample(last)).data.task_status).toBe(status);
+      if (last === 'requeueTask') await sendExample('cancelTask');
     }
   });
 
@@ -102,15 +95,15 @@ describe('the document’s examples', () => {
       ['closeSession', 'completed'],
       ['archiveSession', 'archived'],
     ] as const) {
-      const { data } = await copied(operationId);
+      const { data } = await sendExample(operationId);
       expect((data.session ?? data).state).toBe(state);
     }
   });
 
   it('read and set accounts and shops', async () => {
-    for (const operationId of ['putAccount', 'getAccount', 'putShop', 'getShop']) await copied(operationId);
-    expect((await copied('listAccounts')).data.accounts).toHaveLength(1);
-    expect((await copied('listShops')).data.shops).toHaveLength(1);
+    for (const operationId of ['putAccount', 'getAccount', 'putShop', 'getShop']) await sendExample(operationId);
+    expect((await sendExample('listAccounts')).data.accounts).toHaveLength(1);
+    expect((await sendExample('listShops')).data.shops).toHaveLength(1);
   });
 });
 
@@ -135,16 +128,12 @@ describe('the document', () => {
       ([id, { operation }]) => !run.has(id) && !isStreamOperation(operation),
     );
     for (const [operationId, { operation }] of others) {
-      const sample = curlCommand(
-        sampleRequestOf(documentedOperations.get(operationId)!, openApiDocument),
-        system.rest.baseUrl,
-        false,
-      );
-      const { stdout } = await promisify(execFile)('bash', ['-c', `${sample} -o /dev/null -w '%{http_code}'`]);
+      const sample = sampleRequestOf(documentedOperations.get(operationId)!, openApiDocument);
+      const { status } = await sendSample(sample, system.rest.baseUrl);
       expect({ operationId, documented: Object.keys(operation.responses) }).toMatchObject({
-        documented: expect.arrayContaining([stdout]),
+        documented: expect.arrayContaining([String(status)]),
       });
-      if (operation.tags[0] === 'System' && stdout === '200') await copied(operationId);
+      if (operation.tags[0] === 'System' && status === 200) await sendExample(operationId);
     }
   });
 

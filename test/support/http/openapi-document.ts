@@ -2,11 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { OpenApi } from '../../../services/gateway/openapi/openapi-types.ts';
-import {
-  type LocatedOperation,
-  operationsOf,
-  responsesOf,
-} from '../../../services/gateway/openapi/page/sample-request.ts';
+import { type LocatedOperation, operationsOf } from '../../../services/gateway/openapi/page/operations.ts';
+import { responsesOf } from './sample-request.ts';
 
 /** The document as it is served. */
 export const openApiDocument: OpenApi = JSON.parse(readFileSync('gen/openapi.json', 'utf8'));

@@ -22,6 +22,7 @@ export function systemPaths(components: Components): Record<string, PathItem> {
     } satisfies Operation,
   });
   const health = { 200: json('The gateway is healthy.', healthSchema) };
+  const notFound = errorResponseRef('ROUTE_NOT_FOUND', components);
   return {
     '/': get('welcome', 'Lists the entry points', { 200: json('The entry points.', welcomeSchema) }),
     '/health': get('health', 'Reports that the gateway answers', health),
@@ -43,17 +44,38 @@ export function systemPaths(components: Components): Record<string, PathItem> {
       200: json('OpenAPI 3.1.', { type: 'object', additionalProperties: true }),
     }),
     '/docs': get('docs', 'Returns this document as a page', { 200: plain('The page.', 'text/html') }),
-    '/docs/style.css': get('docsStyle', 'Returns the page’s style sheet', {
-      200: plain('The style sheet.', 'text/css'),
-    }),
-    '/docs/page.js': get('docsScript', 'Returns the page’s script', { 200: plain('The script.', 'text/javascript') }),
+    '/docs/assets/{version}/{name}': get(
+      'docsAsset',
+      'Returns a style sheet or a script of the pages',
+      { 200: plain('The style sheet or the script.', 'text/javascript'), 404: notFound },
+      [
+        pathParameter('version', 'Changes with the content of the files, so that a browser may keep them.', '0'),
+        pathParameter('name', 'The file.', 'style.css'),
+      ],
+    ),
+    '/docs/diagrams/{name}': get(
+      'docsDiagram',
+      'Returns a diagram of a guide as a picture',
+      { 200: plain('The picture.', 'image/svg+xml'), 404: notFound },
+      [pathParameter('name', 'The file.', '0.svg')],
+    ),
     '/docs/guides/{name}': get(
       'docsGuide',
       'Returns a guide as a page',
-      { 200: plain('The guide.', 'text/html'), 404: errorResponseRef('ROUTE_NOT_FOUND', components) },
-      [{ name: 'name', in: 'path', required: true, description: 'The guide.', schema: text, example: 'main-flow' }],
+      { 200: plain('The guide.', 'text/html'), 404: notFound },
+      [pathParameter('name', 'The guide.', 'main-flow')],
+    ),
+    '/docs/guides/{language}/{name}': get(
+      'docsTranslatedGuide',
+      'Returns the translation of a guide as a page',
+      { 200: plain('The guide.', 'text/html'), 404: notFound },
+      [pathParameter('language', 'The language.', 'zh-CN'), pathParameter('name', 'The guide.', 'api')],
     ),
   };
+}
+
+function pathParameter(name: string, description: string, example: string): Parameter {
+  return { name, in: 'path', required: true, description, schema: text, example };
 }
 
 function json(description: string, schema: Schema): Response {

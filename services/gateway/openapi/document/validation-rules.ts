@@ -77,9 +77,16 @@ function ofString(rules: StringRules, name: string): Schema {
   return {
     ...(rules.minLen ? { minLength: Number(rules.minLen) } : {}),
     ...(rules.maxLen || rules.maxBytes ? { maxLength: Number(rules.maxLen || rules.maxBytes) } : {}),
-    ...(rules.pattern ? { pattern: rules.pattern } : {}),
+    ...(rules.pattern ? { pattern: portablePattern(rules.pattern) } : {}),
     ...(rules.in.length > 0 ? { enum: rules.in } : {}),
   };
+}
+
+/** The same pattern with control characters as a range: validators without the `u` flag take `\p{Cc}` for letters. */
+function portablePattern(pattern: string): string {
+  const portable = pattern.replaceAll('\\p{Cc}', '\\u0000-\\u001F\\u007F-\\u009F');
+  if (/\\p\{/i.test(portable)) throw new Error(`the pattern ${pattern} needs the u flag`);
+  return portable;
 }
 
 function ofNumber({ lessThan, greaterThan }: UInt32Rules | Int32Rules): Schema {

@@ -1,23 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { readdirSync, readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { Window } from 'happy-dom';
 import { describe, expect, it } from 'vitest';
-import { Guides } from '../../../../services/gateway/openapi/page/guides.ts';
-import { markdown } from '../../../../services/gateway/openapi/page/markdown.ts';
-import { curlCommand } from '../../../../services/gateway/openapi/page/sample-request.ts';
+import project from '../../../../package.json' with { type: 'json' };
 import { startRestApp, stubRoutes } from '../../../support/gateway/rest-fixture.ts';
 import { documentedOperations, openApiDocument } from '../../../support/http/openapi-document.ts';
-
-/** What makes a browser load something, or run something that stands in the page itself. */
-const LOADS =
-  /\b(?:src|href|action|srcset|poster|data)="([^"]*)"|\burl\(([^)]*)\)|@import\s+(\S+)|\bimport\b[^'"]*['"]([^'"]+)/g;
-const INLINE = /<style|<script(?![^>]* src=)|\son\w+=|\sstyle=|javascript:/i;
-
-function loadsFromElsewhere(text: string): string[] {
-  const targets = [...text.matchAll(LOADS)].map(([, ...found]) => found.find((each) => each !== undefined) ?? '');
-  return targets.filter((target) => !/^(\/(?!\/)|#|data:,$)/.test(target));
-}
+import { inlineCode, loadsFromElsewhere } from '../../../support/http/page-loads.ts';
 
 async function textsOf(...urls: string[]): Promise<string[]> {
   await using app = await startRestApp(stubRoutes());
@@ -26,22 +14,37 @@ async function textsOf(...urls: string[]): Promise<string[]> {
   return answers.map(({ body }) => body);
 }
 
+/** What a page has the browser load: styles, scripts and pictures. */
+function loadedBy(page: string): string[] {
+  return [...page.matchAll(/<(?:link rel="stylesheet" href|script src|img src)="([^"]+)"/g)].map(([, url = '']) => url);
+}
+
 describe('the documents', () => {
-  it('are served unchanged, and not again to a browser that has cached them', async () => {
+  it('are asked for each time, and sent again only when they have changed', async () => {
     await using app = await startRestApp(stubRoutes());
     for (const [url, type] of [
       ['/openapi.json', 'application/json; charset=utf-8'],
       ['/docs', 'text/html; charset=utf-8'],
-      ['/docs/style.css', 'text/css; charset=utf-8'],
-      ['/docs/page.js', 'text/javascript; charset=utf-8'],
+      ['/docs/guides/architecture', 'text/html; charset=utf-8'],
+      ['/docs/guides/zh-CN/api', 'text/html; charset=utf-8'],
+      [`/docs/diagrams/${readdirSync('gen/diagrams')[0]}`, 'image/svg+xml; charset=utf-8'],
     ] as const) {
       const first = await app.inject(url);
       expect([url, first.statusCode, first.headers['content-type']]).toEqual([url, 200, type]);
+      expect(first.headers['cache-control']).toBe('no-cache');
       expect(first.headers['content-security-policy']).toContain("default-src 'self'");
-      const again = await app.inject({ url, headers: { 'if-none-match': `W/${first.headers.etag}` } });
+      const again = await app.inject({ url, headers: { 'if-none-match': String(first.headers.etag) } });
       expect([again.statusCode, again.body]).toEqual([304, '']);
     }
     expect((await app.inject('/openapi.json')).json()).toEqual(openApiDocument);
+  });
+
+  it('allow no script and no style that is not a file of this server', async () => {
+    await using app = await startRestApp(stubRoutes());
+    const policy = String((await app.inject('/docs')).headers['content-security-policy']);
+    expect(policy).not.toMatch(/unsafe|nonce|sha256|https?:|\*/);
+    expect(policy).toContain("default-src 'self'");
+    expect(policy).not.toMatch(/script-src|style-src|connect-src|font-src/);
   });
 
   it('are not there under other names', async () => {
@@ -50,6 +53,12 @@ describe('the documents', () => {
       '/docs/guides/none',
       '/docs/guides/..%2F..%2Fpackage',
       '/docs/guides/DECISIONS',
+      '/docs/guides/en/api',
+      '/docs/guides/zh-CN/none',
+      '/docs/guides/diagrams/api',
+      '/docs/diagrams/none.svg',
+      '/docs/diagrams/..%2Fopenapi.json',
+      '/docs/assets/0/style.css',
       '/docs/none.js',
     ])
       expect((await app.inject(url)).json()).toMatchObject({ error_code: 'ROUTE_NOT_FOUND' });
@@ -57,116 +66,102 @@ describe('the documents', () => {
   });
 });
 
-describe('the page', () => {
-  it('has every operation with a command to copy, every schema and every error', async () => {
-    const [page = ''] = await textsOf('/docs');
-    for (const [id, { method, path }] of documentedOperations) {
-      const section = page.slice(page.indexOf(`id="${id}"`)).split('</section>')[0];
-      expect(section).toContain(`${method}</span> <code>${path}</code>`);
-      expect(section).toContain('<code>curl ');
+describe('the files of the pages', () => {
+  it('are kept by browsers for ever, with their type, compressed where that is accepted', async () => {
+    await using app = await startRestApp(stubRoutes());
+    const urls = loadedBy((await app.inject('/docs')).body);
+    expect(urls.map((url) => url.split('/').at(-1))).toEqual([
+      'style.css',
+      'swagger-ui.css',
+      'reference.css',
+      'page.js',
+      'swagger-ui-bundle.js',
+      'reference.js',
+    ]);
+    for (const url of urls) {
+      const plain = await app.inject(url);
+      const compressed = await app.inject({ url, headers: { 'accept-encoding': 'br, gzip' } });
+      expect([url, plain.statusCode, compressed.statusCode]).toEqual([url, 200, 200]);
+      for (const { headers } of [plain, compressed]) {
+        expect(headers['content-type']).toBe(`text/${url.endsWith('.css') ? 'css' : 'javascript'}; charset=utf-8`);
+        expect(headers['cache-control']).toBe('public, max-age=31536000, immutable');
+        expect(headers.vary).toBe('accept-encoding');
+        expect(headers['x-content-type-options']).toBe('nosniff');
+      }
+      expect([plain.headers['content-encoding'], compressed.headers['content-encoding']]).toEqual([undefined, 'gzip']);
+      expect(gunzipSync(compressed.rawPayload).equals(plain.rawPayload)).toBe(true);
     }
-    for (const name of Object.keys(openApiDocument.components.schemas)) expect(page).toContain(`id="schema-${name}"`);
-    for (const code of openApiDocument.components.schemas.ErrorCode?.enum ?? [])
-      expect(page).toContain(`id="error-${code}"`);
   });
 
-  it('leads nowhere that is not on it', async () => {
+  it('come from packages that an installation without development packages has', () => {
+    expect(Object.keys(project.dependencies)).toContain('swagger-ui-dist');
+  });
+
+  it('are installed without telling their makers', () => {
+    expect(project.scarfSettings).toEqual({ enabled: false });
+  });
+});
+
+describe('the reference', () => {
+  it('is what the viewer makes of /openapi.json, with no service of its makers', async () => {
     const [page = ''] = await textsOf('/docs');
-    const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
-    const anchors = [...page.matchAll(/ href="#([^"]+)"/g)].map(([, anchor]) => anchor);
-    expect(new Set(ids).size).toBe(ids.length);
-    expect(anchors.filter((anchor) => !ids.includes(anchor))).toEqual([]);
+    const [script = ''] = await textsOf(...loadedBy(page).filter((url) => url.endsWith('/reference.js')));
+    expect(script).toContain("url: '/openapi.json'");
+    expect(script).toContain('validatorUrl: null');
+    expect(script).toContain('persistAuthorization: false');
+    expect(script).not.toMatch(/https?:/);
+    expect(openApiDocument.servers.map(({ url }) => url)).toEqual(['/']);
+  });
+
+  it('lists every operation in its menu, without a script too', async () => {
+    const [page = ''] = await textsOf('/docs');
+    for (const [id, { method, path, operation }] of documentedOperations)
+      expect(page).toContain(
+        `<a href="#/${operation.tags[0]}/${id}" data-operation="${id}" title="${operation.summary
+          .replaceAll('"', '&quot;')
+          .replaceAll("'", '&#39;')}"><span class="method ${method.toLowerCase()}">${method}</span> ${path}</a>`,
+      );
+    expect(page).toContain('<noscript>');
+  });
+
+  it('leads nowhere that is not there', async () => {
+    const [page = ''] = await textsOf('/docs');
     const elsewhere = [...page.matchAll(/ (?:href|src)="(\/[^"]*)"/g)].map(([, url = '']) => url);
-    await textsOf(...new Set(elsewhere.filter((url) => url !== '/metrics')));
+    await textsOf(...new Set(elsewhere));
   });
 
   it('needs no other host, and nothing inline that its policy forbids', async () => {
-    const [page = '', style = '', script = ''] = await textsOf('/docs', '/docs/style.css', '/docs/page.js');
-    expect([page, style, script].flatMap(loadsFromElsewhere)).toEqual([]);
-    expect(page).not.toMatch(INLINE);
-    expect(script.match(/https?:[^'"]*/g)).toEqual(['http://127.0.0.1:8000']);
+    const [page = ''] = await textsOf('/docs');
+    const own = loadedBy(page).filter((url) => !url.includes('swagger-ui-bundle'));
+    expect([page, ...(await textsOf(...own))].flatMap(loadsFromElsewhere)).toEqual([]);
+    expect(page).not.toMatch(inlineCode);
   });
 
-  it('would be told if it needed another host', () => {
-    const bad = [
-      '<img src="https://a/b.png">',
-      '@import "//a/b.css"',
-      'p { background: url(http://a) }',
-      "import x from 'http://a'",
-    ];
-    expect(bad.map((text) => loadsFromElsewhere(text).length)).toEqual([1, 1, 1, 1]);
-    expect(loadsFromElsewhere('<a href="//a/b">')).toEqual(['//a/b']);
-  });
-});
-
-describe('a command to copy', () => {
-  it('keeps quotes, commas and line breaks as they are', () => {
-    const sample = {
-      method: 'PUT',
-      path: '/a',
-      query: [['types', 'a,b c']] as const,
-      headers: [['X-A', "it's"]] as const,
-      body: { text: "it's" },
-    };
-    expect(curlCommand(sample, 'http://h', false)).toBe(
-      [
-        "curl -sS -X PUT 'http://h/a?types=a,b%20c' \\",
-        "  -H 'X-A: it'\\''s' \\",
-        "  -H 'content-type: application/json' -d '{",
-        `  "text": "it'\\''s"`,
-        "}'",
-      ].join('\n'),
-    );
+  it('compiles its patterns as they are meant with the flag u and without it', () => {
+    const patterns = new Set(JSON.stringify(openApiDocument).match(/(?<="pattern":)"(?:[^"\\]|\\.)*"/g));
+    expect(patterns.size).toBeGreaterThan(2);
+    for (const pattern of [...patterns].map((each): string => JSON.parse(each)))
+      for (const text of ['ses_01', 'pC', 'a b', ' a', 'a\u0007b', '\u0085', '订单', '2026-11-21 09:02:32', ''])
+        expect([pattern, text, new RegExp(pattern).test(text)]).toEqual([
+          pattern,
+          text,
+          new RegExp(pattern, 'u').test(text),
+        ]);
   });
 });
 
-describe('a guide', () => {
-  it('is shown with its headings, code and diagrams, and links to what is here', () => {
-    const text = [
-      '# The `main` flow & more',
-      '[the sender](rpa.md#a-sender), [up](#top), [docs](/docs), [site](https://example.org/x), https://example.org/y',
-      '![a picture](https://example.org/p.png) <b onclick="x()">bold</b> <!-- unseen -->',
-      '```mermaid\ngraph TD; A-->B\n```',
-    ].join('\n\n');
-    const shown = markdown(text, (href) => (/^https?:/.test(href) ? undefined : href)).text;
-    expect(shown).toContain('<h1 id="the-main-flow-more">The <code>main</code> flow &amp; more</h1>');
-    expect(shown).toContain('<a href="rpa.md#a-sender">the sender</a>, <a href="#top">up</a>');
-    expect(shown).toContain('site (<code>https://example.org/x</code>), https://example.org/y');
-    expect(shown).toContain('a picture &lt;b onclick=&quot;x()&quot;&gt;bold&lt;/b&gt; ');
-    expect(shown).toContain('<pre><code>graph TD; A--&gt;B</code></pre>');
-    expect(shown).not.toContain('unseen');
-    expect(loadsFromElsewhere(shown.replace('rpa.md', '/rpa'))).toEqual([]);
-  });
-
-  it('lets names go on in the next line behind their marks, not within a word', () => {
-    const shown = markdown('`AUTOSESSION_HTTP_PORT` `redis://host:6379/0` `127.0.0.1` `a && b_`', () => undefined).text;
-    expect(shown).toContain('<code>AUTOSESSION_<wbr>HTTP_<wbr>PORT</code>');
-    expect(shown).toContain('<code>redis://<wbr>host:6379/<wbr>0</code> <code>127.0.0.1</code>');
-    expect(shown).toContain('<code>a &amp;&amp;<wbr> b_</code>');
-  });
-
-  it('is every lower-case file of the folder, under its first heading', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'auto-session-guides-'));
-    try {
-      writeFileSync(
-        join(folder, 'rpa.md'),
-        '# A sender\n\n## Leases\n\n[flow](main-flow.md#x) [notes](DECISIONS.md)\n',
-      );
-      writeFileSync(join(folder, 'main-flow.md'), '# The main flow\n\n```\n## no heading\n```\n');
-      writeFileSync(join(folder, 'DECISIONS.md'), '# Decisions\n');
-      mkdirSync(join(folder, 'pictures'));
-      const guides = new Guides(pathToFileURL(`${folder}/`));
-      expect(guides.list).toEqual([
-        { name: 'main-flow', title: 'The main flow' },
-        { name: 'rpa', title: 'A sender' },
-      ]);
-      const page = guides.page('rpa') ?? '';
-      expect(page).toContain('<a href="/docs/guides/main-flow#x">flow</a> notes (<code>DECISIONS.md</code>)');
-      expect(page).toContain('<a href="#leases">Leases</a>');
-      expect(guides.page('main-flow')).not.toContain('href="#no-heading"');
-      expect(guides.page('DECISIONS')).toBeUndefined();
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+describe('code to copy', () => {
+  it('has its button in a bar of its own, where it covers no line', async () => {
+    const [page = '', ...files] = await textsOf('/docs/guides/rpa');
+    expect(files).toEqual([]);
+    const style = readFileSync('services/gateway/openapi/page/style.css', 'utf8');
+    expect(/\.copy \{[^}]*\}/.exec(style)?.[0]).not.toContain('position');
+    const window = new Window({ settings: { disableJavaScriptFileLoading: true, disableCSSFileLoading: true } });
+    window.document.write(page);
+    const figures = [...window.document.querySelectorAll('figure.code')];
+    expect(figures.length).toBeGreaterThan(5);
+    for (const figure of figures)
+      expect([...figure.children].map(({ tagName }) => tagName)).toEqual(['FIGCAPTION', 'PRE']);
+    await window.happyDOM.close();
   });
 });

@@ -1,32 +1,21 @@
-import type { OpenApi, Operation, Parameter, Ref, Response, Schema } from '../openapi-types.ts';
-import { propertiesOf, refName, requiredOf, resolved } from './schema-view.ts';
+import type {
+  OpenApi,
+  Operation,
+  Parameter,
+  Ref,
+  Response,
+  Schema,
+} from '../../../services/gateway/openapi/openapi-types.ts';
+import type { LocatedOperation } from '../../../services/gateway/openapi/page/operations.ts';
+import type { Json } from './rest-client.ts';
 
 /** A request of an operation as an example shows it. */
 export interface SampleRequest {
   readonly method: string;
   readonly path: string;
-  readonly query: readonly (readonly [name: string, value: string])[];
-  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly query: [name: string, value: string][];
+  readonly headers: [name: string, value: string][];
   readonly body?: unknown;
-}
-
-/** An operation with where it is. */
-export interface LocatedOperation {
-  readonly method: string;
-  readonly path: string;
-  readonly operation: Operation;
-}
-
-/** Every operation of the document, in its order. */
-export function operationsOf({ paths }: OpenApi): LocatedOperation[] {
-  return Object.entries(paths).flatMap(([path, item]) =>
-    Object.entries(item).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
-  );
-}
-
-/** The parameters of an operation, references followed. */
-export function parametersOf({ parameters = [] }: Operation, { components }: OpenApi): Parameter[] {
-  return parameters.flatMap((each) => ('$ref' in each ? (components.parameters[refName(each) ?? ''] ?? []) : [each]));
 }
 
 /** What an operation answers, by status, references followed. */
@@ -38,7 +27,7 @@ export function responsesOf({ responses }: Operation, { components }: OpenApi): 
 }
 
 /** The body that an operation takes; undefined when it takes none. */
-export function requestBodyOf({ requestBody }: Operation): { schema: Schema; example: unknown } | undefined {
+function requestBodyOf({ requestBody }: Operation): { schema: Schema; example: unknown } | undefined {
   const media = requestBody?.content['application/json'];
   return media && { schema: media.schema, example: media.example };
 }
@@ -49,7 +38,7 @@ export function sampleRequestOf({ method, path, operation }: LocatedOperation, d
   const included = own.filter(({ example, required }) => example !== undefined || required);
   const values = included.map((parameter) => ({ ...parameter, text: valueText(parameter, document) }));
   const valuesIn = (place: string) =>
-    values.filter((each) => each.in === place).map(({ name, text }) => [name, text] as const);
+    values.filter((each) => each.in === place).map(({ name, text }): [string, string] => [name, text]);
   const inPath = new Map(valuesIn('path'));
   const body = requestBodyOf(operation);
   return {
@@ -61,19 +50,16 @@ export function sampleRequestOf({ method, path, operation }: LocatedOperation, d
   };
 }
 
-/** The request as a command for a shell. */
-export function curlCommand(sample: SampleRequest, origin: string, isStream: boolean): string {
-  const query = sample.query.map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll('%2C', ',')}`);
-  const url = `${origin}${sample.path}${query.length > 0 ? `?${query.join('&')}` : ''}`;
-  const needsMethod = sample.body === undefined ? sample.method !== 'GET' : sample.method !== 'POST';
-  const lines = [
-    `curl ${isStream ? '-N' : '-sS'} ${needsMethod ? `-X ${sample.method} ` : ''}${quoted(url)}`,
-    ...sample.headers.map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`),
-    ...(sample.body === undefined
-      ? []
-      : [`-H ${quoted('content-type: application/json')} -d ${quoted(JSON.stringify(sample.body, null, 2))}`]),
-  ];
-  return lines.join(' \\\n  ');
+/** Sends the request; the body of the answer is parsed when it is JSON. */
+export async function sendSample(sample: SampleRequest, origin: string): Promise<{ status: number; body: Json }> {
+  const { method, path, query, headers, body } = sample;
+  const response = await fetch(`${origin}${path}?${new URLSearchParams(query)}`, {
+    method,
+    headers: [...headers, ...(body === undefined ? [] : [['content-type', 'application/json'] as [string, string]])],
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : text };
 }
 
 /** Whether an operation answers with a stream of events. */
@@ -115,6 +101,25 @@ function sampleValue(schema: Schema, document: OpenApi): unknown {
   }
 }
 
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+/** The name of the component that a reference means; undefined without one. */
+function refName({ $ref }: { readonly $ref?: string }): string | undefined {
+  return $ref?.split('/').at(-1);
+}
+
+function resolved(schema: Schema, { components }: OpenApi): Schema {
+  const name = refName(schema);
+  return name === undefined ? schema : (components.schemas[name] ?? schema);
+}
+
+/** The properties of an object, those of its parts too; the later ones win. */
+function propertiesOf(schema: Schema, document: OpenApi): Readonly<Record<string, Schema>> {
+  const own = resolved(schema, document);
+  const parts = (own.allOf ?? []).map((part) => propertiesOf(part, document));
+  return Object.assign({}, ...parts, own.properties);
+}
+
+function requiredOf(schema: Schema, document: OpenApi): ReadonlySet<string> {
+  const own = resolved(schema, document);
+  const parts = (own.allOf ?? []).flatMap((part) => [...requiredOf(part, document)]);
+  return new Set([...parts, ...(own.required ?? [])]);
 }
