@@ -24,7 +24,7 @@ export const messageAnalysisModule: Module = {
       ...kernel,
       sessions: serviceClients.get(SessionService),
       tasks: serviceClients.get(TaskService),
-      parties: new PartiesCache(),
+      parties: new PartiesCache(kernel.clock),
       parseContextAt: createParseContexts(kernel.config.timezone),
     };
     initializeCounter(

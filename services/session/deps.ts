@@ -1,7 +1,7 @@
 import type { Client } from '@connectrpc/connect';
+import type { LRUCache } from 'lru-cache';
 import type { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import type { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import type { RecentCache } from '../lib/cache/recent-cache.ts';
 import type { Deps } from '../lib/runtime/module.ts';
 import type { FenceClient } from './fence/fence-client.ts';
 import type { PartyRegistry } from './parties/party-registry.ts';
@@ -13,8 +13,8 @@ export interface SessionDeps extends Deps {
   readonly fences: FenceClient;
   readonly tasks: Client<typeof TaskService>;
   readonly messages: Client<typeof MessageService>;
-  /** Tasks whose success this process has recorded, by tenant and id. */
-  readonly succeeded: RecentCache<true>;
+  /** Tasks whose success this process has recorded, by tenant and id. A miss means unknown. */
+  readonly succeeded: LRUCache<string, true>;
 }
 
 export function idleAfterMs(deps: Pick<Deps, 'config'>): number {

@@ -1,8 +1,8 @@
+import { LRUCache } from 'lru-cache';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import { DirectoryService } from '../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
-import { RecentCache } from '../lib/cache/recent-cache.ts';
 import type { ServiceClients } from '../lib/rpc/service-clients.ts';
 import type { Deps, Module } from '../lib/runtime/module.ts';
 import { idleAfterMs, type SessionDeps } from './deps.ts';
@@ -19,6 +19,8 @@ import { sessionMigrations } from './store/migrations.ts';
 import { PartyAliasStore } from './store/party-alias-store.ts';
 import { SessionStore } from './store/session-store.ts';
 import { changeSession } from './unit-of-work/change-session.ts';
+
+const MAX_RECORDED_SUCCESSES = 10_000;
 
 /** Adds the stores and clients of the session service to the dependencies of every module. */
 export function sessionDeps(deps: Deps, clients: ServiceClients): SessionDeps {
@@ -42,7 +44,7 @@ export function sessionDeps(deps: Deps, clients: ServiceClients): SessionDeps {
     fences,
     tasks,
     messages,
-    succeeded: new RecentCache<true>(),
+    succeeded: new LRUCache({ max: MAX_RECORDED_SUCCESSES }),
   };
   return sessionServiceDeps;
 }

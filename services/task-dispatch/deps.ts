@@ -1,6 +1,6 @@
 import type { Client } from '@connectrpc/connect';
+import { LRUCache } from 'lru-cache';
 import type { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
-import { RecentCache } from '../lib/cache/recent-cache.ts';
 import type { Deps } from '../lib/runtime/module.ts';
 import type { ReadyQueue } from './queue/ready-queue.ts';
 import type { SendUrlLookup } from './send-url/send-url-lookup.ts';
@@ -14,19 +14,21 @@ export interface TaskDeps extends Deps {
   readonly sendUrls?: SendUrlLookup;
 }
 
+const MAX_RECENT = 10_000;
+
 /**
  * Caches by `recentKey`. Only of rows that are on disk: otherwise the event that restores what the database lost would be
- * ignored.
+ * ignored. A hit is authoritative; a miss means unknown.
  */
 export interface Recent {
   /** The epochs of session fences. */
-  readonly epochs: RecentCache<number>;
+  readonly epochs: LRUCache<string, number>;
   /** The sessions of stored tasks, which never change. */
-  readonly sessions: RecentCache<string>;
+  readonly sessions: LRUCache<string, string>;
 }
 
 export function newRecent(): Recent {
-  return { epochs: new RecentCache(), sessions: new RecentCache() };
+  return { epochs: new LRUCache({ max: MAX_RECENT }), sessions: new LRUCache({ max: MAX_RECENT }) };
 }
 
 /** The key of a session or a task in the caches. */

@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+
 /** Date, `T` or space, time, fraction, zone; the zone may be absent. */
 export const TIME_PATTERN =
   /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d{2}):(\d{2}))?$/;
@@ -49,7 +51,7 @@ function fromWallTime(wall: number, timezone: string): number {
   return there === before || zoneOffsetMs(wall - there, timezone) !== there ? guess : wall - there;
 }
 
-const offsets = new Map<string, number>();
+const offsets = new LRUCache<string, number>({ max: MAX_CACHED_OFFSETS });
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** How far the zone's clocks are ahead of UTC at an instant, in milliseconds. */
@@ -59,7 +61,6 @@ export function zoneOffsetMs(ms: number, timezone: string): number {
   let offset = offsets.get(key);
   if (offset === undefined) {
     offset = computeOffset(step * OFFSET_STEP_MS, timezone);
-    if (offsets.size >= MAX_CACHED_OFFSETS) offsets.clear();
     offsets.set(key, offset);
   }
   return offset;

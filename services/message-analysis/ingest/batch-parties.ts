@@ -19,12 +19,12 @@ export async function resolveBatchParties(
   const { shopName, shopId, accountId } = request;
   const platform = request.platform || DEFAULT_PLATFORM;
   const key = JSON.stringify([currentTenant(), platform, shopName, shopId, accountId, nicks]);
-  const now = deps.clock.monotonic();
-  const cached = deps.parties.get(key, now);
+  const cached = deps.parties.get(key);
   if (cached) return cached;
+  const readAt = deps.clock.monotonic();
   const answer = await callService(deps.sessions.resolveParties({ platform, shopName, shopId, accountId, nicks }));
   const parties = toBatchParties(answer, request, platform, nicks);
-  if (isCacheable(answer, parties)) deps.parties.note(key, parties, now);
+  if (isCacheable(answer, parties)) deps.parties.note(key, parties, readAt);
   return parties;
 }
 

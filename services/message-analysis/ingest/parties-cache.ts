@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../lib/runtime/clock.ts';
 import type { SenderRole } from '../domain/sender-role.ts';
 import type { ConversationParties } from '../store/conversation.ts';
 
@@ -20,23 +22,30 @@ export interface BatchParties extends ConversationParties {
 
 /** Resolved parties that are valid for every batch of the same names: a cache that evicts the least recently used. */
 export class PartiesCache {
-  readonly #entries = new Map<string, { parties: BatchParties; until: number }>();
+  readonly #entries: LRUCache<string, BatchParties>;
   /** Parties read from rows that may still be lost with the database. */
-  readonly #unconfirmed = new WeakMap<BatchParties, { readonly key: string; readonly until: number }>();
+  readonly #unconfirmed = new WeakMap<BatchParties, { readonly key: string; readonly readAt: number }>();
 
-  /** The cached parties until they expire. `now` is the time of the monotonic clock. */
-  get(key: string, now: number): BatchParties | undefined {
-    const entry = this.#entries.get(key);
-    if (!entry) return undefined;
-    this.#entries.delete(key);
-    if (entry.until <= now) return undefined;
-    this.#entries.set(key, entry);
-    return entry.parties;
+  constructor(clock: Clock) {
+    this.#entries = new LRUCache({
+      max: MAX_CACHE_ENTRIES,
+      ttl: PARTIES_CACHE_TTL_MS,
+      ttlResolution: 0,
+      perf: { now: () => clock.monotonic() },
+    });
   }
 
-  /** Keeps parties to be cached by `confirm`: a cached key whose row the database has lost would stay in use. */
-  note(key: string, parties: BatchParties, now: number): void {
-    this.#unconfirmed.set(parties, { key, until: now + PARTIES_CACHE_TTL_MS });
+  /** The cached parties until they expire. */
+  get(key: string): BatchParties | undefined {
+    return this.#entries.get(key);
+  }
+
+  /**
+   * Keeps parties to be cached by `confirm`: a cached key whose row the database has lost would stay in use. `readAt` is the time
+   * of the monotonic clock before the directory was read.
+   */
+  note(key: string, parties: BatchParties, readAt: number): void {
+    this.#unconfirmed.set(parties, { key, readAt });
   }
 
   /** Whether the parties wait for `confirm`. */
@@ -48,17 +57,12 @@ export class PartiesCache {
   confirm(parties: BatchParties): void {
     const noted = this.#unconfirmed.get(parties);
     if (!noted) return;
-    const { key, until } = noted;
     this.#unconfirmed.delete(parties);
-    this.#entries.delete(key);
-    this.#entries.set(key, { parties, until });
-    if (this.#entries.size <= MAX_CACHE_ENTRIES) return;
-    const [oldest] = this.#entries.keys();
-    if (oldest !== undefined) this.#entries.delete(oldest);
+    this.#entries.set(noted.key, parties, { start: noted.readAt });
   }
 
   /** Removes parties that have turned out to be outdated. */
   invalidate(parties: BatchParties): void {
-    for (const [key, entry] of this.#entries) if (entry.parties === parties) this.#entries.delete(key);
+    for (const [key, cached] of [...this.#entries.entries()]) if (cached === parties) this.#entries.delete(key);
   }
 }

@@ -1,4 +1,4 @@
-import { RecentCache } from '../../lib/cache/recent-cache.ts';
+import { LRUCache } from 'lru-cache';
 import type { Logger } from '../../lib/observability/logger.ts';
 import type { Clock } from '../../lib/runtime/clock.ts';
 import type { IdGenerator } from '../../lib/runtime/id-generator.ts';
@@ -22,6 +22,7 @@ export interface PartyKeys {
 }
 
 const NICK_OWNER_TTL_MS = 60_000;
+const MAX_OWNED_NICKS = 10_000;
 
 /** The directory of accounts and shops. Every name of an account or shop leads to its one key. */
 export class PartyRegistry {
@@ -29,14 +30,20 @@ export class PartyRegistry {
   readonly #clock: Clock;
   readonly #ids: IdGenerator;
   readonly #logger: Logger;
-  /** Nicks that have an owner, and until when that is taken for true by the monotonic clock: they are not learnt. */
-  readonly #ownedNicks = new RecentCache<number>();
+  /** Nicks that had an owner when they were looked up: they are not learnt. */
+  readonly #ownedNicks: LRUCache<string, true>;
 
   constructor(store: PartyAliasStore, deps: { clock: Clock; ids: IdGenerator; logger: Logger }) {
     this.#store = store;
     this.#clock = deps.clock;
     this.#ids = deps.ids;
     this.#logger = deps.logger;
+    this.#ownedNicks = new LRUCache({
+      max: MAX_OWNED_NICKS,
+      ttl: NICK_OWNER_TTL_MS,
+      ttlResolution: 0,
+      perf: { now: () => deps.clock.monotonic() },
+    });
   }
 
   /** The stored aliases among the names of a shop, those that look like them, and the id of an account. */
@@ -174,9 +181,8 @@ export class PartyRegistry {
 
   /** Stores nicks of an account. A nick that another account has, or that looks like one of its nicks, stays with that account. */
   async learnNicks(platform: string, accountKey: string, nicks: readonly string[]): Promise<void> {
-    const now = this.#clock.monotonic();
     const uncached = [...new Set(nicks)].filter(
-      (nick) => nick !== '' && (this.#ownedNicks.get(nickKey(platform, nick)) ?? Number.NEGATIVE_INFINITY) <= now,
+      (nick) => nick !== '' && !this.#ownedNicks.get(nickKey(platform, nick)),
     );
     if (uncached.length === 0) return;
     const existingAliases = await this.#store.find(currentTenant(), platform, { nicks: withFoldedNames(uncached) });
@@ -192,8 +198,7 @@ export class PartyRegistry {
   }
 
   #cacheOwnedNicks(platform: string, nicks: readonly string[]): void {
-    const until = this.#clock.monotonic() + NICK_OWNER_TTL_MS;
-    for (const nick of nicks) this.#ownedNicks.set(nickKey(platform, nick), until);
+    for (const nick of nicks) this.#ownedNicks.set(nickKey(platform, nick), true);
   }
 
   #add(platform: string, alias: PartyAlias): Promise<string> {

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { QueueFilter, QueueItem, TaskQueue } from '../../lib/messaging/queue/task-queue.ts';
 import type { Logger } from '../../lib/observability/logger.ts';
 import { failureLogLevel } from '../../lib/runtime/loop-failure-log.ts';
@@ -15,7 +16,7 @@ export class ReadyQueue {
   readonly #queue: TaskQueue;
   readonly #logger: Logger;
   readonly #staleTenants = new Set<string>();
-  readonly #lastChecks = new Map<string, number>();
+  readonly #lastChecks = new LRUCache<string, number>({ max: MAX_TRACKED_FILTERS });
 
   constructor(queue: TaskQueue, logger: Logger) {
     this.#queue = queue;
@@ -68,7 +69,6 @@ export class ReadyQueue {
     const now = performance.now();
     const recently = now - (this.#lastChecks.get(key) ?? Number.NEGATIVE_INFINITY) < CHECK_EVERY_MS;
     if (!this.#staleTenants.delete(tenant) && recently) return false;
-    if (this.#lastChecks.size >= MAX_TRACKED_FILTERS) this.#lastChecks.clear();
     this.#lastChecks.set(key, now);
     return true;
   }

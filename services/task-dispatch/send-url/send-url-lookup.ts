@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import type { SendUrlLookupConfig } from '../../lib/config/config.ts';
 import type { Logger } from '../../lib/observability/logger.ts';
 import type { Metrics } from '../../lib/observability/metrics.ts';
@@ -9,8 +10,8 @@ import { placeholderValues } from '../domain/task-to-proto.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { requestSendUrl, SendUrlLookupError } from './request-send-url.ts';
 import { Semaphore } from './semaphore.ts';
-import { TtlCache } from './ttl-cache.ts';
 
+const MAX_CACHE_ENTRIES = 10_000;
 const MAX_CONCURRENT = 16;
 const MAX_QUEUED = 512;
 const MAX_ATTEMPTS = 3;
@@ -31,7 +32,7 @@ interface LookupDeps {
 export class SendUrlLookup {
   readonly #config: SendUrlLookupConfig;
   readonly #deps: LookupDeps;
-  readonly #cache = new TtlCache();
+  readonly #cache: LRUCache<string, string>;
   readonly #inFlight = new Map<string, Promise<string>>();
   readonly #breaker = new CircuitBreaker();
   readonly #semaphore = new Semaphore(MAX_CONCURRENT, MAX_QUEUED);
@@ -39,6 +40,11 @@ export class SendUrlLookup {
   constructor(config: SendUrlLookupConfig, deps: LookupDeps) {
     this.#config = config;
     this.#deps = deps;
+    this.#cache = new LRUCache({
+      max: MAX_CACHE_ENTRIES,
+      ttlResolution: 0,
+      perf: { now: () => deps.clock.monotonic() },
+    });
   }
 
   /** The send URL of the task; empty when the order system has none. Throws SendUrlLookupError. */
@@ -46,7 +52,7 @@ export class SendUrlLookup {
     const address = lookupAddress(this.#config.url, placeholderValues(task));
     if (address === undefined) return this.#count('none', '');
     const key = JSON.stringify([task.tenant, address]);
-    const cached = this.#cache.get(key, this.#deps.clock.monotonic());
+    const cached = this.#cache.get(key);
     if (cached !== undefined) return this.#count('remembered', cached);
     const running = this.#inFlight.get(key);
     if (running) return this.#count('shared', running);
@@ -67,11 +73,12 @@ export class SendUrlLookup {
   }
 
   async #lookUp(key: string, address: string, task: StoredTask): Promise<string> {
-    const { clock, logger } = this.#deps;
+    const { logger } = this.#deps;
     try {
       const sendUrl = await this.#requestWithRetry(address, task.tenant, AbortSignal.timeout(this.#config.timeoutMs));
       const ttlMs = this.#config.cacheSeconds * 1_000;
-      this.#cache.set(key, sendUrl, clock.monotonic() + (sendUrl ? ttlMs : Math.min(ttlMs, NEGATIVE_TTL_MS)));
+      const ttl = sendUrl ? ttlMs : Math.min(ttlMs, NEGATIVE_TTL_MS);
+      if (ttl > 0) this.#cache.set(key, sendUrl, { ttl }); // for the library a ttl of 0 means no expiry
       return this.#count(sendUrl ? 'found' : 'none', sendUrl);
     } catch (error) {
       const { reason } = error instanceof SendUrlLookupError ? error : new SendUrlLookupError('timeout');

@@ -114,7 +114,7 @@ export async function startMessageAnalysisHarness(
     module,
     client,
     as,
-    deps: { ...kernel, sessions, tasks, parties: new PartiesCache(), parseContextAt: rules },
+    deps: { ...kernel, sessions, tasks, parties: new PartiesCache(kernel.clock), parseContextAt: rules },
     upload: (messages, { tenant = 'default', ...over } = {}) =>
       as(tenant, () => client.ingestMessages({ shopName: '小店', ...over, messages: messages.map(value) })),
     rows: () => allRows(db.autocommit<MessageTables>()),

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { CompiledQuery, QueryResult } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import type { Connection } from '../connection.ts';
 import type { SqlStats } from '../sql-stats.ts';
 
@@ -9,7 +10,9 @@ const MAX_CACHED_STATEMENTS = 500;
 export class SqliteConnectionQueue {
   readonly #database: DatabaseSync;
   readonly #stats: SqlStats;
-  readonly #statements = new Map<string, { statement: StatementSync; reads: boolean }>();
+  readonly #statements = new LRUCache<string, { statement: StatementSync; reads: boolean }>({
+    max: MAX_CACHED_STATEMENTS,
+  });
   #released: Promise<void> = Promise.resolve();
 
   constructor(database: DatabaseSync, stats: SqlStats) {
@@ -46,7 +49,6 @@ export class SqliteConnectionQueue {
     if (cached) return cached;
     const statement = this.#database.prepare(sql);
     const prepared = { statement, reads: statement.columns().length > 0 };
-    if (this.#statements.size >= MAX_CACHED_STATEMENTS) this.#statements.clear();
     this.#statements.set(sql, prepared);
     return prepared;
   }
