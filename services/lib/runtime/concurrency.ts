@@ -1,26 +1,23 @@
-/** Runs `work` on every item, at most `width` at a time. Throws the first error, after everything that had begun ended. */
+import pLimit from 'p-limit';
+
+/** Runs `work` on every item, at most `concurrency` at a time. Throws the first error, after everything that had begun ended. */
 export async function forEachConcurrent<T>(
   items: Iterable<T>,
   concurrency: number,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
-  const queue = [...items];
-  let next = 0;
-  let failed = false;
-  const worker = async () => {
-    while (next < queue.length && !failed) {
-      const item = queue[next++] as T;
-      try {
-        await work(item);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
+  const limit = pLimit({ concurrency, rejectOnClear: true });
+  const failures: unknown[] = [];
+  const run = async (item: T) => {
+    try {
+      await work(item);
+    } catch (error) {
+      failures.push(error);
+      limit.clearQueue(); // items that have not begun are not run
     }
   };
-  const results = await Promise.allSettled(Array.from({ length: Math.min(concurrency, queue.length) }, worker));
-  const rejected = results.find((result) => result.status === 'rejected');
-  if (rejected) throw rejected.reason;
+  await Promise.allSettled(Array.from(items, (item) => limit(run, item)));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** The items in groups of one key each, in the order in which they came. */

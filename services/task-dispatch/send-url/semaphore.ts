@@ -1,4 +1,4 @@
-/** A semaphore with a bounded queue. */
+/** A semaphore with a bounded queue. Not p-limit, which cannot take an aborted call out of its queue. */
 export class Semaphore {
   readonly #waiting: (() => void)[] = [];
   readonly #maxQueued: number;
