@@ -1,11 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { exponentialBackoff } from '../../services/lib/runtime/backoff.ts';
+import { sleep } from '../../services/lib/runtime/sleep.ts';
 import { type ApiEndpoint, queryString, requestHeaders, toApiError, unreachableError } from '../api-client.ts';
 import { ApiError } from '../cli-error.ts';
 import { sseBlocks } from './sse-blocks.ts';
 
 /** The server sends a heartbeat every 15 s; after three missing ones the connection counts as lost. */
 const IDLE_TIMEOUT_MS = 45_000;
-const BACKOFF_MS = { initial: 500, max: 15_000 };
+const MIN_BACKOFF_MS = 500;
+const MAX_BACKOFF_MS = 15_000;
 /** The statuses of temporary errors. */
 const RETRYABLE_STATUSES = [408, 425, 429, 500, 502, 503, 504];
 
@@ -51,10 +53,10 @@ export async function* followEvents(options: FollowOptions): AsyncGenerator<Rece
     } catch (error) {
       if (options.signal.aborted) return;
       if (failures < 0 || (error instanceof ApiError && !RETRYABLE_STATUSES.includes(error.status))) throw error;
-      const waitMs = Math.min(BACKOFF_MS.initial * 2 ** failures, BACKOFF_MS.max);
       failures += 1;
+      const waitMs = exponentialBackoff(failures, MIN_BACKOFF_MS, MAX_BACKOFF_MS);
       options.onDisconnect((error as Error).message, waitMs);
-      await delay(waitMs, undefined, { signal: options.signal }).catch(() => {});
+      await sleep(waitMs, options.signal);
       if (options.signal.aborted) return;
     }
   }

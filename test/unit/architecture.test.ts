@@ -14,7 +14,7 @@ const rules: { files: RegExp; may: RegExp }[] = [
   ...SERVICES.filter((name) => name !== 'gateway').flatMap((name) => [
     {
       files: new RegExp(`^services/${name}/domain/`),
-      may: new RegExp(`^(gen|services/lib/(errors|text)|services/${name}/domain)/`),
+      may: new RegExp(`^(gen|services/lib/(errors|text)|services/${name}/domain)/|^services/lib/runtime/backoff\\.ts$`),
     },
     {
       files: new RegExp(`^services/${name}/store/`),

@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { setTimeout as delay } from 'node:timers/promises';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import type { EventLog, LogBounds, LoggedEvent } from '../../lib/messaging/bus/event-log.ts';
 import { RingBuffer, type RingBufferLimits } from '../../lib/messaging/bus/log-reader/ring-buffer.ts';
 import type { Logger } from '../../lib/observability/logger.ts';
+import { exponentialBackoff } from '../../lib/runtime/backoff.ts';
 import { failureLogLevel } from '../../lib/runtime/loop-failure-log.ts';
+import { sleep } from '../../lib/runtime/sleep.ts';
 import type { Cursor } from './cursor.ts';
 import { ReplayedPart } from './replayed-part.ts';
 import { type LogIdentity, type StreamEvent, toStreamEvent } from './stream-event.ts';
@@ -128,14 +129,14 @@ export class EventBroker implements AsyncDisposable {
 
   async #follow(): Promise<void> {
     const { signal } = this.#stop;
-    let backoffMs = MIN_BACKOFF_MS;
+    let failures = 0;
     while (!signal.aborted) {
       try {
         const tail = this.#resumeTail(await this.#log.bounds());
         this.#tail = tail;
         this.#subscribers.wakeAll();
         for await (const records of this.#log.tail(tail.ring.head, signal, tail.generationId)) {
-          backoffMs = MIN_BACKOFF_MS;
+          failures = 0;
           // the relay wrote the lineage before it appended these
           tail.generationNumber ??= (await this.#log.bounds()).lineage?.number;
           this.#publish(tail, records);
@@ -147,8 +148,8 @@ export class EventBroker implements AsyncDisposable {
             'reading the event log failed; retrying',
           );
       }
-      await delay(backoffMs, undefined, { signal }).catch(() => {});
-      backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+      failures += 1;
+      await sleep(exponentialBackoff(failures, MIN_BACKOFF_MS, MAX_BACKOFF_MS), signal);
     }
   }
 

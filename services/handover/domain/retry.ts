@@ -1,3 +1,5 @@
+import { exponentialBackoff } from '../../lib/runtime/backoff.ts';
+
 /** Why a channel did not deliver. */
 export interface DeliveryFailure {
   /** Whether the receiver rejected the message, rather than being unavailable or busy. */
@@ -21,7 +23,7 @@ const MAX_RETRY_AFTER_MS = 60 * 60_000;
  */
 export function retryDelayMs(failure: DeliveryFailure, attempts: number, refusals: number): number | undefined {
   if (failure.permanent && (failure.ofContent || refusals >= MAX_REFUSALS)) return undefined;
-  const backoff = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(attempts - 1, 20));
+  const backoff = exponentialBackoff(attempts, MIN_BACKOFF_MS, MAX_BACKOFF_MS);
   return Math.max(backoff, requestedPauseMs(failure));
 }
 

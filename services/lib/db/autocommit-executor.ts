@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CompiledQuery, QueryResult } from 'kysely';
+import { exponentialBackoff } from '../runtime/backoff.ts';
 import { currentUnconfirmedReads } from '../runtime/request-context.ts';
 import { asAnalyzed } from './precompiled-query/analyzed-query.ts';
 import type { ReadBatcher } from './read-batcher.ts';
@@ -9,10 +10,12 @@ import { StatementExecutor } from './statement-executor.ts';
 
 /** How often a transaction or statement that lost a deadlock is run. */
 export const MAX_ATTEMPTS = 8;
+const MIN_BACKOFF_MS = 10;
+const MAX_BACKOFF_MS = 640;
 
 /** Waits before the attempt after `attempt`: random, so that the same two do not collide again. */
 export function delayRetry(attempt: number): Promise<void> {
-  return delay(Math.random() * 5 * 2 ** attempt);
+  return delay(Math.random() * exponentialBackoff(attempt, MIN_BACKOFF_MS, MAX_BACKOFF_MS));
 }
 
 interface AutocommitHost {

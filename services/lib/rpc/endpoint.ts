@@ -1,9 +1,10 @@
 import type { ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
 import { connect, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../../gen/grpc/health/v1/health_pb.js';
+import { exponentialBackoff } from '../runtime/backoff.ts';
+import { sleep } from '../runtime/sleep.ts';
 import type { EndpointAddress } from './resolve-endpoints.ts';
 
 /** The timeouts of a connection, in milliseconds. */
@@ -107,16 +108,15 @@ export class Endpoint {
 
   async #keepWatching(): Promise<void> {
     const { minRetryDelayMs, maxRetryDelayMs } = this.#timeouts;
-    let retryDelayMs = minRetryDelayMs;
+    let failures = 0;
     while (!this.#stop.signal.aborted) {
-      if (await this.#watchOnce()) retryDelayMs = minRetryDelayMs;
+      failures = (await this.#watchOnce()) ? 1 : failures + 1;
       this.#healthKnown.resolve();
       this.#healthKnown = Promise.withResolvers();
       this.#skipBackoff = new AbortController();
-      await delay(minRetryDelayMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+      await sleep(minRetryDelayMs, this.#stop.signal);
       const anySignal = AbortSignal.any([this.#skipBackoff.signal, this.#stop.signal]);
-      await delay(retryDelayMs - minRetryDelayMs, undefined, { signal: anySignal }).catch(() => {});
-      retryDelayMs = Math.min(retryDelayMs * 2, maxRetryDelayMs);
+      await sleep(exponentialBackoff(failures, minRetryDelayMs, maxRetryDelayMs) - minRetryDelayMs, anySignal);
     }
     this.#healthKnown.resolve();
   }

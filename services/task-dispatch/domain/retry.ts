@@ -1,3 +1,4 @@
+import { exponentialBackoff } from '../../lib/runtime/backoff.ts';
 import type { TaskFields } from './apply-transition.ts';
 import { type Fence, sendPermission, withdrawalReason } from './fence.ts';
 import type { StoredTask } from './task.ts';
@@ -15,7 +16,7 @@ export interface TaskStep {
 
 /** How long a task waits after its n-th failed attempt, in milliseconds. */
 export function attemptDelayMs(attempts: number): number {
-  return Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** (Math.max(1, attempts) - 1));
+  return exponentialBackoff(Math.max(1, attempts), MIN_BACKOFF_MS, MAX_BACKOFF_MS);
 }
 
 export function attemptsRemain(task: Pick<StoredTask, 'attempt' | 'unsentProofs' | 'maxAttempts'>): boolean {

@@ -1,9 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { SendUrlLookupConfig } from '../../lib/config/config.ts';
 import type { Logger } from '../../lib/observability/logger.ts';
 import type { Metrics } from '../../lib/observability/metrics.ts';
+import { exponentialBackoff } from '../../lib/runtime/backoff.ts';
 import type { Clock } from '../../lib/runtime/clock.ts';
+import { sleep } from '../../lib/runtime/sleep.ts';
 import { lookupAddress } from '../domain/send-url.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { placeholderValues } from '../domain/task-to-proto.ts';
@@ -15,7 +16,8 @@ const MAX_CACHE_ENTRIES = 10_000;
 const MAX_CONCURRENT = 16;
 const MAX_QUEUED = 512;
 const MAX_ATTEMPTS = 3;
-const INITIAL_BACKOFF_MS = 100;
+const MIN_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 200;
 /** The order system may have a URL soon. */
 const NEGATIVE_TTL_MS = 10_000;
 
@@ -95,7 +97,7 @@ export class SendUrlLookup {
         return await this.#requestOnce(address, tenant, signal);
       } catch (error) {
         if (!(error instanceof SendUrlLookupError) || !error.retryable || attempt === MAX_ATTEMPTS) throw error;
-        await delay(INITIAL_BACKOFF_MS * 2 ** (attempt - 1), undefined, { signal });
+        await sleep(exponentialBackoff(attempt, MIN_BACKOFF_MS, MAX_BACKOFF_MS), signal);
       }
     }
   }

@@ -52,6 +52,7 @@ export function precompiledQuery<T, P extends object, R>(
   { batchKey, compareAndSet = false }: PrecompiledOptions<P> = {},
 ): PrecompiledQuery<P, R> {
   const number = nextQueryNumber++;
+  // without a limit: lists are padded and rows repeated, so a statement has few shapes
   const compiledShapes: Record<Dialect, Map<string, CompiledShape>> = { mysql: new Map(), sqlite: new Map() };
   const compiledFor = (dialect: Dialect, values: QueryValues<P>): CompiledShape => {
     const shape = shapeOf(values);
