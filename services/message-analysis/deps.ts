@@ -5,11 +5,11 @@ import type { Deps } from '../lib/runtime/module.ts';
 import type { ParseContext } from './domain/parse-batch.ts';
 import type { PartiesCache } from './ingest/parties-cache.ts';
 
-/** What the parts of message-analysis are given. */
+/** What the RPCs, event handlers and jobs of message-analysis need. */
 export interface MessageDeps extends Deps {
   readonly sessions: Client<typeof SessionService>;
   readonly tasks: Client<typeof TaskService>;
   readonly parties: PartiesCache;
-  /** The rules by which the elements of a batch are bound at a time. */
+  /** What parsing a batch at a time depends on. */
   readonly parseContextAt: (now: number) => ParseContext;
 }

@@ -13,7 +13,7 @@ import { startMessagePurge } from './jobs/purge.ts';
 import { messageRoutes } from './routes.ts';
 import { messageMigrations } from './store/migrations.ts';
 
-/** What was said, by whom, and whether a human stepped in. */
+/** Stores the messages of chat windows, and finds out who sent them and whether a human intervened. */
 export const messageAnalysisModule: Module = {
   name: 'message-analysis',
   provides: [MessageService],

@@ -4,11 +4,11 @@ import { type IngestedMessage, IngestedMessageSchema } from '../../../gen/autose
 import { displayContent, isNotice } from './message-kind.ts';
 import type { IngestWarning } from './warning.ts';
 
-/** A receiver's clock may be ahead this far; a time beyond it is worth no more than none. */
+/** How far a receiver's clock may be ahead; a later time counts as unknown. */
 export const MAX_AHEAD_MS = 600_000;
 const MAX_TYPE_LENGTH = 50;
 
-/** One element of a batch that could be read. */
+/** An element of a batch that could be parsed. */
 export interface ParsedMessage {
   readonly index: number;
   readonly id: string;
@@ -28,7 +28,7 @@ export interface ParsedMessage {
   readonly warnings: readonly Omit<IngestWarning, 'id'>[];
 }
 
-/** One that could not. */
+/** An element that could not be parsed. */
 export interface RejectedElement {
   readonly index: number;
   /** The element's id; `#index` when it has no usable one. */
@@ -51,7 +51,7 @@ interface ParsedTime {
   readonly hasZone: boolean;
 }
 
-/** What binding needs to know from outside. */
+/** What parsing depends on, beside the elements. */
 export interface ParseContext {
   readonly now: number;
   /** Parses a time given as text; undefined when it is invalid. */
@@ -64,7 +64,7 @@ export interface ParseContext {
 
 class FieldTypeError extends Error {}
 
-/** Reads every element by itself: one that cannot be read says why and leaves the others alone. */
+/** Parses every element by itself: a bad one is rejected with a reason and does not affect the others. */
 export function parseBatch(
   values: readonly Value[],
   context: ParseContext,
@@ -113,7 +113,7 @@ function rejectElement(
   return { index, id: usable ? id : `#${index}`, reason, text: violations.map(({ text }) => text).join('; ') };
 }
 
-/** Receivers give ids as numbers too. One that JSON cannot carry exactly would make several messages one: refused. */
+/** Receivers send ids as numbers too. One that JSON cannot represent exactly could stand for several messages: refused. */
 function parseId(value: Value | undefined): string {
   if (value?.kind.case !== 'numberValue') return parseText('id', value);
   const number = value.kind.value;
@@ -125,7 +125,7 @@ function parseId(value: Value | undefined): string {
 function parseText(field: string, value: Value | undefined): string {
   if (isAbsent(value)) return '';
   if (value.kind.case !== 'stringValue') throw new FieldTypeError(`${field}: has to be text`);
-  // half of a surrogate pair is no character that any database takes
+  // databases refuse half of a surrogate pair
   return value.kind.value.toWellFormed();
 }
 

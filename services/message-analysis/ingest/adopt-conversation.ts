@@ -5,8 +5,8 @@ import { applyAdoption, findConversationId } from '../store/conversation-adoptio
 import type { MessageTables } from '../store/tables.ts';
 
 /**
- * Assigns a conversation to the parties, or merges it into their own if they have one. Fails on a unique index when they got
- * one meanwhile.
+ * Assigns a conversation to the parties, or merges it into their own if they have one. Fails on a unique index when a
+ * concurrent transaction has created one.
  */
 export async function adoptConversation(deps: MessageDeps, parties: ConversationParties, from: string): Promise<void> {
   const tenant = currentTenant();

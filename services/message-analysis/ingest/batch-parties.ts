@@ -9,7 +9,7 @@ import type { BatchParties } from './parties-cache.ts';
 
 const DEFAULT_PLATFORM = '淘天';
 
-/** Finds out who talks in a batch, from memory when the answer cannot change but by an operator. */
+/** Resolves the participants of a batch, from the cache when only an operator can change them. */
 export async function resolveBatchParties(
   deps: MessageDeps,
   request: IngestMessagesRequest,
@@ -28,7 +28,7 @@ export async function resolveBatchParties(
   return parties;
 }
 
-/** Caches the parties for later batches. To be called after the batch's commits, which usually confirm the read already. */
+/** Caches the parties for later batches. Call it after the batch's commits, which usually confirm the read already. */
 export async function rememberParties(deps: MessageDeps, parties: BatchParties): Promise<void> {
   if (!deps.parties.isUnconfirmed(parties)) return;
   await deps.db.confirmReads();
@@ -41,7 +41,7 @@ export async function currentParties(
   { platform, shopName, accountId, accountKey }: ConversationParties,
 ): Promise<Pick<BatchParties, 'shopKey' | 'formerShopKeys' | 'botPrefix'>> {
   const answer = await callService(deps.sessions.resolveParties({ platform, shopName, accountId }));
-  // an unknown account has none but that of the installation
+  // a conversation without account has only the installation's prefix
   const isKnown = accountKey !== UNKNOWN_ACCOUNT_KEY && accountId !== '';
   const { shopKey, formerShopKeys } = answer;
   return { shopKey, formerShopKeys, botPrefix: isKnown ? answer.botPrefix : deps.config.botPrefix };
@@ -73,7 +73,7 @@ function toBatchParties(
   };
 }
 
-/** A nick whose side is only a guess may be learnt by the next receipt: such an answer is asked for anew. */
+/** The next receipt may prove that an unsure nick is the account's: such parties are resolved for every batch. */
 function isCacheable({ stable }: ResolvePartiesResponse, { senderRoles, unresolved }: BatchParties): boolean {
   return stable && !unresolved && [...senderRoles.values()].every(({ unsure }) => !unsure);
 }

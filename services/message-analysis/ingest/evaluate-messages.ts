@@ -16,13 +16,13 @@ import type { PendingMessage } from '../domain/pending-message.ts';
 import type { ConversationParties } from '../store/conversation.ts';
 import type { EvaluatedMessage } from '../store/verdicts.ts';
 
-/** Unsettled messages of one conversation, in order, with what their judges need. */
+/** Pending messages of one conversation, in order, with what their evaluation needs. */
 export interface EvaluationInput {
   readonly parties: ConversationParties;
   readonly pending: readonly PendingMessage[];
   /** Keys of shops that were merged into the conversation's shop. */
   readonly formerShopKeys: readonly string[];
-  /** The session that has yet to follow the conversation to its account; empty for none. */
+  /** The session that has yet to be moved to the conversation's account; empty for none. */
   readonly claimedSessionId: string;
   readonly botPrefix: string;
   /** The times of the oldest and the newest message that the batch shows; undefined when it carries none. */
@@ -30,23 +30,23 @@ export interface EvaluationInput {
   readonly maxInactiveMinutes?: number;
 }
 
-/** What the messages did. */
+/** What the evaluation found. */
 export interface Evaluation {
   readonly messages: readonly EvaluatedMessage[];
   /** The conversation's open session; undefined without one. */
   readonly session?: Session;
-  /** What happened to sessions, in words. */
+  /** What happened to sessions, as the session service names it. */
   readonly operations: readonly string[];
-  /** The session that has followed the conversation now; empty for none. */
+  /** The session that was moved to the conversation's account; empty for none. */
   readonly claimedSessionId: string;
 }
 
-/** A name of the batch means another account or shop by now: nothing was done, and the parties are to be resolved anew. */
+/** A name of the batch means another account or shop by now: nothing was done, and the parties must be resolved again. */
 export class PartiesChangedError extends Error {}
 
 /**
- * Has the messages explained by receipts and applied to their session: when this returns, a human's intervention is in
- * force. Both calls give a repeat the first answer. Throws SERVICE_UNAVAILABLE and PartiesMoved; nothing is settled then.
+ * Matches the messages with receipts and applies them to their session: when this returns, a human's intervention is in
+ * force. Both calls are idempotent. Throws SERVICE_UNAVAILABLE and PartiesChangedError; nothing is finalized then.
  */
 export async function evaluateMessages(deps: MessageDeps, input: EvaluationInput): Promise<Evaluation> {
   const { parties, formerShopKeys, pending, claimedSessionId, botPrefix, maxInactiveMinutes } = input;
@@ -71,7 +71,7 @@ export async function evaluateMessages(deps: MessageDeps, input: EvaluationInput
   const messages = pending.map((message): EvaluatedMessage => {
     const { messageId, seq } = message;
     const result = applied.get(messageId);
-    if (!result) throw appError(ErrorReason.SERVICE_UNAVAILABLE, `the message ${messageId} was not judged`);
+    if (!result) throw appError(ErrorReason.SERVICE_UNAVAILABLE, `the message ${messageId} has no verdict`);
     const { verdict, sessionId } = result;
     const role = effectiveRole(message, receipts);
     const notice = isNotice(message.type);
@@ -81,8 +81,8 @@ export async function evaluateMessages(deps: MessageDeps, input: EvaluationInput
 }
 
 /**
- * What becomes of unsettled messages that came under a name which means somebody else by now: nothing. Nobody was told that
- * they are settled, and where they belong now they come with the next view of the window.
+ * The evaluation of pending messages whose names mean another account or shop by now: HISTORY, in no session. No receiver got
+ * a verdict for them, and they come again, under the parties that they belong to, with the next upload of the window.
  */
 export function evaluateAsHistory(pending: readonly PendingMessage[]): Evaluation {
   const messages = pending.map((message): EvaluatedMessage => {

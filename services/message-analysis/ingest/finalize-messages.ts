@@ -16,10 +16,10 @@ import type { Evaluation } from './evaluate-messages.ts';
 const MAX_IDS_IN_EVENT = 100;
 
 /**
- * Writes a judgement: every message of it that nobody settled before is settled here, once, and each session that got new
- * ones has one event for them. Without `toldBefore` these are taken for their sessions' first events, unseen. Fails on a
- * unique index when they are not, or when another batch emits a session's first event at the same time, and with
- * ConversationGone when the conversation was merged away: roll back and try again.
+ * Writes an evaluation: each message that no other process has finalized gets its verdict, and each session with new messages
+ * one event for them. Without `hasEarlierEvents` these are taken to be their sessions' first events, without a look. Fails on
+ * a unique index when they are not, or when another batch emits a session's first event at the same time, and with
+ * ConversationMergedError when the conversation was merged into another one: roll back and try again.
  */
 export async function finalizeMessages(
   deps: MessageDeps,
@@ -51,12 +51,12 @@ export async function finalizeMessages(
   afterCommit(() => recordFinalized(deps, finalized, session));
 }
 
-/** Whether a message is told of in its session's event. */
+/** Whether the event of its session contains the message. */
 function belongsInEvent({ verdict, sessionId }: EvaluatedMessage): boolean {
   return verdict === Verdict.STORED && sessionId !== '';
 }
 
-/** The last event numbers of the sessions that may have news, locked; always in the same order. */
+/** The last event numbers of the sessions that get an event, locked; always in the same order. */
 async function lockSequences(
   { outbox }: MessageDeps,
   tx: Executor<MessageTables>,
@@ -69,7 +69,7 @@ async function lockSequences(
   return new Map(sessionIds.map((sessionId, index) => [sessionId, numbers[index]]));
 }
 
-/** Messages that join a session which is not the open one are late words of a closed one. */
+/** The event for a session's new messages. A session that is not the open one is closed: its messages came late. */
 function messagesReceivedEvent(
   conversation: StoredConversation,
   openSession: Session | undefined,

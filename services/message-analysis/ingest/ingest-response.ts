@@ -18,7 +18,7 @@ import type { Evaluation } from './evaluate-messages.ts';
 import type { CurrentSession } from './find-open-session.ts';
 import type { StoredBatch } from './store-batch.ts';
 
-/** A batch at its end, as far as it came. */
+/** The outcome of a batch. */
 export interface IngestResult {
   readonly messages: readonly ParsedMessage[];
   readonly rejected: readonly RejectedElement[];
@@ -30,7 +30,7 @@ export interface IngestResult {
   readonly currentSession?: CurrentSession;
   /** The warnings for the new messages. */
   readonly warnings: readonly IngestWarning[];
-  /** Contents that came under a known id for the first time. */
+  /** Contents that came under a known id for the first time: their elements get the verdict CONFLICT. */
   readonly conflicts: readonly ContentRevision[];
   /** Whether no rule found the account. */
   readonly unresolved: boolean;
@@ -99,7 +99,6 @@ function buildErrors({ rejected, conflicts }: IngestResult): IngestMessagesRespo
   return errors.sort((a, b) => a.index - b.index).map(({ error }) => error);
 }
 
-/** The part of an answer about the conversation's open session. */
 function sessionFields(session: Session | undefined) {
   return { activeSessionId: session?.sessionId, state: session?.state, status: session?.status };
 }

@@ -4,7 +4,7 @@ import { platformRegex, violationText } from '../../lib/interceptors/validate.ts
 import { parseLooseTime, parseLooseUnixTime } from '../../lib/text/parse-loose-time.ts';
 import type { ParseContext, RuleViolation } from '../domain/parse-batch.ts';
 
-/** The rules by which elements of a batch are bound: those of IngestedMessage, times in `timezone`. */
+/** What parsing depends on: the rules of IngestedMessage, and the zone of times that name none. */
 export function createParseContexts(timezone: string): (now: number) => ParseContext {
   const validator = createValidator({ regexMatch: platformRegex() });
   const check = (message: IngestedMessage): RuleViolation[] => {

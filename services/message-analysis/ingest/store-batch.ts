@@ -18,24 +18,24 @@ import { transactionOptionsFor } from '../store/transaction-options.ts';
 import { adoptConversation } from './adopt-conversation.ts';
 import type { BatchParties } from './parties-cache.ts';
 
-/** How often a batch looks again after another one was first. */
+/** How often a batch is stored again after another one was first. */
 const MAX_STORE_ATTEMPTS = 8;
 
 /** A batch of which every message is stored. */
 export interface StoredBatch {
   readonly conversation: StoredConversation;
-  /** Whether the conversation was made for it. */
+  /** Whether this batch has created the conversation. */
   readonly created: boolean;
   readonly diff: BatchDiff;
-  /** What has to be judged, in the batch's order; empty when nothing is new. */
+  /** The messages to evaluate, in the batch's order; empty when none is new. */
   readonly pending: readonly PendingMessage[];
-  /** Numbers of all the batch's messages, by id. */
+  /** The numbers of all the batch's messages, by id. */
   readonly seqs: ReadonlyMap<string, number>;
 }
 
 /**
- * Looks the batch up in one statement and stores its new messages as unsettled; without new messages there is no transaction.
- * Messages that another batch stored meanwhile count as stored. A conversation without account that holds messages of the
+ * Looks the batch up in one statement and stores its new messages as pending; without new messages there is no transaction.
+ * Messages that another batch has stored meanwhile count as stored. A conversation without account that holds messages of the
  * batch, and one of a shop that was merged into the batch's shop, first becomes the parties' own.
  */
 export async function storeBatch(
@@ -53,7 +53,10 @@ export async function storeBatch(
       if (!deps.db.isDuplicateKey(error) && !(error instanceof ConversationMergedError)) throw error;
     }
   }
-  throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the conversation is written to from too many sides');
+  throw appError(
+    ErrorReason.SERVICE_UNAVAILABLE,
+    'concurrent requests keep changing the conversation; a repeat is harmless',
+  );
 }
 
 async function storeNewMessages(
@@ -111,7 +114,7 @@ function newConversation(
   return { conversationId, platform, accountKey, accountId, shopKey, shopId, shopName, claimedSessionId: '' };
 }
 
-/** The fresh messages with the numbers and the time that they were stored with, among the unsettled ones. */
+/** The messages to evaluate; the new ones among them with the numbers and the time that they were stored with. */
 function withStoredSeqs({ toEvaluate }: BatchDiff, seqs: ReadonlyMap<string, number>, now: number): PendingMessage[] {
   return toEvaluate.map((message) =>
     'receivedAt' in message ? message : { ...message, seq: seqs.get(message.messageId)!, receivedAt: now },

@@ -22,12 +22,12 @@ import type { StoredConversation } from '../store/conversation.ts';
 import type { MessageTables } from '../store/tables.ts';
 
 const FINALIZER_INTERVAL_MS = 2_000;
-/** A batch that is under way has this long before its messages count as left behind. */
+/** Messages of a batch that is still being handled must not count as abandoned. */
 const ABANDONED_AFTER_MS = 10_000;
 const MAX_CONVERSATIONS = 100;
 const MAX_MESSAGES = 1_000;
 
-/** Settles the messages of batches that broke off, as their own batch would have. */
+/** Starts the loop that evaluates and finalizes the messages of interrupted batches. */
 export function startFinalizer(deps: MessageDeps): Loop {
   return startLeaderLoop(deps.db, 'messages-settle', {
     name: 'messages-settle',
@@ -37,7 +37,7 @@ export function startFinalizer(deps: MessageDeps): Loop {
   });
 }
 
-/** One round over the oldest of them; true when there is more. What fails is tried again, and holds up nothing else. */
+/** One round over the oldest ones; true when there are more. A failed conversation is retried in the next round. */
 export async function finalizeAbandoned(deps: MessageDeps, signal?: AbortSignal): Promise<boolean> {
   const criteria = { now: deps.clock.now(), afterMs: ABANDONED_AFTER_MS };
   const found = await findAbandonedConversations(deps.db.autocommit<MessageTables>(), criteria, MAX_CONVERSATIONS);
@@ -52,7 +52,7 @@ export async function finalizeAbandoned(deps: MessageDeps, signal?: AbortSignal)
   if (failures.length > 0) {
     const counts = { failed: failures.length, of: found.length };
     const line = { event: 'messages_not_finalized', ...counts, err: failures[0] };
-    deps.logger[failureLogLevel(failures[0])](line, 'conversations are not settled yet');
+    deps.logger[failureLogLevel(failures[0])](line, 'messages of interrupted batches are not finalized yet');
   }
   return found.length === MAX_CONVERSATIONS && failures.length === 0;
 }
@@ -79,15 +79,15 @@ async function finalizeConversation(
       finalizeMessages(deps, tx, tenant, conversation, evaluation),
     );
   } catch (error) {
-    // somebody else was at it: the next round looks again
+    // a concurrent batch has changed the conversation: the next round reads it again
     if (!deps.db.isDuplicateKey(error) && !(error instanceof ConversationMergedError)) throw error;
   }
 }
 
 /**
- * As the messages' own batch would have been judged, unless its names have changed their owner since. Undefined when the shop
- * has joined another one: the conversation has been given to that, and the next round judges it there; and when shops were
- * merged at this moment: the next round looks again.
+ * Evaluates the messages as their own batch would have, unless their names have changed their owner since: then they are
+ * history. Undefined when their shop was merged into another one: the conversation then belongs to that shop, and the next
+ * round evaluates it there.
  */
 async function evaluateAbandoned(
   deps: MessageDeps,

@@ -28,12 +28,12 @@ import { addRevisions, findNewRevisions } from '../store/revisions.ts';
 import type { MessageTables } from '../store/tables.ts';
 import { transactionOptionsFor } from '../store/transaction-options.ts';
 
-/** How often the last transaction is tried when another batch writes the same rows first. */
+/** How often the last transaction is attempted when another batch writes the same rows first. */
 const MAX_FINALIZE_ATTEMPTS = 8;
 
 type SaveIngestResponse = SaveResponse<IngestMessagesResponse>;
 
-/** Bind, resolve participants, store, judge, settle, reply. The answer to a repeated key contains the session as it is now. */
+/** Parse, resolve the parties, store, evaluate, finalize, respond. The response to a repeated key has the current session. */
 export const ingestMessages =
   (deps: MessageDeps): ServiceImpl<typeof MessageService>['ingestMessages'] =>
   async (request) => {
@@ -75,7 +75,7 @@ async function ingest(
   return answer;
 }
 
-/** A name that has changed its owner since it was resolved is resolved anew, once: the directory is read afresh then. */
+/** A name that has changed its owner since it was resolved is resolved again, once: the directory is read afresh then. */
 async function storeAndEvaluate(
   deps: MessageDeps,
   request: IngestMessagesRequest,
@@ -137,7 +137,7 @@ function evaluateBatch(
   });
 }
 
-/** Settles what was judged, keeps what differs and records the answer, all or nothing; a batch without news writes nothing. */
+/** Writes verdicts, new contents and the saved response in one transaction; without changes there is none. */
 async function finalizeAndRespond(
   deps: MessageDeps,
   { conversation, created, diff }: StoredBatch,
@@ -172,7 +172,7 @@ async function finalizeAndRespond(
   throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the conversation is being moved; a repeat is harmless');
 }
 
-/** Settled messages are counted where they are settled. */
+/** Counts the elements that became no message; the others are counted when they are finalized. */
 function countSkipped({ metrics }: MessageDeps, { messages }: IngestMessagesResponse): void {
   for (const { verdict } of messages)
     if (verdict >= Verdict.DUPLICATE) metrics.messages.inc({ verdict: verdictName(verdict) });
