@@ -5,15 +5,15 @@ import { StaticFile } from '../static-file.ts';
 const viewer = (file: string) => new URL(import.meta.resolve(`swagger-ui-dist/${file}`));
 const own = (file: string) => new URL(file, import.meta.url);
 
-/** Where each file comes from: the viewer's from its package, the others from this folder. */
-const SOURCES: Readonly<Record<string, URL>> = {
+/** Where each file comes from: the viewer's from its package, which is looked up at the first use, the others from this folder. */
+const sources = (): Readonly<Record<string, URL>> => ({
   'style.css': own('style.css'),
   'page.js': own('page.js'),
   'reference.css': own('reference.css'),
   'reference.js': own('reference.js'),
   'swagger-ui.css': viewer('swagger-ui.css'),
   'swagger-ui-bundle.js': viewer('swagger-ui-bundle.js'),
-};
+});
 
 /** The styles and scripts of the pages, under a path that changes with their content: a browser asks for each only once. */
 export class PageAssets {
@@ -21,7 +21,7 @@ export class PageAssets {
   readonly #files: ReadonlyMap<string, StaticFile>;
 
   constructor() {
-    const contents = Object.entries(SOURCES).map(([name, url]) => [name, readFileSync(url)] as const);
+    const contents = Object.entries(sources()).map(([name, url]) => [name, readFileSync(url)] as const);
     const hash = createHash('sha256');
     for (const [, content] of contents) hash.update(content);
     this.#version = hash.digest('hex').slice(0, 16);
