@@ -1,14 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Diagrams } from './diagrams.ts';
 import { Html, html } from './html.ts';
-import { type GuideLink, LANGUAGES, type Language, page } from './layout.ts';
+import { type GuideLanguage, type GuideLink, LANGUAGES, page } from './layout.ts';
 import { type LinkTo, markdown, slugOf } from './markdown.ts';
 import type { PageAssets } from './page-assets.ts';
 
 /** Notes for engineers who change the code are in capitals: they are no guides. */
 const GUIDE = /^([a-z][a-z0-9-]*)\.md$/;
 const GUIDE_PATH = /^\/(?:([\w-]+)\/)?([a-z][a-z0-9-]*)\.md$/;
-const CONTENTS_TITLES: Readonly<Record<Language, string>> = { en: 'On this page', 'zh-CN': '本页内容' };
+const CONTENTS_TITLES: Readonly<Record<GuideLanguage, string>> = { en: 'On this page', 'zh-CN': '本页内容' };
 
 interface Guide extends GuideLink {
   readonly name: string;
@@ -24,13 +24,13 @@ export class Guides {
   readonly #diagrams: Diagrams;
 
   constructor(folder: URL, diagrams: Diagrams) {
-    const languages = Object.keys(LANGUAGES) as Language[];
+    const languages = Object.keys(LANGUAGES) as GuideLanguage[];
     this.#guides = languages.flatMap((language) => guidesIn(folder, language));
     this.#diagrams = diagrams;
   }
 
   /** The guides as a menu in this language shows them. */
-  list(language: Language): GuideLink[] {
+  list(language: GuideLanguage): GuideLink[] {
     const originals = this.#guides.filter((each) => each.language === 'en');
     return originals.map((original) => this.#find(language, original.name) ?? original);
   }
@@ -72,7 +72,7 @@ export class Guides {
   }
 }
 
-function guidesIn(folder: URL, language: Language): Guide[] {
+function guidesIn(folder: URL, language: GuideLanguage): Guide[] {
   const own = new URL(folderOf(language), folder);
   if (!existsSync(own)) return [];
   const names = readdirSync(own).flatMap((file) => GUIDE.exec(file)?.[1] ?? []);
@@ -83,7 +83,7 @@ function guidesIn(folder: URL, language: Language): Guide[] {
 }
 
 /** Where the pages of a language are, in the folder of guides and in the URLs. */
-function folderOf(language: Language): string {
+function folderOf(language: GuideLanguage): string {
   return language === 'en' ? '' : `${language}/`;
 }
 

@@ -3,24 +3,24 @@ import type { PageAssets } from './page-assets.ts';
 
 /** The languages in which pages are written, by their tags, with their own names. */
 export const LANGUAGES = { en: 'English', 'zh-CN': '中文' } as const;
-export type Language = keyof typeof LANGUAGES;
+export type GuideLanguage = keyof typeof LANGUAGES;
 
 /** A guide as the menu names it. */
 export interface GuideLink {
   readonly url: string;
   readonly title: string;
-  readonly language: Language;
+  readonly language: GuideLanguage;
 }
 
 const MENU_TITLES = {
   en: { menu: 'Menu', guides: 'Guides', reference: 'Reference of the API' },
   'zh-CN': { menu: '目录', guides: '指南', reference: '接口参考' },
-} as const satisfies Record<Language, unknown>;
+} as const satisfies Record<GuideLanguage, unknown>;
 
 /** A whole page. Nothing in it comes from another host, and nothing is inline: the policy forbids both. */
 export function page(options: {
   readonly title: string;
-  readonly language: Language;
+  readonly language: GuideLanguage;
   readonly assets: PageAssets;
   readonly styles?: readonly string[];
   readonly scripts?: readonly string[];
@@ -68,7 +68,7 @@ function languageSwitch(translations: readonly GuideLink[]): Html {
   return html`<p class="languages">${links}</p>`;
 }
 
-function guideMenu(language: Language, guides: readonly GuideLink[]): Html {
+function guideMenu(language: GuideLanguage, guides: readonly GuideLink[]): Html {
   const links = guides.map((guide) => {
     const lang = guide.language === language ? undefined : html` lang="${guide.language}"`;
     return html`<li><a href="${guide.url}"${lang}>${guide.title}</a></li>`;
