@@ -8,7 +8,7 @@ const formerNames: Readonly<Record<string, readonly string[]>> = {
   ServiceClients: ['Directory'],
   resolveTargets: ['Placement', 'placeModules'],
   proxyClients: ['passesOn', 'passOn'],
-  withIdempotency: ['once', 'RecordAnswer'],
+  withReplayDetection: ['once', 'RecordAnswer'],
   appError: ['refuse', 'Refusal', 'isRefusal'],
   toPublicError: ['presentable'],
   tryGetContext: ['maybeContext'],
