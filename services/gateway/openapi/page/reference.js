@@ -14,7 +14,7 @@ if (linked) history.replaceState(null, '', linked.hash);
 
 /** The browser's own way leaves room for the bar at the top of a phone. */
 const scrollIntoView = () => ({
-  statePlugins: { layout: { wrapActions: { scrollToElement: () => (element) => () => element.scrollIntoView() } } },
+  statePlugins: { layout: { wrapActions: { scrollToElement: () => (element) => element.scrollIntoView() } } },
 });
 
 const ui = SwaggerUIBundle({
