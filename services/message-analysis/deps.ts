@@ -10,6 +10,6 @@ export interface MessageDeps extends Deps {
   readonly sessions: Client<typeof SessionService>;
   readonly tasks: Client<typeof TaskService>;
   readonly parties: PartiesCache;
-  /** What parsing a batch at a time depends on. */
-  readonly parseContextAt: (now: number) => ParseContext;
+  /** The rules that an element of a batch breaks. */
+  readonly validateElement: ParseContext['validate'];
 }

@@ -6,7 +6,7 @@ import type { Module } from '../lib/runtime/module.ts';
 import type { MessageDeps } from './deps.ts';
 import { finalVerdictNames } from './domain/enum-names.ts';
 import { messageEventHandlers } from './events.ts';
-import { createParseContexts } from './ingest/parse-context.ts';
+import { createElementValidator } from './ingest/element-validator.ts';
 import { PartiesCache } from './ingest/parties-cache.ts';
 import { startFinalizer } from './jobs/finalizer.ts';
 import { startMessagePurge } from './jobs/purge.ts';
@@ -25,7 +25,7 @@ export const messageAnalysisModule: Module = {
       sessions: serviceClients.get(SessionService),
       tasks: serviceClients.get(TaskService),
       parties: new PartiesCache(kernel.clock),
-      parseContextAt: createParseContexts(kernel.config.timezone),
+      validateElement: createElementValidator(),
     };
     initializeCounter(
       kernel.metrics.messages,

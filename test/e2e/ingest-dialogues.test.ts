@@ -28,8 +28,8 @@ const PLACES = [
   'db.after-commit:session-apply-messages',
   'call:TaskService/RaiseFence',
   'answered:SessionService/ApplyMessages',
-  'db.before-commit:settle-messages',
-  'db.after-commit:settle-messages',
+  'db.before-commit:finalize-messages',
+  'db.after-commit:finalize-messages',
 ];
 
 /** A failure here leaves nothing to finish. */

@@ -138,11 +138,11 @@ onEveryBackend('the sender roles in a batch', (system) => {
   });
 
   it.each([
-    'db.after-commit:claim-conversation',
+    'db.after-commit:adopt-conversation',
     'db.before-commit:session-apply-messages',
     'answered:SessionService/ApplyMessages',
-    'db.before-commit:settle-messages',
-  ])('assigns it by a repeat when the first attempt failed at %s', async (place) => {
+    'db.before-commit:finalize-messages',
+  ])('gives it to the account by a repeat when the first try broke off at %s', async (place) => {
     const shop_name = `店铺${unique()}`;
     const messages = say(['某人', '我要退货', system().clock.now()]);
     const first = await ingest({ platform: 'other', shop_name, messages });

@@ -1,3 +1,8 @@
+import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
+import { isRecall, isTextless } from './message-kind.ts';
+import type { ParsedMessage } from './parse-batch.ts';
+import type { SenderRole } from './sender-role.ts';
+
 /** A message's time, if it could be parsed. */
 export interface TimedMessage {
   readonly sentAt?: number;
@@ -22,21 +27,41 @@ export function fillMissingTimes(messages: readonly TimedMessage[]): (number | u
   });
 }
 
+/** A range of times in epoch milliseconds, both included. */
+export interface TimeRange {
+  readonly oldest: number;
+  readonly newest: number;
+}
+
 /** A message shown in a chat window, for deriving the time range that the window covers. */
 export interface WindowMessage {
   readonly sentAt?: number;
-  /** Whether it may be whatever the bot has sent: it is no text, or was recalled since, and not the shop's. */
+  /** Whether it may be any message of the bot: it has no text, or was recalled since, and is not the shop's. */
   readonly maybeBot: boolean;
 }
 
 /**
- * The time range in which the messages show everything that the bot has sent: from the last message that may be any of the
- * bot's, else from the oldest, to the newest. Undefined when no message has a time, or one that may be the bot's has none.
+ * The time range in which the messages show everything that the bot has sent: from the last message that may be any message
+ * of the bot, else from the oldest, to the newest. Undefined when no message has a time, or such a message has none.
  */
-export function coveredTimeRange(messages: readonly WindowMessage[]): { oldest: number; newest: number } | undefined {
+export function coveredTimeRange(messages: readonly WindowMessage[]): TimeRange | undefined {
   const times = messages.flatMap(({ sentAt }) => sentAt ?? []);
   const ambiguous = messages.filter(({ maybeBot }) => maybeBot);
   if (times.length === 0 || ambiguous.some(({ sentAt }) => sentAt === undefined)) return undefined;
   const oldest = Math.max(Math.min(...times), ...ambiguous.map(({ sentAt }) => sentAt ?? 0));
   return { oldest, newest: Math.max(...times) };
+}
+
+/** The time range in which a parsed batch shows everything that the bot has sent; see coveredTimeRange. */
+export function windowOf(
+  messages: readonly ParsedMessage[],
+  senderRoles: ReadonlyMap<string, SenderRole>,
+): TimeRange | undefined {
+  const isCertainlyShop = (nick: string) => {
+    const sender = senderRoles.get(nick);
+    return sender?.role === MessageRole.SHOP && !sender.unsure;
+  };
+  const maybeBot = (message: ParsedMessage) =>
+    (isTextless(message) || isRecall(message)) && !isCertainlyShop(message.nick);
+  return coveredTimeRange(messages.map((message) => ({ sentAt: message.sentAt, maybeBot: maybeBot(message) })));
 }

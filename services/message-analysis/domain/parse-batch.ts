@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { Value } from '@bufbuild/protobuf/wkt';
 import { type IngestedMessage, IngestedMessageSchema } from '../../../gen/autosession/message/v1/message_service_pb.js';
+import { type ParsedLooseTime, parseLooseTime, parseLooseUnixTime } from '../../lib/text/parse-loose-time.ts';
 import { displayContent, isNotice } from './message-kind.ts';
 import type { IngestWarning } from './warning.ts';
 
@@ -37,6 +38,12 @@ export interface RejectedElement {
   readonly text: string;
 }
 
+/** The elements of a batch, parsed or rejected. */
+export interface ParsedBatch {
+  readonly messages: readonly ParsedMessage[];
+  readonly rejected: readonly RejectedElement[];
+}
+
 /** A rule of IngestedMessage that an element breaks. */
 export interface RuleViolation {
   readonly field: string;
@@ -45,30 +52,19 @@ export interface RuleViolation {
   readonly text: string;
 }
 
-/** A time in epoch milliseconds, and whether its time zone is known. */
-interface ParsedTime {
-  readonly ms: number;
-  readonly hasZone: boolean;
-}
-
 /** What parsing depends on, beside the elements. */
 export interface ParseContext {
   readonly now: number;
-  /** Parses a time given as text; undefined when it is invalid. */
-  parseTime(text: string): ParsedTime | undefined;
-  /** Parses a Unix time; undefined when it is invalid. */
-  unixTime(value: number): ParsedTime | undefined;
+  /** The time zone of times that name none. */
+  readonly timezone: string;
   /** The rules that the message breaks. */
-  check(message: IngestedMessage): readonly RuleViolation[];
+  readonly validate: (message: IngestedMessage) => readonly RuleViolation[];
 }
 
 class FieldTypeError extends Error {}
 
 /** Parses every element by itself: a bad one is rejected with a reason and does not affect the others. */
-export function parseBatch(
-  values: readonly Value[],
-  context: ParseContext,
-): { messages: ParsedMessage[]; rejected: RejectedElement[] } {
+export function parseBatch(values: readonly Value[], context: ParseContext): ParsedBatch {
   const messages: ParsedMessage[] = [];
   const rejected: RejectedElement[] = [];
   values.forEach((value, index) => {
@@ -91,14 +87,14 @@ function parseElement(value: Value, index: number, context: ParseContext): Parse
     const content = parseContent(fields.content, type.value);
     const time = parseTimeField(fields.time, context);
     Object.assign(message, { content: content.value, type: type.value });
-    const violations = context.check(message);
+    const violations = context.validate(message);
     if (violations.length > 0) return rejectElement(violations, message.id, index);
     const warnings = [content.warning, type.warning, time.warning].filter((warning) => warning !== undefined);
     const { id, nick } = message;
     return { index, id, nick, content: content.value, type: type.value, ...time.value, warnings };
   } catch (error) {
     if (!(error instanceof FieldTypeError)) throw error;
-    return rejectElement([{ field: '', rule: '', text: error.message }], message.id, index, context.check(message));
+    return rejectElement([{ field: '', rule: '', text: error.message }], message.id, index, context.validate(message));
   }
 }
 
@@ -124,7 +120,7 @@ function parseId(value: Value | undefined): string {
 
 function parseText(field: string, value: Value | undefined): string {
   if (isAbsent(value)) return '';
-  if (value.kind.case !== 'stringValue') throw new FieldTypeError(`${field}: has to be text`);
+  if (value.kind.case !== 'stringValue') throw new FieldTypeError(`${field}: must be text`);
   // databases refuse half of a surrogate pair
   return value.kind.value.toWellFormed();
 }
@@ -163,7 +159,7 @@ function parseTimeField(value: Value | undefined, context: ParseContext): TimeRe
   const unknown = { timeUnusable: false, zoneless: false };
   if (isAbsent(value) || value.kind.value === '' || value.kind.value === 0) return { value: unknown };
   const unusable = { timeUnusable: true, zoneless: false };
-  const time = parseTimeValue(value, context);
+  const time = parseTimeValue(value, context.timezone);
   if (!time) {
     const text = 'time: unknown format, taken as unknown; send RFC 3339 or 2025-06-11 14:41:58';
     return { value: unusable, warning: { code: 'TIME_UNREADABLE', text } };
@@ -173,9 +169,9 @@ function parseTimeField(value: Value | undefined, context: ParseContext): TimeRe
   return { value: unusable, warning: { code: 'TIME_AHEAD', text: 'time: ahead of the clock, taken as unknown' } };
 }
 
-function parseTimeValue({ kind }: Value, context: ParseContext): ParsedTime | undefined {
-  if (kind.case === 'stringValue') return context.parseTime(kind.value);
-  return kind.case === 'numberValue' ? context.unixTime(kind.value) : undefined;
+function parseTimeValue({ kind }: Value, timezone: string): ParsedLooseTime | undefined {
+  if (kind.case === 'stringValue') return parseLooseTime(kind.value, timezone);
+  return kind.case === 'numberValue' ? parseLooseUnixTime(kind.value) : undefined;
 }
 
 function isAbsent(value: Value | undefined): value is undefined {

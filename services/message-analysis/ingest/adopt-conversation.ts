@@ -11,7 +11,7 @@ import type { MessageTables } from '../store/tables.ts';
 export async function adoptConversation(deps: MessageDeps, parties: ConversationParties, from: string): Promise<void> {
   const tenant = currentTenant();
   const to = await findConversationId(deps.db.autocommit<MessageTables>(), tenant, parties);
-  await deps.db.transaction<MessageTables, void>('claim-conversation', (tx) =>
+  await deps.db.transaction<MessageTables, void>('adopt-conversation', (tx) =>
     applyAdoption(tx, { tenant, from, to, parties }),
   );
   const { shopKey: shop_key } = parties;

@@ -3,6 +3,7 @@ import type { ResolvePartiesResponse } from '../../../gen/autosession/session/v1
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { callService } from '../call-service.ts';
 import type { MessageDeps } from '../deps.ts';
+import type { ParsedMessage } from '../domain/parse-batch.ts';
 import { resolveSenderRoles } from '../domain/sender-role.ts';
 import { type ConversationParties, UNKNOWN_ACCOUNT_KEY } from '../store/conversation.ts';
 import type { BatchParties } from './parties-cache.ts';
@@ -13,9 +14,9 @@ const DEFAULT_PLATFORM = '淘天';
 export async function resolveBatchParties(
   deps: MessageDeps,
   request: IngestMessagesRequest,
-  senderNicks: readonly string[],
+  messages: readonly ParsedMessage[],
 ): Promise<BatchParties> {
-  const nicks = [...new Set(senderNicks)].sort();
+  const nicks = [...new Set(messages.map(({ nick }) => nick))].sort();
   const { shopName, shopId, accountId } = request;
   const platform = request.platform || DEFAULT_PLATFORM;
   const key = JSON.stringify([currentTenant(), platform, shopName, shopId, accountId, nicks]);
@@ -35,16 +36,24 @@ export async function rememberParties(deps: MessageDeps, parties: BatchParties):
   deps.parties.confirm(parties);
 }
 
-/** The directory's current parties of a conversation: its shop, and the prefix of the account's bot. */
-export async function currentParties(
+/**
+ * The parties of a stored conversation, with what the directory says of them now, and the key that its shop has there. The
+ * stored messages have their sender roles already: there are none in it.
+ */
+export async function resolveConversationParties(
   deps: MessageDeps,
-  { platform, shopName, accountId, accountKey }: ConversationParties,
-): Promise<Pick<BatchParties, 'shopKey' | 'formerShopKeys' | 'botPrefix'>> {
+  conversation: ConversationParties,
+): Promise<{ parties: BatchParties; currentShopKey: string }> {
+  const { platform, shopName, accountId, accountKey } = conversation;
   const answer = await callService(deps.sessions.resolveParties({ platform, shopName, accountId }));
+  const unresolved = accountKey === UNKNOWN_ACCOUNT_KEY;
   // a conversation without account has only the installation's prefix
-  const isKnown = accountKey !== UNKNOWN_ACCOUNT_KEY && accountId !== '';
-  const { shopKey, formerShopKeys } = answer;
-  return { shopKey, formerShopKeys, botPrefix: isKnown ? answer.botPrefix : deps.config.botPrefix };
+  const botPrefix = unresolved || accountId === '' ? deps.config.botPrefix : answer.botPrefix;
+  const { shopKey: currentShopKey, formerShopKeys } = answer;
+  return {
+    parties: { ...conversation, formerShopKeys, botPrefix, unresolved, senderRoles: new Map() },
+    currentShopKey,
+  };
 }
 
 function toBatchParties(

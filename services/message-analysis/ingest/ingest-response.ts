@@ -12,31 +12,29 @@ import {
 } from '../../../gen/autosession/message/v1/message_service_pb.js';
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
 import type { ContentRevision } from '../domain/diff-batch.ts';
-import type { ParsedMessage, RejectedElement } from '../domain/parse-batch.ts';
+import type { ParsedBatch, ParsedMessage } from '../domain/parse-batch.ts';
 import type { IngestWarning, IngestWarningCode } from '../domain/warning.ts';
-import type { Evaluation } from './evaluate-messages.ts';
 import type { CurrentSession } from './find-open-session.ts';
+import type { Evaluation } from './ingest-batch.ts';
 import type { StoredBatch } from './store-batch.ts';
 
 /** The outcome of a batch. */
-export interface IngestResult {
-  readonly messages: readonly ParsedMessage[];
-  readonly rejected: readonly RejectedElement[];
-  /** Undefined when no element could be read. */
-  readonly batch?: StoredBatch;
+export interface IngestResult extends ParsedBatch {
+  /** Undefined when no element could be parsed. */
+  readonly stored?: StoredBatch;
   /** Undefined when nothing was new. */
   readonly evaluation?: Evaluation;
-  /** The conversation's open session, as the session service has just answered; undefined when no message could be read. */
+  /** The session service's answer about the open session; undefined when no element could be parsed. */
   readonly currentSession?: CurrentSession;
   /** The warnings for the new messages. */
   readonly warnings: readonly IngestWarning[];
   /** Contents that came under a known id for the first time: their elements get the verdict CONFLICT. */
   readonly conflicts: readonly ContentRevision[];
-  /** Whether no rule found the account. */
+  /** Whether the account is unknown. */
   readonly unresolved: boolean;
 }
 
-/** The answer to a batch: every element's verdict in the batch's order, and the conversation's open session. */
+/** The response to a batch: every element's verdict in the batch's order, and the conversation's open session. */
 export function buildIngestResponse(ingested: IngestResult): IngestMessagesResponse {
   const results = buildResults(ingested);
   const processed = results.filter(({ verdict }) => verdict === Verdict.STORED || verdict === Verdict.HISTORY).length;
@@ -53,7 +51,7 @@ export function buildIngestResponse(ingested: IngestResult): IngestMessagesRespo
   });
 }
 
-/** The answer to a repeated idempotency key: its verdicts are those of the first answer, its session is the current one. */
+/** The response to a repeated idempotency key: the verdicts of the first response, and the current session. */
 export function refreshReplayedResponse(
   answer: IngestMessagesResponse,
   currentSession: CurrentSession,
@@ -65,22 +63,20 @@ export function refreshReplayedResponse(
 }
 
 function buildResults(ingested: IngestResult): IngestMessagesResponse_Result[] {
-  const { messages, rejected, batch } = ingested;
+  const { messages, rejected, stored } = ingested;
   const results: IngestMessagesResponse_Result[] = [];
   for (const { index, id } of rejected) results[index] = toResult(id, Verdict.INVALID, 0);
   const verdictOf = verdictLookup(ingested);
   for (const message of messages)
-    results[message.index] = toResult(message.id, verdictOf(message), batch?.seqs.get(message.id) ?? 0);
+    results[message.index] = toResult(message.id, verdictOf(message), stored?.seqs.get(message.id) ?? 0);
   return results;
 }
 
-function verdictLookup({ batch, evaluation, conflicts }: IngestResult): (message: ParsedMessage) => Verdict {
+function verdictLookup({ stored, evaluation, conflicts }: IngestResult): (message: ParsedMessage) => Verdict {
   const verdictById = new Map(evaluation?.messages.map(({ messageId, verdict }) => [messageId, verdict]));
   const conflictIndexes = new Set(conflicts.map(({ index }) => index));
-  const duplicateIndexes = new Set([
-    ...(batch?.diff.duplicateIndexes ?? []),
-    ...(batch?.diff.revisions ?? []).map((d) => d.index),
-  ]);
+  const revisionIndexes = (stored?.revisions ?? []).map(({ index }) => index);
+  const duplicateIndexes = new Set([...(stored?.duplicateIndexes ?? []), ...revisionIndexes]);
   return ({ id, index }) => {
     if (conflictIndexes.has(index)) return Verdict.CONFLICT;
     if (duplicateIndexes.has(index)) return Verdict.DUPLICATE;

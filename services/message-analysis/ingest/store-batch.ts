@@ -1,34 +1,29 @@
 import { lockKey } from '../../lib/db/transaction-context.ts';
-import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { MessageDeps } from '../deps.ts';
-import { type BatchDiff, diffBatch, type StoredMessage } from '../domain/diff-batch.ts';
+import { type BatchDiff, type ContentRevision, diffBatch, type StoredMessage } from '../domain/diff-batch.ts';
 import type { ParsedMessage } from '../domain/parse-batch.ts';
 import type { PendingMessage } from '../domain/pending-message.ts';
 import { addMessages, ConversationMergedError, type ConversationTarget } from '../store/add-messages.ts';
 import type { StoredConversation } from '../store/conversation.ts';
-import {
-  type ConversationLookup,
-  type ConversationWithMessages,
-  loadContents,
-  lookUpConversations,
-} from '../store/conversation-lookup.ts';
+import { type ConversationWithMessages, loadContents, lookUpConversations } from '../store/conversation-lookup.ts';
 import type { MessageTables } from '../store/tables.ts';
 import { transactionOptionsFor } from '../store/transaction-options.ts';
 import { adoptConversation } from './adopt-conversation.ts';
 import type { BatchParties } from './parties-cache.ts';
-
-/** How often a batch is stored again after another one was first. */
-const MAX_STORE_ATTEMPTS = 8;
+import { retryOnConflict } from './retry-on-conflict.ts';
 
 /** A batch of which every message is stored. */
 export interface StoredBatch {
   readonly conversation: StoredConversation;
   /** Whether this batch has created the conversation. */
-  readonly created: boolean;
-  readonly diff: BatchDiff;
+  readonly isNewConversation: boolean;
   /** The messages to evaluate, in the batch's order; empty when none is new. */
   readonly pending: readonly PendingMessage[];
+  /** Elements under known ids with another content than the stored one. */
+  readonly revisions: readonly ContentRevision[];
+  /** The indexes of elements that repeat what is stored, or an earlier element of the batch. */
+  readonly duplicateIndexes: ReadonlySet<number>;
   /** The numbers of all the batch's messages, by id. */
   readonly seqs: ReadonlyMap<string, number>;
 }
@@ -38,54 +33,41 @@ export interface StoredBatch {
  * Messages that another batch has stored meanwhile count as stored. A conversation without account that holds messages of the
  * batch, and one of a shop that was merged into the batch's shop, first becomes the parties' own.
  */
-export async function storeBatch(
+export function storeBatch(
   deps: MessageDeps,
   parties: BatchParties,
   messages: readonly ParsedMessage[],
 ): Promise<StoredBatch> {
-  const ids = [...new Set(messages.map(({ id }) => id))];
-  for (let attempt = 1; attempt <= MAX_STORE_ATTEMPTS; attempt++) {
-    const lookup = await lookUpConversations(deps.db.autocommit<MessageTables>(), currentTenant(), parties, ids);
-    try {
-      if (!lookup.adoptable) return await storeNewMessages(deps, parties, lookup, messages);
-      await adoptConversation(deps, parties, lookup.adoptable.conversation.conversationId);
-    } catch (error) {
-      if (!deps.db.isDuplicateKey(error) && !(error instanceof ConversationMergedError)) throw error;
-    }
-  }
-  throw appError(
-    ErrorReason.SERVICE_UNAVAILABLE,
-    'concurrent requests keep changing the conversation; a repeat is harmless',
-  );
-}
-
-async function storeNewMessages(
-  deps: MessageDeps,
-  parties: BatchParties,
-  { own }: ConversationLookup,
-  messages: readonly ParsedMessage[],
-): Promise<StoredBatch> {
-  const diff = await diffAgainstStore(deps, parties, own, messages);
-  const conversation = own?.conversation ?? newConversation(parties, deps.ids.next('cnv'));
-  const seqs = new Map(diff.seqs);
-  const batch: Omit<StoredBatch, 'pending'> = { conversation, created: !own, diff, seqs };
-  if (diff.newMessages.length === 0) return { ...batch, pending: withStoredSeqs(diff, seqs, 0) };
-  const now = deps.clock.now();
-  const target: ConversationTarget = {
-    conversationId: conversation.conversationId,
-    newConversation: own ? undefined : conversation,
-  };
   const tenant = currentTenant();
-  const firstSeq = await deps.db.transaction<MessageTables, number>(
-    'store-messages',
-    (tx) => {
-      lockKey(`parties ${tenant} ${parties.accountKey} ${parties.shopKey}`);
-      return addMessages(tx, tenant, target, diff.newMessages, now);
-    },
-    transactionOptionsFor(diff.newMessages.length),
-  );
-  diff.newMessages.forEach(({ messageId }, i) => void seqs.set(messageId, firstSeq + i));
-  return { ...batch, pending: withStoredSeqs(diff, seqs, now) };
+  const ids = [...new Set(messages.map(({ id }) => id))];
+  const store = async (): Promise<StoredBatch> => {
+    const { own, adoptable } = await lookUpConversations(deps.db.autocommit<MessageTables>(), tenant, parties, ids);
+    if (adoptable) {
+      await adoptConversation(deps, parties, adoptable.conversation.conversationId);
+      throw new ConversationMergedError(); // look the conversations up again
+    }
+    const diff = await diffAgainstStore(deps, parties, own, messages);
+    const { newMessages, revisions, duplicateIndexes } = diff;
+    const conversation = own?.conversation ?? newConversation(parties, deps.ids.next('cnv'));
+    const seqs = new Map(diff.seqs);
+    const now = deps.clock.now();
+    if (newMessages.length > 0) {
+      const firstSeq = await deps.db.transaction<MessageTables, number>(
+        'store-messages',
+        (tx) => {
+          lockKey(`parties ${tenant} ${parties.accountKey} ${parties.shopKey}`);
+          const { conversationId } = conversation;
+          const target: ConversationTarget = { conversationId, newConversation: own ? undefined : conversation };
+          return addMessages(tx, tenant, target, newMessages, now);
+        },
+        transactionOptionsFor(newMessages.length),
+      );
+      newMessages.forEach(({ messageId }, i) => void seqs.set(messageId, firstSeq + i));
+    }
+    const pending = withStoredSeqs(diff, seqs, now);
+    return { conversation, isNewConversation: !own, pending, revisions, duplicateIndexes, seqs };
+  };
+  return retryOnConflict(deps.db, store, (error) => error instanceof ConversationMergedError);
 }
 
 /** A known id with different content is rare, so only then the stored contents are read, to compare how they look. */

@@ -4,14 +4,9 @@ import { runInBackgroundContext, systemContext } from '../../lib/runtime/request
 import type { MessageDeps } from '../deps.ts';
 import type { PendingMessage } from '../domain/pending-message.ts';
 import { adoptConversation } from '../ingest/adopt-conversation.ts';
-import { currentParties } from '../ingest/batch-parties.ts';
-import {
-  type Evaluation,
-  evaluateAsHistory,
-  evaluateMessages,
-  PartiesChangedError,
-} from '../ingest/evaluate-messages.ts';
-import { finalizeMessages } from '../ingest/finalize-messages.ts';
+import { resolveConversationParties } from '../ingest/batch-parties.ts';
+import { IngestBatch } from '../ingest/ingest-batch.ts';
+import { retryOnConflict } from '../ingest/retry-on-conflict.ts';
 import {
   type AbandonedCriteria,
   findAbandonedConversations,
@@ -20,6 +15,7 @@ import {
 import { ConversationMergedError } from '../store/add-messages.ts';
 import type { StoredConversation } from '../store/conversation.ts';
 import type { MessageTables } from '../store/tables.ts';
+import { transactionOptionsFor } from '../store/transaction-options.ts';
 
 const FINALIZER_INTERVAL_MS = 2_000;
 /** Messages of a batch that is still being handled must not count as abandoned. */
@@ -63,20 +59,18 @@ async function finalizeConversation(
   conversationId: string,
   criteria: AbandonedCriteria,
 ): Promise<void> {
-  const found = await loadAbandonedMessages(
-    deps.db.autocommit<MessageTables>(),
-    tenant,
-    conversationId,
-    criteria,
-    MAX_MESSAGES,
-  );
+  const db = deps.db.autocommit<MessageTables>();
+  const found = await loadAbandonedMessages(db, tenant, conversationId, criteria, MAX_MESSAGES);
   if (!found || found.pending.length === 0) return;
-  const { conversation, pending } = found;
   try {
-    const evaluation = await evaluateAbandoned(deps, conversation, pending);
-    if (!evaluation) return;
-    await deps.db.transaction<MessageTables, void>('settle-messages', (tx) =>
-      finalizeMessages(deps, tx, tenant, conversation, evaluation),
+    const batch = await evaluateAbandoned(deps, found.conversation, found.pending);
+    if (!batch) return;
+    await retryOnConflict(deps.db, (attempt) =>
+      deps.db.transaction<MessageTables, void>(
+        'finalize-messages',
+        (tx) => batch.finalize(tx, attempt),
+        transactionOptionsFor(found.pending.length),
+      ),
     );
   } catch (error) {
     // a concurrent batch has changed the conversation: the next round reads it again
@@ -93,25 +87,24 @@ async function evaluateAbandoned(
   deps: MessageDeps,
   conversation: StoredConversation,
   pending: readonly PendingMessage[],
-): Promise<Evaluation | undefined> {
-  const { claimedSessionId } = conversation;
-  const { shopKey, formerShopKeys, botPrefix } = await currentParties(deps, conversation);
+): Promise<IngestBatch | undefined> {
+  const { parties, currentShopKey } = await resolveConversationParties(deps, conversation);
+  const { formerShopKeys } = parties;
   if (formerShopKeys.includes(conversation.shopKey)) {
-    await adoptConversation(deps, { ...conversation, shopKey }, conversation.conversationId);
+    await adoptConversation(deps, { ...conversation, shopKey: currentShopKey }, conversation.conversationId);
     return undefined;
   }
-  try {
-    return await evaluateMessages(deps, {
-      parties: conversation,
-      formerShopKeys,
-      pending,
-      claimedSessionId,
-      botPrefix,
-    });
-  } catch (error) {
-    if (!(error instanceof PartiesChangedError)) throw error;
-    const current = await currentParties(deps, conversation);
-    const merged = current.formerShopKeys.some((key) => !formerShopKeys.includes(key));
-    return merged ? undefined : evaluateAsHistory(pending);
-  }
+  const batch = new IngestBatch(deps, parties, {
+    conversation,
+    isNewConversation: false,
+    pending,
+    revisions: [],
+    duplicateIndexes: new Set(),
+    seqs: new Map(),
+  });
+  if (await batch.evaluate()) return batch;
+  const { parties: current } = await resolveConversationParties(deps, conversation);
+  if (current.formerShopKeys.some((key) => !formerShopKeys.includes(key))) return undefined;
+  batch.evaluateAsHistory();
+  return batch;
 }

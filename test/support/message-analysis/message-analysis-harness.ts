@@ -33,7 +33,7 @@ import { createUlidGenerator } from '../../../services/lib/runtime/id-generator.
 import type { Deps, RunningModule } from '../../../services/lib/runtime/module.ts';
 import { type RequestContext, runInBackgroundContext } from '../../../services/lib/runtime/request-context.ts';
 import type { MessageDeps } from '../../../services/message-analysis/deps.ts';
-import { createParseContexts } from '../../../services/message-analysis/ingest/parse-context.ts';
+import { createElementValidator } from '../../../services/message-analysis/ingest/element-validator.ts';
 import { PartiesCache } from '../../../services/message-analysis/ingest/parties-cache.ts';
 import { messageAnalysisModule } from '../../../services/message-analysis/module.ts';
 import type { MessageRow, MessageTables } from '../../../services/message-analysis/store/tables.ts';
@@ -107,14 +107,19 @@ export async function startMessageAnalysisHarness(
   };
   const sessions = clients.get(SessionService);
   const tasks = clients.get(TaskService);
-  const rules = createParseContexts(config.timezone);
   return {
     fakes,
     clock,
     module,
     client,
     as,
-    deps: { ...kernel, sessions, tasks, parties: new PartiesCache(kernel.clock), parseContextAt: rules },
+    deps: {
+      ...kernel,
+      sessions,
+      tasks,
+      parties: new PartiesCache(kernel.clock),
+      validateElement: createElementValidator(),
+    },
     upload: (messages, { tenant = 'default', ...over } = {}) =>
       as(tenant, () => client.ingestMessages({ shopName: '小店', ...over, messages: messages.map(value) })),
     rows: () => allRows(db.autocommit<MessageTables>()),

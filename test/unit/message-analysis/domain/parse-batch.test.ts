@@ -11,14 +11,14 @@ import {
 } from '../../../../services/message-analysis/domain/message-cursor.ts';
 import { parseBatch } from '../../../../services/message-analysis/domain/parse-batch.ts';
 import { resolveSenderRoles } from '../../../../services/message-analysis/domain/sender-role.ts';
-import { createParseContexts } from '../../../../services/message-analysis/ingest/parse-context.ts';
+import { createElementValidator } from '../../../../services/message-analysis/ingest/element-validator.ts';
 
 const NOW = Date.parse('2025-06-11T12:00:00Z');
-const rules = createParseContexts('Asia/Shanghai')(NOW);
+const context = { now: NOW, timezone: 'Asia/Shanghai', validate: createElementValidator() };
 const bind = (...elements: unknown[]) =>
   parseBatch(
     elements.map((element) => fromJson(ValueSchema, element as JsonValue)),
-    rules,
+    context,
   );
 const good = { id: '1', nick: 'n', content: 'c' };
 
@@ -113,7 +113,9 @@ describe('an element', () => {
   });
 
   it('without any kind is refused', () => {
-    expect(parseBatch([create(ValueSchema)], rules).rejected).toMatchObject([{ id: '#0', reason: 'INVALID_ARGUMENT' }]);
+    expect(parseBatch([create(ValueSchema)], context).rejected).toMatchObject([
+      { id: '#0', reason: 'INVALID_ARGUMENT' },
+    ]);
   });
 });
 

@@ -72,7 +72,7 @@ describe.each(databases)('on %s', (database) => {
     it('of known messages only requests its session and writes nothing', async () => {
       const window = [own('1', 1), shop('2', 2)];
       await analysis.upload(window);
-      using _ = armFailpoint('db.before-commit:settle-messages', () => {
+      using _ = armFailpoint('db.before-commit:finalize-messages', () => {
         throw new Error('a transaction for nothing new');
       });
       const again = await analysis.upload(window);
@@ -295,7 +295,7 @@ describe.each(databases)('on %s', (database) => {
 
     it('between its commits is done by a repeat, whose event is the only one', async () => {
       {
-        using _ = armFailpoint('db.before-commit:settle-messages', () => {
+        using _ = armFailpoint('db.before-commit:finalize-messages', () => {
           throw new Error('crash');
         });
         expect(await errorReasonOf(analysis.upload([shop('1', 1)]))).toBe(ErrorReason.INTERNAL);
