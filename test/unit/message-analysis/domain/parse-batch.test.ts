@@ -15,7 +15,7 @@ import { createElementValidator } from '../../../../services/message-analysis/in
 
 const NOW = Date.parse('2025-06-11T12:00:00Z');
 const context = { now: NOW, timezone: 'Asia/Shanghai', validate: createElementValidator() };
-const bind = (...elements: unknown[]) =>
+const parse = (...elements: unknown[]) =>
   parseBatch(
     elements.map((element) => fromJson(ValueSchema, element as JsonValue)),
     context,
@@ -23,8 +23,8 @@ const bind = (...elements: unknown[]) =>
 const good = { id: '1', nick: 'n', content: 'c' };
 
 describe('an element', () => {
-  it('is bound with what it has', () => {
-    expect(bind({ ...good, time: '2025-06-11 14:41:58', type: 'text', more: [1] }).messages).toEqual([
+  it('is parsed with the fields that it has', () => {
+    expect(parse({ ...good, time: '2025-06-11 14:41:58', type: 'text', more: [1] }).messages).toEqual([
       {
         ...{ index: 0, id: '1', nick: 'n', content: 'c', type: 'text' },
         ...{ sentAt: Date.parse('2025-06-11T06:41:58Z'), timeUnusable: false, zoneless: true, warnings: [] },
@@ -37,7 +37,7 @@ describe('an element', () => {
     [1_763_605_000.25, '1763605000.25'],
     [-3, '-3'],
   ])('may have the number %d as id', (id, text) => {
-    expect(bind({ ...good, id }).messages[0]?.id).toBe(text);
+    expect(parse({ ...good, id }).messages[0]?.id).toBe(text);
   });
 
   it.each([
@@ -50,7 +50,7 @@ describe('an element', () => {
     ['nine minutes ahead', NOW + 540_000, NOW + 540_000],
     ['eleven minutes ahead', NOW + 660_000, undefined],
   ])('may have %s as time', (_, time, sentAt) => {
-    expect(bind({ ...good, time }).messages[0]?.sentAt).toBe(sentAt);
+    expect(parse({ ...good, time }).messages[0]?.sentAt).toBe(sentAt);
   });
 
   it.each([
@@ -65,8 +65,8 @@ describe('an element', () => {
     ['no nick', { ...good, nick: null }, '1', 'INVALID_ARGUMENT'],
     ['too long a content', { ...good, content: '长'.repeat(6_000) }, '1', 'TOO_LARGE'],
     ['neither content nor type nor id', { nick: 'n' }, '#0', 'INVALID_ARGUMENT'],
-  ])('with %s is refused', (_, element, id, reason) => {
-    const { messages, rejected } = bind(JSON.parse(JSON.stringify(element)));
+  ])('with %s is rejected', (_, element, id, reason) => {
+    const { messages, rejected } = parse(JSON.parse(JSON.stringify(element)));
     expect(messages).toEqual([]);
     expect(rejected).toMatchObject([{ index: 0, id, reason }]);
   });
@@ -88,13 +88,13 @@ describe('an element', () => {
     ['a time to the minute', { time: '2025-06-11 19:40' }, { sentAt: NOW - 1_170_000, zoneless: true }, undefined],
     ['Unix seconds as text', { time: `${NOW / 1_000}` }, { sentAt: NOW, zoneless: false }, undefined],
   ])('with %s is still a message', (_, over, expected, code) => {
-    const { messages, rejected } = bind({ ...good, ...over });
+    const { messages, rejected } = parse({ ...good, ...over });
     expect(rejected).toEqual([]);
     expect(messages).toMatchObject([expected]);
     expect(messages[0]?.warnings.map((warning) => warning.code)).toEqual(code ? [code] : []);
   });
 
-  it('of whatever shape is bound or refused, and leaves its neighbours alone', () => {
+  it('of any shape is parsed or rejected, and does not affect its neighbours', () => {
     const field = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.double(), fc.constant(null), fc.jsonValue());
     const fields = fc.record(
       { id: field, nick: field, content: field, time: field, type: field },
@@ -103,7 +103,7 @@ describe('an element', () => {
     const element = fc.oneof(fields, fc.jsonValue()).map((value) => JSON.parse(JSON.stringify(value)));
     fc.assert(
       fc.property(fc.array(element, { maxLength: 10 }), (elements) => {
-        const { messages, rejected } = bind(good, ...elements, good);
+        const { messages, rejected } = parse(good, ...elements, good);
         expect(messages.length + rejected.length).toBe(elements.length + 2);
         expect(messages[0]).toMatchObject({ index: 0, id: '1' });
         expect(messages.at(-1)).toMatchObject({ index: elements.length + 1, id: '1' });
@@ -112,7 +112,7 @@ describe('an element', () => {
     );
   });
 
-  it('without any kind is refused', () => {
+  it('without any kind is rejected', () => {
     expect(parseBatch([create(ValueSchema)], context).rejected).toMatchObject([
       { id: '#0', reason: 'INVALID_ARGUMENT' },
     ]);
@@ -170,7 +170,7 @@ describe('times', () => {
 });
 
 describe('a page token', () => {
-  it('leads back to its place', () => {
+  it('leads back to its position', () => {
     fc.assert(
       fc.property(fc.nat(253_402_300_799_999), fc.nat(2 ** 31 - 1), (orderAt, seq) => {
         expect(decodeMessageCursor(encodeMessageCursor({ orderAt, seq }))).toEqual({ orderAt, seq });
@@ -178,7 +178,7 @@ describe('a page token', () => {
     );
   });
 
-  it('of another’s making leads nowhere', () => {
+  it('that was not issued is invalid', () => {
     fc.assert(
       fc.property(
         fc.string(),

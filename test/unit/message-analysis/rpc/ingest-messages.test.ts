@@ -5,6 +5,7 @@ import { Control, SessionState } from '../../../../gen/autosession/control/v1/co
 import { EventSchema } from '../../../../gen/autosession/event/v1/event_pb.js';
 import { MessageRole } from '../../../../gen/autosession/message/v1/message_pb.js';
 import { appError, ErrorReason } from '../../../../services/lib/errors/app-error.ts';
+import { IdempotencyRecord } from '../../../../services/lib/idempotency/idempotency-record.ts';
 import { armFailpoint } from '../../../../services/lib/runtime/failpoints.ts';
 import { finalizeAbandoned } from '../../../../services/message-analysis/jobs/finalizer.ts';
 import type { MessageTables } from '../../../../services/message-analysis/store/tables.ts';
@@ -35,7 +36,7 @@ describe.each(databases)('on %s', (database) => {
   afterEach(() => analysis[Symbol.asyncDispose]());
 
   describe('a batch', () => {
-    it('is stored, judged and told in one event', async () => {
+    it('is stored, evaluated and reported in one event', async () => {
       const answer = await analysis.upload([shop('1', -60), own('2', 10), shop('3', 20)]);
       expect(verdicts(answer)).toEqual(['history', 'stored', 'stored']);
       expect(answer).toMatchObject({
@@ -69,7 +70,7 @@ describe.each(databases)('on %s', (database) => {
       });
     });
 
-    it('of known messages only requests its session and writes nothing', async () => {
+    it('of known messages looks up its session and writes nothing', async () => {
       const window = [own('1', 1), shop('2', 2)];
       await analysis.upload(window);
       using _ = armFailpoint('db.before-commit:finalize-messages', () => {
@@ -91,7 +92,7 @@ describe.each(databases)('on %s', (database) => {
       expect((await analysis.rows()).map((row) => row.message_id)).toEqual(window.map(({ id }) => id));
     });
 
-    it('without any readable element is answered, and asks nobody', async () => {
+    it('without any readable element gets a response without calls to other services', async () => {
       const answer = await analysis.upload([7, null, { id: 'x' }]);
       expect(verdicts(answer)).toEqual(['invalid', 'invalid', 'invalid']);
       expect(answer.errors.map(({ id, errorCode }) => [id, errorCode])).toEqual([
@@ -104,19 +105,27 @@ describe.each(databases)('on %s', (database) => {
       expect(analysis.fakes.resolveRequests).toHaveLength(0);
     });
 
-    it('whose account nobody knows says so', async () => {
+    it('with an unknown account reports account_unresolved', async () => {
       const answer = await analysis.upload([shop('1', 1)]);
       expect(answer.sessionOperations).toEqual(['updated', 'account_unresolved']);
     });
 
-    it('keeps tenants apart', async () => {
+    it('gets the response that a concurrent request with the same idempotency key has saved first', async () => {
+      const first = await analysis.upload([shop('1', 1)], { idempotencyKey: 'k' });
+      await analysis.deps.db.autocommit<MessageTables>().deleteFrom('messages').execute();
+      using _ = vi.spyOn(IdempotencyRecord.prototype, 'find').mockResolvedValueOnce(undefined);
+      expect(await analysis.upload([shop('1', 1)], { idempotencyKey: 'k' })).toEqual(first);
+      expect(await analysis.events()).toHaveLength(1);
+    });
+
+    it('does not touch the messages of another tenant', async () => {
       await analysis.upload([shop('1', 1)]);
       const other = await analysis.upload([shop('1', 1)], { tenant: 'other' });
       expect(verdicts(other)).toEqual(['stored']);
       expect(other.activeSessionId).toBe('ses_other_2');
     });
 
-    it('under an idempotency key gives a repeat the first answer', async () => {
+    it('under an idempotency key gives a repeat the first response', async () => {
       const first = await analysis.upload([shop('1', 1)], { idempotencyKey: 'k' });
       const again = await analysis.upload([shop('1', 1)], { idempotencyKey: 'k' });
       expect(again).toEqual(first);
@@ -137,7 +146,7 @@ describe.each(databases)('on %s', (database) => {
       expect((await analysis.rows()).map((row) => row.content)).toEqual(['first']);
     });
 
-    it('is none when the contents look the same, also with a stored revision', async () => {
+    it('is no conflict when the contents look the same, also with a stored revision', async () => {
       await analysis.upload([shop('1', 1, '收到👍'), own('2', 2, '您好，在吗')]);
       const seen = [shop('1', 1, '收到👍\uFE0F'), own('2', 2, '您好,在吗\r\n')];
       expect(verdicts(await analysis.upload(seen))).toEqual(['duplicate', 'duplicate']);
@@ -149,7 +158,7 @@ describe.each(databases)('on %s', (database) => {
       expect((await analysis.rows()).map((row) => row.content)).toEqual(['收到👍', '您好，在吗']);
     });
 
-    it('in one batch is none when the contents look the same', async () => {
+    it('in one batch is no conflict when the contents look the same', async () => {
       const answer = await analysis.upload([
         shop('1', 1, '好！'),
         shop('1', 1, '好!'),
@@ -159,12 +168,12 @@ describe.each(databases)('on %s', (database) => {
       expect(verdicts(answer)).toEqual(['stored', 'duplicate', 'conflict', 'duplicate']);
     });
 
-    it('remains one when the other side sent a content that looks the same', async () => {
+    it('is a conflict when the other side sent a content that looks the same', async () => {
       await analysis.upload([own('0', 0), shop('1', 1, '好！')]);
       expect(verdicts(await analysis.upload([own('0', 0), own('1', 1, '好!')]))).toEqual(['duplicate', 'conflict']);
     });
 
-    it('in one batch: the first counts', async () => {
+    it('in one batch conflicts with the first one', async () => {
       const answer = await analysis.upload([
         shop('1', 1, 'a'),
         shop('1', 1, 'a'),
@@ -175,20 +184,20 @@ describe.each(databases)('on %s', (database) => {
       expect(answer.errors).toHaveLength(1);
     });
 
-    it('is none when only the time differs, or a side that was a guess', async () => {
+    it('is no conflict when only the time differs, or a role that was a guess', async () => {
       await analysis.upload([{ ...shop('1', 1), nick: 'somebody' }], { platform: 'p' });
       const again = await analysis.upload([{ ...shop('1', 99), nick: 'somebody' }, own('2', 100)], { platform: 'p' });
       expect(verdicts(again)).toEqual(['duplicate', 'stored']);
     });
 
-    it('is one when the other side says the same words under it', async () => {
+    it('is a conflict when the other side sends the same text under it', async () => {
       await analysis.upload([own('0', 0), shop('1', 1, 'ok')]);
       expect(verdicts(await analysis.upload([own('0', 0), own('1', 1, 'ok')]))).toEqual(['duplicate', 'conflict']);
     });
   });
 
   describe('receipts', () => {
-    it('explain the bot’s messages and make a stranger’s nick the account’s', async () => {
+    it('explain the bot’s messages and make an unknown nick the account’s', async () => {
       analysis.fakes.receipts.push({ content: 'from the bot', taskId: 'tsk_1', sessionId: 'ses_default_1' });
       await analysis.upload([
         own('1', 1, 'typed'),
@@ -210,14 +219,14 @@ describe.each(databases)('on %s', (database) => {
       });
     });
 
-    it('of earlier batches are told to what follows them', async () => {
+    it('of earlier batches give their session to the messages after them', async () => {
       analysis.fakes.receipts.push({ content: 'own 1', taskId: 'tsk_1', sessionId: 'ses_default_1' });
       await analysis.upload([own('1', 1)]);
       await analysis.upload([own('1', 1), shop('2', 2)]);
       expect(analysis.fakes.applyRequests[1]?.messages[0]?.afterReceiptOfSession).toBe('ses_default_1');
     });
 
-    it('are asked for with the batch’s own window, even for the shop’s messages alone', async () => {
+    it('are requested with the batch’s own window, even for the shop’s messages alone', async () => {
       await analysis.upload([own('1', 1)]);
       await analysis.upload([own('1', 1), shop('2', 90)]);
       const request = analysis.fakes.explainRequests[1];
@@ -228,21 +237,21 @@ describe.each(databases)('on %s', (database) => {
       ]);
     });
 
-    it('are not needed for what carries the bot’s prefix', async () => {
+    it('are not needed for messages with the bot’s prefix', async () => {
       analysis.fakes.botPrefix = '【店】';
       await analysis.upload([own('1', 1, '【店】hello'), shop('2', 2, '【店】hello')]);
       expect(analysis.fakes.applyRequests[0]?.messages.map(({ explained }) => explained)).toEqual([true, false]);
     });
   });
 
-  describe('the place of a message in time', () => {
+  describe('the position of a message in time', () => {
     it('is its neighbour’s when it carries no time', async () => {
       await analysis.upload([{ ...shop('1', 0), time: null }, shop('2', 5), { ...shop('3', 0), time: '' }]);
       const times = analysis.fakes.applyRequests[0]?.messages.map(({ sentAt }) => sentAt && timestampMs(sentAt));
       expect(times).toEqual([5, 5, 5].map((seconds) => SESSIONS_SINCE + seconds * 1_000));
     });
 
-    it('is before what is known and stands behind it', async () => {
+    it('is before the known messages after it', async () => {
       await analysis.upload([shop('2', 2)]);
       const received = (await analysis.rows())[0]?.received_at;
       await analysis.upload([shop('1', 1), shop('2', 2), shop('3', 3)]);
@@ -255,8 +264,8 @@ describe.each(databases)('on %s', (database) => {
     });
   });
 
-  describe('a batch that broke off', () => {
-    it('is judged by the kinds that its messages first had: a picture that was recalled since was sent all the same', async () => {
+  describe('an interrupted batch', () => {
+    it('is evaluated by the types that its messages first had: a picture that was recalled since was sent nevertheless', async () => {
       const picture = { ...own('1', 1, ''), type: 'image' };
       analysis.fakes.scriptedFailures.push('apply');
       await errorReasonOf(analysis.upload([picture]));
@@ -264,7 +273,7 @@ describe.each(databases)('on %s', (database) => {
       expect(analysis.fakes.applyRequests.at(-1)?.messages).toMatchObject([{ notice: false, explained: false }]);
     });
 
-    it.each(['resolve', 'explain', 'apply'] as const)('at %s is done by a repeat', async (where) => {
+    it.each(['resolve', 'explain', 'apply'] as const)('at %s is finished by a repeat', async (where) => {
       analysis.fakes.scriptedFailures.push(where);
       expect(await errorReasonOf(analysis.upload([own('1', 1), shop('2', 2)]))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
       const again = await analysis.upload([own('1', 1), shop('2', 2), shop('3', 3)]);
@@ -273,7 +282,7 @@ describe.each(databases)('on %s', (database) => {
       expect((await analysis.events()).map(({ payload }) => (payload.value as { count: number }).count)).toEqual([3]);
     });
 
-    it('is done by the sweep after 10 s, with what its batch knew of the places', async () => {
+    it('is finished by the finalizer after 10 s, with the positions that its messages had', async () => {
       analysis.fakes.receipts.push({ content: 'own 2', taskId: 'tsk_1', sessionId: 'ses_default_1' });
       await analysis.upload([own('2', 2)]);
       analysis.fakes.scriptedFailures.push('apply');
@@ -293,7 +302,7 @@ describe.each(databases)('on %s', (database) => {
       expect(await analysis.events()).toHaveLength(2);
     });
 
-    it('between its commits is done by a repeat, whose event is the only one', async () => {
+    it('between its commits is finished by a repeat, whose event is the only one', async () => {
       {
         using _ = armFailpoint('db.before-commit:finalize-messages', () => {
           throw new Error('crash');
@@ -321,14 +330,14 @@ describe.each(databases)('on %s', (database) => {
       expect(conversations).toMatchObject([{ account_key: 'acc_t-acc', account_id: 't-acc', last_seq: 3 }]);
     });
 
-    it('has its session follow even when nothing is new', async () => {
+    it('has its session moved even when no message is new', async () => {
       await analysis.upload([shop('1', 1)]);
       const found = await analysis.upload([shop('1', 1)], foundBy);
       expect(verdicts(found)).toEqual(['duplicate']);
       expect(analysis.fakes.applyRequests.at(-1)).toMatchObject({ accountKey: 'acc_t-acc', messages: [] });
     });
 
-    it('joins the account’s own behind what that one has; what both hold stays as the account has it', async () => {
+    it('is appended to the account’s own; of a message in both, the account’s stays', async () => {
       await analysis.upload([shop('a', 1), shop('b', 2)], foundBy);
       await analysis.upload([shop('x', 3), shop('b', 2), shop('y', 4), shop('z', 5)]);
       await analysis.upload([shop('x', 3, 'other words')]);
@@ -348,7 +357,7 @@ describe.each(databases)('on %s', (database) => {
   });
 
   describe('the session that a conversation knows', () => {
-    const tell = (overrides: { version: number; status: Control; state: SessionState }) =>
+    const sendEvent = (overrides: { version: number; status: Control; state: SessionState }) =>
       analysis.as('default', async () => {
         const session = { ...analysis.fakes.session('unknown', shopKey()), ...overrides };
         const event = create(EventSchema, { payload: { case: 'sessionChanged', value: { session } } });
@@ -358,15 +367,15 @@ describe.each(databases)('on %s', (database) => {
 
     it('follows the session’s events, whatever their order', async () => {
       await analysis.upload([shop('1', 1)]);
-      await tell({ version: 3, status: Control.MANUAL_LIVE, state: SessionState.TRANSFERRED });
-      await tell({ version: 2, status: Control.BOT_ACTIVE, state: SessionState.ACTIVE });
+      await sendEvent({ version: 3, status: Control.MANUAL_LIVE, state: SessionState.TRANSFERRED });
+      await sendEvent({ version: 2, status: Control.BOT_ACTIVE, state: SessionState.ACTIVE });
       expect(await analysis.knownSession()).toMatchObject({ status: Control.MANUAL_LIVE });
-      await tell({ version: 4, status: Control.CLOSED, state: SessionState.COMPLETED });
-      await tell({ version: 3, status: Control.MANUAL_LIVE, state: SessionState.TRANSFERRED });
+      await sendEvent({ version: 4, status: Control.CLOSED, state: SessionState.COMPLETED });
+      await sendEvent({ version: 3, status: Control.MANUAL_LIVE, state: SessionState.TRANSFERRED });
       expect(await analysis.knownSession()).toMatchObject({ status: Control.CLOSED });
     });
 
-    it('is not the one before it when a new one was opened', async () => {
+    it('is not an older one after a new one was opened', async () => {
       await analysis.upload([shop('1', 1)]);
       const next = { sessionId: 'ses_next', version: 1, status: Control.BOT_ACTIVE, state: SessionState.PENDING };
       await analysis.as('default', async () => {
@@ -375,13 +384,13 @@ describe.each(databases)('on %s', (database) => {
         const event = create(EventSchema, { payload: { case: 'sessionCreated', value: { session } } });
         await analysis.module.eventHandlers?.sessionCreated?.(event);
       });
-      await tell({ version: 9, status: Control.CLOSED, state: SessionState.TIMEOUT });
+      await sendEvent({ version: 9, status: Control.CLOSED, state: SessionState.TIMEOUT });
       expect(await analysis.knownSession()).toMatchObject({ sessionId: 'ses_next' });
     });
   });
 
-  describe('who talks', () => {
-    it('is asked once while the answer is certain and fresh', async () => {
+  describe('the parties', () => {
+    it('are resolved once while they are certain and fresh', async () => {
       await analysis.upload([own('1', 1)]);
       await analysis.upload([own('2', 2)]);
       expect(analysis.fakes.resolveRequests).toHaveLength(1);
@@ -390,7 +399,7 @@ describe.each(databases)('on %s', (database) => {
       expect(analysis.fakes.resolveRequests).toHaveLength(2);
     });
 
-    it('is remembered only when what it was read from is on disk', async () => {
+    it('are cached only when the rows that they were read from are on disk', async () => {
       const away = appError(ErrorReason.SERVICE_UNAVAILABLE, 'away');
       using disk = vi.spyOn(analysis.deps.db, 'confirmReads').mockRejectedValueOnce(away);
       expect(await errorReasonOf(analysis.upload([own('1', 1)]))).toBe(ErrorReason.SERVICE_UNAVAILABLE);
@@ -402,9 +411,9 @@ describe.each(databases)('on %s', (database) => {
     });
 
     it.each([
-      ['the answer rests on an open session', false, 't-acc'],
-      ['a nick is a stranger’s', true, 'stranger'],
-    ])('is asked every time when %s', async (_, stable, nick) => {
+      ['they depend on an open session', false, 't-acc'],
+      ['a nick is unknown', true, 'stranger'],
+    ])('are resolved every time when %s', async (_, stable, nick) => {
       analysis.fakes.stable = stable;
       for (const id of ['1', '2']) await analysis.upload([own('0', 0), shop('s', 0), { ...shop(id, 1), nick }]);
       expect(analysis.fakes.resolveRequests).toHaveLength(2);
