@@ -3,10 +3,10 @@ import type { Database } from '../../../../services/lib/db/database.ts';
 import { ErrorReason, hasErrorReason } from '../../../../services/lib/errors/app-error.ts';
 import { retryOnConflict } from '../../../../services/message-analysis/ingest/retry-on-conflict.ts';
 
-class DuplicateKey extends Error {}
-class OtherConflict extends Error {}
+class DuplicateKeyError extends Error {}
+class OtherConflictError extends Error {}
 
-const db = { isDuplicateKey: (error: unknown) => error instanceof DuplicateKey } as unknown as Database;
+const db = { isDuplicateKey: (error: unknown) => error instanceof DuplicateKeyError } as unknown as Database;
 
 const failTimes = (times: number, error: Error) => async (attempt: number) => {
   if (attempt <= times) throw error;
@@ -14,20 +14,20 @@ const failTimes = (times: number, error: Error) => async (attempt: number) => {
 };
 
 it('runs the work again after a duplicate key', async () => {
-  expect(await retryOnConflict(db, failTimes(3, new DuplicateKey()))).toBe(4);
+  expect(await retryOnConflict(db, failTimes(3, new DuplicateKeyError()))).toBe(4);
 });
 
 it('runs the work again after an error that the caller names as a conflict', async () => {
-  const isConflict = (error: unknown) => error instanceof OtherConflict;
-  expect(await retryOnConflict(db, failTimes(1, new OtherConflict()), isConflict)).toBe(2);
+  const isConflict = (error: unknown) => error instanceof OtherConflictError;
+  expect(await retryOnConflict(db, failTimes(1, new OtherConflictError()), isConflict)).toBe(2);
 });
 
 it('passes any other error on at once', async () => {
-  const error = new OtherConflict();
+  const error = new OtherConflictError();
   await expect(retryOnConflict(db, failTimes(1, error))).rejects.toBe(error);
 });
 
 it('gives up with SERVICE_UNAVAILABLE after 8 attempts', async () => {
-  const error = await retryOnConflict(db, failTimes(8, new DuplicateKey())).catch((error) => error);
+  const error = await retryOnConflict(db, failTimes(8, new DuplicateKeyError())).catch((error) => error);
   expect(hasErrorReason(error, ErrorReason.SERVICE_UNAVAILABLE)).toBe(true);
 });
