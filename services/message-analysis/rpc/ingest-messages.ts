@@ -2,13 +2,11 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import { Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
 import {
   type IngestMessagesRequest,
-  type IngestMessagesRequestSchema,
   type IngestMessagesResponse,
-  type IngestMessagesResponseSchema,
   MessageService,
 } from '../../../gen/autosession/message/v1/message_service_pb.js';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
-import { IdempotencyKeyTakenError, IdempotencyRecord } from '../../lib/idempotency/idempotency-record.ts';
+import { type SaveResponse, withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
 import { zoneOffsetMs } from '../../lib/text/parse-time.ts';
 import type { MessageDeps } from '../deps.ts';
 import { windowOf } from '../domain/batch-times.ts';
@@ -30,28 +28,20 @@ import { transactionOptionsFor } from '../store/transaction-options.ts';
 /** How often the parties of a batch are resolved, when a name changes its owner meanwhile. */
 const MAX_PARTIES_ATTEMPTS = 2;
 
-type IngestRecord = IdempotencyRecord<typeof IngestMessagesRequestSchema, typeof IngestMessagesResponseSchema>;
-
 /** A repeat of an idempotency key gets the stored response, with the session as it is now. */
 export const ingestMessages =
   (deps: MessageDeps): ServiceImpl<typeof MessageService>['ingestMessages'] =>
   async (request) => {
-    const record = new IdempotencyRecord(deps, MessageService.method.ingestMessages, request);
-    const saved = await record.find();
     const parsed = parseBatch(request.messages, {
       now: deps.clock.now(),
       timezone: deps.config.timezone,
       validate: deps.validateElement,
     });
-    if (saved) return refreshSession(deps, request, parsed, saved);
-    try {
-      return await ingest(deps, request, parsed, record);
-    } catch (error) {
-      if (!(error instanceof IdempotencyKeyTakenError)) throw error;
-      const winner = await record.find();
-      if (!winner) throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the same request is being handled');
-      return refreshSession(deps, request, parsed, winner);
-    }
+    const method = MessageService.method.ingestMessages;
+    const { answer, replayed } = await withReplayDetection(deps, method, request, (saveResponse) =>
+      ingest(deps, request, parsed, saveResponse),
+    );
+    return replayed ? refreshSession(deps, request, parsed, answer) : answer;
   };
 
 /** Store, evaluate, finalize: the second transaction writes the verdicts, their events, new contents and the response. */
@@ -59,7 +49,7 @@ async function ingest(
   deps: MessageDeps,
   request: IngestMessagesRequest,
   parsed: ParsedBatch,
-  record: IngestRecord,
+  saveResponse: SaveResponse<IngestMessagesResponse>,
 ): Promise<IngestMessagesResponse> {
   if (parsed.messages.length === 0)
     return buildIngestResponse({ ...parsed, warnings: [], conflicts: [], unresolved: false });
@@ -87,7 +77,7 @@ async function ingest(
         async (tx) => {
           await batch.finalize(tx, attempt);
           await addRevisions(tx, batch.conversationKey, conflicts, deps.clock.now());
-          await record.save(tx, response);
+          await saveResponse(tx, response);
         },
         transactionOptionsFor(stored.pending.length + conflicts.length),
       );
