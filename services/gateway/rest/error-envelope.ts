@@ -28,6 +28,7 @@ const statuses: Readonly<Record<ErrorReason, number>> = {
   [ErrorReason.ALIAS_TAKEN]: 409,
   [ErrorReason.ALIAS_IN_USE]: 409,
   [ErrorReason.SUPERSEDED]: 409,
+  [ErrorReason.SESSION_IN_MANUAL_MODE]: 409,
   [ErrorReason.TASK_NOT_FOUND]: 404,
   [ErrorReason.HANDED_OVER]: 409,
   [ErrorReason.PAUSED]: 409,
@@ -54,7 +55,7 @@ export interface ErrorEnvelope {
   readonly message: string;
   readonly error_code: string;
   readonly detail: string;
-  readonly data: Record<string, string | string[]> | null;
+  readonly data: Record<string, string | string[] | boolean> | null;
   readonly request_id: string;
 }
 
@@ -122,7 +123,12 @@ function headersOf(status: number, metadata: Readonly<Record<string, string>>): 
 function dataOf(metadata: Readonly<Record<string, string>>): ErrorEnvelope['data'] {
   const entries = Object.entries(metadata);
   if (entries.length === 0) return null;
-  return Object.fromEntries(entries.map(([key, value]) => [key, key.endsWith('_ids') ? listOf(value) : value]));
+  return Object.fromEntries(entries.map(([key, value]) => [key, dataValueOf(key, value)]));
+}
+
+function dataValueOf(key: string, value: string): string | string[] | boolean {
+  if (key === 'stored') return value === 'true';
+  return key.endsWith('_ids') ? listOf(value) : value;
 }
 
 function listOf(text: string): string[] {

@@ -65,6 +65,10 @@ const errorMessages: Readonly<Record<ErrorReason, ErrorMessage>> = {
     zh: `该请求此前已执行，但其结果已被后续操作改变，会话当前为 ${joined(state, status)}；如需再次执行，请更换幂等键`,
     en: `The request was carried out before and its effect has been changed since; the session is now ${joined(state, status)}. To carry it out again, use another idempotency key`,
   }),
+  [ErrorReason.SESSION_IN_MANUAL_MODE]: ({ status = '' }) => ({
+    zh: status === 'closed' ? '会话已关闭，机器人不再回复；消息已保存' : '会话由人工处理，机器人不回复；消息已保存',
+    en: `The bot does not answer in this session (status ${status}); the message is stored`,
+  }),
   [ErrorReason.TASK_NOT_FOUND]: { zh: '任务不存在', en: 'The task does not exist' },
   [ErrorReason.HANDED_OVER]: {
     zh: '会话已转人工，机器人不可发送',

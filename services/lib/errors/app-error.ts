@@ -34,6 +34,7 @@ const codeByReason: Record<ErrorReason, Code> = {
   [ErrorReason.ALIAS_TAKEN]: Code.AlreadyExists,
   [ErrorReason.ALIAS_IN_USE]: Code.FailedPrecondition,
   [ErrorReason.SUPERSEDED]: Code.FailedPrecondition,
+  [ErrorReason.SESSION_IN_MANUAL_MODE]: Code.FailedPrecondition,
   [ErrorReason.TASK_NOT_FOUND]: Code.NotFound,
   [ErrorReason.HANDED_OVER]: Code.FailedPrecondition,
   [ErrorReason.PAUSED]: Code.FailedPrecondition,

@@ -170,6 +170,14 @@ export enum ErrorReason {
   SUPERSEDED = 30,
 
   /**
+   * The bot does not answer in this session: a human is in control or requested, or the session was closed meanwhile. The message was
+   * stored (`stored`, `message_id`). Metadata: `session_id`, `status`, `stored`, `message_id`. REST 409.
+   *
+   * @generated from enum value: ERROR_REASON_SESSION_IN_MANUAL_MODE = 31;
+   */
+  SESSION_IN_MANUAL_MODE = 31,
+
+  /**
    * No task has this id. Metadata: `task_id`. REST 404.
    *
    * @generated from enum value: ERROR_REASON_TASK_NOT_FOUND = 40;
@@ -184,7 +192,7 @@ export enum ErrorReason {
   HANDED_OVER = 41,
 
   /**
-   * The session is paused. Metadata: `session_id`. REST 409.
+   * The session is paused. Metadata: `session_id`, and for a chat message `stored` and `message_id`. REST 409.
    *
    * @generated from enum value: ERROR_REASON_PAUSED = 42;
    */

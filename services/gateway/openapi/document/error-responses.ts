@@ -43,7 +43,7 @@ export function errorSchemas(components: Components): { error: Schema } {
 
 function errorSchema(code: Schema): Schema {
   const detail = { type: 'string', description: '`CODE: text`, in English, for debugging.' };
-  const values = { type: ['string', 'array'], items: { type: 'string' } };
+  const values = { type: ['string', 'array', 'boolean'], items: { type: 'string' } };
   return {
     type: 'object',
     description: 'The body of every error response.',
