@@ -1,3 +1,4 @@
+import { ChatService } from '../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
@@ -10,13 +11,15 @@ import { createElementValidator } from './ingest/element-validator.ts';
 import { PartiesCache } from './ingest/parties-cache.ts';
 import { startFinalizer } from './jobs/finalizer.ts';
 import { startMessagePurge } from './jobs/purge.ts';
+import { startTurnSweep } from './jobs/turn-sweep.ts';
 import { messageRoutes } from './routes.ts';
 import { messageMigrations } from './store/migrations.ts';
+import { createChatDeps } from './turns/chat-deps.ts';
 
 /** Stores the messages of chat windows, and finds out who sent them and whether a human intervened. */
 export const messageAnalysisModule: Module = {
   name: 'message-analysis',
-  provides: [MessageService],
+  provides: [MessageService, ChatService],
   uses: [SessionService, TaskService],
   migrations: messageMigrations,
   start: async (kernel, serviceClients) => {
@@ -27,17 +30,20 @@ export const messageAnalysisModule: Module = {
       parties: new PartiesCache(kernel.clock),
       validateElement: createElementValidator(),
     };
+    const chatDeps = createChatDeps(deps, openBotEngines(kernel.config.bots));
     initializeCounter(
       kernel.metrics.messages,
       finalVerdictNames.map((verdict) => ({ verdict })),
     );
     const loops = new AsyncDisposableStack();
+    loops.use(chatDeps.turns);
     return {
-      eventHandlers: messageEventHandlers(deps),
-      routes: messageRoutes(deps),
+      eventHandlers: messageEventHandlers(chatDeps),
+      routes: messageRoutes(chatDeps),
       onReady: () => {
         loops.use(startFinalizer(deps));
         loops.use(startMessagePurge(deps));
+        loops.use(startTurnSweep(chatDeps));
       },
       [Symbol.asyncDispose]: () => loops.disposeAsync(),
     };

@@ -1,15 +1,28 @@
 import type { ConnectRouter } from '@connectrpc/connect';
+import { ChatService } from '../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
-import type { MessageDeps } from './deps.ts';
 import { getSessionMessages } from './rpc/get-session-messages.ts';
 import { ingestMessages } from './rpc/ingest-messages.ts';
 import { listMessages } from './rpc/list-messages.ts';
+import { raiseChatFence } from './rpc/raise-chat-fence.ts';
+import { sendChatMessage } from './rpc/send-chat-message.ts';
+import { sendManualMessage } from './rpc/send-manual-message.ts';
+import { startConversation } from './rpc/start-conversation.ts';
+import { streamChat } from './rpc/stream-chat.ts';
+import type { ChatDeps } from './turns/chat-deps.ts';
 
 /** Every RPC of the message-analysis service. */
-export const messageRoutes = (deps: MessageDeps) => (router: ConnectRouter) => {
+export const messageRoutes = (deps: ChatDeps) => (router: ConnectRouter) => {
   router.service(MessageService, {
     ingestMessages: ingestMessages(deps),
     listMessages: listMessages(deps),
     getSessionMessages: getSessionMessages(deps),
+  });
+  router.service(ChatService, {
+    sendChatMessage: sendChatMessage(deps),
+    streamChat: streamChat(deps),
+    startConversation: startConversation(deps),
+    sendManualMessage: sendManualMessage(deps),
+    raiseChatFence: raiseChatFence(deps),
   });
 };

@@ -2,6 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { DescService, JsonObject } from '@bufbuild/protobuf';
 import type { ConnectError } from '@connectrpc/connect';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
+import { ChatService } from '../../../gen/autosession/message/v1/chat_service_pb.js';
 import type { Authenticate } from '../../lib/auth/identity.ts';
 import type { Config } from '../../lib/config/config.ts';
 import type { Database } from '../../lib/db/database.ts';
@@ -17,6 +19,7 @@ import type { Clock } from '../../lib/runtime/clock.ts';
 import type { IdGenerator } from '../../lib/runtime/id-generator.ts';
 import { callerOf, routeAuthorizer } from '../auth/authorize-route.ts';
 import { addDocsRoutes } from '../openapi/docs-routes.ts';
+import { streamChat } from '../sse/stream-chat.ts';
 import { streamEvents } from '../sse/stream-events.ts';
 import { requestDecoder } from './decode-request.ts';
 import { drainBody } from './drain-body.ts';
@@ -139,7 +142,7 @@ function addRoute(scope: FastifyInstance, route: Route, rest: RestContext): void
         requestId: rest.requestIdOf(request.raw),
         signal: disconnectSignal(reply.raw),
       };
-      if (isStream(route)) return streamEvents(call, reply, rest);
+      if (isStream(route)) return streamFor(route)(call, reply, rest);
       const language = languageOf(request.headers['accept-language']);
       return successEnvelope(route, await invokeUnary(call, rest.db), { requestId: call.requestId, language });
     },
@@ -151,6 +154,13 @@ function rejectHead(scope: FastifyInstance, { url }: Route): void {
   scope.head(url, async () => {
     throw appError(ErrorReason.METHOD_NOT_ALLOWED, 'HEAD is not supported; use GET', { allow: 'GET' });
   });
+}
+
+/** How a streaming RPC is answered as SSE. */
+function streamFor({ rpc }: Route): typeof streamEvents {
+  if (rpc === EventService.method.watchEvents) return streamEvents;
+  if (rpc === ChatService.method.streamChat) return streamChat;
+  throw new Error(`${rpc.name} has no SSE form`);
 }
 
 function isStream(route: Route): boolean {

@@ -1,5 +1,6 @@
-import { HandoverReasonSchema, SeveritySchema } from '../../../gen/autosession/control/v1/control_pb.js';
+import { type Control, HandoverReasonSchema, SeveritySchema } from '../../../gen/autosession/control/v1/control_pb.js';
 import type {
+  ChatMessageStored,
   Event,
   HandoverQueued,
   MessagesReceived,
@@ -7,6 +8,7 @@ import type {
   TaskChanged,
 } from '../../../gen/autosession/event/v1/event_pb.js';
 import { ReminderKindSchema } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import { type Message, MessageRole, MessageRoleSchema } from '../../../gen/autosession/message/v1/message_pb.js';
 import { QueueLevelSchema, TaskStatusSchema, TaskTypeSchema } from '../../../gen/autosession/task/v1/task_pb.js';
 import { enumName } from '../rest/enum-names.ts';
 import { type Frame, type FrameType, frameHeader, taskFrameTypes } from './frame.ts';
@@ -29,6 +31,8 @@ export function framesOf(event: Event): Frame[] {
       return taskFrames(event, payload.value);
     case 'messagesReceived':
       return [messagesFrame(event, payload.value)];
+    case 'chatMessageStored':
+      return chatMessageFrames(event, payload.value);
     case 'handoverQueued':
       return [handoverFrame(event, payload.value)];
     case 'reminderRaised':
@@ -75,6 +79,43 @@ function messagesFrame(event: Event, received: MessagesReceived): Frame {
     account_id: event.accountId,
     shop_id: event.shopId,
     shop_name: received.shopName,
+    content: null,
+  };
+}
+
+/** A message of a chat: the bot's, an agent's or the system's as pages show it; the user's, for agents. */
+function chatMessageFrames(event: Event, { message, status }: ChatMessageStored): Frame[] {
+  if (!message) return [];
+  const { messageId: message_id, content, seq, agentId, sender, interrupted } = message;
+  switch (message.role) {
+    case MessageRole.USER:
+      return [userMessageFrame(event, message, status)];
+    case MessageRole.ASSISTANT: {
+      const answer = { message_id, content, interrupted, seq, status: encodeControl(status) };
+      return [{ ...frameHeader(event, 'bot_message'), ...answer }];
+    }
+    default: {
+      const author = { agent_id: agentId || null, agent_name: agentId ? sender : null };
+      const role = enumName(MessageRoleSchema, message.role);
+      return [{ ...frameHeader(event, 'manual_message'), message_id, role, content, ...author }];
+    }
+  }
+}
+
+function userMessageFrame(event: Event, { messageId, content, seq }: Message, status: Control): Frame {
+  return {
+    ...frameHeader(event, 'message_received'),
+    count: 1,
+    shop_count: 0,
+    account_count: 0,
+    last_seq: seq,
+    message_ids: [messageId],
+    status: encodeControl(status),
+    state: null,
+    account_id: '',
+    shop_id: '',
+    shop_name: '',
+    content,
   };
 }
 

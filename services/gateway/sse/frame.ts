@@ -31,6 +31,7 @@ const FRAME_TYPES = [
   'intervention_detected',
   ...Object.values(taskFrameTypes),
   'message_received',
+  'bot_message',
   'handover_queued',
   'handover_assigned',
   'reminder',

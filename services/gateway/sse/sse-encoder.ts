@@ -87,7 +87,7 @@ function encodeFrame(frame: { readonly type: string }, id?: string): string {
 }
 
 /** JSON on one line, also for clients that split text at Unicode line separators. */
-function singleLineJson(frame: object): string {
+export function singleLineJson(frame: object): string {
   return JSON.stringify(frame).replace(/[\u0085\u2028\u2029]/g, (separator) => UNICODE_ESCAPES[separator] ?? separator);
 }
 

@@ -39,6 +39,10 @@ export interface Metrics {
   readonly sessions: Counter<'command'>;
   /** Messages taken in, by verdict. */
   readonly messages: Counter<'verdict'>;
+  /** Turns of bots in chats, by how they ended: completed, engine_failed, interrupted, taken_away. */
+  readonly chatTurns: Counter<'end'>;
+  /** Turns that stopped because their lease could not be renewed. */
+  readonly chatLeasesLost: Counter;
   /** Reminder deliveries, by channel and outcome. */
   readonly reminders: Counter<'channel' | 'outcome'>;
   /** Lookups of a send_url, by outcome (found, none, remembered, shared, or why it failed). */
@@ -93,6 +97,12 @@ export function createMetrics(defaults = true): Metrics {
     tasks: counter('task_changes_total', 'Task transitions', ['change']),
     sessions: counter('session_changes_total', 'Session transitions', ['command']),
     messages: counter('messages_total', 'Messages taken in', ['verdict']),
+    chatTurns: counter('chat_turns_total', 'Turns of bots in chats, by how they ended', ['end']),
+    chatLeasesLost: counter(
+      'chat_leases_lost_total',
+      'Turns that stopped because their lease could not be renewed',
+      [],
+    ),
     reminders: counter('reminders_total', 'Reminder deliveries', ['channel', 'outcome']),
     sendUrls: counter('send_url_lookups_total', 'Lookups of a send_url', ['outcome']),
     streams: gauge('event_streams', 'Open event streams'),

@@ -3,7 +3,20 @@ import { monotonicFactory } from 'ulid';
 import type { Clock } from './clock.ts';
 
 /** What an id names; it is the id's prefix. */
-export type IdKind = 'ses' | 'tsk' | 'hnd' | 'rem' | 'aud' | 'evt' | 'acc' | 'shp' | 'cnv' | 'req' | 'lea';
+export type IdKind =
+  | 'ses'
+  | 'tsk'
+  | 'hnd'
+  | 'rem'
+  | 'aud'
+  | 'evt'
+  | 'acc'
+  | 'shp'
+  | 'cnv'
+  | 'req'
+  | 'lea'
+  | 'msg'
+  | 'trn';
 
 /** Where ids come from, so that tests can foretell them. */
 export interface IdGenerator {

@@ -144,5 +144,8 @@ function toMessageRow(
     session_id: null,
     task_id: null,
     receipt_session_id: null,
+    agent_id: '',
+    answers_seq: 0,
+    interrupted: 0,
   };
 }

@@ -46,7 +46,8 @@ export async function countMessages(db: Executor<MessageTables>, tenant: string,
   return Number(row.count);
 }
 
-function toMessage(row: MessageRow): Message {
+/** A stored message as the contract shows it. */
+export function toMessage(row: MessageRow): Message {
   const sentAt = parseSqlTimeOrUndefined(row.sent_at);
   return create(MessageSchema, {
     messageId: row.message_id,
@@ -60,5 +61,7 @@ function toMessage(row: MessageRow): Message {
     sessionId: row.session_id ?? '',
     type: row.type,
     taskId: row.task_id ?? '',
+    agentId: row.agent_id,
+    interrupted: row.interrupted === 1,
   });
 }

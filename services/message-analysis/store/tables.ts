@@ -1,3 +1,7 @@
+import type { Row } from '../../lib/db/row-mapping.ts';
+import type { ChatSession } from '../domain/chat-session.ts';
+import type { Turn } from '../domain/turn.ts';
+
 /** The conversation of one account with one shop, over all sessions. */
 export interface ConversationRow {
   tenant: string;
@@ -47,6 +51,12 @@ export interface MessageRow {
   /** The task whose receipt it matched; receipt_session_id is that task's session. */
   task_id: string | null;
   receipt_session_id: string | null;
+  /** The agent who wrote it, in a chat; else empty. */
+  agent_id: string;
+  /** For a bot's answer in a chat: the number of the last user message that it answers; else 0. */
+  answers_seq: number;
+  /** 1: a change of control interrupted this answer; `content` is what was handed out. */
+  interrupted: number;
 }
 
 /** Another content that came under a known message id. */
@@ -59,7 +69,15 @@ export interface MessageRevisionRow {
   first_seen_at: string;
 }
 
+/** A chat session as message-analysis knows it; see ChatSession. */
+export type ChatSessionRow = Row<ChatSession>;
+
+/** The newest turn of a chat session; see Turn. */
+export type TurnRow = Row<Turn>;
+
 export interface MessageTables {
+  chat_sessions: ChatSessionRow;
+  chat_turns: TurnRow;
   conversations: ConversationRow;
   messages: MessageRow;
   message_revisions: MessageRevisionRow;

@@ -1,8 +1,8 @@
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import { columnsFor, recordOf } from '../../lib/db/row-mapping.ts';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { onDuplicateUpdate } from '../../lib/db/upsert.ts';
 import type { Fence } from '../domain/fence.ts';
-import { columnsFor, recordOf } from './row-mapping.ts';
 import type { TaskTables } from './tables.ts';
 
 export async function findFence(

@@ -1,10 +1,10 @@
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import { columnsFor, recordOf } from '../../lib/db/row-mapping.ts';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import { foldedHash } from '../domain/content-hash.ts';
 import type { ObservedMessage, Receipt } from '../domain/match-messages.ts';
 import type { StoredTask } from '../domain/task.ts';
-import { columnsFor, recordOf } from './row-mapping.ts';
 import type { StoredReceipt, TaskTables } from './tables.ts';
 
 /** The receipt of a task's newest fetch. */

@@ -1,7 +1,7 @@
+import type { Row } from '../../lib/db/row-mapping.ts';
 import type { Fence } from '../domain/fence.ts';
 import type { Receipt } from '../domain/match-messages.ts';
 import type { StoredTask } from '../domain/task.ts';
-import type { Row } from './row-mapping.ts';
 import type { StoredStatus } from './stored-status.ts';
 
 /** A stored receipt. It is kept when its task is cancelled or fails, and when the session is removed. */

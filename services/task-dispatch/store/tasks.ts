@@ -1,8 +1,8 @@
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
+import { columnsFor, recordOf } from '../../lib/db/row-mapping.ts';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import type { StoredTask, TaskStatusName } from '../domain/task.ts';
-import { columnsFor, recordOf } from './row-mapping.ts';
 import { fromStoredStatus, type StoredStatus, toStoredStatus } from './stored-status.ts';
 import type { TaskRow, TaskTables } from './tables.ts';
 

@@ -9,6 +9,7 @@ import type { Session } from "../../session/v1/session_pb.js";
 import type { Task, TaskSpec, TaskStatus } from "../../task/v1/task_pb.js";
 import type { Control, SessionState } from "../../control/v1/control_pb.js";
 import type { Handover, Reminder } from "../../handover/v1/handover_pb.js";
+import type { Message as Message$1 } from "../../message/v1/message_pb.js";
 
 /**
  * Describes the file autosession/event/v1/event.proto.
@@ -138,6 +139,14 @@ export declare type Event = Message<"autosession.event.v1.Event"> & {
      */
     value: ReminderRaised;
     case: "reminderRaised";
+  } | {
+    /**
+     * A message of a chat was stored.
+     *
+     * @generated from field: autosession.event.v1.ChatMessageStored chat_message_stored = 26;
+     */
+    value: ChatMessageStored;
+    case: "chatMessageStored";
   } | { case: undefined; value?: undefined };
 };
 
@@ -441,6 +450,40 @@ export declare type ReminderRaised = Message<"autosession.event.v1.ReminderRaise
  * Use `create(ReminderRaisedSchema)` to create a new message.
  */
 export declare const ReminderRaisedSchema: GenMessage<ReminderRaised>;
+
+/**
+ * ChatMessageStored is emitted when a message of a chat was stored: of the user, the bot, an agent, or the system.
+ *
+ * @generated from message autosession.event.v1.ChatMessageStored
+ */
+export declare type ChatMessageStored = Message<"autosession.event.v1.ChatMessageStored"> & {
+  /**
+   * The message.
+   *
+   * @generated from field: autosession.message.v1.Message message = 1;
+   */
+  message?: Message$1 | undefined;
+
+  /**
+   * The control of the session, as message-analysis knew it.
+   *
+   * @generated from field: autosession.control.v1.Control status = 2;
+   */
+  status: Control;
+
+  /**
+   * The epoch of that control.
+   *
+   * @generated from field: uint32 owner_epoch = 3;
+   */
+  ownerEpoch: number;
+};
+
+/**
+ * Describes the message autosession.event.v1.ChatMessageStored.
+ * Use `create(ChatMessageStoredSchema)` to create a new message.
+ */
+export declare const ChatMessageStoredSchema: GenMessage<ChatMessageStored>;
 
 /**
  * Source is the service that emitted an event.

@@ -666,7 +666,7 @@ export declare const ChatService: GenService<{
    * SendChatMessage stores a message of a chat's user and returns the bot's answer to it. The session is created when its name is
    * new. Waits until the answer is stored, at most the engine's timeout and 5 seconds; the turn goes on when the caller leaves.
    *
-   * A repeat with the same client_message_id stores nothing and gets the same answer. A message that itself asks for a human gets
+   * Without a client_message_id a repeat stores the message again; with one it stores nothing and gets the same answer. A message that itself asks for a human gets
    * the status pending_manual and the sentence of the rule.
    * Errors: SESSION_IN_MANUAL_MODE (the message is stored), PAUSED (the message is stored), INVALID_STATUS (a session of an account
    * and a shop), IDEMPOTENCY_KEY_REUSED (client_message_id came with another text), RATE_LIMITED (20 messages of the session wait
@@ -680,7 +680,7 @@ export declare const ChatService: GenService<{
     output: typeof SendChatMessageResponseSchema;
   },
   /**
-   * StreamChat is SendChatMessage with the answer in parts, as the engine produces them. The stream ends after `done` or `error`.
+   * StreamChat is SendChatMessage with the answer in parts, as the engine produces them. The stream ends after `done` or `refusal`.
    * Without a message it stores nothing and ends at once; over REST such a stream carries the events of the session.
    * That the bot does not answer is a part, not an error.
    * Errors: INVALID_STATUS (a session of an account and a shop), IDEMPOTENCY_KEY_REUSED, RATE_LIMITED (20 messages of the session wait

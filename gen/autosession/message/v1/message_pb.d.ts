@@ -93,6 +93,20 @@ export declare type Message = Message$1<"autosession.message.v1.Message"> & {
    * @generated from field: string task_id = 11;
    */
   taskId: string;
+
+  /**
+   * The agent who wrote it, in a chat; empty otherwise.
+   *
+   * @generated from field: string agent_id = 12;
+   */
+  agentId: string;
+
+  /**
+   * Whether it is a bot's answer that a change of control interrupted: `content` is what was handed out.
+   *
+   * @generated from field: bool interrupted = 13;
+   */
+  interrupted: boolean;
 };
 
 /**

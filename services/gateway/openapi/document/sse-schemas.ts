@@ -23,7 +23,8 @@ export const frameDescriptions: Readonly<Record<FrameName, readonly [shape: Fram
   task_requeued: ['TaskFrame', 'It is in the queue again.'],
   task_dead: ['TaskFrame', 'Its lease expired too often.'],
   task_unsettled: ['TaskFrame', 'It has been unknown for too long whether it was sent: a person must decide.'],
-  message_received: ['MessagesReceivedFrame', 'A batch contained new messages.'],
+  message_received: ['MessagesReceivedFrame', 'A batch contained new messages, or the user of a chat has written one.'],
+  bot_message: ['BotMessageFrame', 'A bot’s answer in a chat was stored.'],
   handover_queued: ['HandoverQueuedFrame', 'A handover waits for a human.'],
   handover_assigned: ['HandoverQueuedFrame', 'A handover was assigned to a human.'],
   reminder: ['ReminderFrame', 'A reminder for people.'],
@@ -72,6 +73,13 @@ export const frameProperties = {
     agent_id: nullableString,
     agent_name: nullableString,
   }),
+  BotMessageFrame: (enumSchema: EnumSchema) => ({
+    message_id: stringSchema,
+    content: stringSchema,
+    interrupted: { type: 'boolean' },
+    seq: countSchema,
+    status: enumSchema('control.v1.Control'),
+  }),
   InterventionFrame: () => ({ message_ids: stringList, reason: stringSchema, ...parties }),
   TaskFrame: (enumSchema: EnumSchema) => ({
     task_id: nullableString,
@@ -98,6 +106,7 @@ export const frameProperties = {
     state: enumSchema('control.v1.SessionState'),
     ...parties,
     shop_name: stringSchema,
+    content: nullableString,
   }),
   HandoverQueuedFrame: (enumSchema: EnumSchema) => ({
     handover_id: nullableString,
@@ -122,6 +131,7 @@ export const describingMessages: Readonly<Record<FrameSchemaName, readonly strin
   SessionCreatedFrame: ['event.v1.SessionCreated', 'session.v1.Session'],
   SessionChangedFrame: ['event.v1.SessionChanged', 'session.v1.Session', 'session.v1.AgentRef'],
   ManualMessageFrame: ['session.v1.AgentRef'],
+  BotMessageFrame: ['message.v1.Message', 'event.v1.ChatMessageStored'],
   InterventionFrame: ['session.v1.Session'],
   TaskFrame: ['event.v1.TaskChanged', 'task.v1.Task'],
   MessagesReceivedFrame: ['event.v1.MessagesReceived', 'session.v1.Session'],
@@ -133,7 +143,7 @@ export const describingMessages: Readonly<Record<FrameSchemaName, readonly strin
 /** Descriptions of fields that no message has. */
 export const fieldDescriptions: Readonly<Record<string, string>> = {
   role: 'The author of the line.',
-  content: 'The text to show.',
+  content: 'The text to show; null for a batch.',
   message_ids: 'The messages that the human typed.',
   previous_task_status: 'The status before; null for a new task.',
   reason: 'The reason.',

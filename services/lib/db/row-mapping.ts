@@ -1,4 +1,4 @@
-import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
+import { parseSqlTime, sqlTime } from './sql-time.ts';
 
 type Snake<S extends string> = S extends `${infer Head}${infer Tail}`
   ? `${Head extends Lowercase<Head> ? Head : `_${Lowercase<Head>}`}${Snake<Tail>}`
