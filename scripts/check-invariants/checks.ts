@@ -1,3 +1,4 @@
+import { chatChecks } from './chats.ts';
 import { eventChecks } from './events.ts';
 import { fenceChecks } from './fences.ts';
 import { handoverChecks } from './handovers.ts';
@@ -15,6 +16,7 @@ export const checks: readonly InvariantCheck[] = [
   ...fenceChecks,
   ...taskChecks,
   ...messageChecks,
+  ...chatChecks,
   ...eventChecks,
   ...historyChecks,
   ...handoverChecks,

@@ -1,3 +1,4 @@
+import { Control } from '../../../gen/autosession/control/v1/control_pb.js';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import type { MessageTables } from './tables.ts';
@@ -33,4 +34,20 @@ async function deleteMessages(
       .where('conversation_id', '=', conversation_id)
       .where('message_id', 'in', ids)
       .execute();
+}
+
+/** Removes up to `limit` closed chat sessions that did not change since `before`, with their turns; returns how many. */
+export async function purgeChats(db: Executor<MessageTables>, before: number, limit: number): Promise<number> {
+  const rows = await db
+    .selectFrom('chat_sessions')
+    .select(['tenant', 'session_id'])
+    .where('control', '=', Control.CLOSED)
+    .where('updated_at', '<', sqlTime(before))
+    .orderBy('updated_at')
+    .limit(limit)
+    .execute();
+  for (const { tenant, session_id } of rows)
+    for (const table of ['chat_turns', 'chat_sessions'] as const)
+      await db.deleteFrom(table).where('tenant', '=', tenant).where('session_id', '=', session_id).execute();
+  return rows.length;
 }
