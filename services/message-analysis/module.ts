@@ -6,6 +6,7 @@ import { initializeCounter } from '../lib/observability/metrics.ts';
 import type { Module } from '../lib/runtime/module.ts';
 import type { MessageDeps } from './deps.ts';
 import { finalVerdictNames } from './domain/enum-names.ts';
+import { createBotEngines } from './engines/bot-engines.ts';
 import { messageEventHandlers } from './events.ts';
 import { createElementValidator } from './ingest/element-validator.ts';
 import { PartiesCache } from './ingest/parties-cache.ts';
@@ -30,7 +31,7 @@ export const messageAnalysisModule: Module = {
       parties: new PartiesCache(kernel.clock),
       validateElement: createElementValidator(),
     };
-    const chatDeps = createChatDeps(deps, openBotEngines(kernel.config.bots));
+    const chatDeps = createChatDeps(deps, createBotEngines(kernel.config.bots));
     initializeCounter(
       kernel.metrics.messages,
       finalVerdictNames.map((verdict) => ({ verdict })),

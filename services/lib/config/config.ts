@@ -40,6 +40,8 @@ export interface Config {
   /** Whether REST answers business refusals (404, 409) with 200, as the first RPA tools expect. */
   readonly legacyStatus: boolean;
   /** Where reminders go beside the log. */
+  /** The bots that answer chats, the default one first. */
+  readonly bots: readonly BotConfig[];
   readonly notificationChannels: readonly NotificationChannelConfig[];
   /** A message of the account that begins with it was sent by the bot; empty for none. */
   readonly botPrefix: string;
@@ -112,3 +114,58 @@ export interface ChatBotConfig {
   /** Whom urgent messages mention, by the vendor's ids. */
   readonly mention: readonly string[];
 }
+
+/** What every bot has. */
+interface CommonBotConfig {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly iconUrl: string;
+  readonly welcome: string;
+  /** What the bot says when its engine fails. */
+  readonly failureReply: string;
+  /** How long an answer may take. */
+  readonly timeoutSeconds: number;
+}
+
+/** A script: the reply of the first rule of which the message contains a text, else the fallback. */
+export interface BotScript {
+  readonly rules: readonly { readonly contains: readonly string[]; readonly reply: string; readonly fails: boolean }[];
+  readonly fallback: string;
+  /** The pause before each part of a reply. */
+  readonly delayMs: number;
+  /** How many characters a part has. */
+  readonly partLength: number;
+}
+
+export interface ScriptedBotConfig extends CommonBotConfig {
+  readonly engine: 'scripted';
+  readonly script: BotScript;
+}
+
+/** A bot behind OpenAI's chat completions, or a server that speaks the same. */
+export interface OpenAiBotConfig extends CommonBotConfig {
+  readonly engine: 'openai';
+  /** The whole address of the completions. */
+  readonly url: string;
+  /** Empty for a server that needs none. */
+  readonly key: string;
+  readonly model: string;
+  readonly systemPrompt: string;
+}
+
+/** A bot or a chat workflow on Coze. */
+export interface CozeBotConfig extends CommonBotConfig {
+  readonly engine: 'coze';
+  readonly url: string;
+  /** A personal access token; empty for an OAuth app. */
+  readonly key: string;
+  readonly botId: string;
+  /** Empty for a bot. */
+  readonly workflowId: string;
+  readonly appId: string;
+  /** The OAuth app that signs a JWT per session; undefined with a key. */
+  readonly oauth?: { readonly appId: string; readonly publicKeyId: string; readonly privateKey: string };
+}
+
+export type BotConfig = ScriptedBotConfig | OpenAiBotConfig | CozeBotConfig;

@@ -1,6 +1,7 @@
 import type { Config, RedisConfig } from './config.ts';
 import { isLoopback } from './loopback.ts';
 import { parseApiKeys } from './parse-api-keys.ts';
+import { parseBots } from './parse-bots.ts';
 import { parseCorsOrigins } from './parse-cors-origins.ts';
 import { parseNotificationChannels } from './parse-notification-channels.ts';
 import { parseSendUrlLookup } from './parse-send-url-lookup.ts';
@@ -64,6 +65,7 @@ export function loadConfig(env: Env, deployment: DeploymentServices = ALL_SERVIC
     unknownAfterMinutes: read.integer('AUTOSESSION_UNKNOWN_AFTER_MINUTES', 10, 1, 1_440),
     strictLease: read.bool('AUTOSESSION_STRICT_LEASE', false),
     legacyStatus: read.bool('AUTOSESSION_LEGACY_STATUS', false),
+    bots: parseBots(read.text('AUTOSESSION_BOTS', ''), read.problem),
     notificationChannels: parseNotificationChannels(read.text('AUTOSESSION_WEBHOOKS', ''), read.problem),
     botPrefix: read.text('AUTOSESSION_BOT_PREFIX', ''),
     sendUrlLookup: parseSendUrlLookup(read.text('AUTOSESSION_SEND_URL_LOOKUP', ''), read.problem),

@@ -112,7 +112,8 @@ function startChatProcess(db: Database, engine: ControlledEngine, sessions: Fake
     stopping: new AbortController().signal,
     sessions: sessions.client,
   } as unknown as MessageDeps; // chats use nothing else
-  const bot = { id: 'bot', failureReply: '抱歉，稍后再试', timeoutSeconds: 60 };
+  const [scripted] = loadConfig({ AUTOSESSION_DATA_DIR: ':memory:' }).bots;
+  const bot = { ...scripted!, id: 'bot', failureReply: '抱歉，稍后再试' };
   const bots = { get: (id: string) => (id === '' || id === 'bot' ? { bot, engine } : undefined) };
   const deps = createChatDeps(kernel, bots);
   const context: RequestContext = { tenant: 'default', requestId: 'req', actor: 'test' };
