@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { ChatService } from '../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import { DirectoryService } from '../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
@@ -36,7 +37,7 @@ export function sessionDeps(deps: Deps, clients: ServiceClients): SessionDeps {
     });
     return isBelow ? session : undefined;
   };
-  const fences = new FenceClient(tasks, sessions, deps.logger, passFence);
+  const fences = new FenceClient({ tasks, chats: clients.get(ChatService) }, sessions, deps.logger, passFence);
   const sessionServiceDeps: SessionDeps = {
     ...deps,
     sessions,
@@ -53,7 +54,7 @@ export function sessionDeps(deps: Deps, clients: ServiceClients): SessionDeps {
 export const sessionModule: Module = {
   name: 'session',
   provides: [SessionService, DirectoryService],
-  uses: [TaskService, MessageService],
+  uses: [TaskService, MessageService, ChatService],
   migrations: sessionMigrations,
   start: async (deps, clients) => {
     const sessionServiceDeps = sessionDeps(deps, clients);

@@ -8,11 +8,13 @@ import { archiveSession } from './rpc/archive-session.ts';
 import { batchGetSessions } from './rpc/batch-get-sessions.ts';
 import { closeSession } from './rpc/close-session.ts';
 import { createSession } from './rpc/create-session.ts';
+import { escalateByRule } from './rpc/escalate-by-rule.ts';
 import { escalateSession } from './rpc/escalate-session.ts';
 import { getConversationSession } from './rpc/get-conversation-session.ts';
 import { getOpenSession } from './rpc/get-open-session.ts';
 import { getSession } from './rpc/get-session.ts';
 import { getSessionStatus } from './rpc/get-session-status.ts';
+import { openChatSession } from './rpc/open-chat-session.ts';
 import { getAccount } from './rpc/parties/get-account.ts';
 import { getShop } from './rpc/parties/get-shop.ts';
 import { listAccounts } from './rpc/parties/list-accounts.ts';
@@ -46,6 +48,8 @@ export const sessionRoutes = (deps: SessionDeps) => (router: ConnectRouter) => {
     recordTaskOutcome: recordTaskOutcome(deps),
     resolveParties: resolveParties(deps),
     applyMessages: applyMessages(deps),
+    openChatSession: openChatSession(deps),
+    escalateByRule: escalateByRule(deps),
   });
   router.service(DirectoryService, {
     listAccounts: listAccounts(deps),

@@ -9,13 +9,13 @@ import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import type { ServiceClients } from '../../lib/rpc/service-clients.ts';
 
-const MAX_ID_LENGTH = 50;
+const MAX_REFERENCE_LENGTH = 100;
 const CALL_TIMEOUT_MS = 10_000;
 
 /** Finds a session by id or name. Throws SESSION_NOT_FOUND. */
 export async function findSession(clients: ServiceClients, name: string): Promise<Session> {
   const notFound = () => appError(ErrorReason.SESSION_NOT_FOUND, `there is no session ${name}`, { session_id: name });
-  if (name.length > MAX_ID_LENGTH) throw notFound();
+  if (name.length > MAX_REFERENCE_LENGTH) throw notFound();
   const { session } = await clients.get(SessionService).getSession({ sessionId: name }, { timeoutMs: CALL_TIMEOUT_MS });
   if (!session) throw notFound();
   return session;

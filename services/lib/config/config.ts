@@ -30,6 +30,8 @@ export interface Config {
   /** IANA name; for times in requests that carry no zone. */
   readonly timezone: string;
   readonly maxInactiveMinutes: number;
+  /** A chat session expires so long after its last activity. */
+  readonly defaultSessionTtlSeconds: number;
   readonly idleAfterMinutes: number;
   readonly leaseSeconds: number;
   readonly unknownPolicy: 'hold' | 'resend' | 'fail';

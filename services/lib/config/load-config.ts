@@ -59,6 +59,7 @@ export function loadConfig(env: Env, deployment: DeploymentServices = ALL_SERVIC
     logLevel: read.oneOf('LOG_LEVEL', 'info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     timezone: read.timezone('AUTOSESSION_TIMEZONE', 'Asia/Shanghai'),
     maxInactiveMinutes: read.integer('AUTOSESSION_MAX_INACTIVE_MINUTES', 120, 1, 525_600),
+    defaultSessionTtlSeconds: read.integer('DEFAULT_SESSION_TTL', 86_400, 1, 2_147_483_647),
     idleAfterMinutes: read.integer('AUTOSESSION_IDLE_AFTER_MINUTES', 30, 1, 525_600),
     leaseSeconds: read.integer('AUTOSESSION_LEASE_SECONDS', 120, 1, 3_600),
     unknownPolicy: read.oneOf('AUTOSESSION_UNKNOWN_POLICY', 'hold', ['hold', 'resend', 'fail']),

@@ -2,6 +2,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { MessageService } from '../../../gen/autosession/message/v1/message_service_pb.js';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
+import { isSessionId } from '../../lib/text/session-reference.ts';
 import type { MessageDeps } from '../deps.ts';
 import { decodeMessageCursor, encodeMessageCursor, type MessageCursor } from '../domain/message-cursor.ts';
 import { lastMessages } from '../store/session-messages.ts';
@@ -16,8 +17,9 @@ export const listMessages =
     const before = request.pageToken === '' ? undefined : parsePageToken(request.pageToken);
     const size = request.pageSize || DEFAULT_PAGE_SIZE;
     const db = deps.db.autocommit<MessageTables>();
-    const rows = await lastMessages(db, currentTenant(), request.session, size + 1, before);
-    if (rows.length === 0) await deps.sessions.getSession({ sessionId: request.session });
+    const sessionId = isSessionId(request.session) ? request.session : await findSessionId(deps, request.session);
+    const rows = await lastMessages(db, currentTenant(), sessionId, size + 1, before);
+    if (rows.length === 0) await findSessionId(deps, sessionId);
     const page = rows.slice(-size);
     const [first] = page;
     return {
@@ -25,6 +27,12 @@ export const listMessages =
       nextPageToken: rows.length > size && first ? encodeMessageCursor(first.place) : '',
     };
   };
+
+/** Throws SESSION_NOT_FOUND. */
+async function findSessionId({ sessions }: MessageDeps, reference: string): Promise<string> {
+  const { session } = await sessions.getSession({ sessionId: reference });
+  return session?.sessionId ?? reference;
+}
 
 function parsePageToken(token: string): MessageCursor {
   const cursor = decodeMessageCursor(token);

@@ -1,6 +1,6 @@
 import { Control, HandoverReason, SessionState, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
 import { handoverReasonName } from './enum-names.ts';
-import { type Agent, type EscalationRecord, isOpen, type SessionRecord, timeoutAt } from './session.ts';
+import { type Agent, type EscalationRecord, expiresAt, isOpen, type SessionRecord, timeoutAt } from './session.ts';
 import { type Command, compositeStates, findSessionTransition, invalidStatus, stateKeyOf } from './transitions.ts';
 
 /** The input of each command. */
@@ -9,7 +9,10 @@ export interface CommandInputs {
   mark_idle: object;
   pause: { readonly reason: string; readonly resumeAt?: number };
   resume: { readonly reason: string };
-  escalate: Omit<EscalationRecord, 'triggerAt' | 'evidence'> & { readonly takenHash?: string };
+  escalate: Omit<EscalationRecord, 'triggerAt' | 'evidence'> & {
+    readonly takenHash?: string;
+    readonly evidence?: readonly string[];
+  };
   take_over: { readonly agent: Agent };
   attend_externally: { readonly evidence: readonly string[]; readonly answerDueAt?: number };
   attendant_silent: object;
@@ -48,8 +51,8 @@ const effects: Effects = {
   mark_idle: () => ({}),
   pause: (_, { resumeAt }, now) => ({ resumeAt, lastActivity: now }),
   resume: (_, __, now) => ({ lastActivity: now }),
-  escalate: (session, { takenHash, ...escalation }, now) => ({
-    escalation: { ...escalation, triggerAt: now, evidence: [] },
+  escalate: (session, { takenHash, evidence = [], ...escalation }, now) => ({
+    escalation: { ...escalation, triggerAt: now, evidence },
     takenHash: takenHash ?? session.takenHash,
     lastActivity: now,
   }),
@@ -87,7 +90,11 @@ const effects: Effects = {
     createHash: '',
     takenHash: '',
   }),
-  expire: (_, __, now) => ({ finishedAt: now, closeReason: 'expired', createHash: '', takenHash: '' }),
+  expire: (session, __, now) => ({
+    finishedAt: Math.min(now, expiresAt(session) ?? now),     closeReason: 'expired',
+    createHash: '',
+    takenHash: '',
+  }),
   archive: () => ({}),
 };
 
@@ -130,7 +137,7 @@ export function applyCommand<K extends ChangingCommand>(
     after: normalize(moved),
     reason: reasonOf(command, input),
     actor: ctx.actor,
-    evidence: command === 'attend_externally' ? (input as CommandInputs['attend_externally']).evidence : [],
+    evidence: (input as Partial<CommandInputs['attend_externally']>).evidence ?? [],
     epochRaised: row.raisesEpoch,
   };
 }

@@ -2,6 +2,7 @@ import { Control, HandoverReason, SessionState, Severity } from '../../../gen/au
 import { TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { applyCommand, type Change, type CommandInputs } from './apply-command.ts';
+import { superseded } from './replayed-command.ts';
 import type { Agent, SessionRecord } from './session.ts';
 
 /** The time of a decision and the client that requests it. */
@@ -24,6 +25,21 @@ export function escalate(
   if (session.control === Control.PENDING_MANUAL) return undefined;
   if (session.control === Control.MANUAL_LIVE)
     throw appError(ErrorReason.MANUAL_IN_PROGRESS, 'a human is already in control of this session', agentOf(session));
+  return applyCommand(session, 'escalate', input, ctx);
+}
+
+/**
+ * An escalation because of something that was said in `epoch`. Undefined when the session was escalated from that epoch already.
+ * Throws SUPERSEDED when its control has changed since.
+ */
+export function escalateByRule(
+  session: SessionRecord,
+  epoch: number,
+  input: CommandInputs['escalate'],
+  ctx: CommandContext,
+): Change | undefined {
+  if (session.control === Control.PENDING_MANUAL && session.ownerEpoch === epoch + 1) return undefined;
+  if (session.control !== Control.BOT_ACTIVE || session.ownerEpoch !== epoch) throw superseded(session);
   return applyCommand(session, 'escalate', input, ctx);
 }
 

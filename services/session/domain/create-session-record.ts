@@ -1,5 +1,5 @@
 import { Creator } from '../../../gen/autosession/session/v1/session_pb.js';
-import type { EscalationRecord, SessionRecord } from './session.ts';
+import type { SessionRecord } from './session.ts';
 import { type OpenCommand, stateAfterOpening } from './transitions.ts';
 
 /** The fields of a new session that do not follow from its opening command. */
@@ -18,14 +18,15 @@ export type NewSessionFields = Pick<
   | 'shopName'
   | 'maxInactiveMinutes'
   | 'vip'
-> & { readonly escalation?: EscalationRecord };
+> &
+  Partial<Pick<SessionRecord, 'sessionName' | 'escalation' | 'chat'>>;
 
 /** A new session at epoch 1. Without a task there is no fence to confirm, so epoch 1 counts as confirmed. */
 export function createSessionRecord(opening: OpenCommand, parts: NewSessionFields, now: number): SessionRecord {
   const initialState = stateAfterOpening(opening);
   return {
     ...parts,
-    sessionName: parts.sessionId,
+    sessionName: parts.sessionName ?? parts.sessionId,
     state: initialState.state,
     control: initialState.control,
     attendantExternal: initialState.external,

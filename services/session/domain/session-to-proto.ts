@@ -14,7 +14,7 @@ export const optionalTimestamp = (ms: number | undefined) => (ms === undefined ?
 
 /** The session of responses and events. */
 export function sessionToProto(session: SessionRecord): Session {
-  const { control, accountKey, shopKey, agent, escalation } = session;
+  const { control, accountKey, shopKey, agent, escalation, chat } = session;
   const times = ['createdAt', 'updatedAt', 'lastActivity', 'finishedAt', 'resumeAt', 'lastManualEndAt'] as const;
   return create(SessionSchema, {
     sessionId: session.sessionId,
@@ -41,6 +41,7 @@ export function sessionToProto(session: SessionRecord): Session {
     sourceSeq: session.sourceSeq,
     accountKey,
     shopKey,
+    ...chat,
   });
 }
 

@@ -29,6 +29,16 @@ export interface EscalationRecord {
   readonly evidence: readonly string[];
 }
 
+/** What only a chat session has. */
+export interface Chat {
+  readonly userId: string;
+  /** The bot that answers; empty without one. */
+  readonly botId: string;
+  /** It expires so long after its last activity. */
+  readonly ttlSeconds: number;
+  readonly metadata?: JsonObject;
+}
+
 /** A session. Times are epoch milliseconds. */
 export interface SessionRecord {
   readonly sessionId: string;
@@ -77,6 +87,8 @@ export interface SessionRecord {
   readonly resumeAt?: number;
   readonly lastManualEndAt?: number;
   readonly closeReason: string;
+  /** Undefined for a session of an account and a shop. */
+  readonly chat?: Chat;
 }
 
 /** The states of a session that holds its slot. */
@@ -101,6 +113,12 @@ export function isHandedOver(session: SessionRecord): boolean {
 /** When the session times out: `limitMinutes` (by default its own limit) after its last activity. */
 export function timeoutAt(session: SessionRecord, limitMinutes = session.maxInactiveMinutes): number {
   return session.lastActivity + limitMinutes * 60_000;
+}
+
+/** When a chat session expires if nothing happens; undefined while a human is in control or requested. */
+export function expiresAt(session: SessionRecord): number | undefined {
+  if (!session.chat || !isOpen(session) || isHandedOver(session)) return undefined;
+  return session.lastActivity + session.chat.ttlSeconds * 1_000;
 }
 
 /** Whether the task type asks for a human. */

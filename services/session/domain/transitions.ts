@@ -35,7 +35,7 @@ export const compositeStates = {
 export type StateKey = keyof typeof compositeStates;
 
 /** Commands that open a session. */
-export type OpenCommand = 'open_bot' | 'open_human' | 'open_attended';
+export type OpenCommand = 'open_bot' | 'open_human' | 'open_attended' | 'open_chat';
 
 /** Commands on a session that exists. */
 export type Command =
@@ -85,6 +85,7 @@ export const sessionTransitions: readonly SessionTransition[] = [
   { command: 'open_bot', from: [], to: 'pending', ...keepsEpoch, by: 'caller' },
   { command: 'open_human', from: [], to: 'waiting', ...keepsEpoch, by: 'caller' },
   { command: 'open_attended', from: [], to: 'attended_externally', ...keepsEpoch, by: 'system' },
+  { command: 'open_chat', from: [], to: 'active', ...keepsEpoch, by: 'caller' },
   { command: 'activate', from: ['pending', 'idle'], to: 'active', ...keepsEpoch, by: 'system' },
   { command: 'touch', from: openStates, to: 'same', ...keepsEpoch, by: 'system' },
   { command: 'mark_idle', from: ['active'], to: 'idle', ...keepsEpoch, by: 'system' },

@@ -1,13 +1,27 @@
 import type { Client } from '@connectrpc/connect';
+import type { InterruptedReply } from '../../../gen/autosession/message/v1/chat_pb.js';
+import type { ChatService } from '../../../gen/autosession/message/v1/chat_service_pb.js';
 import type { PossiblySent } from '../../../gen/autosession/task/v1/task_pb.js';
 import type { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { appError, ErrorReason, hasErrorReason } from '../../lib/errors/app-error.ts';
 import type { Logger } from '../../lib/observability/logger.ts';
 import { failureLogLevel } from '../../lib/runtime/loop-failure-log.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
-import { isOpen, type SessionRecord } from '../domain/session.ts';
+import { type Chat, isOpen, type SessionRecord } from '../domain/session.ts';
 import { isPaused } from '../domain/slot.ts';
 import type { SessionStore } from '../store/session-store.ts';
+
+/** The services that act for the bot: task-dispatch in sessions of accounts and shops, message-analysis in chats. */
+export interface FencedServices {
+  readonly tasks: Client<typeof TaskService>;
+  readonly chats: Client<typeof ChatService>;
+}
+
+/** What the bot had already sent, or may have, when a change of control was confirmed. */
+export interface AlreadyOut {
+  readonly possiblySent: PossiblySent[];
+  readonly interruptedReply?: InterruptedReply;
+}
 
 /**
  * Raises a session above an epoch that only its fence has, and returns it; undefined when the session already has that epoch.
@@ -15,17 +29,18 @@ import type { SessionStore } from '../store/session-store.ts';
 export type PassFence = (sessionId: string, fenceEpoch: number) => Promise<SessionRecord | undefined>;
 
 /**
- * Raises the fences of the services that act for the bot. No response that reports a control is sent before they have
- * confirmed an epoch that is at least as new; until then it is SERVICE_UNAVAILABLE, and the client can repeat the request.
+ * Raises the fence of a session at the service that acts for the bot in it, and at no other: neither kind of session depends on the
+ * other one's service. No response that reports a control is sent before that
+ * service has confirmed an epoch that is at least as new; until then it is SERVICE_UNAVAILABLE, and the client can repeat the request.
  */
 export class FenceClient {
-  readonly #tasks: Client<typeof TaskService>;
+  readonly #services: FencedServices;
   readonly #sessions: SessionStore;
   readonly #logger: Logger;
   readonly #passFence: PassFence;
 
-  constructor(tasks: Client<typeof TaskService>, sessions: SessionStore, logger: Logger, passFence: PassFence) {
-    this.#tasks = tasks;
+  constructor(services: FencedServices, sessions: SessionStore, logger: Logger, passFence: PassFence) {
+    this.#services = services;
     this.#sessions = sessions;
     this.#logger = logger;
     this.#passFence = passFence;
@@ -37,8 +52,8 @@ export class FenceClient {
     await Promise.all(behind.map((session) => this.raise(session)));
   }
 
-  /** Raises the fence in any case, and returns the tasks whose content was already fetched. Throws SERVICE_UNAVAILABLE. */
-  async raise(session: SessionRecord): Promise<PossiblySent[]> {
+  /** Raises the fence in any case, and returns what was already out. Throws SERVICE_UNAVAILABLE. */
+  async raise(session: SessionRecord): Promise<AlreadyOut> {
     const answer = await this.#call(session);
     // either another command has changed the session since it was read, or the database lost an epoch that the fence has
     const isBelow = answer.ownerEpoch > session.ownerEpoch;
@@ -46,7 +61,8 @@ export class FenceClient {
     if (passed) return this.raise(passed);
     if (session.fencedEpoch < session.ownerEpoch)
       await this.#sessions.confirmEpoch(currentTenant(), session.sessionId, session.ownerEpoch);
-    return answer.possiblySent;
+    const { possiblySent, interruptedReply } = answer;
+    return { possiblySent, interruptedReply };
   }
 
   /** confirm() for a caller that must not fail: the handler of the session's event raises the fence too. */
@@ -57,21 +73,40 @@ export class FenceClient {
     });
   }
 
-  async #call(session: SessionRecord) {
+  async #call(session: SessionRecord): Promise<AlreadyOut & { readonly ownerEpoch: number }> {
     try {
-      return await this.#tasks.raiseFence({
-        sessionId: session.sessionId,
-        ownerEpoch: session.ownerEpoch,
-        status: session.control,
-        paused: isPaused(session),
-        tasksFromEpoch: session.tasksFromEpoch,
-        cancelReason: isOpen(session) ? 'handed_over' : 'session_closed',
-      });
+      return await (session.chat ? this.#raiseChatFence(session, session.chat) : this.#raiseTaskFence(session));
     } catch (error) {
       if (hasErrorReason(error, ErrorReason.DEADLINE_EXCEEDED) || hasErrorReason(error, ErrorReason.CANCELED))
         throw error;
-      const text = 'the change is stored, but the fence of its tasks could not be raised; repeat the request';
+      const text = 'the change is stored, but the fence of the session could not be raised; repeat the request';
       throw appError(ErrorReason.SERVICE_UNAVAILABLE, text, { session_id: session.sessionId }, error);
     }
+  }
+
+  async #raiseTaskFence(session: SessionRecord) {
+    const { ownerEpoch, possiblySent } = await this.#services.tasks.raiseFence({
+      sessionId: session.sessionId,
+      ownerEpoch: session.ownerEpoch,
+      status: session.control,
+      paused: isPaused(session),
+      tasksFromEpoch: session.tasksFromEpoch,
+      cancelReason: isOpen(session) ? 'handed_over' : 'session_closed',
+    });
+    return { ownerEpoch, possiblySent };
+  }
+
+  /** Takes up to the lease of a turn, when the process that runs it does not answer. */
+  async #raiseChatFence(session: SessionRecord, { botId }: Chat) {
+    const { ownerEpoch, interruptedReply } = await this.#services.chats.raiseChatFence({
+      sessionId: session.sessionId,
+      sessionName: session.sessionName,
+      ownerEpoch: session.ownerEpoch,
+      status: session.control,
+      paused: isPaused(session),
+      agentId: session.agent?.id ?? '',
+      botId,
+    });
+    return { ownerEpoch, possiblySent: [], interruptedReply };
   }
 }

@@ -62,7 +62,7 @@ async function applyDueChange(deps: SessionDeps, session: SessionRecord): Promis
   const change = dueChange(session, deps.clock.now(), idleAfterMs(deps));
   if (!change) {
     // the configured limit has changed since the due time was written: write the current one
-    await deps.sessions.touch(currentTenant(), session, session.lastActivity);
+    await deps.sessions.touch(currentTenant(), session, session);
     return;
   }
   const unit = new SessionUnitOfWork(deps);

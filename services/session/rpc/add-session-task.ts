@@ -37,7 +37,7 @@ export const addSessionTask =
       await deps.fences.confirm(session);
       const answer = create(AddSessionTaskResponseSchema, { task: await createTask(deps, session, request) });
       const { now } = unit.context;
-      if (shouldTouch(session, now)) await deps.sessions.touch(currentTenant(), session, now);
+      if (shouldTouch(session, now)) await deps.sessions.touch(currentTenant(), session, { ...session, lastActivity: now });
       unit.respond(record, answer);
       await unit.commit('session-answer');
       return answer;
@@ -71,11 +71,14 @@ async function createTask(deps: SessionDeps, session: SessionRecord, request: Ad
   return task;
 }
 
+/** Throws for a session that is closed, a chat session, and one in which the bot is not in control. */
 function assertBotInControl(session: SessionRecord): void {
-  if (isOpen(session) && !isBotInControl(session)) throw handedOver(session);
-  if (isOpen(session)) return;
+  const takesTasks = isOpen(session) && !session.chat;
+  if (takesTasks && !isBotInControl(session)) throw handedOver(session);
+  if (takesTasks) return;
   const state = sessionStateName(session.state);
-  throw appError(ErrorReason.INVALID_STATUS, `the session is ${state}`, {
+  const text = session.chat ? 'a chat session has no tasks' : `the session is ${state}`;
+  throw appError(ErrorReason.INVALID_STATUS, text, {
     session_id: session.sessionId,
     state,
     status: sessionControlName(session.control),

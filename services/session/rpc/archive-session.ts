@@ -9,6 +9,7 @@ import { archive } from '../domain/commands.ts';
 import { isClosed } from '../domain/replayed-command.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
+import { loadSession } from '../unit-of-work/load-session.ts';
 
 /** Archives a closed session. */
 export const archiveSession =
@@ -16,7 +17,7 @@ export const archiveSession =
   async (request) => {
     const { sessionId, reason } = request;
     const { answer, session } = await runIdempotentCommand(deps, SessionService.method.archiveSession, request, {
-      sessionId,
+      load: () => loadSession(deps, sessionId),
       decide: (current, ctx) => archive(current, reason, ctx),
       stillHolds: isClosed,
       reply: (after) => create(ArchiveSessionResponseSchema, { session: sessionToProto(after) }),

@@ -10,6 +10,7 @@ import { close } from '../domain/commands.ts';
 import { isClosed } from '../domain/replayed-command.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
+import { loadSession } from '../unit-of-work/load-session.ts';
 
 /** Closes a session. The response lists the tasks that may have been sent. */
 export const closeSession =
@@ -18,11 +19,10 @@ export const closeSession =
     const cancelled = request.outcome === CloseSessionRequest_Outcome.CANCELLED;
     const reason = request.reason || (cancelled ? 'cancelled' : 'completed');
     const { answer, session } = await runIdempotentCommand(deps, SessionService.method.closeSession, request, {
-      sessionId: request.sessionId,
+      load: () => loadSession(deps, request.sessionId),
       decide: (current, ctx) => close(current, cancelled ? 'cancel' : 'complete', reason, ctx),
       stillHolds: isClosed,
       reply: (after) => create(CloseSessionResponseSchema, { session: sessionToProto(after) }),
     });
-    answer.possiblySent = await deps.fences.raise(session);
-    return answer;
+    return Object.assign(answer, await deps.fences.raise(session));
   };

@@ -111,7 +111,7 @@ async function closeExpiredHolder(
 }
 
 async function confirmFence(deps: SessionDeps, session: SessionRecord, answer: CreateSessionResponse): Promise<void> {
-  if (answer.takenFromBot) answer.possiblySent = await deps.fences.raise(session);
+  if (answer.takenFromBot) answer.possiblySent = (await deps.fences.raise(session)).possiblySent;
   else await deps.fences.confirm(session);
 }
 

@@ -1,4 +1,4 @@
-import { create, type JsonObject } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { HandoverReason } from '../../../gen/autosession/control/v1/control_pb.js';
 import {
@@ -7,32 +7,33 @@ import {
   SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import { isSessionId } from '../../lib/text/session-reference.ts';
+import { openChatSession } from '../commands/open-chat-session.ts';
 import { recentMessages } from '../commands/recent-messages.ts';
 import type { SessionDeps } from '../deps.ts';
 import { defaultSeverity, escalate } from '../domain/commands.ts';
+import { assertContextSize } from '../domain/escalation-context.ts';
 import { isHandedOver, type SessionRecord } from '../domain/session.ts';
 import { escalationToProto } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
+import { loadSession } from '../unit-of-work/load-session.ts';
 
-const MAX_CONTEXT_BYTES = 65_536;
-
-/** Takes control from the bot. The response lists the tasks that may have been sent and the last messages. */
+/** Takes control from the bot. The response has what may have been sent, and the last messages. */
 export const escalateSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['escalateSession'] =>
   async (request) => {
-    const sessionId = requestedSessionId(request);
-    checkSize(request.context);
+    assertContextSize(request.context);
     const reason = request.reason || HandoverReason.USER_REQUEST;
     const severity = request.severity || defaultSeverity(reason);
     const { details, context } = request;
     const { answer, session } = await runIdempotentCommand(deps, SessionService.method.escalateSession, request, {
-      sessionId,
+      load: () => requestedSession(deps, request),
       decide: (current, ctx) => escalate(current, { reason, severity, details, context }, ctx),
       stillHolds: isHandedOver,
       reply,
     });
-    const [possiblySent, history] = await Promise.all([deps.fences.raise(session), recentMessages(deps, sessionId)]);
-    return Object.assign(answer, { possiblySent, history });
+    const raised = await deps.fences.raise(session);
+    return Object.assign(answer, raised, { history: await recentMessages(deps, session.sessionId) });
   };
 
 function reply(session: SessionRecord) {
@@ -45,18 +46,16 @@ function reply(session: SessionRecord) {
   });
 }
 
-function requestedSessionId({ sessionId, sessionName }: EscalateSessionRequest): string {
-  if (sessionId && sessionName && sessionId !== sessionName)
+/** The session of the request. A name without an open session gets a new one. */
+async function requestedSession(deps: SessionDeps, request: EscalateSessionRequest): Promise<SessionRecord> {
+  const { sessionId, sessionName } = request;
+  const reference = sessionId || sessionName;
+  const session = isSessionId(reference)
+    ? await loadSession(deps, reference)
+    : await openChatSession(deps, { sessionName: reference, userId: '', botId: '', vip: false });
+  if (sessionName && sessionName !== reference && sessionName !== session.sessionName)
     throw appError(ErrorReason.INVALID_ARGUMENT, 'session_name and session_id are of different sessions', {
       field: 'session_name',
     });
-  return sessionId || sessionName;
-}
-
-function checkSize(context: JsonObject | undefined): void {
-  if (context && Buffer.byteLength(JSON.stringify(context)) > MAX_CONTEXT_BYTES)
-    throw appError(ErrorReason.TOO_LARGE, 'context is larger than 64 KiB', {
-      field: 'context',
-      limit: MAX_CONTEXT_BYTES,
-    });
+  return session;
 }

@@ -11,11 +11,12 @@ import { loadSession } from '../unit-of-work/load-session.ts';
 /** A session with its newest task and its message count, in one flat record. */
 export const getSessionStatus =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['getSessionStatus'] =>
-  async ({ sessionId }) => {
-    const record = await loadSession(deps, sessionId);
+  async (request) => {
+    const record = await loadSession(deps, request.sessionId);
+    const { sessionId } = record;
     const [, { tasks }, { messageCount }] = await Promise.all([
       deps.fences.confirm(record),
-      deps.tasks.getSessionTasks({ sessionId }),
+      record.chat ? { tasks: [] } : deps.tasks.getSessionTasks({ sessionId }),
       deps.messages.getSessionMessages({ sessionId, limit: 0 }),
     ]);
     const task = tasks[0];

@@ -7,6 +7,7 @@ import { pause } from '../domain/commands.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { isPaused } from '../domain/slot.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
+import { loadSession } from '../unit-of-work/load-session.ts';
 
 /** Holds the tasks of the bot. The response lists the tasks that may have been sent. */
 export const pauseSession =
@@ -15,11 +16,10 @@ export const pauseSession =
     const { sessionId, reason } = request;
     const resumeAt = request.resumeAt && timestampMs(request.resumeAt);
     const { answer, session } = await runIdempotentCommand(deps, SessionService.method.pauseSession, request, {
-      sessionId,
+      load: () => loadSession(deps, sessionId),
       decide: (current, ctx) => pause(current, { reason, resumeAt }, ctx),
       stillHolds: isPaused,
       reply: (after) => create(PauseSessionResponseSchema, { session: sessionToProto(after) }),
     });
-    answer.possiblySent = await deps.fences.raise(session);
-    return answer;
+    return Object.assign(answer, await deps.fences.raise(session));
   };

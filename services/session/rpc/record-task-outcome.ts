@@ -18,7 +18,7 @@ export const recordTaskOutcome =
     const session = await applyTaskOutcome(deps, request);
     const now = deps.clock.now();
     if (request.success && isOpen(session) && shouldTouch(session, now))
-      await deps.sessions.touch(currentTenant(), session, now);
+      await deps.sessions.touch(currentTenant(), session, { ...session, lastActivity: now });
     await deps.fences.confirm(session);
     if (request.success) deps.succeeded.set(`${currentTenant()} ${request.taskId}`, true);
     return create(RecordTaskOutcomeResponseSchema, { session: sessionToProto(session) });

@@ -9,6 +9,7 @@ import { release } from '../domain/commands.ts';
 import { isReleased } from '../domain/replayed-command.ts';
 import { optionalTimestamp } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
+import { loadSession } from '../unit-of-work/load-session.ts';
 
 /** Returns control to the bot. */
 export const releaseSession =
@@ -17,7 +18,7 @@ export const releaseSession =
     const { agentId } = request;
     const reason = request.reason || 'resolved';
     const { answer, session } = await runIdempotentCommand(deps, SessionService.method.releaseSession, request, {
-      sessionId: request.session,
+      load: () => loadSession(deps, request.session),
       decide: (current, ctx) => release(current, { agentId, reason }, { ...ctx, actor: agentId }),
       stillHolds: isReleased,
       reply: (after) =>

@@ -6,6 +6,7 @@ import { resume } from '../domain/commands.ts';
 import { isResumed } from '../domain/replayed-command.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
+import { loadSession } from '../unit-of-work/load-session.ts';
 
 /** Resumes a paused session. */
 export const resumeSession =
@@ -13,7 +14,7 @@ export const resumeSession =
   async (request) => {
     const { sessionId, reason } = request;
     const { answer, session } = await runIdempotentCommand(deps, SessionService.method.resumeSession, request, {
-      sessionId,
+      load: () => loadSession(deps, sessionId),
       decide: (current, ctx) => resume(current, { reason }, ctx),
       stillHolds: isResumed,
       reply: (after) => create(ResumeSessionResponseSchema, { session: sessionToProto(after) }),

@@ -10,6 +10,7 @@ import { takeOver } from '../domain/commands.ts';
 import { isControlledBy } from '../domain/replayed-command.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
+import { loadSession } from '../unit-of-work/load-session.ts';
 
 /** Gives control to an agent. The response lists the tasks that may have been sent and the last messages. */
 export const takeOverSession =
@@ -17,14 +18,11 @@ export const takeOverSession =
   async (request) => {
     const agent = { id: request.agentId, name: request.agentName };
     const { answer, session } = await runIdempotentCommand(deps, SessionService.method.takeOverSession, request, {
-      sessionId: request.session,
+      load: () => loadSession(deps, request.session),
       decide: (current, ctx) => takeOver(current, agent, { ...ctx, actor: agent.id }),
       stillHolds: (current) => isControlledBy(current, agent.id),
       reply: (after) => create(TakeOverSessionResponseSchema, { session: sessionToProto(after) }),
     });
-    const [possiblySent, history] = await Promise.all([
-      deps.fences.raise(session),
-      recentMessages(deps, session.sessionId),
-    ]);
-    return Object.assign(answer, { possiblySent, history });
+    const raised = await deps.fences.raise(session);
+    return Object.assign(answer, raised, { history: await recentMessages(deps, session.sessionId) });
   };

@@ -10,6 +10,24 @@ function openSlot(c: ColumnTypes): string {
   );
 }
 
+/** The columns of chat sessions. MySQL rebuilds the table for a stored column, so all are added by one statement. */
+function addChatColumns(c: ColumnTypes): string[] {
+  const columns = [
+    `kind ${c.id} NOT NULL DEFAULT 'shop'`,
+    `user_id ${c.key(100)} NOT NULL DEFAULT ''`,
+    `bot_id ${c.key(100)} NOT NULL DEFAULT ''`,
+    `ttl_seconds ${c.int} NULL`,
+    `metadata ${c.text} NULL`,
+    // SQLite cannot add a stored column
+    `open_name ${c.key(100)} GENERATED ALWAYS AS (${OPEN_NAME}) ${c.dialect === 'mysql' ? 'STORED' : 'VIRTUAL'}`,
+  ].map((column) => `ADD COLUMN ${column}`);
+  const statements = c.dialect === 'mysql' ? [columns.join(', ')] : columns;
+  return statements.map((added) => `ALTER TABLE sessions ${added}`);
+}
+
+const OPEN_NAME =
+  "CASE WHEN kind = 'chat' AND state IN ('pending', 'active', 'idle', 'paused', 'transferred') THEN session_name END";
+
 export const sessionMigrations: Migrations = {
   owner: 'session',
   tables: {
@@ -118,6 +136,14 @@ export const sessionMigrations: Migrations = {
           PRIMARY KEY (tenant, entry_key)
         ) ${c.tableOptions}`,
         'CREATE INDEX directory_alias_side ON directory_alias (tenant, side, entry_key)',
+      ],
+    },
+    {
+      name: '005_chat_sessions',
+      statements: (c) => [
+        ...addChatColumns(c),
+        'CREATE UNIQUE INDEX sessions_open_name ON sessions (tenant, open_name)',
+        'CREATE INDEX sessions_name ON sessions (tenant, session_name, created_at)',
       ],
     },
   ],

@@ -1,10 +1,11 @@
+import type { JsonObject } from '@bufbuild/protobuf';
 import type { Insertable, Selectable, Updateable } from 'kysely';
 import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import { Creator } from '../../../gen/autosession/session/v1/session_pb.js';
 import { TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
 import { parseSqlTime, parseSqlTimeOrUndefined, sqlTime, sqlTimeOrNull } from '../../lib/db/sql-time.ts';
 import { sessionControlName, sessionStateName, taskTypeName } from '../domain/enum-names.ts';
-import type { EscalationRecord, SessionRecord } from '../domain/session.ts';
+import type { Chat, EscalationRecord, SessionRecord } from '../domain/session.ts';
 import { nextDueAt } from '../domain/timers.ts';
 import type { SessionRow } from './tables.ts';
 
@@ -50,6 +51,17 @@ export function rowOf(tenant: string, s: SessionRecord, idleAfterMs: number): In
     last_manual_end_at: sqlTimeOrNull(s.lastManualEndAt),
     close_reason: s.closeReason,
     wake_at: sqlTimeOrNull(nextDueAt(s, idleAfterMs)),
+    ...chatColumns(s.chat),
+  };
+}
+
+function chatColumns(chat: Chat | undefined) {
+  return {
+    kind: chat ? 'chat' : 'shop',
+    user_id: chat?.userId ?? '',
+    bot_id: chat?.botId ?? '',
+    ttl_seconds: chat?.ttlSeconds ?? null,
+    metadata: chat?.metadata ? JSON.stringify(chat.metadata) : null,
   };
 }
 
@@ -102,6 +114,16 @@ export function sessionOf(row: Selectable<SessionRow>): SessionRecord {
     resumeAt: parseSqlTimeOrUndefined(row.resume_at),
     lastManualEndAt: parseSqlTimeOrUndefined(row.last_manual_end_at),
     closeReason: row.close_reason,
+    chat: row.kind === 'chat' ? chatOf(row) : undefined,
+  };
+}
+
+function chatOf(row: Selectable<SessionRow>): Chat {
+  return {
+    userId: row.user_id,
+    botId: row.bot_id,
+    ttlSeconds: row.ttl_seconds ?? 0,
+    metadata: row.metadata === null ? undefined : (JSON.parse(row.metadata) as JsonObject),
   };
 }
 

@@ -18,6 +18,22 @@ export const selectSessionsBySlot = precompiledQuery(
   { batchKey: { parameter: 'slots', keyColumn: 'open_slot' } },
 );
 
+export const selectSessionsByOpenName = precompiledQuery(
+  (db: Executor<SessionTables>, { tenant, names }: { tenant: string; names: readonly string[] }) =>
+    ofTenant(db, tenant).where('open_name', 'in', names),
+  { batchKey: { parameter: 'names', keyColumn: 'open_name' } },
+);
+
+/** A closed session of a name is only looked up when no session of the name is open. */
+export const selectNewestByName = precompiledQuery(
+  (db: Executor<SessionTables>, { tenant, name }: { tenant: string; name: string }) =>
+    ofTenant(db, tenant)
+      .where('session_name', '=', name)
+      .orderBy('created_at', 'desc')
+      .orderBy('session_id', 'desc')
+      .limit(1),
+);
+
 interface PartiesKey {
   readonly tenant: string;
   readonly accountKey: string;

@@ -15,10 +15,12 @@ import { addProcessedMessages } from './processed-messages.ts';
 import { changedColumns, rowOf, sessionOf } from './session-row.ts';
 import {
   insertSession,
+  selectNewestByName,
   selectNewestSession,
   selectOpenParties,
   selectSessionIdsByHash,
   selectSessionsById,
+  selectSessionsByOpenName,
   selectSessionsBySlot,
   selectSessionsForRequest,
   updateSessionByVersion,
@@ -62,6 +64,17 @@ export class SessionStore {
   async findMany(tenant: string, sessionIds: readonly string[]): Promise<SessionRecord[]> {
     if (sessionIds.length === 0) return [];
     return records(await selectSessionsById(this.#tables(), { tenant, sessionIds }));
+  }
+
+  /** The open chat session of a name. */
+  async findOpenByName(tenant: string, name: string): Promise<SessionRecord | undefined> {
+    return records(await selectSessionsByOpenName(this.#tables(), { tenant, names: [name] }))[0];
+  }
+
+  /** The open chat session of a name, else its newest closed one. */
+  async findByName(tenant: string, name: string): Promise<SessionRecord | undefined> {
+    const open = await this.findOpenByName(tenant, name);
+    return open ?? records(await selectNewestByName(this.#tables(), { tenant, name }))[0];
   }
 
   /** The open sessions of (account, shop) and of the shop's unknown account: at most two. */
@@ -142,9 +155,12 @@ export class SessionStore {
     await this.#outbox.emit(tx, tenant, events);
   }
 
-  /** Moves `last_activity`; nothing happens when a concurrent writer was faster, since it has moved it too. */
-  async touch(tenant: string, before: SessionRecord, now: number): Promise<void> {
-    await this.#replace(this.#tables(), tenant, before, { ...before, lastActivity: now }).catch((error) => {
+  /**
+   * Writes a new `last_activity`, and what else has changed without an event; nothing happens when a concurrent writer was faster,
+   * since it has moved `last_activity` too.
+   */
+  async touch(tenant: string, before: SessionRecord, after: SessionRecord): Promise<void> {
+    await this.#replace(this.#tables(), tenant, before, after).catch((error) => {
       if (!(error instanceof SessionConflictError)) throw error;
     });
   }

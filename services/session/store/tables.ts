@@ -1,4 +1,4 @@
-import type { GeneratedAlways } from 'kysely';
+import type { Generated, GeneratedAlways } from 'kysely';
 
 /** States are stored as lower-case names, times as UTC texts. */
 export interface SessionRow {
@@ -47,6 +47,16 @@ export interface SessionRow {
   wake_at: string | null;
   /** The slot that it holds; NULL once it is closed. Unique per tenant. */
   open_slot: GeneratedAlways<string | null>;
+  /** `shop` or `chat`. */
+  kind: Generated<string>;
+  user_id: Generated<string>;
+  bot_id: Generated<string>;
+  /** NULL for a session of an account and a shop, as metadata. */
+  ttl_seconds: number | null;
+  /** JSON. */
+  metadata: string | null;
+  /** The name of a chat session that is open; NULL once it is closed. Unique per tenant. */
+  open_name: GeneratedAlways<string | null>;
 }
 
 export interface DirectoryAliasRow {

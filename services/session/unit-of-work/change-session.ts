@@ -15,7 +15,7 @@ export function changeSession(
   sessionId: string,
   decide: (session: SessionRecord, ctx: CommandContext) => Change | undefined,
 ): Promise<SessionRecord> {
-  return retryOnConflict(deps, staleVersion(sessionId), async () => {
+  return retryOnConflict(deps, staleVersion, async () => {
     const unit = new SessionUnitOfWork(deps);
     const session = await unit.load(sessionId);
     const change = decide(session, unit.context);
@@ -28,7 +28,7 @@ export function changeSession(
 }
 
 /** For a session that concurrent writers changed at every attempt. */
-export function staleVersion(sessionId: string): () => Error {
+export function staleVersion(): Error {
   const text = 'too many concurrent writers are changing this session; repeat the request';
-  return () => appError(ErrorReason.STALE_VERSION, text, { session_id: sessionId });
+  return appError(ErrorReason.STALE_VERSION, text);
 }

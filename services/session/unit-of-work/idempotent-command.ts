@@ -1,4 +1,5 @@
-import type { DescMessage, DescMethodUnary, MessageShape } from '@bufbuild/protobuf';
+import type { DescMessage, DescMethodUnary, Message, MessageShape } from '@bufbuild/protobuf';
+import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
 import { IdempotencyRecord } from '../../lib/idempotency/idempotency-record.ts';
 import type { SessionDeps } from '../deps.ts';
 import type { Change } from '../domain/apply-command.ts';
@@ -12,7 +13,8 @@ import { SessionUnitOfWork } from './session-unit-of-work.ts';
 
 /** A command of a client on one session. */
 export interface SessionCommand<O extends DescMessage> {
-  readonly sessionId: string;
+  /** The session: the requested one, by id or name; opened for the command, if there is none. */
+  load(): Promise<SessionRecord>;
   /** The change, or undefined when there is nothing to change. */
   decide(session: SessionRecord, ctx: CommandContext): Change | undefined;
   /** Whether the effect of the command still holds; called when it is repeated under its idempotency key. */
@@ -29,13 +31,14 @@ export async function runIdempotentCommand<I extends DescMessage, O extends Desc
   deps: SessionDeps,
   method: DescMethodUnary<I, O>,
   request: MessageShape<I>,
-  { sessionId, decide, stillHolds, reply }: SessionCommand<O>,
+  { load, decide, stillHolds, reply }: SessionCommand<O>,
 ): Promise<{ answer: MessageShape<O>; session: SessionRecord }> {
   const record = new IdempotencyRecord(deps, method, request);
-  const first = await retryOnConflict(deps, staleVersion(sessionId), async () => {
-    if (await record.find()) return undefined;
+  const done = await retryOnConflict(deps, staleVersion, async () => {
+    const saved = await record.find();
+    if (saved) return { saved };
     const unit = new SessionUnitOfWork(deps);
-    const before = await unit.load(sessionId);
+    const before = await load();
     const change = decide(before, unit.context);
     const session = change ? unit.apply(change) : before;
     const answer = reply(session);
@@ -43,9 +46,18 @@ export async function runIdempotentCommand<I extends DescMessage, O extends Desc
     await unit.commit(change ? `session-${change.command}` : 'session-answer');
     return { answer, session };
   });
-  if (first) return first;
-  const session = await loadSession(deps, sessionId);
+  if ('answer' in done) return done;
+  // by its id: the name may have another session now
+  const session = await loadSession(deps, sessionIdIn(done.saved));
   if (stillHolds(session)) return { answer: reply(session), session };
   await deps.fences.confirm(session);
   throw superseded(session);
+}
+
+/** Answers of commands have the session, or its id. */
+function sessionIdIn(answer: Message): string {
+  const { sessionId, session } = answer as { sessionId?: string; session?: Session };
+  const id = sessionId ?? session?.sessionId;
+  if (!id) throw new Error(`${answer.$typeName} does not name its session`);
+  return id;
 }

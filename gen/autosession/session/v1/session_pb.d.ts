@@ -96,7 +96,7 @@ export declare type Escalation = Message<"autosession.session.v1.Escalation"> & 
 export declare const EscalationSchema: GenMessage<Escalation>;
 
 /**
- * Session is one conversation between one of our accounts and a shop. The session service is the only writer of `state`,
+ * Session is one conversation: between one of our accounts and a shop, or a chat with a user. The session service is the only writer of `state`,
  * `status` and `owner_epoch`.
  *
  * @generated from message autosession.session.v1.Session
@@ -250,7 +250,7 @@ export declare type Session = Message<"autosession.session.v1.Session"> & {
   updatedAt?: Timestamp | undefined;
 
   /**
-   * The time of its last activity, accurate to 10 s.
+   * The time of its last activity, accurate to 10 s; in a chat to a minute.
    *
    * @generated from field: google.protobuf.Timestamp last_activity = 22;
    */
@@ -368,7 +368,7 @@ export enum Creator {
   ROBOT = 1,
 
   /**
-   * A human: a manual task, or a conversation that a human started in the shop's own window.
+   * A human: a manual task, a conversation that a human started in the shop's own window, or the user of a chat.
    *
    * @generated from enum value: CREATOR_HUMAN = 2;
    */

@@ -8,6 +8,7 @@ import type { PossiblySent, QueueLevel, Task, TaskStatus, TaskType } from "../..
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Control, HandoverReason, SessionState, Severity } from "../../control/v1/control_pb.js";
 import type { AgentRef, Creator, Escalation, Session } from "./session_pb.js";
+import type { InterruptedReply } from "../../message/v1/chat_pb.js";
 import type { Message as Message$1, MessageRole, Verdict } from "../../message/v1/message_pb.js";
 
 /**
@@ -209,7 +210,7 @@ export declare const CreateSessionResponseSchema: GenMessage<CreateSessionRespon
  */
 export declare type AddSessionTaskRequest = Message<"autosession.session.v1.AddSessionTaskRequest"> & {
   /**
-   * The session.
+   * The session, by name or id.
    *
    * @generated from field: string session_id = 1;
    */
@@ -298,7 +299,7 @@ export declare const AddSessionTaskResponseSchema: GenMessage<AddSessionTaskResp
  */
 export declare type GetSessionRequest = Message<"autosession.session.v1.GetSessionRequest"> & {
   /**
-   * The session.
+   * The session, by name or id.
    *
    * @generated from field: string session_id = 1;
    */
@@ -439,7 +440,7 @@ export declare const GetConversationSessionResponseSchema: GenMessage<GetConvers
  */
 export declare type GetSessionStatusRequest = Message<"autosession.session.v1.GetSessionStatusRequest"> & {
   /**
-   * The session.
+   * The session, by name or id.
    *
    * @generated from field: string session_id = 1;
    */
@@ -715,7 +716,7 @@ export declare const GetOpenSessionResponseSchema: GenMessage<GetOpenSessionResp
  */
 export declare type CloseSessionRequest = Message<"autosession.session.v1.CloseSessionRequest"> & {
   /**
-   * The session.
+   * The session, by name or id.
    *
    * @generated from field: string session_id = 1;
    */
@@ -801,6 +802,13 @@ export declare type CloseSessionResponse = Message<"autosession.session.v1.Close
    * @generated from field: repeated autosession.task.v1.PossiblySent possibly_sent = 2;
    */
   possiblySent: PossiblySent[];
+
+  /**
+   * The bot's answer that this change of control interrupted; unset if none.
+   *
+   * @generated from field: autosession.message.v1.InterruptedReply interrupted_reply = 3;
+   */
+  interruptedReply?: InterruptedReply | undefined;
 };
 
 /**
@@ -816,7 +824,7 @@ export declare const CloseSessionResponseSchema: GenMessage<CloseSessionResponse
  */
 export declare type PauseSessionRequest = Message<"autosession.session.v1.PauseSessionRequest"> & {
   /**
-   * The session.
+   * The session, by name or id.
    *
    * @generated from field: string session_id = 1;
    */
@@ -869,6 +877,13 @@ export declare type PauseSessionResponse = Message<"autosession.session.v1.Pause
    * @generated from field: repeated autosession.task.v1.PossiblySent possibly_sent = 2;
    */
   possiblySent: PossiblySent[];
+
+  /**
+   * The bot's answer that this change of control interrupted; unset if none.
+   *
+   * @generated from field: autosession.message.v1.InterruptedReply interrupted_reply = 3;
+   */
+  interruptedReply?: InterruptedReply | undefined;
 };
 
 /**
@@ -884,7 +899,7 @@ export declare const PauseSessionResponseSchema: GenMessage<PauseSessionResponse
  */
 export declare type ResumeSessionRequest = Message<"autosession.session.v1.ResumeSessionRequest"> & {
   /**
-   * The session.
+   * The session, by name or id.
    *
    * @generated from field: string session_id = 1;
    */
@@ -938,7 +953,7 @@ export declare const ResumeSessionResponseSchema: GenMessage<ResumeSessionRespon
  */
 export declare type ArchiveSessionRequest = Message<"autosession.session.v1.ArchiveSessionRequest"> & {
   /**
-   * The session.
+   * The session, by name or id.
    *
    * @generated from field: string session_id = 1;
    */
@@ -999,7 +1014,7 @@ export declare type EscalateSessionRequest = Message<"autosession.session.v1.Esc
   sessionName: string;
 
   /**
-   * The session.
+   * The session, by id or name.
    *
    * @generated from field: string session_id = 2;
    */
@@ -1101,6 +1116,13 @@ export declare type EscalateSessionResponse = Message<"autosession.session.v1.Es
    * @generated from field: repeated autosession.task.v1.PossiblySent possibly_sent = 7;
    */
   possiblySent: PossiblySent[];
+
+  /**
+   * The bot's answer that this change of control interrupted; unset if none.
+   *
+   * @generated from field: autosession.message.v1.InterruptedReply interrupted_reply = 8;
+   */
+  interruptedReply?: InterruptedReply | undefined;
 };
 
 /**
@@ -1176,6 +1198,13 @@ export declare type TakeOverSessionResponse = Message<"autosession.session.v1.Ta
    * @generated from field: repeated autosession.message.v1.Message history = 3;
    */
   history: Message$1[];
+
+  /**
+   * The bot's answer that this change of control interrupted; unset if none.
+   *
+   * @generated from field: autosession.message.v1.InterruptedReply interrupted_reply = 4;
+   */
+  interruptedReply?: InterruptedReply | undefined;
 };
 
 /**
@@ -1279,6 +1308,156 @@ export declare type ReleaseSessionResponse = Message<"autosession.session.v1.Rel
  * Use `create(ReleaseSessionResponseSchema)` to create a new message.
  */
 export declare const ReleaseSessionResponseSchema: GenMessage<ReleaseSessionResponse>;
+
+/**
+ * OpenChatSessionRequest names a chat session.
+ *
+ * @generated from message autosession.session.v1.OpenChatSessionRequest
+ */
+export declare type OpenChatSessionRequest = Message<"autosession.session.v1.OpenChatSessionRequest"> & {
+  /**
+   * The name. It does not begin with `ses_`, contains no `/` and is no path segment of a route.
+   *
+   * @generated from field: string session_name = 1;
+   */
+  sessionName: string;
+
+  /**
+   * The user of a new session; default: the name.
+   *
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * The bot of a session without one; may be empty.
+   *
+   * @generated from field: string bot_id = 3;
+   */
+  botId: string;
+
+  /**
+   * Whether the user is a VIP.
+   *
+   * @generated from field: bool vip = 4;
+   */
+  vip: boolean;
+};
+
+/**
+ * Describes the message autosession.session.v1.OpenChatSessionRequest.
+ * Use `create(OpenChatSessionRequestSchema)` to create a new message.
+ */
+export declare const OpenChatSessionRequestSchema: GenMessage<OpenChatSessionRequest>;
+
+/**
+ * OpenChatSessionResponse is the open chat session.
+ *
+ * @generated from message autosession.session.v1.OpenChatSessionResponse
+ */
+export declare type OpenChatSessionResponse = Message<"autosession.session.v1.OpenChatSessionResponse"> & {
+  /**
+   * The session.
+   *
+   * @generated from field: autosession.session.v1.Session session = 1;
+   */
+  session?: Session | undefined;
+};
+
+/**
+ * Describes the message autosession.session.v1.OpenChatSessionResponse.
+ * Use `create(OpenChatSessionResponseSchema)` to create a new message.
+ */
+export declare const OpenChatSessionResponseSchema: GenMessage<OpenChatSessionResponse>;
+
+/**
+ * EscalateByRuleRequest is an escalation that a rule has decided.
+ *
+ * @generated from message autosession.session.v1.EscalateByRuleRequest
+ */
+export declare type EscalateByRuleRequest = Message<"autosession.session.v1.EscalateByRuleRequest"> & {
+  /**
+   * The session.
+   *
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+
+  /**
+   * The epoch of the message or the turn for which the rule decided.
+   *
+   * @generated from field: uint32 owner_epoch = 2;
+   */
+  ownerEpoch: number;
+
+  /**
+   * The reason.
+   *
+   * @generated from field: autosession.control.v1.HandoverReason reason = 3;
+   */
+  reason: HandoverReason;
+
+  /**
+   * The severity; default by reason.
+   *
+   * @generated from field: autosession.control.v1.Severity severity = 4;
+   */
+  severity: Severity;
+
+  /**
+   * A description for the agent.
+   *
+   * @generated from field: string details = 5;
+   */
+  details: string;
+
+  /**
+   * Free data for the agent, at most 64 KiB.
+   *
+   * @generated from field: google.protobuf.Struct context = 6;
+   */
+  context?: JsonObject | undefined;
+
+  /**
+   * The messages that proved it.
+   *
+   * @generated from field: repeated string evidence_message_ids = 7;
+   */
+  evidenceMessageIds: string[];
+};
+
+/**
+ * Describes the message autosession.session.v1.EscalateByRuleRequest.
+ * Use `create(EscalateByRuleRequestSchema)` to create a new message.
+ */
+export declare const EscalateByRuleRequestSchema: GenMessage<EscalateByRuleRequest>;
+
+/**
+ * EscalateByRuleResponse is the session, which waits for a human.
+ *
+ * @generated from message autosession.session.v1.EscalateByRuleResponse
+ */
+export declare type EscalateByRuleResponse = Message<"autosession.session.v1.EscalateByRuleResponse"> & {
+  /**
+   * The session.
+   *
+   * @generated from field: autosession.session.v1.Session session = 1;
+   */
+  session?: Session | undefined;
+
+  /**
+   * The bot's answer that this change of control interrupted; unset if none.
+   *
+   * @generated from field: autosession.message.v1.InterruptedReply interrupted_reply = 2;
+   */
+  interruptedReply?: InterruptedReply | undefined;
+};
+
+/**
+ * Describes the message autosession.session.v1.EscalateByRuleResponse.
+ * Use `create(EscalateByRuleResponseSchema)` to create a new message.
+ */
+export declare const EscalateByRuleResponseSchema: GenMessage<EscalateByRuleResponse>;
 
 /**
  * RecordTaskOutcomeRequest is the outcome of a task.
@@ -1903,6 +2082,32 @@ export declare const SessionService: GenService<{
     methodKind: "unary";
     input: typeof ReleaseSessionRequestSchema;
     output: typeof ReleaseSessionResponseSchema;
+  },
+  /**
+   * OpenChatSession returns the open chat session of a name; a new one, active/bot_active, when the name has none. Of concurrent first
+   * uses exactly one opens a session. It counts as activity: the session expires its ttl after the last one. A bot
+   * and a VIP flag are added to a session without them.
+   * Errors: INVALID_ARGUMENT (not a valid name), INVALID_STATUS (the id of a session of an account and a shop), SERVICE_UNAVAILABLE.
+   *
+   * @generated from rpc autosession.session.v1.SessionService.OpenChatSession
+   */
+  openChatSession: {
+    methodKind: "unary";
+    input: typeof OpenChatSessionRequestSchema;
+    output: typeof OpenChatSessionResponseSchema;
+  },
+  /**
+   * EscalateByRule escalates a session because of what was said in it, if the bot is still in control and the session still has the
+   * epoch in which it was said. A repeat gets the same answer while the session waits for a human.
+   * Errors: SESSION_NOT_FOUND, SUPERSEDED (control has changed since then: with the current state and status), TOO_LARGE (context),
+   * SERVICE_UNAVAILABLE.
+   *
+   * @generated from rpc autosession.session.v1.SessionService.EscalateByRule
+   */
+  escalateByRule: {
+    methodKind: "unary";
+    input: typeof EscalateByRuleRequestSchema;
+    output: typeof EscalateByRuleResponseSchema;
   },
   /**
    * RecordTaskOutcome reports the outcome of a session's task to the session service. Called by task-dispatch after its commit;
