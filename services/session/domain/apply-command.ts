@@ -91,7 +91,8 @@ const effects: Effects = {
     takenHash: '',
   }),
   expire: (session, __, now) => ({
-    finishedAt: Math.min(now, expiresAt(session) ?? now),     closeReason: 'expired',
+    finishedAt: Math.min(now, expiresAt(session) ?? now),
+    closeReason: 'expired',
     createHash: '',
     takenHash: '',
   }),

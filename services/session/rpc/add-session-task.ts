@@ -37,7 +37,8 @@ export const addSessionTask =
       await deps.fences.confirm(session);
       const answer = create(AddSessionTaskResponseSchema, { task: await createTask(deps, session, request) });
       const { now } = unit.context;
-      if (shouldTouch(session, now)) await deps.sessions.touch(currentTenant(), session, { ...session, lastActivity: now });
+      if (shouldTouch(session, now))
+        await deps.sessions.touch(currentTenant(), session, { ...session, lastActivity: now });
       unit.respond(record, answer);
       await unit.commit('session-answer');
       return answer;

@@ -5,7 +5,7 @@ import {
   type SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import type { SessionDeps } from '../deps.ts';
-import { defaultSeverity, escalateByRule as decide } from '../domain/commands.ts';
+import { escalateByRule as decide, defaultSeverity } from '../domain/commands.ts';
 import { assertContextSize } from '../domain/escalation-context.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { changeSession } from '../unit-of-work/change-session.ts';

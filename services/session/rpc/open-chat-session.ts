@@ -28,11 +28,15 @@ export const openChatSession =
 async function assertNoShopSession(deps: SessionDeps, name: string): Promise<void> {
   const session = isSessionId(name) ? await deps.sessions.find(currentTenant(), name) : undefined;
   if (!session || session.chat) return;
-  throw appError(ErrorReason.INVALID_STATUS, 'this is a session of an account and a shop, in which no chat is possible', {
-    session_id: session.sessionId,
-    state: sessionStateName(session.state),
-    status: sessionControlName(session.control),
-    command: 'chat',
-    allowed: '',
-  });
+  throw appError(
+    ErrorReason.INVALID_STATUS,
+    'this is a session of an account and a shop, in which no chat is possible',
+    {
+      session_id: session.sessionId,
+      state: sessionStateName(session.state),
+      status: sessionControlName(session.control),
+      command: 'chat',
+      allowed: '',
+    },
+  );
 }

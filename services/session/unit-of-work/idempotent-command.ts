@@ -46,7 +46,7 @@ export async function runIdempotentCommand<I extends DescMessage, O extends Desc
     await unit.commit(change ? `session-${change.command}` : 'session-answer');
     return { answer, session };
   });
-  if ('answer' in done) return done;
+  if (done.saved === undefined) return { answer: done.answer, session: done.session };
   // by its id: the name may have another session now
   const session = await loadSession(deps, sessionIdIn(done.saved));
   if (stillHolds(session)) return { answer: reply(session), session };
