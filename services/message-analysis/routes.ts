@@ -1,6 +1,7 @@
 import type { ConnectRouter } from '@connectrpc/connect';
 import { ChatService } from '../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
+import { getBotInfo } from './rpc/get-bot-info.ts';
 import { getSessionMessages } from './rpc/get-session-messages.ts';
 import { ingestMessages } from './rpc/ingest-messages.ts';
 import { listMessages } from './rpc/list-messages.ts';
@@ -19,6 +20,7 @@ export const messageRoutes = (deps: ChatDeps) => (router: ConnectRouter) => {
     getSessionMessages: getSessionMessages(deps),
   });
   router.service(ChatService, {
+    getBotInfo: getBotInfo(deps),
     sendChatMessage: sendChatMessage(deps),
     streamChat: streamChat(deps),
     startConversation: startConversation(deps),

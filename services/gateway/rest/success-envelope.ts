@@ -1,4 +1,5 @@
-import type { DescMessage, JsonValue, Message } from '@bufbuild/protobuf';
+import { type DescMessage, type DescMethod, getOption, type JsonValue, type Message } from '@bufbuild/protobuf';
+import { unwrapped } from '../../../gen/autosession/access/v1/access_pb.js';
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { encodeMessage } from './encode-message.ts';
 import type { Language } from './language.ts';
@@ -13,16 +14,27 @@ export interface SuccessEnvelope {
   readonly request_id: string;
 }
 
-/** The REST envelope of an RPC's response. */
+/** The REST envelope of an RPC's response; of an unwrapped one its fields beside `success`. */
 export function successEnvelope(
   route: Route,
   response: Message,
   options: { requestId: string; language: Language },
-): SuccessEnvelope {
+): SuccessEnvelope | Record<string, JsonValue> {
+  if (isUnwrapped(route.rpc))
+    return {
+      success: true,
+      message: successMessage(route.rpc, options.language),
+      ...encodeMessage(route.rpc.output, response),
+    };
   const data = dataOf(route, response);
   const emptyQueue = emptyQueueEnvelope(route, data, options);
   if (emptyQueue) return emptyQueue;
   return { success: true, message: successMessage(route.rpc, options.language), data, request_id: options.requestId };
+}
+
+/** Whether REST answers without the envelope. */
+export function isUnwrapped(rpc: DescMethod): boolean {
+  return getOption(rpc, unwrapped);
 }
 
 /** A next_id without a task is neither an error nor a success: every field is null. Undefined for any other answer. */

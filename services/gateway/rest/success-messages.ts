@@ -23,6 +23,8 @@ const messages: Readonly<Record<string, LocalizedText>> = {
   CancelTask: { zh: '任务已取消', en: 'Task cancelled' },
   PutAccount: { zh: '账号已保存', en: 'Account saved' },
   PutShop: { zh: '店铺已保存', en: 'Shop saved' },
+  StartConversation: { zh: '已开始新的对话', en: 'A new conversation has begun' },
+  SendManualMessage: { zh: '消息已发送', en: 'Message sent' },
   IngestMessages: { zh: '消息处理完成', en: 'Messages processed' },
 };
 

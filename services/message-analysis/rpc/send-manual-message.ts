@@ -1,4 +1,3 @@
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { Control } from '../../../gen/autosession/control/v1/control_pb.js';
 import {
@@ -52,7 +51,7 @@ export const sendManualMessage =
       },
       (tx, key) => findChatMessage(tx, key, messageId),
     );
-    return { timestamp: timestampFromMs(stored.at), messageId, sessionId, sessionName, status: stored.status };
+    return { timestamp: stored.at / 1_000, messageId, sessionId, sessionName, status: stored.status };
   };
 
 /** The session; taken over first if it waits for a human and an agent writes. */

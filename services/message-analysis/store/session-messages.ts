@@ -49,6 +49,7 @@ export async function countMessages(db: Executor<MessageTables>, tenant: string,
 /** A stored message as the contract shows it. */
 export function toMessage(row: MessageRow): Message {
   const sentAt = parseSqlTimeOrUndefined(row.sent_at);
+  const receivedAt = parseSqlTime(row.received_at);
   return create(MessageSchema, {
     messageId: row.message_id,
     seq: row.seq,
@@ -56,12 +57,14 @@ export function toMessage(row: MessageRow): Message {
     sender: row.sender,
     content: displayContent(row),
     sentAt: sentAt === undefined ? undefined : timestampFromMs(sentAt),
-    receivedAt: timestampFromMs(parseSqlTime(row.received_at)),
+    receivedAt: timestampFromMs(receivedAt),
     verdict: row.verdict,
     sessionId: row.session_id ?? '',
     type: row.type,
     taskId: row.task_id ?? '',
     agentId: row.agent_id,
+    agentName: row.agent_id ? row.sender : '',
+    timestamp: (sentAt ?? receivedAt) / 1_000,
     interrupted: row.interrupted === 1,
   });
 }

@@ -34,7 +34,10 @@ export async function runIdempotentCommand<I extends DescMessage, O extends Desc
   { load, decide, stillHolds, reply }: SessionCommand<O>,
 ): Promise<{ answer: MessageShape<O>; session: SessionRecord }> {
   const record = new IdempotencyRecord(deps, method, request);
-  const done = await retryOnConflict(deps, staleVersion, async () => {
+  type Done =
+    | { readonly saved: MessageShape<O> }
+    | { readonly answer: MessageShape<O>; readonly session: SessionRecord };
+  const done = await retryOnConflict<Done>(deps, staleVersion, async () => {
     const saved = await record.find();
     if (saved) return { saved };
     const unit = new SessionUnitOfWork(deps);
@@ -46,7 +49,7 @@ export async function runIdempotentCommand<I extends DescMessage, O extends Desc
     await unit.commit(change ? `session-${change.command}` : 'session-answer');
     return { answer, session };
   });
-  if (done.saved === undefined) return { answer: done.answer, session: done.session };
+  if ('answer' in done) return done;
   // by its id: the name may have another session now
   const session = await loadSession(deps, sessionIdIn(done.saved));
   if (stillHolds(session)) return { answer: reply(session), session };

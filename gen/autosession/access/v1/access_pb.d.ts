@@ -80,3 +80,10 @@ export declare const internal: GenExtension<MethodOptions, boolean>;
  */
 export declare const scopes: GenExtension<MethodOptions, Scope[]>;
 
+/**
+ * REST answers with the fields of the response beside `success`, instead of in the envelope: pages read them there.
+ *
+ * @generated from extension: bool unwrapped = 50603;
+ */
+export declare const unwrapped: GenExtension<MethodOptions, boolean>;
+

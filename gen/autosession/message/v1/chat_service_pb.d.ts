@@ -6,13 +6,107 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { Control, HandoverReason } from "../../control/v1/control_pb.js";
 import type { AgentRef } from "../../session/v1/session_pb.js";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { InterruptedReply } from "./chat_pb.js";
 
 /**
  * Describes the file autosession/message/v1/chat_service.proto.
  */
 export declare const file_autosession_message_v1_chat_service: GenFile;
+
+/**
+ * GetBotInfoRequest names a bot.
+ *
+ * @generated from message autosession.message.v1.GetBotInfoRequest
+ */
+export declare type GetBotInfoRequest = Message<"autosession.message.v1.GetBotInfoRequest"> & {
+  /**
+   * The bot; default: the first configured.
+   *
+   * @generated from field: string bot_id = 1;
+   */
+  botId: string;
+};
+
+/**
+ * Describes the message autosession.message.v1.GetBotInfoRequest.
+ * Use `create(GetBotInfoRequestSchema)` to create a new message.
+ */
+export declare const GetBotInfoRequestSchema: GenMessage<GetBotInfoRequest>;
+
+/**
+ * GetBotInfoResponse describes a bot.
+ *
+ * @generated from message autosession.message.v1.GetBotInfoResponse
+ */
+export declare type GetBotInfoResponse = Message<"autosession.message.v1.GetBotInfoResponse"> & {
+  /**
+   * The bot.
+   *
+   * @generated from field: autosession.message.v1.GetBotInfoResponse.Bot bot = 1;
+   */
+  bot?: GetBotInfoResponse_Bot | undefined;
+};
+
+/**
+ * Describes the message autosession.message.v1.GetBotInfoResponse.
+ * Use `create(GetBotInfoResponseSchema)` to create a new message.
+ */
+export declare const GetBotInfoResponseSchema: GenMessage<GetBotInfoResponse>;
+
+/**
+ * Bot is what a page shows of a bot.
+ *
+ * @generated from message autosession.message.v1.GetBotInfoResponse.Bot
+ */
+export declare type GetBotInfoResponse_Bot = Message<"autosession.message.v1.GetBotInfoResponse.Bot"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What it does.
+   *
+   * @generated from field: string description = 2;
+   */
+  description: string;
+
+  /**
+   * The address of its picture; may be empty.
+   *
+   * @generated from field: string icon_url = 3;
+   */
+  iconUrl: string;
+
+  /**
+   * What it says before the first message; may be empty.
+   *
+   * @generated from field: string welcome = 4;
+   */
+  welcome: string;
+
+  /**
+   * The workflow behind it; empty if none.
+   *
+   * @generated from field: string workflow_id = 5;
+   */
+  workflowId: string;
+
+  /**
+   * Its id.
+   *
+   * @generated from field: string bot_id = 6;
+   */
+  botId: string;
+};
+
+/**
+ * Describes the message autosession.message.v1.GetBotInfoResponse.Bot.
+ * Use `create(GetBotInfoResponse_BotSchema)` to create a new message.
+ */
+export declare const GetBotInfoResponse_BotSchema: GenMessage<GetBotInfoResponse_Bot>;
 
 /**
  * SendChatMessageRequest is a message of a chat's user.
@@ -490,11 +584,11 @@ export declare const SendManualMessageRequestSchema: GenMessage<SendManualMessag
  */
 export declare type SendManualMessageResponse = Message<"autosession.message.v1.SendManualMessageResponse"> & {
   /**
-   * When it was stored.
+   * When it was stored, in Unix seconds.
    *
-   * @generated from field: google.protobuf.Timestamp timestamp = 1;
+   * @generated from field: double timestamp = 1;
    */
-  timestamp?: Timestamp | undefined;
+  timestamp: number;
 
   /**
    * Its id.
@@ -662,6 +756,16 @@ export declare const ManualRoleSchema: GenEnum<ManualRole>;
  * @generated from service autosession.message.v1.ChatService
  */
 export declare const ChatService: GenService<{
+  /**
+   * GetBotInfo returns what a chat page shows of a bot. Errors: INVALID_ARGUMENT (no such bot is configured).
+   *
+   * @generated from rpc autosession.message.v1.ChatService.GetBotInfo
+   */
+  getBotInfo: {
+    methodKind: "unary";
+    input: typeof GetBotInfoRequestSchema;
+    output: typeof GetBotInfoResponseSchema;
+  },
   /**
    * SendChatMessage stores a message of a chat's user and returns the bot's answer to it. The session is created when its name is
    * new. Waits until the answer is stored, at most the engine's timeout and 5 seconds; the turn goes on when the caller leaves.

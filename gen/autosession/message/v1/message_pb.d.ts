@@ -107,6 +107,20 @@ export declare type Message = Message$1<"autosession.message.v1.Message"> & {
    * @generated from field: bool interrupted = 13;
    */
   interrupted: boolean;
+
+  /**
+   * The name of that agent.
+   *
+   * @generated from field: string agent_name = 14;
+   */
+  agentName: string;
+
+  /**
+   * sent_at, or received_at without it, in Unix seconds.
+   *
+   * @generated from field: double timestamp = 15;
+   */
+  timestamp: number;
 };
 
 /**

@@ -1,6 +1,7 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { requiredScopes } from '../../../lib/auth/scopes.ts';
 import type { Route } from '../../rest/route.ts';
+import { isUnwrapped } from '../../rest/success-envelope.ts';
 import { emptyQueueMessage, successMessage } from '../../rest/success-messages.ts';
 import type { MediaType, Operation, Response, Schema } from '../openapi-types.ts';
 import type { Components } from './components.ts';
@@ -38,7 +39,12 @@ export function operationOf(route: Route, operationId: string, components: Compo
     parameters: operationParameters(route, operationId, components),
     ...requestBody(route, operationId, components),
     responses: {
-      200: rpc.methodKind === 'unary' ? successResponse(route, operationId, components) : streamResponse(components),
+      200:
+        rpc.methodKind === 'unary'
+          ? successResponse(route, operationId, components)
+          : rpc.name === 'StreamChat'
+            ? chatStreamResponse()
+            : streamResponse(components),
       ...errorResponses(route, components),
     },
   };
@@ -58,7 +64,9 @@ function requestBody(route: Route, operationId: string, components: Components):
 }
 
 function successResponse(route: Route, operationId: string, components: Components): Response {
-  const success = envelopeSchema(true, dataSchema(route, components));
+  const success = isUnwrapped(route.rpc)
+    ? unwrappedSchema(dataSchema(route, components))
+    : envelopeSchema(true, dataSchema(route, components));
   const isClaim = route.rpc.name === 'ClaimNextTask';
   const content: MediaType = {
     schema: isClaim ? { oneOf: [success, emptyQueueSchema(route, components)] } : success,
@@ -104,6 +112,13 @@ function envelopeSchema(success: boolean, data: Schema): Schema {
   };
 }
 
+/** A response whose fields are beside `success`. */
+function unwrappedSchema(fields: Schema): Schema {
+  const message = { type: 'string', description: 'For people; in a chat the reply.' };
+  const success = { type: 'object', required: ['success'], properties: { success: { const: true }, message } };
+  return { allOf: [fields, success] };
+}
+
 function streamResponse(components: Components): Response {
   return {
     description: [
@@ -114,6 +129,21 @@ function streamResponse(components: Components): Response {
     ].join('\n\n'),
     headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
     content: { 'text/event-stream': { schema: eventFrameRef(components) } },
+  };
+}
+
+function chatStreamResponse(): Response {
+  const string = { type: 'string' };
+  const types = ['message', 'status_change', 'done', 'error'];
+  const properties = { type: { type: 'string', enum: types }, content: string, message_id: string, status: string };
+  return {
+    description: [
+      'The answer as a stream of `data:` lines, each at most 1,200 bytes; the schema describes the JSON of each.',
+      '`message` has the next text of the answer; `status_change` the control of the session (`status`, and `agent_info` or `reason`); `done` ends the answer (`message_id`, `conversation_id`, and `interrupted` if a human took over); `error` has the reason in `content`, such as `SESSION_IN_MANUAL_MODE: manual_live`.',
+      'Then the stream ends. With `follow`, or without a message, the events of the session come behind it, in the form of `GET /api/sessions/{session}/events`.',
+    ].join('\n\n'),
+    headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
+    content: { 'text/event-stream': { schema: { type: 'object', required: ['type'], properties } } },
   };
 }
 
