@@ -15,7 +15,7 @@ import { startMessagePurge } from './jobs/purge.ts';
 import { startTurnSweep } from './jobs/turn-sweep.ts';
 import { messageRoutes } from './routes.ts';
 import { messageMigrations } from './store/migrations.ts';
-import { createChatDeps } from './turns/chat-deps.ts';
+import { createChatDeps } from './turns/create-chat-deps.ts';
 
 /** Stores the messages of chat windows, and finds out who sent them and whether a human intervened. */
 export const messageAnalysisModule: Module = {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { ChatService } from '../../gen/autosession/message/v1/chat_service_pb.js';
 import { chatSteps } from '../support/chat-steps.ts';
 import { onEveryBackend } from '../support/every-backend.ts';
 import { unique } from '../support/factories.ts';
@@ -19,6 +20,24 @@ onEveryBackend(
         ['user', '你好'],
         ['assistant', answer.data.message],
       ]);
+    });
+
+    it('shows its bot', async () => {
+      const { rest } = chatSteps(system());
+      const { status, body } = await rest.get('/api/bot/info');
+      const bot = { bot_id: 'bot', name: '助手', description: '', icon_url: '', welcome: '', workflow_id: '' };
+      expect([status, body]).toEqual([200, { success: true, message: '操作成功', bot }]);
+      expect((await system().rpc(ChatService).getBotInfo({})).bot?.name).toBe('助手');
+      expect((await rest.get('/api/bot/info?bot_id=none')).status).toBe(400);
+    });
+
+    it('begins a new conversation with its bot by each of three routes', async () => {
+      const { rest, name } = chatSteps(system());
+      for (const route of ['new', 'create', 'clear']) {
+        const { status, body } = await rest.post(`/api/conversation/${route}`, { session_id: name, user_id: 'u' });
+        expect([status, body.success, typeof body.conversation_id]).toEqual([200, true, 'string']);
+        expect(body.conversation_id).not.toBe('');
+      }
     });
 
     it('streams the answer as data lines and then ends', async () => {

@@ -77,6 +77,7 @@ function agentJoinedFrame(event: Event, { session }: SessionChanged): Frame {
     ...frameHeader(event, 'manual_message'),
     role: 'system',
     content: `人工客服 ${agentName || agentId} 已接入对话`,
+    message_id: null,
     agent_id: agentId,
     agent_name: agentName,
   };
@@ -87,6 +88,7 @@ function agentLeftFrame(event: Event): Frame {
     ...frameHeader(event, 'manual_message'),
     role: 'system',
     content: '人工服务已结束，AI 助手已接管对话',
+    message_id: null,
     agent_id: null,
     agent_name: null,
   };

@@ -6,7 +6,7 @@ export const TURN_RENEWAL_MS = 500;
 export const TURN_LEASE_MARGIN_MS = 250;
 
 /** The newest turn of a chat session: a bot's answer to everything that was unanswered when it began. */
-export interface Turn {
+export interface ChatTurn {
   readonly tenant: string;
   readonly sessionId: string;
   readonly turnId: string;
@@ -31,5 +31,7 @@ export interface Turn {
   readonly answersSeq: number;
   /** How many user messages it answers. */
   readonly answersCount: number;
+  /** Whether it only hands out an answer that is stored already: it asks no engine, and stores nothing. */
+  readonly delivers: boolean;
   readonly startedAt: number;
 }

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 
 /** A message as an engine sees it. */
-export interface BotMessage {
+export interface EngineMessage {
   readonly role: 'user' | 'assistant' | 'agent' | 'system';
   readonly content: string;
 }
@@ -18,7 +18,7 @@ export interface BotRequest extends BotSession {
   /** The engine's conversation for the session; empty for an engine that keeps none. */
   readonly conversationId: string;
   /** The history, oldest first; the last ones are the user messages to answer. */
-  readonly messages: readonly BotMessage[];
+  readonly messages: readonly EngineMessage[];
   /** Free data of the message's caller. */
   readonly parameters: JsonObject;
 }

@@ -97,9 +97,7 @@ function failureOf(status: number): BotFailure {
   return 'rejected';
 }
 
-/** `Retry-After` in seconds or as a date; undefined without a usable value. */
+/** `Retry-After` in seconds; undefined without it, and for a date, which would be another machine's clock. */
 function retryAfterMsOf(value: string | null): number | undefined {
-  if (value === null) return undefined;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+  return value !== null && /^\d+$/.test(value) ? Number(value) * 1_000 : undefined;
 }

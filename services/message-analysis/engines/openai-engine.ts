@@ -1,5 +1,5 @@
 import type { OpenAiBotConfig } from '../../lib/config/config.ts';
-import { type BotEngine, BotEngineError, type BotMessage, type BotRequest } from './bot-engine.ts';
+import { type BotEngine, BotEngineError, type BotRequest, type EngineMessage } from './bot-engine.ts';
 import { parseObject, postToEngine, readFrames } from './engine-http.ts';
 
 /** Any server with OpenAI's chat completions, which streams its answers. */
@@ -52,6 +52,6 @@ interface Chunk {
 }
 
 /** The model knows no agents: what one wrote is an answer that the model did not give. */
-function toOpenAi({ role, content }: BotMessage): { role: string; content: string } {
+function toOpenAi({ role, content }: EngineMessage): { role: string; content: string } {
   return role === 'agent' ? { role: 'assistant', content: `（人工客服）${content}` } : { role, content };
 }

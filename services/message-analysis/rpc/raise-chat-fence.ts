@@ -1,6 +1,6 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { ChatService } from '../../../gen/autosession/message/v1/chat_service_pb.js';
-import type { Turn } from '../domain/turn.ts';
+import type { ChatTurn } from '../domain/turn.ts';
 import type { ChatDeps } from '../turns/chat-deps.ts';
 import { raiseChatFence as raise } from '../turns/raise-chat-fence.ts';
 
@@ -15,6 +15,6 @@ export const raiseChatFence =
     };
   };
 
-function interruptedReply({ messageId, messageStored, handedOut, complete }: Turn) {
+function interruptedReply({ messageId, messageStored, handedOut, complete }: ChatTurn) {
   return { messageId: messageStored ? messageId : '', content: handedOut, complete };
 }

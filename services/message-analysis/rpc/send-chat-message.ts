@@ -5,6 +5,7 @@ import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { findChat } from '../store/chats.ts';
 import type { MessageTables } from '../store/tables.ts';
 import { answerTo } from '../turns/answer-stream.ts';
+import { carryOutEscalation } from '../turns/carry-out-escalation.ts';
 import type { ChatDeps } from '../turns/chat-deps.ts';
 import { acceptMessage, answerSignal, refusalOf } from '../turns/chat-request.ts';
 import { escalationReply } from '../turns/decide-escalation.ts';
@@ -19,10 +20,11 @@ export const sendChatMessage =
     if (message.kind === 'refused') throw refusalOf(sessionId, messageId, message);
     const key = { tenant: currentTenant(), sessionId };
     if (message.kind === 'escalating') {
+      const escalated = await carryOutEscalation(deps, sessionId, message.escalation);
       const reply = await escalationReply(deps, key, message);
       const { chat } = await findChat(deps.db.autocommit<MessageTables>(), key);
       const conversationId = chat?.conversationId ?? '';
-      const status = session.status;
+      const { status } = escalated ?? session;
       return { message: reply.content, messageId: reply.messageId, sessionId, sessionName, conversationId, status };
     }
     const signal = answerSignal(deps, request.botId);

@@ -11,7 +11,8 @@ import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { ChatSession } from '../domain/chat-session.ts';
 import { findChat } from '../store/chats.ts';
 import type { MessageTables } from '../store/tables.ts';
-import { answerTo } from '../turns/answer-stream.ts';
+import { answerTo, deliver } from '../turns/answer-stream.ts';
+import { carryOutEscalation } from '../turns/carry-out-escalation.ts';
 import type { ChatDeps } from '../turns/chat-deps.ts';
 import { type AcceptedMessage, acceptMessage, answerSignal, openForRequest } from '../turns/chat-request.ts';
 import { escalationReply } from '../turns/decide-escalation.ts';
@@ -38,8 +39,8 @@ export const streamChat = (deps: ChatDeps): ServiceImpl<typeof ChatService>['str
       yield refusalPart(message);
       return;
     }
-    if (message.kind === 'escalating') return yield* escalationParts(deps, accepted);
     const signal = answerSignal(deps, request.botId);
+    if (message.kind === 'escalating') return yield* escalationParts(deps, accepted, signal);
     for await (const part of answerTo(deps, key, message.seq, { signal, deltas: true })) {
       if (part.kind === 'delta') {
         yield { part: { case: 'delta', value: { content: part.text } } };
@@ -54,16 +55,24 @@ export const streamChat = (deps: ChatDeps): ServiceImpl<typeof ChatService>['str
     }
   };
 
-async function* escalationParts(deps: ChatDeps, { session, message }: AcceptedMessage): AsyncGenerator<Part> {
+/** What the rule says first, while the bot is still in control; then its escalation. */
+async function* escalationParts(
+  deps: ChatDeps,
+  { session, message }: AcceptedMessage,
+  signal: AbortSignal,
+): AsyncGenerator<Part> {
   if (message.kind !== 'escalating') return;
-  const key = { tenant: currentTenant(), sessionId: session.sessionId };
-  const [reply, { chat }] = await Promise.all([
-    escalationReply(deps, key, message),
-    findChat(deps.db.autocommit<MessageTables>(), key),
-  ]);
+  const { sessionId } = session;
+  const key = { tenant: currentTenant(), sessionId };
+  const reply = await escalationReply(deps, key, message);
+  const answer = { messageId: reply.messageId, text: reply.content, answersSeq: message.seq, from: 0 };
+  if (reply.content)
+    for await (const part of deliver(deps, key, answer, signal))
+      if (part.kind === 'delta') yield { part: { case: 'delta', value: { content: part.text } } };
+  const escalated = await carryOutEscalation(deps, sessionId, message.escalation);
+  const { chat } = await findChat(deps.db.autocommit<MessageTables>(), key);
   await deps.db.confirmReads();
-  if (reply.content) yield { part: { case: 'delta', value: { content: reply.content } } };
-  yield statusPart(session, session.status);
+  yield statusPart(escalated ?? session, (escalated ?? session).status);
   yield donePart(reply.messageId, chat?.conversationId ?? '', false);
 }
 
@@ -76,7 +85,8 @@ async function currentStatusPart(deps: ChatDeps, { sessionId, control }: ChatSes
 }
 
 function statusPart({ escalation, assignedAgent }: Session, status: Control): Part {
-  return { part: { case: 'status', value: { status, reason: escalation?.reason, agent: assignedAgent } } };
+  const agent = assignedAgent && { agentId: assignedAgent.agentId, agentName: assignedAgent.agentName };
+  return { part: { case: 'status', value: { status, reason: escalation?.reason, agent } } };
 }
 
 function refusalPart({ control, paused, messageId }: { control: Control; paused: boolean; messageId: string }): Part {

@@ -3,7 +3,7 @@ import { columnsFor, recordOf } from '../../lib/db/row-mapping.ts';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { onDuplicateUpdate } from '../../lib/db/upsert.ts';
 import type { ChatSession } from '../domain/chat-session.ts';
-import type { Turn } from '../domain/turn.ts';
+import type { ChatTurn } from '../domain/turn.ts';
 import type { MessageTables } from './tables.ts';
 
 /** A chat session's key in the database. */
@@ -16,7 +16,7 @@ export interface ChatKey {
 export async function lockChat(
   tx: Executor<MessageTables>,
   key: ChatKey,
-): Promise<{ chat?: ChatSession; turn?: Turn }> {
+): Promise<{ chat?: ChatSession; turn?: ChatTurn }> {
   const [chats, turns] = await Promise.all([selectChatLocked(tx, key), selectTurnLocked(tx, key)]);
   return { chat: chats.rows.map(chatOf)[0], turn: turns.rows.map(turnOf)[0] };
 }
@@ -25,13 +25,13 @@ export async function lockChat(
 export async function findChat(
   db: Executor<MessageTables>,
   key: ChatKey,
-): Promise<{ chat?: ChatSession; turn?: Turn }> {
+): Promise<{ chat?: ChatSession; turn?: ChatTurn }> {
   const [chats, turns] = await Promise.all([selectChat(db, key), selectTurn(db, key)]);
   return { chat: chats.rows.map(chatOf)[0], turn: turns.rows.map(turnOf)[0] };
 }
 
 /** Reads the newest turn of a chat session. */
-export async function findTurn(db: Executor<MessageTables>, key: ChatKey): Promise<Turn | undefined> {
+export async function findTurn(db: Executor<MessageTables>, key: ChatKey): Promise<ChatTurn | undefined> {
   return (await selectTurn(db, key)).rows.map(turnOf)[0];
 }
 
@@ -44,7 +44,7 @@ export const updateChat = (tx: Executor<MessageTables>, chat: ChatSession): Prom
   upsertChatRow.enqueue(tx, { row: columnsFor({ ...chat, escalation: chat.escalation }) });
 
 /** Writes the newest turn of a chat session that this transaction has locked. */
-export const saveTurn = (tx: Executor<MessageTables>, turn: Turn): Promise<void> =>
+export const saveTurn = (tx: Executor<MessageTables>, turn: ChatTurn): Promise<void> =>
   upsertTurnRow.enqueue(tx, { row: columnsFor(turn) });
 
 const chatByKey = (db: Executor<MessageTables>, { tenant, sessionId }: ChatKey) =>
@@ -108,7 +108,7 @@ const MAX_TURNS = 1_000;
 export async function findRunningTurns(
   db: Executor<MessageTables>,
   { stopRequested }: { readonly stopRequested?: true } = {},
-): Promise<Pick<Turn, 'tenant' | 'sessionId' | 'turnId' | 'renewals'>[]> {
+): Promise<Pick<ChatTurn, 'tenant' | 'sessionId' | 'turnId' | 'renewals'>[]> {
   let query = db
     .selectFrom('chat_turns')
     .select(['tenant', 'session_id', 'turn_id', 'renewals'])
@@ -134,6 +134,6 @@ function chatOf(row: MessageTables['chat_sessions']): ChatSession {
   return recordOf<ChatSession>(row, ['paused', 'due']);
 }
 
-function turnOf(row: MessageTables['chat_turns']): Turn {
-  return recordOf<Turn>(row, ['running', 'stopRequested', 'complete', 'messageStored']);
+function turnOf(row: MessageTables['chat_turns']): ChatTurn {
+  return recordOf<ChatTurn>(row, ['running', 'stopRequested', 'complete', 'messageStored', 'delivers']);
 }

@@ -113,6 +113,7 @@ export const messageMigrations: Migrations = {
           message_stored ${c.bool} NOT NULL,
           answers_seq ${c.int} NOT NULL,
           answers_count ${c.int} NOT NULL,
+          delivers ${c.bool} NOT NULL,
           started_at ${c.time} NOT NULL,
           PRIMARY KEY (tenant, session_id)
         ) ${c.tableOptions}`,

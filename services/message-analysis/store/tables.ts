@@ -1,6 +1,6 @@
 import type { Row } from '../../lib/db/row-mapping.ts';
 import type { ChatSession } from '../domain/chat-session.ts';
-import type { Turn } from '../domain/turn.ts';
+import type { ChatTurn } from '../domain/turn.ts';
 
 /** The conversation of one account with one shop, over all sessions. */
 export interface ConversationRow {
@@ -73,7 +73,7 @@ export interface MessageRevisionRow {
 export type ChatSessionRow = Row<ChatSession>;
 
 /** The newest turn of a chat session; see Turn. */
-export type TurnRow = Row<Turn>;
+export type TurnRow = Row<ChatTurn>;
 
 export interface MessageTables {
   chat_sessions: ChatSessionRow;

@@ -1,9 +1,11 @@
 import { sleep } from '../../lib/runtime/sleep.ts';
 import { type ChatSession, mayBotSpeak } from '../domain/chat-session.ts';
+import { TURN_LEASE_MS } from '../domain/turn.ts';
 import { findAnswer } from '../store/chat-messages.ts';
 import { type ChatKey, findChat } from '../store/chats.ts';
 import type { MessageTables } from '../store/tables.ts';
 import type { ChatDeps } from './chat-deps.ts';
+import { ChatUnitOfWork } from './chat-unit-of-work.ts';
 import type { LocalTurn } from './local-turn.ts';
 
 /** How often a process looks for an answer that another process gives. */
@@ -57,11 +59,59 @@ export async function* answerTo(
     const part = await storedAnswer(deps, key, userSeq, follows && local.end?.kind === 'interrupted');
     if (part) {
       if (deltas && part.kind === 'end' && !part.interrupted && part.text.startsWith(given) && part.text !== given)
-        yield { kind: 'delta', text: part.text.slice(given.length) };
+        yield* deliver(deps, key, { ...part, answersSeq: userSeq, from: given.length }, signal);
       return yield part;
     }
     await sleep(POLL_MS, signal);
   }
+}
+
+/** An answer that is stored, of which a client was given the text before `from`. */
+export interface StoredAnswer {
+  readonly messageId: string;
+  readonly text: string;
+  readonly answersSeq: number;
+  readonly from: number;
+}
+
+/**
+ * Hands out the text of a stored answer, in a short turn of its own: a change of control that is acknowledged meanwhile waits
+ * for it, and after one nothing is handed out. The client then finds the answer in the history.
+ */
+export async function* deliver(
+  deps: ChatDeps,
+  key: ChatKey,
+  answer: StoredAnswer,
+  signal: AbortSignal,
+): AsyncGenerator<AnswerPart> {
+  for (;;) {
+    signal.throwIfAborted();
+    const begunAt = deps.clock.monotonic();
+    const turn = await ChatUnitOfWork.run(deps, key.sessionId, 'begin-delivery', (unit) => {
+      if (!unit.chat || !mayBotSpeak(unit.chat)) return 'refused';
+      return unit.runningTurn ? 'busy' : unit.beginDelivery(answer.messageId, answer.answersSeq);
+    });
+    if (turn === 'refused') return;
+    if (turn !== 'busy') {
+      // the transport has the text before the next round of the event loop
+      setImmediate(() => void endDelivery(deps, key, turn.turnId));
+      if (deps.clock.monotonic() < begunAt + TURN_LEASE_MS)
+        yield { kind: 'delta', text: answer.text.slice(answer.from) };
+      return;
+    }
+    await sleep(POLL_MS, signal);
+  }
+}
+
+async function endDelivery(deps: ChatDeps, key: ChatKey, turnId: string): Promise<void> {
+  await ChatUnitOfWork.run(deps, key.sessionId, 'end-delivery', (unit) => {
+    if (unit.runningTurn?.turnId !== turnId) return;
+    unit.endDelivery();
+    unit.beginTurnIfNeeded();
+  }).catch((error) => {
+    const line = { event: 'chat_turn_not_ended', session_id: key.sessionId, turn_id: turnId, err: error };
+    deps.logger.warn(line, 'the end of a turn could not be stored; the sweep ends it');
+  });
 }
 
 /** How the message was answered; undefined while an answer is still to come. */

@@ -1,6 +1,6 @@
 import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { ChatSession } from '../domain/chat-session.ts';
-import type { BotMessage } from '../engines/bot-engine.ts';
+import type { EngineMessage } from '../engines/bot-engine.ts';
 import { lastChatMessages } from '../store/chat-messages.ts';
 import type { MessageRow, MessageTables } from '../store/tables.ts';
 import type { ChatDeps } from './chat-deps.ts';
@@ -54,13 +54,13 @@ function inOrderOfTalk(rows: readonly MessageRow[], answersSeq: number): Message
     .toSorted((a, b) => place(a) - place(b) || a.seq - b.seq);
 }
 
-const roles: Partial<Record<MessageRole, BotMessage['role']>> = {
+const roles: Partial<Record<MessageRole, EngineMessage['role']>> = {
   [MessageRole.USER]: 'user',
   [MessageRole.ASSISTANT]: 'assistant',
   [MessageRole.AGENT]: 'agent',
 };
 
-function toBotMessage({ role, content }: MessageRow): BotMessage {
+function toBotMessage({ role, content }: MessageRow): EngineMessage {
   return { role: roles[role as MessageRole] ?? 'system', content };
 }
 

@@ -4,7 +4,6 @@ import type { Session } from '../../../gen/autosession/session/v1/session_pb.js'
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import { currentContext, currentTenant } from '../../lib/runtime/request-context.ts';
 import { messageControlName } from '../domain/enum-names.ts';
-import { carryOutEscalation } from './carry-out-escalation.ts';
 import type { ChatDeps } from './chat-deps.ts';
 import { type StoredUserMessage, storeUserMessage } from './store-user-message.ts';
 
@@ -18,7 +17,7 @@ export interface AcceptedMessage {
   readonly message: StoredUserMessage;
 }
 
-/** Opens the session of a chat request and stores its message. An escalation that the message caused is carried out. */
+/** Opens the session of a chat request and stores its message. An escalation that it has caused is the caller's to carry out. */
 export async function acceptMessage(
   deps: ChatDeps,
   request: SendChatMessageRequest | StreamChatRequest,
@@ -32,9 +31,7 @@ export async function acceptMessage(
     userId: opened.userId || request.userId,
     botId: botOf(deps, request.botId),
   });
-  if (message.kind !== 'escalating') return { session: opened, message };
-  const escalated = await carryOutEscalation(deps, opened.sessionId, message.escalation);
-  return { session: escalated ?? opened, message };
+  return { session: opened, message };
 }
 
 /** Opens the session of a chat request. Throws INVALID_ARGUMENT for a bot that is not configured. */

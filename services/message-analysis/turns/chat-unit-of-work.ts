@@ -5,20 +5,12 @@ import { afterCommit, lockKey } from '../../lib/db/transaction-context.ts';
 import type { EventInit } from '../../lib/messaging/outbox/outbox.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { type ChatControl, type ChatSession, needsTurn, newChatSession } from '../domain/chat-session.ts';
-import type { Turn } from '../domain/turn.ts';
+import type { ChatTurn } from '../domain/turn.ts';
 import { retryOnConflict } from '../ingest/retry-on-conflict.ts';
 import { addChatMessage, type ChatMessage } from '../store/chat-messages.ts';
 import { type ChatKey, insertChat, lockChat, saveTurn, updateChat } from '../store/chats.ts';
 import type { MessageTables } from '../store/tables.ts';
 import type { ChatDeps } from './chat-deps.ts';
-
-/** What a turn begins with, for the process that runs it. */
-export interface BegunTurn {
-  readonly turn: Turn;
-  readonly chat: ChatSession;
-  /** By the monotonic clock, before the transaction that stored the turn was sent: its lease counts from here. */
-  readonly begunAt: number;
-}
 
 /**
  * A transaction over one chat session. It locks the session's row, which is its fence, and its turn before anything else; at the
@@ -32,7 +24,7 @@ export class ChatUnitOfWork {
   readonly #begunAt: number;
   #stored = false;
   #chat: ChatSession | undefined;
-  #turn: Turn | undefined;
+  #turn: ChatTurn | undefined;
   #begun = false;
   #turnChanged = false;
   readonly #messages: ChatMessage[] = [];
@@ -84,12 +76,12 @@ export class ChatUnitOfWork {
   }
 
   /** The newest turn of the session; undefined before the first. */
-  get turn(): Turn | undefined {
+  get turn(): ChatTurn | undefined {
     return this.#turn;
   }
 
   /** The turn that is running; undefined if none is. */
-  get runningTurn(): Turn | undefined {
+  get runningTurn(): ChatTurn | undefined {
     return this.#turn?.running ? this.#turn : undefined;
   }
 
@@ -105,7 +97,7 @@ export class ChatUnitOfWork {
   }
 
   /** Changes the newest turn. */
-  setTurn(change: Partial<Turn>): void {
+  setTurn(change: Partial<ChatTurn>): void {
     if (!this.#turn) throw new Error(`the chat session ${this.key.sessionId} has no turn`);
     this.#turn = { ...this.#turn, ...change };
     this.#turnChanged = true;
@@ -130,30 +122,49 @@ export class ChatUnitOfWork {
   beginTurnIfNeeded(): void {
     const chat = this.#knownChat();
     if (this.#turn?.running || !needsTurn(chat)) return;
-    this.#turn = {
+    const { lastUserSeq: answersSeq, unanswered: answersCount } = chat;
+    this.#begin({ messageId: this.#deps.ids.next('msg'), answersSeq, answersCount, delivers: false });
+    this.#begun = true;
+  }
+
+  /** Begins a turn that hands out a stored answer, and returns it. The bot must be allowed to speak, and no turn be running. */
+  beginDelivery(messageId: string, answersSeq: number): ChatTurn {
+    return this.#begin({ messageId, answersSeq, answersCount: 0, delivers: true });
+  }
+
+  #begin(turn: Pick<ChatTurn, 'messageId' | 'answersSeq' | 'answersCount' | 'delivers'>): ChatTurn {
+    const begun: ChatTurn = {
       ...this.key,
+      ...turn,
       turnId: this.#deps.ids.next('trn'),
-      ownerEpoch: chat.ownerEpoch,
+      ownerEpoch: this.#knownChat().ownerEpoch,
       running: true,
       stopRequested: false,
       stoppedEpoch: 0,
       renewals: 0,
       handedOut: '',
       complete: false,
-      messageId: this.#deps.ids.next('msg'),
       messageStored: false,
-      answersSeq: chat.lastUserSeq,
-      answersCount: chat.unanswered,
       startedAt: this.now,
     };
-    this.#begun = true;
+    this.#turn = begun;
     this.#turnChanged = true;
+    return begun;
+  }
+
+  /** Ends the running turn that has handed out a stored answer. */
+  endDelivery(): void {
+    this.setTurn({ running: false, stopRequested: false, complete: true });
   }
 
   /** Ends the running turn, whose text was handed out only in part: what was handed out is stored as an interrupted answer. */
   interruptTurn(handedOut: string, { complete, stoppedEpoch }: { complete: boolean; stoppedEpoch: number }): void {
     const turn = this.runningTurn;
     if (!turn) throw new Error(`the chat session ${this.key.sessionId} has no running turn`);
+    if (turn.delivers) {
+      this.endDelivery();
+      return;
+    }
     const { messageId, answersSeq } = turn;
     const messageStored = handedOut !== '';
     this.setTurn({ running: false, stopRequested: false, handedOut, complete, messageStored, stoppedEpoch });

@@ -1,7 +1,7 @@
 import { currentContext, currentTenant } from '../../lib/runtime/request-context.ts';
 import { sleep } from '../../lib/runtime/sleep.ts';
 import { type ChatControl, withControl } from '../domain/chat-session.ts';
-import { TURN_LEASE_MARGIN_MS, TURN_LEASE_MS, type Turn } from '../domain/turn.ts';
+import { type ChatTurn, TURN_LEASE_MARGIN_MS, TURN_LEASE_MS } from '../domain/turn.ts';
 import { findTurn } from '../store/chats.ts';
 import type { MessageTables } from '../store/tables.ts';
 import type { ChatDeps } from './chat-deps.ts';
@@ -13,7 +13,7 @@ const MAX_POLL_MS = 40;
 /** The fence afterwards, and the turn that this epoch has stopped. */
 export interface RaisedChatFence {
   readonly ownerEpoch: number;
-  readonly interrupted?: Turn;
+  readonly interrupted?: ChatTurn;
 }
 
 /**
@@ -33,7 +33,7 @@ export async function raiseChatFence(deps: ChatDeps, update: ChatControl): Promi
 }
 
 /** Stores the new control, and marks the running turn of an earlier epoch: its lease is not renewed from here on. */
-function raise(deps: ChatDeps, update: ChatControl): Promise<{ ownerEpoch: number; stopping?: Turn }> {
+function raise(deps: ChatDeps, update: ChatControl): Promise<{ ownerEpoch: number; stopping?: ChatTurn }> {
   return ChatUnitOfWork.run(deps, update.sessionId, 'raise-fence', (unit) => {
     const chat = withControl(unit.ensureChat(update), update);
     unit.setChat(chat);
@@ -51,7 +51,7 @@ function raise(deps: ChatDeps, update: ChatControl): Promise<{ ownerEpoch: numbe
  * Waits until the process that runs the turn has stored its stop, or its lease has run out: one lease and a margin after the
  * mark was committed, by this process's monotonic clock. Then the turn is taken away from it.
  */
-async function waitForStop(deps: ChatDeps, { tenant, sessionId, turnId }: Turn): Promise<void> {
+async function waitForStop(deps: ChatDeps, { tenant, sessionId, turnId }: ChatTurn): Promise<void> {
   const deadline = deps.clock.monotonic() + TURN_LEASE_MS + TURN_LEASE_MARGIN_MS;
   const key = { tenant, sessionId };
   deps.turns.stop(key, turnId);

@@ -7,8 +7,8 @@ import { TURN_RENEWAL_MS } from '../domain/turn.ts';
 import { type ChatKey, findRunningTurns, renewTurn } from '../store/chats.ts';
 import type { MessageTables } from '../store/tables.ts';
 import { askEngine, type EngineOutcome } from './ask-engine.ts';
-import type { ChatDeps } from './chat-deps.ts';
-import type { BegunTurn } from './chat-unit-of-work.ts';
+import type { BegunTurn } from './begun-turn.ts';
+import type { ChatDeps, Turns } from './chat-deps.ts';
 import { endTurn } from './end-turn.ts';
 import { LocalTurn } from './local-turn.ts';
 
@@ -21,7 +21,7 @@ const STOP_CHECK_MS = 40;
 const STOP_GRACE_MS = 5_000;
 
 /** Runs the turns of this process, apart from the requests that began them: a client that leaves stops nothing. */
-export class TurnRunner implements AsyncDisposable {
+export class TurnRunner implements Turns, AsyncDisposable {
   readonly #deps: () => ChatDeps;
   readonly #turns = new Map<string, LocalTurn>();
   readonly #running = new Set<Promise<void>>();

@@ -28,7 +28,7 @@ import { sendManualMessage } from '../../../services/message-analysis/rpc/send-m
 import { streamChat } from '../../../services/message-analysis/rpc/stream-chat.ts';
 import { messageMigrations } from '../../../services/message-analysis/store/migrations.ts';
 import type { MessageRow, MessageTables } from '../../../services/message-analysis/store/tables.ts';
-import { type ChatDeps, createChatDeps } from '../../../services/message-analysis/turns/chat-deps.ts';
+import { createChatDeps } from '../../../services/message-analysis/turns/create-chat-deps.ts';
 import { type RaisedChatFence, raiseChatFence } from '../../../services/message-analysis/turns/raise-chat-fence.ts';
 import { createDatabase } from '../servers/shared-servers.ts';
 import { TestClock } from '../test-clock.ts';
@@ -38,7 +38,7 @@ import type { databases } from './message-analysis-harness.ts';
 
 /** One process of message-analysis, as far as chats go. */
 export interface ChatProcess {
-  readonly deps: ChatDeps;
+  readonly deps: ReturnType<typeof createChatDeps>;
   readonly clock: TestClock;
   readonly sweep: TurnSweep;
   send(request: MessageInitShape<typeof SendChatMessageRequestSchema>): Promise<SendChatMessageResponse>;
@@ -137,7 +137,7 @@ function startChatProcess(db: Database, engine: ControlledEngine, sessions: Fake
   };
 }
 
-/** Generators run in the context of whoever asks for the next item. */
+/** A generator runs in the context of the flow that asks for the next item. */
 async function* inContext(as: <T>(work: () => T) => T, items: AsyncIterable<unknown>): AsyncIterable<unknown> {
   const iterator = items[Symbol.asyncIterator]();
   try {

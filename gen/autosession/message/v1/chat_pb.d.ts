@@ -45,3 +45,30 @@ export declare type InterruptedReply = Message<"autosession.message.v1.Interrupt
  */
 export declare const InterruptedReplySchema: GenMessage<InterruptedReply>;
 
+/**
+ * ChatAgent is a human agent, as chats show one.
+ *
+ * @generated from message autosession.message.v1.ChatAgent
+ */
+export declare type ChatAgent = Message<"autosession.message.v1.ChatAgent"> & {
+  /**
+   * The agent's id.
+   *
+   * @generated from field: string agent_id = 1;
+   */
+  agentId: string;
+
+  /**
+   * The name to show.
+   *
+   * @generated from field: string agent_name = 2;
+   */
+  agentName: string;
+};
+
+/**
+ * Describes the message autosession.message.v1.ChatAgent.
+ * Use `create(ChatAgentSchema)` to create a new message.
+ */
+export declare const ChatAgentSchema: GenMessage<ChatAgent>;
+

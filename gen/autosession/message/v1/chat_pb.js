@@ -8,7 +8,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file autosession/message/v1/chat.proto.
  */
 export const file_autosession_message_v1_chat = /*@__PURE__*/
-  fileDesc("CiFhdXRvc2Vzc2lvbi9tZXNzYWdlL3YxL2NoYXQucHJvdG8SFmF1dG9zZXNzaW9uLm1lc3NhZ2UudjEiSQoQSW50ZXJydXB0ZWRSZXBseRISCgptZXNzYWdlX2lkGAEgASgJEg8KB2NvbnRlbnQYAiABKAkSEAoIY29tcGxldGUYAyABKAhiBnByb3RvMw");
+  fileDesc("CiFhdXRvc2Vzc2lvbi9tZXNzYWdlL3YxL2NoYXQucHJvdG8SFmF1dG9zZXNzaW9uLm1lc3NhZ2UudjEiSQoQSW50ZXJydXB0ZWRSZXBseRISCgptZXNzYWdlX2lkGAEgASgJEg8KB2NvbnRlbnQYAiABKAkSEAoIY29tcGxldGUYAyABKAgiMQoJQ2hhdEFnZW50EhAKCGFnZW50X2lkGAEgASgJEhIKCmFnZW50X25hbWUYAiABKAliBnByb3RvMw");
 
 /**
  * Describes the message autosession.message.v1.InterruptedReply.
@@ -16,4 +16,11 @@ export const file_autosession_message_v1_chat = /*@__PURE__*/
  */
 export const InterruptedReplySchema = /*@__PURE__*/
   messageDesc(file_autosession_message_v1_chat, 0);
+
+/**
+ * Describes the message autosession.message.v1.ChatAgent.
+ * Use `create(ChatAgentSchema)` to create a new message.
+ */
+export const ChatAgentSchema = /*@__PURE__*/
+  messageDesc(file_autosession_message_v1_chat, 1);
 

@@ -5,8 +5,7 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { Control, HandoverReason } from "../../control/v1/control_pb.js";
-import type { AgentRef } from "../../session/v1/session_pb.js";
-import type { InterruptedReply } from "./chat_pb.js";
+import type { ChatAgent, InterruptedReply } from "./chat_pb.js";
 
 /**
  * Describes the file autosession/message/v1/chat_service.proto.
@@ -396,9 +395,9 @@ export declare type ChatStatus = Message<"autosession.message.v1.ChatStatus"> & 
   /**
    * The human in control; unset if none.
    *
-   * @generated from field: autosession.session.v1.AgentRef agent = 3;
+   * @generated from field: autosession.message.v1.ChatAgent agent = 3;
    */
-  agent?: AgentRef | undefined;
+  agent?: ChatAgent | undefined;
 };
 
 /**
@@ -552,9 +551,9 @@ export declare type SendManualMessageRequest = Message<"autosession.message.v1.S
   /**
    * The agent; required for the role agent.
    *
-   * @generated from field: autosession.session.v1.AgentRef agent_info = 4;
+   * @generated from field: autosession.message.v1.ChatAgent agent_info = 4;
    */
-  agentInfo?: AgentRef | undefined;
+  agentInfo?: ChatAgent | undefined;
 
   /**
    * The client's id of the message, unique in its session: makes a repeat safe. The header Idempotency-Key and idempotency_key mean the same.

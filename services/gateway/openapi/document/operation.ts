@@ -18,11 +18,16 @@ export function tagOf(rpc: Pick<DescMethod, 'parent'>): string {
   return `${rpc.parent.name.replace(/Service$/, '').replace(/y$/, 'ie')}s`;
 }
 
-/** `createSession`; a second path of an RPC adds its path variable: `watchEventsBySession`. */
+/**
+ * `createSession`; a second path of an RPC adds its path variable, or its last segment when it has none: `watchEventsBySession`,
+ * `startConversationByClear`.
+ */
 export function operationIdOf(route: Route, isFirst: boolean): string {
   const name = lowerFirst(route.rpc.name);
   if (isFirst) return name;
-  return `${name}By${[...pathNames(route)].map(upperFirst).join('And')}`;
+  const names = [...pathNames(route)];
+  const distinct = names.length > 0 ? names : [route.path.split('/').at(-1) ?? ''];
+  return `${name}By${distinct.map(upperFirst).join('And')}`;
 }
 
 /** The operation of one route. */

@@ -70,6 +70,7 @@ export const frameProperties = {
   ManualMessageFrame: () => ({
     role: { type: 'string', enum: ['agent', 'user', 'system'] },
     content: stringSchema,
+    message_id: nullableString,
     agent_id: nullableString,
     agent_name: nullableString,
   }),
@@ -144,6 +145,7 @@ export const describingMessages: Readonly<Record<FrameSchemaName, readonly strin
 export const fieldDescriptions: Readonly<Record<string, string>> = {
   role: 'The author of the line.',
   content: 'The text to show; null for a batch.',
+  message_id: 'The message; null for a line of the system about a change of control.',
   message_ids: 'The messages that the human typed.',
   previous_task_status: 'The status before; null for a new task.',
   reason: 'The reason.',

@@ -73,11 +73,13 @@ export class CozeTokens {
       },
       signal,
     );
+    const answeredAt = Date.parse(response.headers.get('date') ?? '');
     const { access_token: text, expires_in: expiresAt } = await readJson(response);
     if (typeof text !== 'string' || text === '') throw new BotEngineError('invalid_response', 'Coze gave no token');
-    // Coze gives the Unix time at which the token ends
-    const remainingMs = Number(expiresAt) * 1_000 - Date.now();
-    const lifetimeMs = Number.isFinite(remainingMs) ? Math.min(remainingMs, TOKEN_LIFETIME_SECONDS * 1_000) : 0;
+    // Coze gives the Unix time at which the token ends: by its own clock, as the time of its answer is
+    const grantedMs = Number(expiresAt) * 1_000 - answeredAt;
+    const askedMs = TOKEN_LIFETIME_SECONDS * 1_000;
+    const lifetimeMs = Number.isFinite(grantedMs) ? Math.min(grantedMs, askedMs) : askedMs;
     return { text, validUntil: askedAt + lifetimeMs - RENEW_BEFORE_MS };
   }
 }

@@ -8,6 +8,7 @@ import {
   TaskChange,
 } from '../../../../gen/autosession/event/v1/event_pb.js';
 import { WatchEventsResponseSchema } from '../../../../gen/autosession/event/v1/event_service_pb.js';
+import { MessageRole } from '../../../../gen/autosession/message/v1/message_pb.js';
 import { TaskStatus } from '../../../../gen/autosession/task/v1/task_pb.js';
 import { framesOf } from '../../../../services/gateway/sse/event-frames.ts';
 import { sseEncoder } from '../../../../services/gateway/sse/sse-encoder.ts';
@@ -141,6 +142,11 @@ describe('the frames of an event', () => {
   it('of the other kinds are one each, and of an unknown kind none', () => {
     expect(types(event({ case: 'sessionCreated', value: {} }))).toEqual(['session_created']);
     expect(types(event({ case: 'messagesReceived', value: { count: 2 } }))).toEqual(['message_received']);
+    const said = (role: MessageRole) => types(event({ case: 'chatMessageStored', value: { message: { role } } }));
+    expect(said(MessageRole.USER)).toEqual(['message_received']);
+    expect(said(MessageRole.ASSISTANT)).toEqual(['bot_message']);
+    expect(said(MessageRole.AGENT)).toEqual(['manual_message']);
+    expect(said(MessageRole.SYSTEM)).toEqual(['manual_message']);
     expect(types(event({ case: 'handoverQueued', value: {} }))).toEqual(['handover_queued']);
     expect(types(event({ case: 'reminderRaised', value: {} }))).toEqual(['reminder']);
     expect(types(event({ case: undefined }))).toEqual([]);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Control, SessionState } from '../../../../../gen/autosession/control/v1/control_pb.js';
 import { type EventSchema, TaskChange } from '../../../../../gen/autosession/event/v1/event_pb.js';
 import { WatchEventsResponseSchema } from '../../../../../gen/autosession/event/v1/event_service_pb.js';
+import { MessageRole } from '../../../../../gen/autosession/message/v1/message_pb.js';
 import { routesOf } from '../../../../../services/gateway/rest/routes.ts';
 import { framesOf } from '../../../../../services/gateway/sse/event-frames.ts';
 import { taskFrameTypes } from '../../../../../services/gateway/sse/frame.ts';
@@ -86,6 +87,18 @@ describe('the document’s frames', () => {
     ]),
     ['a task that is not there', { case: 'taskChanged', value: { change: TaskChange.FETCHED } }],
     ['messages', { case: 'messagesReceived', value: { count: 1, messageIds: ['m'] } }],
+    [
+      'a message of a chat’s user',
+      { case: 'chatMessageStored', value: { message: { messageId: 'm', role: MessageRole.USER } } },
+    ],
+    [
+      'a bot’s answer',
+      { case: 'chatMessageStored', value: { message: { messageId: 'm', role: MessageRole.ASSISTANT } } },
+    ],
+    [
+      'an agent’s message',
+      { case: 'chatMessageStored', value: { message: { messageId: 'm', role: MessageRole.AGENT, agentId: 'a' } } },
+    ],
     ['a handover', { case: 'handoverQueued', value: { handover: { handoverId: 'h' } } }],
     ['a reminder', { case: 'reminderRaised', value: { reminder: { reminderId: 'r' } } }],
   ])('describe %s', (_, payload) => {
