@@ -11,6 +11,7 @@ interface Tables {
     fenced_epoch: number;
     tasks_from_epoch: number;
     first_task_id: string;
+    user_id: string;
   };
   session_fence: {
     tenant: string;
@@ -26,24 +27,28 @@ interface Tables {
 const isPaused = ({ state }: { state: string }) => state === 'paused';
 
 function sessionsWithFences({ db }: StoredState) {
-  return db
-    .autocommit<Tables>()
-    .selectFrom('sessions as s')
-    .leftJoin('session_fence as f', (on) =>
-      on.onRef('f.tenant', '=', 's.tenant').onRef('f.session_id', '=', 's.session_id'),
-    )
-    .select([
-      's.tenant',
-      's.session_id',
-      's.state',
-      's.owner_epoch',
-      's.control',
-      's.fenced_epoch',
-      's.tasks_from_epoch',
-    ])
-    .select(['s.first_task_id', 'f.owner_epoch as fence_epoch', 'f.status as fence_status', 'f.paused'])
-    .select('f.tasks_from_epoch as fence_from')
-    .execute();
+  return (
+    db
+      .autocommit<Tables>()
+      .selectFrom('sessions as s')
+      .leftJoin('session_fence as f', (on) =>
+        on.onRef('f.tenant', '=', 's.tenant').onRef('f.session_id', '=', 's.session_id'),
+      )
+      .select([
+        's.tenant',
+        's.session_id',
+        's.state',
+        's.owner_epoch',
+        's.control',
+        's.fenced_epoch',
+        's.tasks_from_epoch',
+      ])
+      .select(['s.first_task_id', 'f.owner_epoch as fence_epoch', 'f.status as fence_status', 'f.paused'])
+      .select('f.tasks_from_epoch as fence_from')
+      // a chat has its fence in message-analysis
+      .where('s.user_id', '=', '')
+      .execute()
+  );
 }
 
 type SessionWithFence = Awaited<ReturnType<typeof sessionsWithFences>>[number];
