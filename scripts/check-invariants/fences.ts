@@ -11,6 +11,7 @@ interface Tables {
     fenced_epoch: number;
     tasks_from_epoch: number;
     first_task_id: string;
+    kind: string;
   };
   session_fence: {
     tenant: string;
@@ -43,6 +44,8 @@ function sessionsWithFences({ db }: StoredState) {
     ])
     .select(['s.first_task_id', 'f.owner_epoch as fence_epoch', 'f.status as fence_status', 'f.paused'])
     .select('f.tasks_from_epoch as fence_from')
+    // chats have their fence at message-analysis: see chats.ts
+    .where('s.kind', '=', 'shop')
     .execute();
 }
 
