@@ -27,26 +27,28 @@ interface Tables {
 const isPaused = ({ state }: { state: string }) => state === 'paused';
 
 function sessionsWithFences({ db }: StoredState) {
-  return db
-    .autocommit<Tables>()
-    .selectFrom('sessions as s')
-    .leftJoin('session_fence as f', (on) =>
-      on.onRef('f.tenant', '=', 's.tenant').onRef('f.session_id', '=', 's.session_id'),
-    )
-    .select([
-      's.tenant',
-      's.session_id',
-      's.state',
-      's.owner_epoch',
-      's.control',
-      's.fenced_epoch',
-      's.tasks_from_epoch',
-    ])
-    .select(['s.first_task_id', 'f.owner_epoch as fence_epoch', 'f.status as fence_status', 'f.paused'])
-    .select('f.tasks_from_epoch as fence_from')
-    // chats have their fence at message-analysis: see chats.ts
-    .where('s.kind', '=', 'shop')
-    .execute();
+  return (
+    db
+      .autocommit<Tables>()
+      .selectFrom('sessions as s')
+      .leftJoin('session_fence as f', (on) =>
+        on.onRef('f.tenant', '=', 's.tenant').onRef('f.session_id', '=', 's.session_id'),
+      )
+      .select([
+        's.tenant',
+        's.session_id',
+        's.state',
+        's.owner_epoch',
+        's.control',
+        's.fenced_epoch',
+        's.tasks_from_epoch',
+      ])
+      .select(['s.first_task_id', 'f.owner_epoch as fence_epoch', 'f.status as fence_status', 'f.paused'])
+      .select('f.tasks_from_epoch as fence_from')
+      // chats have their fence at message-analysis: see chats.ts
+      .where('s.kind', '=', 'shop')
+      .execute()
+  );
 }
 
 type SessionWithFence = Awaited<ReturnType<typeof sessionsWithFences>>[number];

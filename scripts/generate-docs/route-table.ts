@@ -11,9 +11,15 @@ import { markdownTable } from './marker-block.ts';
 
 /** Every REST route with the first sentence of its RPC's comment. */
 export function routeTable(): string {
-  const rows = routesOf([SessionService, SessionDetailService, TaskService, MessageService, ChatService, DirectoryService, EventService]).map(
-    ({ method, path, rpc }) => [`\`${method} ${path}\``, firstSentence(rpc.parent.file.name, rpc.name)],
-  );
+  const rows = routesOf([
+    SessionService,
+    SessionDetailService,
+    TaskService,
+    MessageService,
+    ChatService,
+    DirectoryService,
+    EventService,
+  ]).map(({ method, path, rpc }) => [`\`${method} ${path}\``, firstSentence(rpc.parent.file.name, rpc.name)]);
   return markdownTable(['route', 'what it does'], rows);
 }
 

@@ -42,9 +42,7 @@ export const getSessionDetail =
 async function auditOf({ clients, logger }: DetailDeps, sessionId: string): Promise<AuditEntry[] | undefined> {
   try {
     const request = { sessionId, pageSize: MAX_AUDIT_ENTRIES, newestFirst: true };
-    const { entries } = await clients
-      .get(HandoverService)
-      .listAuditEntries(request, { timeoutMs: AUDIT_TIMEOUT_MS });
+    const { entries } = await clients.get(HandoverService).listAuditEntries(request, { timeoutMs: AUDIT_TIMEOUT_MS });
     return entries.reverse();
   } catch (error) {
     const line = { event: 'audit_unavailable', session_id: sessionId, err: error };
