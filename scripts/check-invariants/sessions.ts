@@ -5,6 +5,8 @@ interface Tables {
   sessions: {
     tenant: string;
     session_id: string;
+    session_name: string;
+    kind: string;
     account_key: string;
     shop_key: string;
     state: string;
@@ -47,6 +49,21 @@ export const sessionChecks: InvariantCheck[] = [
       return [...groupBy(open, (row) => `${row.tenant} ${row.account_key} ${row.shop_key}`)]
         .filter(([, rows]) => rows.length > 1)
         .map(([slot, rows]) => `${slot}: ${rows.map((row) => row.session_id).join(', ')}`);
+    },
+  },
+  {
+    invariant: 'one open chat session per tenant and name',
+    violations: async ({ db }) => {
+      const open = await db
+        .autocommit<Tables>()
+        .selectFrom('sessions')
+        .select(['tenant', 'session_id', 'session_name'])
+        .where('state', 'in', OPEN)
+        .where('kind', '=', 'chat')
+        .execute();
+      return [...groupBy(open, (row) => `${row.tenant} ${row.session_name}`)]
+        .filter(([, rows]) => rows.length > 1)
+        .map(([name, rows]) => `${name}: ${rows.map((row) => row.session_id).join(', ')}`);
     },
   },
   {

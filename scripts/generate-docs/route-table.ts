@@ -3,6 +3,7 @@ import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js
 import { ChatService } from '../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import { DirectoryService } from '../../gen/autosession/session/v1/directory_service_pb.js';
+import { SessionDetailService } from '../../gen/autosession/session/v1/session_detail_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { routesOf } from '../../services/gateway/rest/routes.ts';
@@ -10,9 +11,15 @@ import { markdownTable } from './marker-block.ts';
 
 /** Every REST route with the first sentence of its RPC's comment. */
 export function routeTable(): string {
-  const rows = routesOf([SessionService, TaskService, MessageService, ChatService, DirectoryService, EventService]).map(
-    ({ method, path, rpc }) => [`\`${method} ${path}\``, firstSentence(rpc.parent.file.name, rpc.name)],
-  );
+  const rows = routesOf([
+    SessionService,
+    SessionDetailService,
+    TaskService,
+    MessageService,
+    ChatService,
+    DirectoryService,
+    EventService,
+  ]).map(({ method, path, rpc }) => [`\`${method} ${path}\``, firstSentence(rpc.parent.file.name, rpc.name)]);
   return markdownTable(['route', 'what it does'], rows);
 }
 

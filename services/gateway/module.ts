@@ -3,6 +3,7 @@ import { HandoverService } from '../../gen/autosession/handover/v1/handover_serv
 import { ChatService } from '../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import { DirectoryService } from '../../gen/autosession/session/v1/directory_service_pb.js';
+import { SessionDetailService } from '../../gen/autosession/session/v1/session_detail_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import type { Module } from '../lib/runtime/module.ts';
@@ -11,9 +12,11 @@ import { EventBroker } from './events/event-broker.ts';
 import { watchEvents } from './events/watch-events.ts';
 import { withChunkedLongPoll } from './rest/chunked-long-poll.ts';
 import { registerRest } from './rest/register-rest.ts';
+import { getSessionDetail } from './session-detail/get-session-detail.ts';
 
 const services = [
   SessionService,
+  SessionDetailService,
   DirectoryService,
   TaskService,
   MessageService,
@@ -22,10 +25,10 @@ const services = [
   EventService,
 ];
 
-/** REST and event streams over all services. It owns no data. */
+/** REST, event streams and the view of a whole conversation over all services. It owns no data. */
 export const gatewayModule: Module = {
   name: 'gateway',
-  provides: [EventService],
+  provides: [EventService, SessionDetailService],
   uses: services,
   exposes: services,
   async start(deps, processClients) {
@@ -33,7 +36,10 @@ export const gatewayModule: Module = {
     const broker = new EventBroker(deps);
     return {
       proxyClients: clients,
-      routes: (router) => void router.service(EventService, { watchEvents: watchEvents({ ...deps, broker, clients }) }),
+      routes: (router) => {
+        router.service(EventService, { watchEvents: watchEvents({ ...deps, broker, clients }) });
+        router.service(SessionDetailService, { getSessionDetail: getSessionDetail({ ...deps, clients }) });
+      },
       http: (app) => registerRest(app, { ...deps, clients, services, version }),
       [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
     };

@@ -1,4 +1,5 @@
 import { Control, SessionState } from '../../gen/autosession/control/v1/control_pb.js';
+import type { Session } from '../../gen/autosession/session/v1/session_pb.js';
 import type { EventHandler } from '../lib/runtime/module.ts';
 import { currentTenant } from '../lib/runtime/request-context.ts';
 import { raiseSessionFence } from './commands/raise-fence.ts';
@@ -31,7 +32,7 @@ export const onSessionChanged =
   async ({ payload }) => {
     if (payload.case !== 'sessionChanged') return;
     const { session, tasksFromEpoch } = payload.value;
-    if (!session) return;
+    if (!session || isChat(session)) return;
     if ((await epochOf(deps, session.sessionId)) >= session.ownerEpoch) return; // the call has raised it
     await raiseSessionFence(deps, {
       sessionId: session.sessionId,
@@ -43,6 +44,11 @@ export const onSessionChanged =
       cancelReason: session.status === Control.CLOSED ? SESSION_CLOSED : HANDED_OVER,
     });
   };
+
+/** A chat session has no tasks, and its fence at message-analysis. */
+function isChat({ userId }: Session): boolean {
+  return userId !== '';
+}
 
 async function isStored({ db, recent }: TaskDeps, taskId: string): Promise<boolean> {
   const tenant = currentTenant();

@@ -24,20 +24,21 @@ export async function findSession(clients: ServiceClients, name: string): Promis
 /** The current state of a session, with the number of the last event of each source that it reflects. Throws SESSION_NOT_FOUND. */
 export async function sessionSnapshot(clients: ServiceClients, sessionId: string): Promise<Resync> {
   const options = { timeoutMs: CALL_TIMEOUT_MS };
-  const [session, tasks, messages, handover] = await Promise.all([
-    findSession(clients, sessionId),
-    clients.get(TaskService).getSessionTasks({ sessionId }, options),
+  const session = await findSession(clients, sessionId);
+  const [tasks, messages, handover] = await Promise.all([
+    // a chat session has no tasks: its streams do not depend on task-dispatch
+    session.userId ? undefined : clients.get(TaskService).getSessionTasks({ sessionId }, options),
     clients.get(MessageService).getSessionMessages({ sessionId, limit: 0 }, options),
     clients.get(HandoverService).getSessionHandover({ sessionId }, options),
   ]);
   return create(ResyncSchema, {
     session,
-    tasks: tasks.tasks.map((task) => ({ ...task, sendContent: '' })),
+    tasks: (tasks?.tasks ?? []).map((task) => ({ ...task, sendContent: '' })),
     messageCount: messages.messageCount,
     handover: handover.handover,
     heads: [
       { source: Source.SESSION, sourceSeq: session.sourceSeq },
-      { source: Source.TASK_DISPATCH, sourceSeq: tasks.sourceSeq },
+      { source: Source.TASK_DISPATCH, sourceSeq: tasks?.sourceSeq ?? 0 },
       { source: Source.MESSAGE_ANALYSIS, sourceSeq: messages.sourceSeq },
       { source: Source.HANDOVER, sourceSeq: handover.sourceSeq },
     ],

@@ -8,8 +8,8 @@ import { encodeListCursor, parsePaging } from './paging.ts';
 export const listAuditEntries =
   ({ db }: HandoverDeps): ServiceImpl<typeof HandoverService>['listAuditEntries'] =>
   async (request) => {
-    const { sessionId } = request;
+    const { sessionId, newestFirst } = request;
     const { limit, after } = parsePaging(request);
-    const page = await read(db.autocommit<HandoverTables>(), { sessionId }, limit, after);
+    const page = await read(db.autocommit<HandoverTables>(), { sessionId, newestFirst }, limit, after);
     return { entries: page.items, nextPageToken: encodeListCursor(page.next) };
   };

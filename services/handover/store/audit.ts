@@ -145,16 +145,21 @@ function parseControl(stateAndControl: string): Control {
   return enumFromText(Control, stateAndControl.split('/')[1] ?? 'unspecified');
 }
 
-/** A page of the audit, oldest first. */
+/** A page of the audit. */
 export async function readAuditPage(
   db: Executor<HandoverTables>,
-  filter: { sessionId: string },
+  filter: { sessionId: string; newestFirst: boolean },
   limit: number,
   after: ListCursor | undefined,
 ): Promise<ListPage<AuditEntry>> {
   let query = db.selectFrom('audit_entries').selectAll().where('tenant', '=', currentTenant());
   if (filter.sessionId) query = query.where('session_id', '=', filter.sessionId);
-  const rows = await paginate(query, { id: 'audit_id', direction: 'asc' }, limit, after).execute();
+  const rows = await paginate(
+    query,
+    { id: 'audit_id', direction: filter.newestFirst ? 'desc' : 'asc' },
+    limit,
+    after,
+  ).execute();
   return toListPage(rows, limit, (row) => row.audit_id, toEntry);
 }
 

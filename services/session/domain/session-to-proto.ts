@@ -46,7 +46,7 @@ export function sessionToProto(session: SessionRecord): Session {
 }
 
 export function agentToProto(agent: Agent): AgentRef {
-  return create(AgentRefSchema, { agentId: agent.id, agentName: agent.name });
+  return create(AgentRefSchema, { agentId: agent.id, agentName: agent.name, ...agent });
 }
 
 export function escalationToProto(escalation: EscalationRecord): Escalation {

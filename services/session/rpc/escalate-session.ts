@@ -33,7 +33,7 @@ export const escalateSession =
       reply,
     });
     const raised = await deps.fences.raise(session);
-    return Object.assign(answer, raised, { history: await recentMessages(deps, session.sessionId) });
+    return Object.assign(answer, raised, await recentMessages(deps, session.sessionId));
   };
 
 function reply(session: SessionRecord) {

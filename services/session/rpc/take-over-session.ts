@@ -24,5 +24,5 @@ export const takeOverSession =
       reply: (after) => create(TakeOverSessionResponseSchema, { session: sessionToProto(after) }),
     });
     const raised = await deps.fences.raise(session);
-    return Object.assign(answer, raised, { history: await recentMessages(deps, session.sessionId) });
+    return Object.assign(answer, raised, await recentMessages(deps, session.sessionId));
   };

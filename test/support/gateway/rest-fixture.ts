@@ -6,6 +6,7 @@ import { HandoverService } from '../../../gen/autosession/handover/v1/handover_s
 import { ChatService } from '../../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../../gen/autosession/message/v1/message_service_pb.js';
 import { DirectoryService } from '../../../gen/autosession/session/v1/directory_service_pb.js';
+import { SessionDetailService } from '../../../gen/autosession/session/v1/session_detail_service_pb.js';
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { registerRest } from '../../../services/gateway/rest/register-rest.ts';
@@ -23,6 +24,7 @@ import { createUlidGenerator } from '../../../services/lib/runtime/id-generator.
 
 export const allServices = [
   SessionService,
+  SessionDetailService,
   DirectoryService,
   TaskService,
   MessageService,

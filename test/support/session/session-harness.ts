@@ -1,6 +1,8 @@
 import { create, type DescService, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Client, type ConnectRouter, createClient, createRouterTransport } from '@connectrpc/connect';
 import { type Event, EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
+import type { InterruptedReplySchema } from '../../../gen/autosession/message/v1/chat_pb.js';
+import { ChatService, type RaiseChatFenceRequest } from '../../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../../gen/autosession/message/v1/message_service_pb.js';
 import { DirectoryService } from '../../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
@@ -55,8 +57,13 @@ export interface SessionHarness extends AsyncDisposable {
 export class SessionFakes {
   readonly createTaskRequests: CreateTaskRequest[] = [];
   readonly raiseFenceRequests: RaiseFenceRequest[] = [];
+  readonly raiseChatFenceRequests: RaiseChatFenceRequest[] = [];
   /** While true, task-dispatch does not answer. */
   unavailable = false;
+  /** While true, message-analysis raises no fence. */
+  chatsUnavailable = false;
+  /** The answer that RaiseChatFence returns as interrupted. */
+  interruptedReply: MessageInitShape<typeof InterruptedReplySchema> | undefined;
   /** The possibly sent tasks that RaiseFence returns. */
   possiblySent: string[] = [];
   /** The tasks that task-dispatch returns. */
@@ -85,6 +92,13 @@ export class SessionFakes {
         });
       },
       getSessionTasks: () => ({ tasks: this.tasks.map((task) => create(TaskSchema, task)), sourceSeq: 0 }),
+    });
+    router.service(ChatService, {
+      raiseChatFence: (request) => {
+        if (this.chatsUnavailable) throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'down');
+        this.raiseChatFenceRequests.push(request);
+        return { ownerEpoch: request.ownerEpoch, interruptedReply: this.interruptedReply };
+      },
     });
     router.service(MessageService, { getSessionMessages: () => ({ messageCount: 3, messages: [], sourceSeq: 0 }) });
   };

@@ -173,6 +173,13 @@ export declare type ListAuditEntriesRequest = Message<"autosession.handover.v1.L
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
+
+  /**
+   * Whether the newest entries come first.
+   *
+   * @generated from field: bool newest_first = 4;
+   */
+  newestFirst: boolean;
 };
 
 /**
@@ -282,7 +289,7 @@ export declare const HandoverService: GenService<{
     output: typeof ListRemindersResponseSchema;
   },
   /**
-   * ListAuditEntries returns audit entries, oldest first.
+   * ListAuditEntries returns audit entries, by default the oldest first.
    *
    * @generated from rpc autosession.handover.v1.HandoverService.ListAuditEntries
    */

@@ -32,6 +32,20 @@ export declare type AgentRef = Message<"autosession.session.v1.AgentRef"> & {
    * @generated from field: string agent_name = 2;
    */
   agentName: string;
+
+  /**
+   * In answers the same as agent_id, for pages that read it under this name.
+   *
+   * @generated from field: string id = 3;
+   */
+  id: string;
+
+  /**
+   * In answers the same as agent_name.
+   *
+   * @generated from field: string name = 4;
+   */
+  name: string;
 };
 
 /**

@@ -1123,6 +1123,13 @@ export declare type EscalateSessionResponse = Message<"autosession.session.v1.Es
    * @generated from field: autosession.message.v1.InterruptedReply interrupted_reply = 8;
    */
   interruptedReply?: InterruptedReply | undefined;
+
+  /**
+   * Whether history is missing because its service does not answer.
+   *
+   * @generated from field: bool history_unavailable = 9;
+   */
+  historyUnavailable: boolean;
 };
 
 /**
@@ -1205,6 +1212,13 @@ export declare type TakeOverSessionResponse = Message<"autosession.session.v1.Ta
    * @generated from field: autosession.message.v1.InterruptedReply interrupted_reply = 4;
    */
   interruptedReply?: InterruptedReply | undefined;
+
+  /**
+   * Whether history is missing because its service does not answer.
+   *
+   * @generated from field: bool history_unavailable = 5;
+   */
+  historyUnavailable: boolean;
 };
 
 /**

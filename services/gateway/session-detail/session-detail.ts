@@ -1,0 +1,51 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { Control, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
+import type { Message } from '../../../gen/autosession/message/v1/message_pb.js';
+import type { SessionDetailSchema } from '../../../gen/autosession/session/v1/session_detail_service_pb.js';
+import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
+
+/** A session with its last messages, as agents and chat pages show it. */
+export function sessionDetail(
+  session: Session,
+  history: Message[],
+  now: number,
+): MessageInitShape<typeof SessionDetailSchema> {
+  const { sessionId, sessionName, status, state, escalation, assignedAgent, botId, metadata, version } = session;
+  const { createdAt, updatedAt, lastManualEndAt } = session;
+  return {
+    ...{ sessionId, sessionName, status, state, history, escalation, assignedAgent, botId, metadata, version },
+    ...{ createdAt, updatedAt, lastManualEndAt },
+    userProfile: userProfile(session),
+    priority: {
+      level: priorityLevel(session),
+      isVip: session.vip,
+      waitTimeSeconds: waitTimeSeconds(session, now),
+      urgentKeywords: urgentKeywords(session),
+    },
+  };
+}
+
+function userProfile({ userId, shopId, shopName, metadata, vip }: Session) {
+  const { nickname } = metadata ?? {};
+  return { userId: userId || shopId, nickname: typeof nickname === 'string' ? nickname : shopName || userId, vip };
+}
+
+/** Of a session that a human is requested for or in control of; others have the level of the user. */
+function priorityLevel({ status, escalation, vip }: Session): 'urgent' | 'high' | 'normal' {
+  const isManual = status === Control.PENDING_MANUAL || status === Control.MANUAL_LIVE;
+  const severity = isManual ? escalation?.severity : undefined;
+  if (severity === Severity.HIGH) return 'urgent';
+  return vip || severity === Severity.MEDIUM ? 'high' : 'normal';
+}
+
+function waitTimeSeconds({ status, escalation }: Session, now: number): number {
+  if (status !== Control.PENDING_MANUAL || !escalation?.triggerAt) return 0;
+  return Math.max(0, (now - timestampMs(escalation.triggerAt)) / 1_000);
+}
+
+/** Rules put the words that they matched into the context of an escalation. */
+function urgentKeywords({ escalation }: Session): string[] {
+  const keywords = escalation?.context?.keywords;
+  return Array.isArray(keywords) ? keywords.filter((word) => typeof word === 'string') : [];
+}
