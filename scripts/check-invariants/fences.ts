@@ -11,13 +11,9 @@ interface Tables {
     fenced_epoch: number;
     tasks_from_epoch: number;
     first_task_id: string;
-<<<<<<< HEAD
-    user_id: string;
-=======
     kind: string;
->>>>>>> w-chatsessions
   };
-  {
+  session_fence: {
     tenant: string;
     session_id: string;
     owner_epoch: number;
@@ -25,7 +21,7 @@ interface Tables {
     status: string;
     paused: number;
   };
-  { tenant: string; session_id: string; task_id: string; status: string; owner_epoch: number };
+  tasks: { tenant: string; session_id: string; task_id: string; status: string; owner_epoch: number };
 }
 
 const isPaused = ({ state }: { state: string }) => state === 'paused';
@@ -49,13 +45,8 @@ function sessionsWithFences({ db }: StoredState) {
       ])
       .select(['s.first_task_id', 'f.owner_epoch as fence_epoch', 'f.status as fence_status', 'f.paused'])
       .select('f.tasks_from_epoch as fence_from')
-<<<<<<< HEAD
-      // a chat has its fence in message-analysis
-      .where('s.user_id', '=', '')
-=======
       // chats have their fence at message-analysis: see chats.ts
       .where('s.kind', '=', 'shop')
->>>>>>> w-chatsessions
       .execute()
   );
 }
