@@ -4,7 +4,11 @@ import { chatSteps } from '../support/chat-steps.ts';
 import { onEveryBackend } from '../support/every-backend.ts';
 import { unique } from '../support/factories.ts';
 
-const options = { env: { AUTOSESSION_BOTS: '[{"id": "bot", "engine": "scripted", "name": "助手"}]' } };
+const bots = [
+  { id: 'bot', engine: 'scripted', name: '助手' },
+  { id: 'failing', engine: 'scripted', script: 'test/data/slow-script.json' },
+];
+const options = { env: { AUTOSESSION_BOTS: JSON.stringify(bots) } };
 
 onEveryBackend(
   'a chat',
@@ -75,6 +79,29 @@ onEveryBackend(
       expect([other.status, other.body.error_code]).toEqual([403, 'NOT_YOUR_SESSION']);
       const released = await rest.ok(rest.post(`/api/sessions/${name}/release`, { agent_id: 'agent_1' }));
       expect(released).toMatchObject({ session_name: name, status: 'bot_active' });
+    });
+
+    it('goes to a human when the user asks for one, after the sentence of the rule', async () => {
+      const { rest, name, chat, stream } = chatSteps(system());
+      const asked = await chat('我要转人工');
+      expect(asked).toMatchObject({ status: 200, data: { status: 'pending_manual' } });
+      expect(asked.data.message).toContain('人工客服');
+      const { escalation } = await rest.ok(rest.post('/api/manual/escalate', { session_name: name }));
+      expect(escalation).toMatchObject({ reason: 'user_request', context: { rule: 'human_request' } });
+      expect(escalation.evidence_message_ids).toHaveLength(1);
+      await rest.ok(rest.post(`/api/sessions/${name}/release`, { agent_id: 'agent_1' }));
+      expect((await chat('不用转人工了')).data.status).toBe('bot_active');
+      const frames = await stream('给我找个真人客服');
+      expect(frames.map(({ type }) => type)).toEqual(['message', 'status_change', 'done']);
+      expect(frames[1]).toMatchObject({ status: 'pending_manual', reason: 'user_request' });
+    });
+
+    it('goes to a human when the bot has failed three times in a row', async () => {
+      const { chat, name, rest } = chatSteps(system());
+      for (const [i, status] of ['bot_active', 'bot_active', 'pending_manual'].entries())
+        expect((await chat(`故障${i}`, { bot_id: 'failing' })).data).toMatchObject({ status, message: '抱歉，我暂时无法回答，请稍后再试。' });
+      const { escalation } = await rest.ok(rest.post('/api/manual/escalate', { session_name: name }));
+      expect(escalation.reason).toBe('fail_loop');
     });
 
     it('is taken over by the first message of an agent while it waits for a human', async () => {

@@ -30,6 +30,8 @@ export interface ChatSession {
   readonly failures: number;
   /** JSON of the escalation that is decided and not carried out yet (DueEscalation); undefined without one. */
   readonly escalation?: string;
+  /** Whether that escalation waits for the answer of the running turn. */
+  readonly escalationAfter: boolean;
   /** Whether the sweep has something to do: an escalation, or a turn that has not begun. */
   readonly due: boolean;
   readonly updatedAt: number;
@@ -57,6 +59,7 @@ export function newChatSession(tenant: string, control: ChatControl, now: number
     answeredSeq: 0,
     unanswered: 0,
     failures: 0,
+    escalationAfter: false,
     due: false,
     updatedAt: now,
   };
@@ -77,6 +80,7 @@ export function withControl(chat: ChatSession, update: ChatControl): ChatSession
     agentId,
     // an escalation that was decided in an earlier epoch is not carried out any more
     escalation: undefined,
+    escalationAfter: false,
     unanswered: isClosed ? 0 : chat.unanswered,
   };
 }
@@ -88,5 +92,10 @@ export function mayBotSpeak({ control, paused }: Pick<ChatSession, 'control' | '
 
 /** Whether a turn should begin, if none is running. */
 export function needsTurn(chat: ChatSession): boolean {
-  return mayBotSpeak(chat) && chat.botId !== '' && chat.unanswered > 0 && chat.escalation === undefined;
+  return mayBotSpeak(chat) && chat.botId !== '' && chat.unanswered > 0 && !isEscalationDue(chat);
+}
+
+/** Whether an escalation is decided that waits for no answer. */
+export function isEscalationDue({ escalation, escalationAfter }: ChatSession): boolean {
+  return escalation !== undefined && !escalationAfter;
 }

@@ -77,8 +77,8 @@ export class TurnSweep {
     this.#seenDue = seen;
   }
 
-  async #finish({ sessionId, escalation }: ChatSession): Promise<void> {
-    if (escalation) await carryOutEscalation(this.#deps, sessionId, escalation);
+  async #finish({ sessionId, escalation, escalationAfter }: ChatSession): Promise<void> {
+    if (escalation && !escalationAfter) await carryOutEscalation(this.#deps, sessionId, escalation);
     else await beginTurn(this.#deps, sessionId);
   }
 

@@ -131,7 +131,7 @@ export async function findDueChats(db: Executor<MessageTables>, limit: number): 
 }
 
 function chatOf(row: MessageTables['chat_sessions']): ChatSession {
-  return recordOf<ChatSession>(row, ['paused', 'due']);
+  return recordOf<ChatSession>(row, ['paused', 'escalationAfter', 'due']);
 }
 
 function turnOf(row: MessageTables['chat_turns']): ChatTurn {

@@ -92,6 +92,7 @@ export const messageMigrations: Migrations = {
           unanswered ${c.int} NOT NULL,
           failures ${c.int} NOT NULL,
           escalation ${c.text} NULL,
+          escalation_after ${c.bool} NOT NULL,
           due ${c.bool} NOT NULL,
           updated_at ${c.time} NOT NULL,
           PRIMARY KEY (tenant, session_id)

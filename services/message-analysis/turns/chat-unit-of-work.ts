@@ -4,7 +4,13 @@ import type { Executor } from '../../lib/db/sql-backend.ts';
 import { afterCommit, lockKey } from '../../lib/db/transaction-context.ts';
 import type { EventInit } from '../../lib/messaging/outbox/outbox.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
-import { type ChatControl, type ChatSession, needsTurn, newChatSession } from '../domain/chat-session.ts';
+import {
+  type ChatControl,
+  type ChatSession,
+  isEscalationDue,
+  needsTurn,
+  newChatSession,
+} from '../domain/chat-session.ts';
 import type { ChatTurn } from '../domain/turn.ts';
 import { retryOnConflict } from '../ingest/retry-on-conflict.ts';
 import { addChatMessage, type ChatMessage } from '../store/chat-messages.ts';
@@ -206,7 +212,7 @@ export class ChatUnitOfWork {
   async #close(): Promise<void> {
     if (!this.#chat) return;
     const isTurnRunning = this.#turn?.running ?? false;
-    const due = this.#chat.escalation !== undefined || (needsTurn(this.#chat) && !isTurnRunning);
+    const due = isEscalationDue(this.#chat) || (needsTurn(this.#chat) && !isTurnRunning);
     const chat = { ...this.#chat, due, updatedAt: this.now };
     this.#chat = chat;
     await (this.#stored ? updateChat(this.tx, chat) : insertChat(this.tx, chat));

@@ -3,7 +3,7 @@ import type { EngineOutcome } from './ask-engine.ts';
 import { carryOutEscalation } from './carry-out-escalation.ts';
 import type { ChatDeps } from './chat-deps.ts';
 import { ChatUnitOfWork } from './chat-unit-of-work.ts';
-import { dueEscalationAfter } from './decide-escalation.ts';
+import { escalationAfterFailure } from './decide-escalation.ts';
 import type { LocalTurn, TurnEnd } from './local-turn.ts';
 
 /**
@@ -28,8 +28,8 @@ export async function endTurn(deps: ChatDeps, local: LocalTurn, outcome: EngineO
     unit.completeTurn(local.text);
     const failures = outcome.kind === 'failed' ? chat.failures + 1 : 0;
     const answered = { ...unit.chat!, failures };
-    escalation = dueEscalationAfter(deps, answered);
-    unit.setChat({ ...answered, escalation });
+    escalation = answered.escalation ?? escalationAfterFailure(deps, answered);
+    unit.setChat({ ...answered, escalation, escalationAfter: false });
     unit.beginTurnIfNeeded();
     return 'completed';
   });

@@ -3,14 +3,20 @@ import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
-import { type ChatControl, type ChatSession, MAX_UNANSWERED, mayBotSpeak } from '../domain/chat-session.ts';
+import {
+  type ChatControl,
+  type ChatSession,
+  isEscalationDue,
+  MAX_UNANSWERED,
+  mayBotSpeak,
+} from '../domain/chat-session.ts';
 import { hashContent } from '../domain/content-hash.ts';
 import { findChatMessage, lastChatMessages } from '../store/chat-messages.ts';
 import type { ChatKey } from '../store/chats.ts';
 import type { MessageRow, MessageTables } from '../store/tables.ts';
 import type { ChatDeps } from './chat-deps.ts';
 import { ChatUnitOfWork } from './chat-unit-of-work.ts';
-import { escalationBefore } from './decide-escalation.ts';
+import { decideEscalation } from './decide-escalation.ts';
 
 /** Rules look at so many of the last messages. */
 const MAX_RECENT = 20;
@@ -79,11 +85,12 @@ export function storeUserMessage(deps: ChatDeps, session: Session, message: User
       const seq = unit.addMessage({ messageId, role: MessageRole.USER, sender: message.userId, content });
       const after = afterStoring(unit.chat!, session, seq);
       if (after.kind === 'answering' && !unit.chat!.escalation) {
-        const decided = escalationBefore(deps, unit.chat!, { messageId, content, vip: session.vip, recent });
+        const decided = decideEscalation(deps, unit.chat!, { messageId, content, vip: session.vip, recent });
         if (decided) {
-          if (decided.reply) unit.answerAtOnce(decided.reply, seq);
-          unit.setChat({ ...unit.chat!, escalation: decided.escalation });
-          return { messageId, seq, kind: 'escalating', escalation: decided.escalation };
+          const { escalation, escalationAfter, reply } = decided;
+          if (reply && !escalationAfter) unit.answerAtOnce(reply, seq);
+          unit.setChat({ ...unit.chat!, escalation, escalationAfter });
+          if (!escalationAfter) return { messageId, seq, kind: 'escalating', escalation };
         }
         unit.beginTurnIfNeeded();
       }
@@ -101,7 +108,7 @@ type Outcome =
 /** What a stored message waits for. The newer of the fence and of what the session service says decides. */
 function afterStoring(chat: ChatSession, session: Session, seq: number): Outcome {
   if (seq <= chat.answeredSeq) return { kind: 'answering' };
-  if (chat.escalation) return { kind: 'escalating', escalation: chat.escalation };
+  if (chat.escalation && isEscalationDue(chat)) return { kind: 'escalating', escalation: chat.escalation };
   const current = session.ownerEpoch > chat.ownerEpoch ? controlOf(session) : chat;
   if (mayBotSpeak(current)) return { kind: 'answering' };
   return { kind: 'refused', control: current.control, paused: current.paused };
