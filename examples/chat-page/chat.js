@@ -80,7 +80,11 @@ async function ask(text) {
   let answer;
   await readStream(response, (frame) => {
     if (frame.type === 'message') {
-      answer ??= show('assistant', '');
+      if (answer?.dataset.id !== frame.message_id) {
+        answer?.classList.add('interrupted');
+        answer = show('assistant', '');
+        answer.dataset.id = frame.message_id;
+      }
       answer.textContent += frame.content;
       list.scrollTop = list.scrollHeight;
     }

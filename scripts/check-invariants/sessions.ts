@@ -12,6 +12,8 @@ interface Tables {
     state: string;
     control: string;
     first_task_id: string;
+    session_name: string;
+    user_id: string;
   };
   tasks: { tenant: string; task_id: string };
 }
@@ -19,6 +21,21 @@ interface Tables {
 const OPEN = ['pending', 'active', 'idle', 'paused', 'transferred'];
 
 export const sessionChecks: InvariantCheck[] = [
+  {
+    invariant: 'one open chat session per tenant and name',
+    violations: async ({ db }) => {
+      const open = await db
+        .autocommit<Tables>()
+        .selectFrom('sessions')
+        .select(['tenant', 'session_id', 'session_name'])
+        .where('state', 'in', OPEN)
+        .where('user_id', '!=', '')
+        .execute();
+      return [...groupBy(open, (row) => `${row.tenant} ${row.session_name}`)]
+        .filter(([, rows]) => rows.length > 1)
+        .map(([name, rows]) => `${name}: ${rows.map((row) => row.session_id).join(', ')}`);
+    },
+  },
   {
     invariant: 'one open session per tenant, account and shop',
     violations: async ({ db }) => {

@@ -113,7 +113,7 @@ onEveryBackend('bad input', (system) => {
     expectProblem(await rest.post('/api/sessions/ses_none/complete', { success: true }), 404, 'SESSION_NOT_FOUND');
     expectProblem(await rest.get('/api/tasks/tsk_none'), 404, 'TASK_NOT_FOUND');
     expectProblem(await rest.get('/api/tasks/tsk_none/send_info'), 404, 'TASK_NOT_FOUND');
-    expectProblem(await rest.get(`/api/sessions/${'s'.repeat(80)}/status`), 400, 'INVALID_ARGUMENT');
+    expectProblem(await rest.get(`/api/sessions/${'s'.repeat(101)}/status`), 400, 'INVALID_ARGUMENT');
   });
 
   it('refuses an empty batch, and one of over 1000 messages', async () => {

@@ -10,6 +10,7 @@ import { createLogger } from '../../services/lib/observability/logger.ts';
 import { openBackends } from '../../services/lib/runtime/backends.ts';
 import { systemClock } from '../../services/lib/runtime/clock.ts';
 import { armFailpoint } from '../../services/lib/runtime/failpoints.ts';
+import { chatSteps } from '../support/chat-steps.ts';
 import { ChatWindow, sessionBody } from '../support/factories.ts';
 import { assertInvariants } from '../support/faults/assert-invariants.ts';
 import { flowSteps } from '../support/flow-steps.ts';
@@ -25,6 +26,20 @@ const corruptions: [claim: string, ...statements: string[]][] = [
     "UPDATE sessions SET account_key = 'a', shop_key = 's' WHERE state = 'active'",
     "UPDATE sessions SET account_key = 'a', shop_key = 's' WHERE state = 'transferred'",
   ],
+  [
+    'one open chat session',
+    'DROP INDEX sessions_open_name',
+    "UPDATE sessions SET session_name = 'n' WHERE user_id <> ''",
+  ],
+  ['the fence of every chat', 'UPDATE chat_sessions SET owner_epoch = owner_epoch - 1 WHERE control = 3'],
+  ['the fence of every chat', 'DELETE FROM chat_sessions WHERE control = 3'],
+  ['the fence of every chat', "UPDATE sessions SET fenced_epoch = owner_epoch + 1 WHERE user_id <> ''"],
+  ['a turn of a bot runs only', 'UPDATE chat_turns SET running = 1, owner_epoch = owner_epoch - 1'],
+  ['messages of a chat are numbered', 'UPDATE chat_sessions SET last_seq = last_seq + 1'],
+  ['messages of a chat are numbered', 'UPDATE messages SET seq = seq + 9 WHERE role = 4'],
+  ['every message of a chat is answered', 'UPDATE chat_sessions SET unanswered = unanswered + 1'],
+  ['every message of a chat is answered', 'UPDATE messages SET answers_seq = 1 WHERE role = 4'],
+  ['a message that waits for a bot', 'UPDATE chat_sessions SET unanswered = 1, answered_seq = 0 WHERE control = 1'],
   ['state and control agree', "UPDATE sessions SET control = 'bot_active' WHERE state = 'transferred'"],
   ['every fence matches', "UPDATE session_fence SET owner_epoch = 1 WHERE status = 'manual_live'"],
   ['every fence matches', 'UPDATE session_fence SET paused = 0 WHERE paused = 1'],
@@ -79,8 +94,19 @@ function parking(): string {
   return `INSERT INTO parked_event (consumer, ${columns}, attempts, retry_at) SELECT 'x', ${columns}, 1, created_at FROM outbox LIMIT 1`;
 }
 
+/** A chat that the bot has answered twice, and one that a human has taken over. */
+async function createChats(system: TestSystem) {
+  const [answered, taken] = [chatSteps(system), chatSteps(system)];
+  await answered.chat('你好');
+  await answered.chat('谢谢');
+  await taken.chat('你好');
+  const agent = { agent_id: 'agent_1', agent_name: '小王' };
+  await system.rest.ok(system.rest.post(`/api/sessions/${taken.name}/takeover`, agent));
+}
+
 /** A session in each of the cells, with every table filled. */
 async function createSessions(system: TestSystem) {
+  await createChats(system);
   const { sentSession, create, takeOver, claimAndFetch } = flowSteps(system);
   const { rest } = system;
   await sentSession();

@@ -6,8 +6,10 @@ import { singleLineJson } from './sse-encoder.ts';
 
 /** Pages split what they read at line breaks: a frame must arrive in one piece. */
 const MAX_FRAME_BYTES = 1_200;
+/** The longest id of a message, with the bytes that its characters may take in JSON. */
+const MAX_ID_BYTES = 400;
 /** What the text of a `message` frame may take, besides its other bytes. */
-const MAX_TEXT_BYTES = MAX_FRAME_BYTES - Buffer.byteLength(encodeChatFrame({ type: 'message', content: '' }));
+const MAX_TEXT_BYTES = MAX_FRAME_BYTES - MAX_ID_BYTES - 60;
 
 /** One frame of a chat stream: only a `data:` line. */
 export function encodeChatFrame(frame: { readonly type: string; readonly [name: string]: unknown }): string {
@@ -17,8 +19,10 @@ export function encodeChatFrame(frame: { readonly type: string; readonly [name: 
 /** The frames of a part of an answer, each at most 1,200 bytes: a longer text is split between code points. */
 export function chatFramesOf({ part }: StreamChatResponse, now: number): string[] {
   switch (part.case) {
-    case 'delta':
-      return splitText(part.value.content).map((content) => encodeChatFrame({ type: 'message', content }));
+    case 'delta': {
+      const { content, messageId: message_id } = part.value;
+      return splitText(content).map((text) => encodeChatFrame({ type: 'message', content: text, message_id }));
+    }
     case 'status':
       return [encodeChatFrame(statusFrame(part.value, now))];
     case 'done': {

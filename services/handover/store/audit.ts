@@ -154,7 +154,12 @@ export async function readAuditPage(
 ): Promise<ListPage<AuditEntry>> {
   let query = db.selectFrom('audit_entries').selectAll().where('tenant', '=', currentTenant());
   if (filter.sessionId) query = query.where('session_id', '=', filter.sessionId);
-  const rows = await paginate(query, { id: 'audit_id', direction: filter.newestFirst ? 'desc' : 'asc' }, limit, after).execute();
+  const rows = await paginate(
+    query,
+    { id: 'audit_id', direction: filter.newestFirst ? 'desc' : 'asc' },
+    limit,
+    after,
+  ).execute();
   return toListPage(rows, limit, (row) => row.audit_id, toEntry);
 }
 

@@ -43,7 +43,7 @@ export const streamChat = (deps: ChatDeps): ServiceImpl<typeof ChatService>['str
     if (message.kind === 'escalating') return yield* escalationParts(deps, accepted, signal);
     for await (const part of answerTo(deps, key, message.seq, { signal, deltas: true })) {
       if (part.kind === 'delta') {
-        yield { part: { case: 'delta', value: { content: part.text } } };
+        yield { part: { case: 'delta', value: { content: part.text, messageId: part.messageId } } };
         continue;
       }
       await deps.db.confirmReads();
@@ -68,7 +68,8 @@ async function* escalationParts(
   const answer = { messageId: reply.messageId, text: reply.content, answersSeq: message.seq, from: 0 };
   if (reply.content)
     for await (const part of deliver(deps, key, answer, signal))
-      if (part.kind === 'delta') yield { part: { case: 'delta', value: { content: part.text } } };
+      if (part.kind === 'delta')
+        yield { part: { case: 'delta', value: { content: part.text, messageId: part.messageId } } };
   const escalated = await carryOutEscalation(deps, sessionId, message.escalation);
   const { chat } = await findChat(deps.db.autocommit<MessageTables>(), key);
   await deps.db.confirmReads();

@@ -14,7 +14,7 @@ const POLL_MS = 100;
 /** A part of the answer to a user message. */
 export type AnswerPart =
   /** Text that was handed out. */
-  | { readonly kind: 'delta'; readonly text: string }
+  | { readonly kind: 'delta'; readonly text: string; readonly messageId: string }
   /** The answer is stored, in full or, if it was interrupted, in part. `text` is all of it. */
   | {
       readonly kind: 'end';
@@ -51,7 +51,7 @@ export async function* answerTo(
       given = '';
       for await (const text of deltasOf(local, signal)) {
         given += text;
-        yield { kind: 'delta', text };
+        yield { kind: 'delta', text, messageId: local.messageId };
       }
     } else if (follows) while (!local.end && !signal.aborted) await local.changed(signal);
     signal.throwIfAborted();
@@ -96,7 +96,7 @@ export async function* deliver(
       // the transport has the text before the next round of the event loop
       setImmediate(() => void endDelivery(deps, key, turn.turnId));
       if (deps.clock.monotonic() < begunAt + TURN_LEASE_MS)
-        yield { kind: 'delta', text: answer.text.slice(answer.from) };
+        yield { kind: 'delta', text: answer.text.slice(answer.from), messageId: answer.messageId };
       return;
     }
     await sleep(POLL_MS, signal);

@@ -8,6 +8,10 @@ export interface ServerProcess extends AsyncDisposable {
   readonly url: string;
   /** Kills it without warning, with SIGKILL. */
   kill(): Promise<void>;
+  /** Holds it still, with SIGSTOP; nothing happens when it is not running. */
+  freeze(): void;
+  /** Lets it continue, with SIGCONT. */
+  thaw(): void;
   /** Stops it with SIGTERM; throws if it exits with an error. */
   stop(): Promise<void>;
   /** Restarts it; resolves when it is ready. */
@@ -63,6 +67,8 @@ export async function startServerProcess(
     url,
     start,
     kill: () => end('SIGKILL'),
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
     async stop() {
       await end('SIGTERM');
       if (child?.exitCode !== 0) throw new Error(`the server ended with ${child?.exitCode}: ${output}`);

@@ -364,6 +364,14 @@ export declare type ChatDelta = Message<"autosession.message.v1.ChatDelta"> & {
    * @generated from field: string content = 1;
    */
   content: string;
+
+  /**
+   * The id that the answer has, or will have once it is stored. Another one than before: the bot begins again, because the
+   * process that gave the first part has died.
+   *
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
 };
 
 /**
