@@ -126,7 +126,8 @@ export const sessionTransitions: readonly SessionTransition[] = [
   { command: 'complete', from: openStates, to: 'completed', ...raisesEpochAndWithdraws, by: 'caller' },
   { command: 'cancel', from: openStates, to: 'cancelled', ...raisesEpochAndWithdraws, by: 'caller' },
   { command: 'time_out', from: openStates, to: 'timeout', ...raisesEpochAndWithdraws, by: 'system' },
-  { command: 'expire', from: openStates, to: 'expired', ...raisesEpochAndWithdraws, by: 'system' },
+  // never while a human is in control or requested
+  { command: 'expire', from: bot, to: 'expired', ...raisesEpochAndWithdraws, by: 'system' },
   { command: 'archive', from: closed, to: 'archived', ...keepsEpoch, by: 'caller' },
 ];
 

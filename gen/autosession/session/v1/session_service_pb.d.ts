@@ -1918,6 +1918,9 @@ export declare const ApplyMessagesResponseSchema: GenMessage<ApplyMessagesRespon
  * the effect of the command still holds; once it was undone (a takeover after the release) the repeat is SUPERSEDED,
  * with the current state and status.
  *
+ * Every request that names one session takes its id or, for a chat session, its name: it means the open session of that name, else
+ * the one that was closed last. The bot of a session of an account and a shop acts by tasks, that of a chat by answers.
+ *
  * @generated from service autosession.session.v1.SessionService
  */
 export declare const SessionService: GenService<{
@@ -1943,7 +1946,7 @@ export declare const SessionService: GenService<{
    * Accepts pending, active, idle (and paused: the task is held) while the bot is in control. The same external_task_id and
    * content again returns the first task while that one is open or was completed less than 24 hours ago.
    * A repeat under an idempotency key returns the first task in its current state.
-   * Errors: SESSION_NOT_FOUND, HANDED_OVER, INVALID_STATUS (closed), SERVICE_UNAVAILABLE.
+   * Errors: SESSION_NOT_FOUND, HANDED_OVER, INVALID_STATUS (closed, or a chat), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.AddSessionTask
    */
@@ -2019,7 +2022,7 @@ export declare const SessionService: GenService<{
     output: typeof CloseSessionResponseSchema;
   },
   /**
-   * PauseSession holds the bot's tasks. Accepts active, idle, pending (and paused: the same answer, with a new resume_at);
+   * PauseSession holds the bot's tasks, or its answers in a chat. Accepts active, idle, pending (and paused: the same answer, with a new resume_at);
    * leaves paused. Errors: SESSION_NOT_FOUND, INVALID_STATUS, SUPERSEDED (no longer paused), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.PauseSession
@@ -2055,8 +2058,8 @@ export declare const SessionService: GenService<{
   /**
    * EscalateSession takes control away from the bot and requests a human.
    *
-   * Accepts pending, active, idle, paused; leaves transferred/pending_manual. A repeat while pending_manual gives the same
-   * answer. Errors: SESSION_NOT_FOUND, MANUAL_IN_PROGRESS (manual_live), INVALID_STATUS (closed), TOO_LARGE (context),
+   * Accepts pending, active, idle, paused; leaves transferred/pending_manual. A name without an open session gets a new chat session,
+   * which waits for a human. A repeat while pending_manual gives the same answer. Errors: SESSION_NOT_FOUND, MANUAL_IN_PROGRESS (manual_live), INVALID_STATUS (closed), TOO_LARGE (context),
    * SUPERSEDED (released or closed meanwhile), SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.session.v1.SessionService.EscalateSession

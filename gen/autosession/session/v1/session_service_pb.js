@@ -323,6 +323,9 @@ export const ApplyMessagesResponseSchema = /*@__PURE__*/
  * the effect of the command still holds; once it was undone (a takeover after the release) the repeat is SUPERSEDED,
  * with the current state and status.
  *
+ * Every request that names one session takes its id or, for a chat session, its name: it means the open session of that name, else
+ * the one that was closed last. The bot of a session of an account and a shop acts by tasks, that of a chat by answers.
+ *
  * @generated from service autosession.session.v1.SessionService
  */
 export const SessionService = /*@__PURE__*/

@@ -96,9 +96,9 @@ describe('routing', () => {
   });
 
   it('names the methods of a known path', async () => {
-    const answer = await send({ method: 'DELETE', url: '/api/sessions/create' });
+    const answer = await send({ method: 'DELETE', url: '/api/manual/escalate' });
     expect([answer.status, answer.headers.allow, answer.body.error_code]).toEqual([405, 'POST', 'METHOD_NOT_ALLOWED']);
-    const options = await send({ method: 'OPTIONS', url: '/api/sessions/create' });
+    const options = await send({ method: 'OPTIONS', url: '/api/manual/escalate' });
     expect([options.status, options.headers.allow]).toEqual([204, 'POST']);
   });
 
