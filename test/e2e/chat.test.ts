@@ -99,7 +99,10 @@ onEveryBackend(
     it('goes to a human when the bot has failed three times in a row', async () => {
       const { chat, name, rest } = chatSteps(system());
       for (const [i, status] of ['bot_active', 'bot_active', 'pending_manual'].entries())
-        expect((await chat(`故障${i}`, { bot_id: 'failing' })).data).toMatchObject({ status, message: '抱歉，我暂时无法回答，请稍后再试。' });
+        expect((await chat(`故障${i}`, { bot_id: 'failing' })).data).toMatchObject({
+          status,
+          message: '抱歉，我暂时无法回答，请稍后再试。',
+        });
       const { escalation } = await rest.ok(rest.post('/api/manual/escalate', { session_name: name }));
       expect(escalation.reason).toBe('fail_loop');
     });

@@ -62,6 +62,7 @@ async function sessionFor(
   const found = await deps.sessions.getSession({ sessionId: sessionName });
   const session = found.session;
   if (!session) throw appError(ErrorReason.SESSION_NOT_FOUND, 'no such session', { session_id: sessionName });
+  if (session.userId === '') throw notChat(session);
   if (role !== ManualRole.AGENT || !agentInfo || session.status !== Control.PENDING_MANUAL) return session;
   const { agentId, agentName } = agentInfo;
   const taken = await deps.sessions.takeOverSession({
@@ -70,6 +71,11 @@ async function sessionFor(
     agentName: agentName || agentId,
   });
   return taken.session ?? session;
+}
+
+function notChat({ sessionId, status }: Session) {
+  const text = 'in a session of an account and a shop, humans write in the shop’s own window';
+  return appError(ErrorReason.INVALID_STATUS, text, { session_id: sessionId, status: messageControlName(status) });
 }
 
 function notManual({ sessionId }: Session, control: Control) {

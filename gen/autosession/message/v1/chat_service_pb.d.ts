@@ -820,7 +820,7 @@ export declare const ChatService: GenService<{
    *
    * role user: accepts manual_live. role agent: accepts manual_live of the same agent, and pending_manual, which the agent takes over.
    * A repeat with the same client_message_id gets the same answer.
-   * Errors: SESSION_NOT_FOUND, INVALID_STATUS, NOT_YOUR_SESSION (another agent is in control), IDEMPOTENCY_KEY_REUSED,
+   * Errors: SESSION_NOT_FOUND, INVALID_STATUS (also for a session of an account and a shop), NOT_YOUR_SESSION (another agent is in control), IDEMPOTENCY_KEY_REUSED,
    * SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.message.v1.ChatService.SendManualMessage
