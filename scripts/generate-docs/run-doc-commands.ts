@@ -56,7 +56,7 @@ export function maskVariableParts(output: string): unknown[] {
     .split('\n')
     .map((line) => {
       const text = line
-        .replaceAll(/\b(ses|tsk|req|acc|shp|cnv)_[0-9a-z]{26}/g, '$1')
+        .replaceAll(/\b(ses|tsk|req|acc|shp|cnv|msg)_[0-9a-z]{26}/g, '$1')
         .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'time')
         .replaceAll(/(?<!\d)\d{10}(\.\d+)?(?!\d)/g, '1')
         .replaceAll(/"lease_token":"[^"]+"/g, '"lease_token":"…"')

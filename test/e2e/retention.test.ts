@@ -6,6 +6,7 @@ import { probeTables } from '../../services/lib/db/probe/probe-database.ts';
 import { eventLogMigrations } from '../../services/lib/messaging/bus/sql/sql-event-log.ts';
 import { queueMigrations } from '../../services/lib/messaging/queue/sql-queue.ts';
 import { coreMigrations } from '../../services/lib/runtime/core-migrations.ts';
+import { chatSteps } from '../support/chat-steps.ts';
 import { eventually } from '../support/eventually.ts';
 import { flowSteps } from '../support/flow-steps.ts';
 import { modules, startTestSystem, type TestSystem } from '../support/test-system.ts';
@@ -68,6 +69,7 @@ test('rows with a retention are removed after it', async () => {
   window.messages.at(-2)!.content = '您好！';
   await upload(window);
   expect((await claim('nobody')).task_id).toBeNull();
+  expect((await chatSteps(system).chat('你好')).status).toBe(200);
   await eventually(async () => {
     const filledNow = Object.keys(await filled(system, removed));
     expect(removed.filter((table) => !filledNow.includes(table))).toEqual(EMPTY_AT_REST);
