@@ -10,7 +10,7 @@ import { createDatabase, sharedServersAvailable } from '../support/servers/share
 
 /** How many chats run; more in the runs before a release. */
 const COURSES = Number(process.env.CHAT_COURSES ?? 30);
-const AT_ONCE = 10;
+const MAX_CONCURRENT = 10;
 const STEPS = 12;
 
 const bots = JSON.stringify([{ id: 'bot', engine: 'scripted', script: 'test/data/slow-script.json' }]);
@@ -67,7 +67,7 @@ it.runIf(sharedServersAvailable)(
     );
     while (courses.length < COURSES) {
       const batch = Array.from(
-        { length: Math.min(AT_ONCE, COURSES - courses.length) },
+        { length: Math.min(MAX_CONCURRENT, COURSES - courses.length) },
         (_, i) =>
           new ChatCourse(`c${seed}-${courses.length + i}`, pickGateway, seededRandom(seed + courses.length + i)),
       );

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
+import { SessionDetailService } from '../../../gen/autosession/session/v1/session_detail_service_pb.js';
 import { gatewayModule } from '../../../services/gateway/module.ts';
 import { allowAnonymous } from '../../../services/lib/auth/identity.ts';
 import { loadConfig } from '../../../services/lib/config/load-config.ts';
@@ -28,7 +29,7 @@ it('the gateway module brings REST to the HTTP port, and the event service', asy
   } as Partial<Deps> as Deps;
   const clients = createServiceClients({ routes: stubRoutes(), interceptors: [], internalSecret: 'secret' });
   await using module = await gatewayModule.start(deps, clients);
-  expect(gatewayModule.provides).toEqual([EventService]);
+  expect(gatewayModule.provides).toEqual([EventService, SessionDetailService]);
   expect(gatewayModule.uses).toEqual(allServices);
   const server = await listenHttp({
     routes: module.routes,

@@ -6,7 +6,7 @@ const HANDOVER_REPLY = '好的，正在为您转接人工客服，请稍候。';
 const COMPLAINT_REPLY = '非常抱歉给您带来不便，正在为您转接人工客服处理，请稍候。';
 
 /** `alone`: nothing else is said in the clause. */
-const alone = (text: string) => ({ text, gap: 0, alone: true });
+const aloneInClause = (text: string) => ({ text, gap: 0, alone: true });
 const near = (text: string, gap: number) => ({ text, gap });
 
 /** The default rule set for chats, as a document that a tenant may copy and change. */
@@ -31,17 +31,17 @@ export const defaultChatDocument = {
         near('有 人 工 {ask_end}', 0),
         near('{human} {where}', 1),
         near('{service} {gone}', 0),
-        alone('{human} {human}?'),
+        aloneInClause('{human} {human}?'),
         near('{how} 联系 {service}', 4),
         near('{how} 找 {service}', 3),
         near('{help_me} 联系 {service}', 3),
         near('{strong_call} {service}', 2),
         near('{call} {boss} {come}', 2),
         near('{call} {someone} {act}', 2),
-        alone('{call} {someone}'),
-        alone('有人'),
-        alone('有没有人'),
-        alone('人呢'),
+        aloneInClause('{call} {someone}'),
+        aloneInClause('有人'),
+        aloneInClause('有没有人'),
+        aloneInClause('人呢'),
         near('{with} {human} {talk}', 2),
         near('{human} {with} {talk}', 3),
         near('{help_me} {with} {service}', 3),
@@ -53,7 +53,7 @@ export const defaultChatDocument = {
         near('{en_want} {en_article}? {en_human}', 0),
         near('{en_want} {en_article}? {en_person} {en_act}', 0),
         near('{en_refuse} {en_the}? {en_bot}', 0),
-        alone('{en_human}'),
+        aloneInClause('{en_human}'),
         near('{en_human} please', 0),
       ],
       exceptions: [
@@ -83,12 +83,12 @@ export const defaultChatDocument = {
       phrases: [
         near('{intend} {complaint}', 3),
         near('{complaint} {target}', 1),
-        alone('{complaint}'),
+        aloneInClause('{complaint}'),
         near('{give} {bad_review}', 3),
-        alone('{bad_review}'),
+        aloneInClause('{bad_review}'),
         near('{bad_review} {give}', 1),
         near('{shop} {is}? {fraud}', 2),
-        alone('{fraud}'),
+        aloneInClause('{fraud}'),
         near('{fraud_word}', 0),
         near('{service_noun} {very} {bad}', 2),
         near('{service_noun} {very_bad}', 1),

@@ -6,7 +6,7 @@ export const severities = ['low', 'medium', 'high'] as const;
 export const ruleReasons = ['user_request', 'keyword', 'fail_loop', 'sentiment', 'vip', 'regulator', 'manual'] as const;
 export const actTimes = ['before_answer', 'after_answer'] as const;
 
-/** A rule set as it is written, stored and shown: JSON. docs/rules.md describes every field. */
+/** A rule set as it is written, stored and shown: JSON. */
 export interface RuleSet {
   /** Named lists of words, which phrases use as `{name}`. */
   readonly lists: Readonly<Record<string, readonly string[]>>;

@@ -14,7 +14,7 @@ import { type Clause, tokenTexts } from './tokenize.ts';
 import type { TokenRange } from './word-list.ts';
 
 /** What a rule found in a text, and where, in UTF-16 code units. */
-export interface Match {
+export interface RuleMatch {
   readonly matched: string;
   readonly start: number;
   readonly end: number;
@@ -27,9 +27,9 @@ export function phraseMatchOf(
   rule: PhraseRule,
   text: string,
   clauses: readonly Clause[],
-): Match | undefined {
+): RuleMatch | undefined {
   const { phrases, exceptions } = compileRuleSet(ruleSet).phraseRules.get(rule.id)!;
-  let best: (Match & { readonly severity: Rule['severity'] }) | undefined;
+  let best: (RuleMatch & { readonly severity: Rule['severity'] }) | undefined;
   clauses.forEach((clause, index) => {
     const texts = clause.tokens.map((token) => token.text);
     const excluded = exceptions.flatMap((phrase) => findPhrase(phrase, texts, FILLERS));
@@ -48,7 +48,7 @@ function overlaps(a: TokenRange, b: TokenRange): boolean {
   return a.start < b.end && b.start < a.end;
 }
 
-function matchAt(text: string, { tokens }: Clause, range: TokenRange): Match {
+function matchAt(text: string, { tokens }: Clause, range: TokenRange): RuleMatch {
   const { start } = tokens[range.start]!;
   const { end } = tokens[range.end - 1]!;
   return { matched: text.slice(start, end), start, end };
@@ -58,7 +58,7 @@ export function repetitionOf(
   { times }: RepetitionRule,
   text: string,
   unanswered: readonly string[],
-): Match | undefined {
+): RuleMatch | undefined {
   const said = tokenTexts(text).join(' ');
   if (said === '') return undefined;
   const before = unanswered.filter((earlier) => tokenTexts(earlier).join(' ') === said).length;
@@ -71,7 +71,7 @@ export function sentimentOf(
   rule: SentimentRule,
   text: string,
   clauses: readonly Clause[],
-): Match | undefined {
+): RuleMatch | undefined {
   const lexicon = compileRuleSet(ruleSet).lexicons.get(rule.id)!;
   const found = clauses.flatMap((clause, index) => {
     const texts = clause.tokens.map((token) => token.text);

@@ -97,9 +97,12 @@ describe('the transition table', () => {
   });
 
   it('leads from every open state to every closed one, and is rendered for the documentation', () => {
-    for (const cell of cellNames.filter((name) => isOpen(sessionInState(name))))
-      for (const command of ['complete', 'cancel', 'time_out', 'expire'] as const)
+    for (const cell of cellNames.filter((name) => isOpen(sessionInState(name)))) {
+      for (const command of ['complete', 'cancel', 'time_out'] as const)
         expect(findSessionTransition(command, cell)).toBeDefined();
+      // a session does not expire while a human is in control or requested
+      expect(findSessionTransition('expire', cell) === undefined).toBe(isHandedOver(sessionInState(cell)));
+    }
     expect(transitionTable()).toContainEqual({
       command: 'escalate',
       from: ['pending/bot_active', 'active/bot_active', 'idle/bot_active', 'paused/bot_active'],

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { CompiledQuery, sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mysqlBackend } from '../../../../services/lib/db/mysql/mysql-backend.ts';
 import { selectNewestByName, selectSessionsByOpenName } from '../../../../services/session/store/session-statements.ts';
@@ -42,7 +42,7 @@ describe.runIf(sharedServersAvailable)('a look-up by name on MariaDB', () => {
     const db = harness.deps.db.autocommit();
     await sql`ANALYZE TABLE sessions`.execute(db);
     for (const { query, index } of lookups(harness)) {
-      const plan = await db.executeQuery({ ...query, sql: `EXPLAIN ${query.sql}` });
+      const plan = await db.executeQuery(CompiledQuery.raw(`EXPLAIN ${query.sql}`, [...query.parameters]));
       expect(plan.rows).toHaveLength(1);
       expect(plan.rows[0]).toMatchObject({ table: 'sessions', key: index });
       expect(JSON.stringify(plan.rows[0])).not.toContain('filesort');
