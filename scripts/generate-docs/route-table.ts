@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { SessionDetailService } from '../../gen/autosession/conversation/v1/session_detail_service_pb.js';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
 import { ChatService } from '../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import { DirectoryService } from '../../gen/autosession/session/v1/directory_service_pb.js';
-import { SessionDetailService } from '../../gen/autosession/session/v1/session_detail_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { routesOf } from '../../services/gateway/rest/routes.ts';

@@ -1,8 +1,8 @@
 import type { ServiceImpl } from '@connectrpc/connect';
+import type { SessionDetailService } from '../../../gen/autosession/conversation/v1/session_detail_service_pb.js';
 import type { AuditEntry } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import { HandoverService } from '../../../gen/autosession/handover/v1/handover_service_pb.js';
 import { MessageService } from '../../../gen/autosession/message/v1/message_service_pb.js';
-import type { SessionDetailService } from '../../../gen/autosession/session/v1/session_detail_service_pb.js';
 import type { Logger } from '../../lib/observability/logger.ts';
 import type { ServiceClients } from '../../lib/rpc/service-clients.ts';
 import type { Clock } from '../../lib/runtime/clock.ts';

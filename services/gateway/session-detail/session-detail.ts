@@ -1,8 +1,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { Control, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
+import type { SessionDetailSchema } from '../../../gen/autosession/conversation/v1/session_detail_service_pb.js';
 import type { Message } from '../../../gen/autosession/message/v1/message_pb.js';
-import type { SessionDetailSchema } from '../../../gen/autosession/session/v1/session_detail_service_pb.js';
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
 
 /** A session with its last messages, as agents and chat pages show it. */

@@ -1,12 +1,12 @@
 import { create, type DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { type FastifyInstance, fastify } from 'fastify';
+import { SessionDetailService } from '../../../gen/autosession/conversation/v1/session_detail_service_pb.js';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { HandoverService } from '../../../gen/autosession/handover/v1/handover_service_pb.js';
 import { ChatService } from '../../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../../gen/autosession/message/v1/message_service_pb.js';
 import { DirectoryService } from '../../../gen/autosession/session/v1/directory_service_pb.js';
-import { SessionDetailService } from '../../../gen/autosession/session/v1/session_detail_service_pb.js';
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { registerRest } from '../../../services/gateway/rest/register-rest.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { SessionDetailService } from '../../../gen/autosession/conversation/v1/session_detail_service_pb.js';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
-import { SessionDetailService } from '../../../gen/autosession/session/v1/session_detail_service_pb.js';
 import { gatewayModule } from '../../../services/gateway/module.ts';
 import { allowAnonymous } from '../../../services/lib/auth/identity.ts';
 import { loadConfig } from '../../../services/lib/config/load-config.ts';
