@@ -51,7 +51,17 @@ export function loadConfig(env: Env, deployment: DeploymentServices = ALL_SERVIC
     peers: peers(read, deployment),
     internalSecret: internalSecret(read, deployment),
     apiKeys: parseApiKeys(read.text('AUTOSESSION_API_KEYS', ''), read.problem),
-    tokens: parseTokens(read),
+    tokens: parseTokens(
+      {
+        secret: read.text('AUTOSESSION_JWT_SECRET', ''),
+        publicKeyFile: read.text('AUTOSESSION_JWT_PUBLIC_KEY_FILE', ''),
+        jwks: read.text('AUTOSESSION_JWT_JWKS', ''),
+        algorithm: read.text('AUTOSESSION_JWT_ALGORITHM', ''),
+        issuer: read.text('AUTOSESSION_JWT_ISSUER', ''),
+        audience: read.text('AUTOSESSION_JWT_AUDIENCE', ''),
+      },
+      read.problem,
+    ),
     corsOrigins: parseCorsOrigins(read.text('AUTOSESSION_CORS_ORIGINS', ''), read.problem),
     maxRequests: read.integer('AUTOSESSION_MAX_REQUESTS', 64, 1, 10_000),
     maxWaiting: read.integer('AUTOSESSION_MAX_WAITING', 256, 1, 100_000),
@@ -156,7 +166,7 @@ function redisConfig(read: Reader): RedisConfig | undefined {
   return { url: target.href, ...retries };
 }
 
-export type Reader = ReturnType<typeof reader>;
+type Reader = ReturnType<typeof reader>;
 
 /** Reads single values; what is wrong is collected, so that all of it is said at once. Values are never repeated in full. */
 function reader(env: Env) {
