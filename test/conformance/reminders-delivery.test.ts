@@ -56,7 +56,7 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     expect(row).toMatchObject({ state: 'delivered', attempts: 1, last_error: '' });
   });
 
-  it('loses nothing and repeats nothing when the receiver fails, hangs, is busy, goes away and comes back', async () => {
+  it('delivers everything once when the receiver fails, hangs, is busy, disconnects and reconnects', async () => {
     await using receiver = await WebhookReceiver.start();
     await using service = await start(receiver, 1_000);
     receiver.respondWith(500, 503, 'silence', { status: 429, headers: { 'retry-after': '7' } }, 502);
@@ -194,7 +194,7 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
   });
 
   it.each(['reminders.after-note', 'db.before-commit:handover.settle-delivery'])(
-    'does not deliver again when it ends at %s, and settles what it had noted',
+    'does not deliver again when the process ends at %s, and records the outcome that it had noted',
     async (failpoint) => {
       await using receiver = await WebhookReceiver.start();
       await using service = await start(receiver);
@@ -270,7 +270,7 @@ describe.each(databases)('delivery of reminders on %s', (database) => {
     );
   });
 
-  it('wakes and delivers by itself, to the log as well', async () => {
+  it('starts by itself when a reminder is raised, and writes it to the log too', async () => {
     await using receiver = await WebhookReceiver.start();
     await using service = await startHandoverHarness(database, ({ clock }) => [
       webhookChannel('webhook:receiver', { url: receiver.url, secret: SECRET }, { clock }),

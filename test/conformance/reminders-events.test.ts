@@ -22,7 +22,7 @@ describe.each(databases)('the handling of events in handover on %s', (database) 
     });
   });
 
-  it('emits that the handover waits and the reminder, numbered without gaps', async () => {
+  it('emits an event for the waiting handover and one for the reminder, numbered without gaps', async () => {
     await using service = await startHandoverHarness(database);
     await service.handle(new EventScript('ses_1', START).open().command('escalate').events);
     const emitted = await service.emitted();
@@ -34,7 +34,7 @@ describe.each(databases)('the handling of events in handover on %s', (database) 
     expect(answer).toMatchObject({ sourceSeq: 2, handover: { state: HandoverState.WAITING } });
   });
 
-  it('reports none for a session without a handover', async () => {
+  it('returns no handover for a session without one', async () => {
     await using service = await startHandoverHarness(database);
     expect(await service.client().getSessionHandover({ sessionId: 'ses_1' })).toMatchObject({ sourceSeq: 0 });
   });
@@ -202,7 +202,7 @@ describe.each(databases)('the handling of events in handover on %s', (database) 
       expect(emitted.filter(({ sessionId }) => sessionId === id).map(({ sourceSeq }) => sourceSeq)).toEqual([1, 2, 3]);
   });
 
-  it('shows a tenant nothing of another', async () => {
+  it('shows a tenant nothing of another tenant', async () => {
     await using service = await startHandoverHarness(database);
     await service.handle(new EventScript('ses_1', START).open('pending').events, 'acme');
     const other = service.client('default');
@@ -264,7 +264,7 @@ describe.each(databases)('the handling of events in handover on %s', (database) 
     await expect(refused).rejects.toMatchObject({ rawMessage: expect.stringContaining('page_token') });
   });
 
-  it('keeps a record closed when the takeover before the close is seen after it', async () => {
+  it('keeps a record closed when the takeover before the close arrives after it', async () => {
     await using service = await startHandoverHarness(database);
     const story = new EventScript('ses_1', START).open('pending').command('take_over').command('time_out');
     const [opened, taken, closed] = story.events;

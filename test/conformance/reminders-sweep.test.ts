@@ -39,7 +39,7 @@ describe.each(databases)('the retention of handover on %s', (database) => {
     expect(await counts(service)).toMatchObject({ handovers: 1, reminders: 1 });
   });
 
-  it('keeps reminders as long as their events can come again, however short the retention', async () => {
+  it('keeps reminders for as long as their events can be repeated, however short the retention', async () => {
     await using service = await start(1);
     await service.handle(ended);
     service.clock.advance(10_000);

@@ -63,7 +63,7 @@ onEveryBackend('the time of messages', (system) => {
     expect(await ingest({ shop_name: body.shop_name, messages })).toMatchObject({ status: 'bot_active' });
   });
 
-  it('of messages typed under a human’s control proves nothing when the batch is finished after the release', async () => {
+  it('does not lead to an intervention when a batch typed under a human’s control is finished after the release', async () => {
     const { sentSession, takeOver, release, settled } = flowSteps(system());
     const { window, sessionId } = await sentSession();
     await takeOver(sessionId);

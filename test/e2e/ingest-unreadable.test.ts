@@ -78,7 +78,7 @@ onEveryBackend('a message that cannot be read', (system) => {
   });
 
   it.each(['recall', 'read_receipt', 'system', '撤回', '已读', '系统消息'])(
-    'is no intervention and opens no session if it is a notice: %s',
+    'is not an intervention and opens no session if it is a notice: %s',
     async (type) => {
       const { body, sessionId, upload, account, shop } = await known();
       const notice = { content: '', type, time: new Date(now()).toISOString() };

@@ -67,7 +67,7 @@ export class EndpointPool implements AsyncDisposable {
       peer: `${endpointAddress.ip}:${endpointAddress.port}`,
     };
     if (!this.#secretMismatches.has(connectionEpoch))
-      this.#options.logger?.error(line, 'AUTOSESSION_INTERNAL_SECRET is not the same here and there');
+      this.#options.logger?.error(line, 'AUTOSESSION_INTERNAL_SECRET differs between this process and the instance');
     this.#secretMismatches.add(connectionEpoch);
     return unavailable([endpointAddress.origin]);
   }

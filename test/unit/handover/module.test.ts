@@ -8,17 +8,17 @@ import { EventScript } from '../../support/handover/event-script.ts';
 import { START, startHandoverHarness } from '../../support/handover/handover-harness.ts';
 import { WebhookReceiver } from '../../support/handover/webhook-receiver.ts';
 
-it('delivers what its consumers raised, over the configured channels, until it is disposed', async () => {
+it('delivers the reminders of its consumers over the configured channels until it is disposed', async () => {
   await using receiver = await WebhookReceiver.start();
   const webhooks = JSON.stringify([{ url: receiver.url, secret: 'secret' }]);
   await using service = await startHandoverHarness('SQLite', undefined, { AUTOSESSION_WEBHOOKS: webhooks });
-  const nobody: ServiceClients = {
+  const noServices: ServiceClients = {
     get: () => {
-      throw new Error('handover calls nobody');
+      throw new Error('handover calls no service');
     },
   };
   {
-    await using module = await handoverModule.start(service.deps as unknown as Deps, nobody);
+    await using module = await handoverModule.start(service.deps as unknown as Deps, noServices);
     module.onReady?.();
     const story = new EventScript('ses_1', START).open('pending');
     await runInBackgroundContext(systemContext('default', 'test'), () =>

@@ -23,8 +23,8 @@ and what a sender had fetched before is in \`possibly_sent\`.
 - JSON in UTF-8 with snake_case names, at most 1 MiB. \`null\` counts as absent; unknown fields are ignored; ids may be numbers.
 - Times are RFC 3339, or without zone (\`2025-06-11 14:41:58\`) and then in AUTOSESSION_TIMEZONE (Asia/Shanghai unless set).
 - Lists in a query are separated by commas. An empty value counts as absent.
-- A write with an \`Idempotency-Key\` (header, or \`idempotency_key\` in the body) may be repeated for 24 hours and gets the
-  first answer; the same key with another body is a 422.
+- A write with an \`Idempotency-Key\` (header, or \`idempotency_key\` in the body) may be repeated for 24 hours: a repeat changes
+  nothing and returns the answer of the first request. The same key with another body is a 422.
 - Where API keys are configured: \`Authorization: Bearer KEY\` or \`X-API-Key: KEY\`. Each operation names the scopes of which a
   key needs one. Without configured keys only clients on the same machine can reach the installation.
 

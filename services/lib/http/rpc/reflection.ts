@@ -59,7 +59,7 @@ function createDescriptorLookup(
         return { case: 'allExtensionNumbersResponse', value };
       }
       default:
-        return errorResponse(Code.InvalidArgument, 'the request asks nothing');
+        return errorResponse(Code.InvalidArgument, 'the request contains no question');
     }
   };
 }

@@ -162,7 +162,7 @@ class RelayRunner {
     this.#report(outcome);
     const lost = results.find((result) => result instanceof AppendError && result.reason === 'lost');
     if (lost) throw lost;
-    if (!isRecorded) throw new LogGenerationError('another relay has turned to another log');
+    if (!isRecorded) throw new LogGenerationError('another relay has moved to another log');
     const progress = outcome.published.length + outcome.refused.length > 0;
     return progress && (replaying || rows.length === BATCH_SIZE);
   }

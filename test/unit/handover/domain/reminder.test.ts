@@ -8,21 +8,21 @@ import { MAX_REFUSALS, retryDelayMs } from '../../../../services/handover/domain
 import { createLogger } from '../../../../services/lib/observability/logger.ts';
 import { START } from '../../../support/handover/handover-harness.ts';
 
-describe('when a delivery is tried again', () => {
+describe('the delay before the next delivery attempt', () => {
   const away = { permanent: false };
-  it('doubles from a second to five minutes, for ever', () => {
+  it('doubles from one second up to five minutes, without a last attempt', () => {
     expect([1, 2, 3, 9, 10, 5_000].map((attempts) => retryDelayMs(away, attempts, 0))).toEqual([
       1_000, 2_000, 4_000, 256_000, 300_000, 300_000,
     ]);
   });
-  it('is not before the receiver allows it, and an hour at most', () => {
+  it('is at least what the receiver asks for, up to an hour', () => {
     expect(retryDelayMs({ permanent: false, retryAfterMs: 60_000 }, 1, 0)).toBe(60_000);
     expect(retryDelayMs({ permanent: false, retryAfterMs: 1e12 }, 1, 0)).toBe(3_600_000);
   });
-  it('is never after enough refusals', () => {
+  it('does not exist after the maximum number of refusals', () => {
     expect(retryDelayMs({ permanent: true }, MAX_REFUSALS, MAX_REFUSALS)).toBeUndefined();
   });
-  it('does not count the times that the receiver was away', () => {
+  it('does not count attempts in which the receiver was unreachable', () => {
     expect(retryDelayMs({ permanent: true }, 500, 1)).toBe(300_000);
   });
 });
@@ -39,16 +39,16 @@ describe('Retry-After', () => {
   });
 });
 
-describe('where new messages are told', () => {
+describe('the reminder that reports new messages', () => {
   const minute = START / 60_000;
   it('is a new reminder of their minute', () => {
     expect(chooseReminderMinute(START + 59_999, [])).toEqual({ minute });
   });
-  it('is the reminder of their minute that is not out', () => {
+  it('is the reminder of their minute if it has not been sent', () => {
     const later = [{ reminderId: 'rem_1', minute, out: false }];
     expect(chooseReminderMinute(START, later)).toEqual({ minute, grow: 'rem_1' });
   });
-  it('is the first later minute that is free or not out', () => {
+  it('is otherwise that of the first later minute without a sent reminder', () => {
     const out = [0, 1].map((n) => ({ reminderId: `rem_${n}`, minute: minute + n, out: true }));
     expect(chooseReminderMinute(START, out)).toEqual({ minute: minute + 2 });
     const waiting = { reminderId: 'rem_2', minute: minute + 2, out: false };
@@ -84,7 +84,7 @@ describe('the configured channels', () => {
   ];
   const names = configuredChannels(receivers, deps).map(({ name }) => name);
 
-  it('are the log and one per entry, of which no name holds a secret or is another one’s', () => {
+  it('are the log and one per entry, with unique names that contain no secret', () => {
     expect(names.map((name) => name.replace(/[0-9a-f]{12}$/, 'HASH'))).toEqual([
       'log',
       'webhook:a.example:HASH',
@@ -97,7 +97,7 @@ describe('the configured channels', () => {
     expect(names.join()).not.toContain('secret-key');
   });
 
-  it('have the same names in a list of another order, and with another password', () => {
+  it('keep their names when the list is reordered or a password changes', () => {
     const [first, ...others] = receivers.toReversed();
     expect(
       configuredChannels([...others, first!], deps)

@@ -65,7 +65,7 @@ async function outcomeOf<T>(events: readonly Event[], read: (service: HandoverHa
 }
 
 describe('any sequence of events', () => {
-  it('gives the same rows with repetitions as once', async () => {
+  it('leads to the same rows when events are repeated', async () => {
     const cases = history.chain((events) => fc.tuple(fc.constant(events), withRepeats(events)));
     await fc.assert(
       fc.asyncProperty(cases, async ([events, delivered]) => {
@@ -75,7 +75,7 @@ describe('any sequence of events', () => {
     );
   });
 
-  it('gives the same handovers, audit and reminders in whatever order it is seen', async () => {
+  it('leads to the same handovers, audit and reminders in any order', async () => {
     const cases = history.chain((events) =>
       fc.tuple(fc.constant(events), fc.shuffledSubarray([...events, ...events], { minLength: events.length * 2 })),
     );
@@ -87,7 +87,7 @@ describe('any sequence of events', () => {
     );
   });
 
-  it('ends with at most one handover that lasts per session', async () => {
+  it('leaves at most one open handover per session', async () => {
     await fc.assert(
       fc.asyncProperty(history, async (events) => {
         const open = await outcomeOf(events, async (service) =>

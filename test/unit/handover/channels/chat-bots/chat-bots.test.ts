@@ -39,9 +39,9 @@ const inTenant = <T>(work: () => T, tenant = 'default') => runInBackgroundContex
 const messageOf = (kind: ChatBotKind, reminders: ReminderBatch, mention: readonly string[] = []): unknown =>
   inTenant(() => vendors[kind].buildMessage(toBotMessage(reminders, 'Asia/Shanghai'), mention));
 
-describe('the signature of a robot’s message', () => {
+describe('the signature of a chat bot’s message', () => {
   // The values come from `printf 'MESSAGE' | openssl dgst -sha256 -mac HMAC -macopt key:KEY -binary | base64`.
-  it('is, for DingTalk, of the milliseconds and the secret, and stands in the URL beside the time', () => {
+  it('covers the milliseconds and the secret for DingTalk, and is in the URL with the time', () => {
     const [secret, now] = ['SEC0123456789abcdef', 1_767_600_000_123];
     expect(dingtalkSignature(secret, now)).toBe('v13N1o5BFsgFNo1MFoad2NhyqMZT/v6Ue44B70d1mpM=');
     const { url, body } = dingtalk.buildRequest(
@@ -56,7 +56,7 @@ describe('the signature of a robot’s message', () => {
     expect(body).toBe('{"a":1}');
   });
 
-  it('is, for Feishu, of nothing under the seconds and the secret, and stands in the body beside the time', () => {
+  it('uses the seconds and the secret as its key for Feishu, and is in the body with the time', () => {
     const [secret, now] = ['Zs0Tfeishu-secret', 1_767_600_000_987];
     const sign = 'An+zfmGRd7Seqm3yf8mhvgErJtz59S04DQLoYarQttA=';
     expect(feishuSignature(secret, 1_767_600_000)).toBe(sign);
@@ -71,7 +71,7 @@ describe('the signature of a robot’s message', () => {
   });
 });
 
-describe('the message of a robot', () => {
+describe('the message to a chat bot', () => {
   const two: ReminderBatch = [
     reminder(),
     reminder({ sessionId: 'ses_02def', severity: Severity.LOW, kind: ReminderKind.NEW_MESSAGES, count: 3 }),
@@ -88,7 +88,7 @@ describe('the message of a robot', () => {
     });
   });
 
-  it('is markdown for DingTalk, with the mentioned both in the text and beside it', () => {
+  it('is markdown for DingTalk, which names the mentioned people in the text and in a field', () => {
     const lines = [`**${title}**`, first[0], `> ${first[1]}`, second[0], `> ${second[1]}`, '@13800001111 @zhang'];
     expect(messageOf('dingtalk', two, ['13800001111', 'zhang'])).toEqual({
       msgtype: 'markdown',
@@ -105,7 +105,7 @@ describe('the message of a robot', () => {
     });
   });
 
-  it.each(chatBotKinds)('mentions nobody for %s when nothing in it is urgent', (kind) => {
+  it.each(chatBotKinds)('mentions no person for %s when it contains nothing urgent', (kind) => {
     expect(JSON.stringify(messageOf(kind, [reminder({ severity: Severity.LOW })], ['zhang']))).not.toContain('zhang');
   });
 
@@ -113,20 +113,23 @@ describe('the message of a robot', () => {
     expect(inTenant(() => toBotMessage([reminder()], 'UTC'), 'acme').title).toBe('Auto Session 提醒（租户 acme）');
   });
 
-  it.each(chatBotKinds)('for %s is not changed by what a shop, an account or a session calls itself', (kind) => {
-    const named = (name: string): unknown =>
-      messageOf(kind, [
-        reminder({ shopName: name, accountId: name, sessionName: name }),
-        reminder({ shopName: '', sessionName: name }),
-      ]);
-    const harmless = escapeText(evil, 60);
-    const quoted = JSON.stringify(harmless).slice(1, -1);
-    expect(JSON.stringify(named(evil)).replaceAll(quoted, '花店')).toBe(JSON.stringify(named('花店')));
-    expect(harmless).toContain('＜＠all＞＠所有人');
-    expect(harmless).not.toMatch(/[<>@&*_`~#|\\[\]\n\r\u2028\u202e]|:\/\//);
-  });
+  it.each(chatBotKinds)(
+    'keeps its layout for %s whatever the names of the shop, the account and the session contain',
+    (kind) => {
+      const named = (name: string): unknown =>
+        messageOf(kind, [
+          reminder({ shopName: name, accountId: name, sessionName: name }),
+          reminder({ shopName: '', sessionName: name }),
+        ]);
+      const harmless = escapeText(evil, 60);
+      const quoted = JSON.stringify(harmless).slice(1, -1);
+      expect(JSON.stringify(named(evil)).replaceAll(quoted, '花店')).toBe(JSON.stringify(named('花店')));
+      expect(harmless).toContain('＜＠all＞＠所有人');
+      expect(harmless).not.toMatch(/[<>@&*_`~#|\\[\]\n\r\u2028\u202e]|:\/\//);
+    },
+  );
 
-  it('leaves names and ids as they are that mean nothing to a renderer, and cuts long ones', () => {
+  it('contains harmless names and ids unchanged, and shortens long ones', () => {
     expect(['t-buyer', 'ses_01abc', 'a.b-c', '花店（总店）'].map((name) => escapeText(name, 60))).toEqual([
       't-buyer',
       'ses_01abc',
@@ -137,7 +140,7 @@ describe('the message of a robot', () => {
   });
 });
 
-describe('the limits of a robot', () => {
+describe('the size limit of a chat bot', () => {
   const clock = { now: () => START, monotonic: () => 0 };
   const most = Array.from({ length: 20 }, () => 'u'.repeat(64));
   const worst = reminder({
@@ -154,17 +157,20 @@ describe('the limits of a robot', () => {
   };
   const limits: Record<ChatBotKind, number> = { wecom: 4_096, dingtalk: 20_000, feishu: 20_000 };
 
-  it.each(chatBotKinds)('hold the largest single reminder of %s', (kind) => {
+  it.each(chatBotKinds)('allows the largest single reminder for %s', (kind) => {
     expect(bytes(kind, [worst])).toBeLessThan(limits[kind]);
   });
 
-  it.each(chatBotKinds)('are filled and not passed by what goes together to %s', (kind) => {
-    const robot = { kind, url: 'https://host.example/', mention: most };
-    const all = [worst, ...Array.from({ length: 99 }, () => worst)] as const;
-    const fits = inTenant(() => chatBotChannel('r', robot, { clock, timezone: 'UTC' }).rateLimit!.batchSize(all));
-    expect(bytes(kind, [worst, ...all.slice(1, fits)])).toBeLessThan(limits[kind]);
-    expect(bytes(kind, [worst, ...all.slice(1, fits + 2)])).toBeGreaterThan(limits[kind] - 1_100);
-  });
+  it.each(chatBotKinds)(
+    'is used as far as possible, and not exceeded, by one message with several reminders for %s',
+    (kind) => {
+      const robot = { kind, url: 'https://host.example/', mention: most };
+      const all = [worst, ...Array.from({ length: 99 }, () => worst)] as const;
+      const fits = inTenant(() => chatBotChannel('r', robot, { clock, timezone: 'UTC' }).rateLimit!.batchSize(all));
+      expect(bytes(kind, [worst, ...all.slice(1, fits)])).toBeLessThan(limits[kind]);
+      expect(bytes(kind, [worst, ...all.slice(1, fits + 2)])).toBeGreaterThan(limits[kind] - 1_100);
+    },
+  );
 
   it.each([
     ['wecom', 60_000, 20],
@@ -176,7 +182,7 @@ describe('the limits of a robot', () => {
   });
 });
 
-describe('the answer of a robot', () => {
+describe('the answer of a chat bot', () => {
   const evaluate = (kind: ChatBotKind, status: number, body: string, headers: Record<string, string> = {}) => {
     try {
       assertAccepted(vendors[kind], { ok: status < 300, status, headers: new Headers(headers), text: body }, START);
