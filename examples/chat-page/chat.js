@@ -108,7 +108,7 @@ async function tell(text) {
 }
 
 /** Shows the messages that this page has not shown yet. */
-async function catchUp() {
+async function showMissed() {
   const response = await fetch(`${server}/api/sessions/${encodeURIComponent(session)}/messages?page_size=50`, {
     headers,
   });
@@ -127,7 +127,7 @@ async function follow() {
         body: JSON.stringify({ message: '', user_id: session }),
       });
       if (response.ok) {
-        await catchUp(); // what was written while the page was away
+        await showMissed(); // what was written while the page was away
         document.body.dataset.following = 'true';
         await readStream(response, (frame) => {
           if (frame.type === 'status_change')

@@ -21,7 +21,7 @@ export class TurnSweep {
   readonly #deps: ChatDeps;
   /** Running turns, with their renewals and since when, by the monotonic clock, they have had so many. */
   #seenTurns = new Map<string, { readonly renewals: number; readonly since: number }>();
-  /** Chats that were due in the last round: only in the second one is nobody else about to finish them. */
+  /** Chats that were due in the last round. A request may be about to finish a chat that is due for the first time. */
   #seenDue = new Set<string>();
 
   constructor(deps: ChatDeps) {
