@@ -43,6 +43,12 @@ onEveryBackend('a chat session', (system) => {
       expect((await rest.get(`/api/sessions/nobody-${unique()}${path}`)).body.error_code).toBe('SESSION_NOT_FOUND');
   });
 
+  it('tells the page that escalates it whether agents are at work, in data and beside it', async () => {
+    const answer = await escalate(`chat-${unique()}`);
+    const atWork = { is_in_shift: true, email_sent: false };
+    expect(answer.body).toMatchObject({ ...atWork, data: { ...atWork, assigned_agent: null, history: [] } });
+  });
+
   it('that is closed leaves its name free: the next use opens another one', async () => {
     const { rest } = system();
     const name = `chat-${unique()}`;
@@ -75,14 +81,14 @@ onEveryBackend('a chat session', (system) => {
 
   it('is shown as a whole, with history, escalation, agent and audit', async () => {
     const { rest, name, chat } = chatSteps(system());
-    await chat('你好', { parameters: { vip: true } });
+    await chat('你好');
     await rest.ok(escalate(name, { reason: 'keyword', severity: 'high', details: '投诉' }));
     const waiting = await rest.ok(rest.get(`/api/sessions/${name}`));
     expect(waiting.session).toMatchObject({
       status: 'pending_manual',
       escalation: { reason: 'keyword', severity: 'high', details: '投诉' },
-      user_profile: { user_id: name, nickname: name, vip: true },
-      priority: { level: 'urgent', is_vip: true, urgent_keywords: [] },
+      user_profile: { user_id: name, nickname: name, vip: false },
+      priority: { level: 'urgent', is_vip: false, urgent_keywords: [] },
       assigned_agent: null,
       version: 2,
     });

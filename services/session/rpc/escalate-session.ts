@@ -43,6 +43,7 @@ function reply(session: SessionRecord) {
     status: session.control,
     state: session.state,
     escalation: session.escalation && escalationToProto(session.escalation),
+    isInShift: true,
   });
 }
 

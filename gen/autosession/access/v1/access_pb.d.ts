@@ -87,3 +87,10 @@ export declare const scopes: GenExtension<MethodOptions, Scope[]>;
  */
 export declare const unwrapped: GenExtension<MethodOptions, boolean>;
 
+/**
+ * Fields of the response that REST shows beside `data` as well: pages read them there.
+ *
+ * @generated from extension: repeated string beside_data = 50604;
+ */
+export declare const beside_data: GenExtension<MethodOptions, string[]>;
+
