@@ -6,7 +6,7 @@ export const modes = ['embedded', 'single-process', 'split'] as const;
 export type Mode = (typeof modes)[number];
 
 /** The parts of the benchmark. */
-export const scenarioNames = ['a', 'b', 'c', 'd'] as const;
+export const scenarioNames = ['a', 'b', 'c', 'd', 'e'] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
 
 /** The options of a run. */
@@ -25,7 +25,7 @@ export const usage = `Measures Auto Session together with the raw limits of its 
 
   npm run bench -- [options]
     --quick             a short run of everything as a smoke test; its figures mean little
-    --only=a,b,c,d      a: main flow; b: single steps and event streams; c: 10^4 and 10^6 stored sessions; d: overload
+    --only=a,b,c,d,e    a: main flow; b: single steps and event streams; c: 10^4 and 10^6 stored sessions; d: overload; e: chats
     --modes=M,…         embedded, single-process (on MariaDB, Redis and NATS), split (a process per service)
     --seconds N         how long each timed measurement lasts
     --json FILE         writes the figures for a later comparison

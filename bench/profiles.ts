@@ -20,6 +20,8 @@ export interface Profile {
   /** Seconds of overload, and the arrival rate as a multiple of the saturation rate. */
   readonly overloadSeconds: number;
   readonly overloadFactor: number;
+  /** Conversations at a time, of chats. */
+  readonly conversations: readonly number[];
   /** Starts of which the median is reported. */
   readonly startRuns: number;
 }
@@ -40,6 +42,7 @@ const full: Profile = {
   datasetSizes: [10_000, 1_000_000],
   overloadSeconds: 10,
   overloadFactor: 4,
+  conversations: [1, 32, 128],
   startRuns: 5,
 };
 
@@ -58,6 +61,7 @@ const quick: Profile = {
   datasetSizes: [200, 2_000],
   overloadSeconds: 1,
   overloadFactor: 4,
+  conversations: [1, 4],
   startRuns: 1,
 };
 

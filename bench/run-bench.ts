@@ -6,6 +6,7 @@ import type { MeasurementResult } from './measurement-result.ts';
 import { hasServers, type Mode, type Options } from './options.ts';
 import { profileFor } from './profiles.ts';
 import { evaluateTargets } from './report/targets.ts';
+import { chats } from './scenarios/chat.ts';
 import { datasetSize } from './scenarios/dataset-size.ts';
 import { fanOut } from './scenarios/fan-out.ts';
 import { mainFlow } from './scenarios/main-flow.ts';
@@ -49,7 +50,7 @@ export async function runBench(options: Options, log: (text: string) => void): P
   return { ...result, targets: evaluateTargets(result) };
 }
 
-/** Scenarios a, b and d on one system, in this order: each finds the data of the previous ones, as in production. */
+/** Scenarios a, b, e and d on one system, in this order: each finds the data of the previous ones, as in production. */
 async function runMode(
   context: ScenarioContext,
   mode: Mode,
@@ -63,6 +64,7 @@ async function runMode(
   if (scenarios.includes('a')) figures.push(...(await mainFlow(context, system)));
   if (scenarios.includes('b'))
     figures.push(...(await singleSteps(context, system, 'b')), ...(await fanOut(context, system)));
+  if (scenarios.includes('e')) figures.push(...(await chats(context, system)));
   if (scenarios.includes('d')) {
     const result = await overload(context, system);
     figures.push(...result.figures);

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { Job, LoadGeneratorCommand, LoadGeneratorReply } from './job.ts';
 import { bullmq, connectEcho, httpEcho, jetstream, sqlReplay } from './jobs/baselines.ts';
+import { chat, takeover } from './jobs/chat.ts';
 import { flow } from './jobs/flow.ts';
 import { overload } from './jobs/overload.ts';
 import { claim, create, drain, ingest } from './jobs/steps.ts';
@@ -15,6 +16,8 @@ const jobs = {
   ingest,
   streams,
   overload,
+  chat,
+  takeover,
   httpEcho,
   connectEcho,
   sqlReplay,

@@ -21,6 +21,7 @@ export function report(result: BenchResult): string {
   const single = resultsOf('b');
   const streams = single.filter(({ what }) => what.endsWith('streams'));
   const operations = single.filter((measurement) => !streams.includes(measurement));
+  const chat = resultsOf('e');
   const growthRows = datasetGrowths(resultsOf('c'));
   const parts: [title: string, text: string][] = [
     ['Targets', targetTable(result.targets)],
@@ -33,6 +34,9 @@ export function report(result: BenchResult): string {
     ['b. Event streams, commit to client', streams.length > 0 ? deliveryTable(streams, result.limits) : ''],
     ['b. The cost of a delivery', streams.length > 0 ? costTable(streams) : ''],
     ['c. With few and many stored sessions', growthRows.length > 0 ? growthTable(growthRows) : ''],
+    ['e. Chats', chat.length > 0 ? rateTable(chat) : ''],
+    ['e. Their steps', chat.length > 0 ? stepTable(chat) : ''],
+    ['e. The cost of a turn', chat.length > 0 ? costTable(chat) : ''],
     ['d. Overload', result.overload.length > 0 ? overloadTable(result.overload) : ''],
     ['Memory', result.figures.length > 0 ? memoryTable(result.figures) : ''],
     ['Raw limits', result.limits.length > 0 ? baselineTable(result.limits) : ''],

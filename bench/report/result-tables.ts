@@ -47,13 +47,14 @@ export function stepTable(results: readonly MeasurementResult[]): string {
   const names = [...new Set(results.flatMap(({ outcome }) => Object.keys(outcome.steps)))];
   const rows = results.map((result): Cell[] => [
     result.mode,
+    result.what,
     result.inFlight,
     ...names.map((name) => {
       const step = result.outcome.steps[name];
       return step && `${step.p50.toFixed(1)} / ${step.p99.toFixed(1)}`;
     }),
   ]);
-  return table(['mode', 'in flight', ...names.map((name) => `${name} p50 / p99 ms`)], rows);
+  return table(['mode', 'what', 'in flight', ...names.map((name) => `${name} p50 / p99 ms`)], rows);
 }
 
 /** The cost of an operation, by process. */

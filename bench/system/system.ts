@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { startNats } from '../../test/support/servers/servers.ts';
 import type { NamedPids } from '../measure/process-usage.ts';
 import type { Mode } from '../options.ts';
@@ -25,6 +26,15 @@ export interface System extends AsyncDisposable {
 /** Its databases on the servers, or its data folder. */
 export type SystemStorage = { readonly mysqlUrl: string } | { readonly folder: string };
 
+/** A bot that answers at once in five parts, and one that speaks for four seconds. */
+const BOTS = JSON.stringify(
+  ['quick', 'slow'].map((id) => ({
+    id,
+    engine: 'scripted',
+    script: fileURLToPath(new URL(`./${id}-script.json`, import.meta.url)),
+  })),
+);
+
 const serviceNames = ['session', 'task-dispatch', 'message-analysis', 'handover', 'gateway'] as const;
 
 /** Starts the system, on a new database if none is given. Every mode but `embedded` needs `servers`. */
@@ -35,7 +45,7 @@ export async function startSystem(mode: Mode, servers: BenchServers | undefined,
   await servers.redis.flushall();
   await using stack = new AsyncDisposableStack();
   const log = stack.use(await startNats()); // an event log belongs to one database
-  const env = { MYSQL_URL: mysqlUrl, REDIS_URL: servers.redis.url, NATS_URL: log.url };
+  const env = { MYSQL_URL: mysqlUrl, REDIS_URL: servers.redis.url, NATS_URL: log.url, AUTOSESSION_BOTS: BOTS };
   const processes = mode === 'single-process' ? [await startSingleProcess(env, stack)] : await startSplit(env, stack);
   const { database: mariadbd, redis } = servers;
   const others = Object.entries({ mariadbd, redis, nats: log }).map(([name, { pid }]) => ({ name, pid }));
@@ -73,7 +83,7 @@ async function startEmbedded(): Promise<System> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'auto-session-bench-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  const none = { MYSQL_URL: '', REDIS_URL: '', REDIS_HOST: '', NATS_URL: '' };
+  const none = { MYSQL_URL: '', REDIS_URL: '', REDIS_HOST: '', NATS_URL: '', AUTOSESSION_BOTS: BOTS };
   const processes = [await startSingleProcess({ ...none, AUTOSESSION_DATA_DIR: folder }, stack)];
   return systemOf('embedded', processes, { folder }, [], stack.move());
 }
