@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { SessionDetailService } from '../../gen/autosession/conversation/v1/session_detail_service_pb.js';
 import { chatSteps } from '../support/chat-steps.ts';
 import { eventually } from '../support/eventually.ts';
 import { onEveryBackend } from '../support/every-backend.ts';
@@ -108,6 +109,8 @@ onEveryBackend('a chat session', (system) => {
       'take_over',
     ]);
     expect(detail.audit_unavailable).toBe(false);
+    const overRpc = await system().rpc(SessionDetailService).getSessionDetail({ session: name });
+    expect(overRpc).toMatchObject({ session: { sessionName: name }, auditTrail: [{}, {}, {}] });
   });
 
   it('reminds people with its name, since it has no account and no shop', async () => {
