@@ -53,16 +53,14 @@ async function post(path, body) {
   return { ok: response.ok, body: await response.json() };
 }
 
-/** Calls `onFrame` with the JSON of every `data:` line of a stream, and with its `id:` line, if it has one. */
+/** Calls `onFrame` with the JSON of every `data:` line of a stream. */
 async function readStream(response, onFrame) {
   let rest = '';
-  let id;
   for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop();
     for (const line of lines) {
-      if (line.startsWith('id: ')) id = line.slice(4);
-      if (line.startsWith('data: ')) onFrame(JSON.parse(line.slice(6)), id);
+      if (line.startsWith('data: ')) onFrame(JSON.parse(line.slice(6)));
     }
   }
 }
@@ -109,24 +107,29 @@ async function tell(text) {
   if (!ok) show('system', body.message);
 }
 
+/** Shows the messages that this page has not shown yet. */
+async function catchUp() {
+  const response = await fetch(`${server}/api/sessions/${encodeURIComponent(session)}/messages?page_size=50`, {
+    headers,
+  });
+  if (!response.ok) return;
+  const { data } = await response.json();
+  for (const { role, content, message_id } of data.messages) show(role, content, message_id);
+}
+
 /** Shows what happens in the session: who is in control, and what an agent writes. Connects again when the stream ends. */
 async function follow() {
-  let cursor;
   for (;;) {
     try {
-      const response = cursor
-        ? await fetch(`${server}/api/sessions/${encodeURIComponent(session)}/events`, {
-            headers: { ...headers, 'last-event-id': cursor },
-          })
-        : await fetch(`${server}/api/chat/stream`, {
-            method: 'POST',
-            headers,
-            body: JSON.stringify({ message: '', user_id: session }),
-          });
+      const response = await fetch(`${server}/api/chat/stream`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ message: '', user_id: session }),
+      });
       if (response.ok) {
+        await catchUp(); // what was written while the page was away
         document.body.dataset.following = 'true';
-        await readStream(response, (frame, id) => {
-          cursor = id ?? cursor;
+        await readStream(response, (frame) => {
           if (frame.type === 'status_change')
             setControl(frame.status, frame.agent_info ?? { agent_name: frame.agent_name });
           if (frame.type === 'manual_message' && frame.role !== 'user')
@@ -136,6 +139,7 @@ async function follow() {
     } catch {
       // the network or the server is away: the next try comes below
     }
+    document.body.dataset.following = 'false';
     await new Promise((resolve) => setTimeout(resolve, 2_000));
   }
 }

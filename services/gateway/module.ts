@@ -8,6 +8,7 @@ import { SessionService } from '../../gen/autosession/session/v1/session_service
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import type { Module } from '../lib/runtime/module.ts';
 import { version } from '../lib/runtime/version.ts';
+import { chatPaths } from './auth/chat-paths.ts';
 import { EventBroker } from './events/event-broker.ts';
 import { watchEvents } from './events/watch-events.ts';
 import { withChunkedLongPoll } from './rest/chunked-long-poll.ts';
@@ -36,6 +37,7 @@ export const gatewayModule: Module = {
     const broker = new EventBroker(deps);
     return {
       proxyClients: clients,
+      isPageRequest: chatPaths(services),
       routes: (router) => {
         router.service(EventService, { watchEvents: watchEvents({ ...deps, broker, clients }) });
         router.service(SessionDetailService, { getSessionDetail: getSessionDetail({ ...deps, clients }) });

@@ -27,7 +27,8 @@ onEveryBackend('the main flow', (system) => {
 
     const taken = await rest.ok(takeOver(sent.sessionId));
     expect(taken.session).toMatchObject({ state: 'transferred', status: 'manual_live' });
-    expect(taken.session.assigned_agent).toEqual({ agent_id: 'agent_01', agent_name: '客服agent_01' });
+    const agent = { agent_id: 'agent_01', agent_name: '客服agent_01', id: 'agent_01', name: '客服agent_01' };
+    expect(taken.session.assigned_agent).toEqual(agent);
     expect(taken.possibly_sent).toEqual([]);
     expect(taken.history.map((m: { content: string }) => m.content)).toEqual([body.send_content, '可以便宜五块']);
 

@@ -7,7 +7,7 @@ export interface AccessPolicy {
   readonly authenticate: Authenticate;
   /** Whether to refuse requests that pages of other sites make a browser send: without keys, no other check would. */
   readonly sameOriginOnly: boolean;
-  /** Origins whose pages may call; empty where no API key limits what they may do. */
+  /** Origins whose pages may call: with keys every route, without only those of chats (RunningModule.isPageRequest). */
   readonly corsOrigins: readonly string[];
   /** A sentence for the operator. */
   readonly description: string;
@@ -32,8 +32,8 @@ export function resolveAccessPolicy(
     return {
       authenticate: allowAnonymous,
       sameOriginOnly: true,
-      corsOrigins: [],
-      description: `No API key is configured: only this machine can reach it${corsOrigins.length > 0 ? ', and no page of AUTOSESSION_CORS_ORIGINS' : ''}`,
+      corsOrigins,
+      description: `No API key is configured: only this machine can reach it${corsOrigins.length > 0 ? ', and pages of AUTOSESSION_CORS_ORIGINS only its chat routes' : ''}`,
     };
   return {
     authenticate: authenticateByKey(apiKeys),

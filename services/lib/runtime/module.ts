@@ -47,6 +47,8 @@ export interface RunningModule extends AsyncDisposable {
   routes(router: ConnectRouter): void;
   /** Adds the module's own routes to the HTTP port. */
   http?(app: FastifyInstance): void | Promise<void>;
+  /** The requests that pages of AUTOSESSION_CORS_ORIGINS may make while no key is configured; absent for none. */
+  readonly isPageRequest?: (method: string, path: string) => boolean;
   /** Its event handlers, by payload name (`sessionCreated`, …); absent when it consumes none. */
   readonly eventHandlers?: Readonly<Partial<Record<NonNullable<Event['payload']['case']>, EventHandler>>>;
   /** The clients for the RPCs that the module forwards; the process's own clients when absent. */

@@ -259,6 +259,7 @@ async function listen(
     addRoutes,
     sameOriginOnly,
     corsOrigins,
+    isPageRequest: (method, path) => running.some((module) => module.isPageRequest?.(method, path)),
     loadShedding,
     readiness,
     metrics: deps.metrics,

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
-import { type FastifyInstance, type FastifyListenOptions, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyListenOptions, type FastifyRequest, fastify } from 'fastify';
 import type { RequestGate } from '../../interceptors/request-gate.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Metrics } from '../../observability/metrics.ts';
@@ -28,6 +28,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 /** The dependencies of a process, each with the reason why it does not work; undefined when it does. */
 export type Readiness = () => Promise<Readonly<Record<string, string | undefined>>>;
 
+const NO_ORIGINS: ReadonlySet<string> = new Set();
+
 /** The HTTP/1.1 port: REST and SSE routes of the modules, Connect and gRPC-Web for browsers, health and metrics. */
 export async function listenHttp(options: {
   routes: (router: ConnectRouter) => void;
@@ -45,6 +47,8 @@ export async function listenHttp(options: {
   sameOriginOnly: boolean;
   /** Origins whose pages may read answers. */
   corsOrigins?: readonly string[];
+  /** The requests that these pages may make although `sameOriginOnly` is set. */
+  isPageRequest?: (method: string, path: string) => boolean;
   readiness: Readiness;
   metrics: Metrics;
   logger?: Logger;
@@ -53,11 +57,15 @@ export async function listenHttp(options: {
   stopping: AbortSignal;
 }): Promise<ListeningServer> {
   const { services = [], bodyReader = new BodyReader(), loadShedding } = options;
-  const origins = new Set(options.corsOrigins);
+  const allOrigins = new Set(options.corsOrigins);
+  const originsFor = ({ url, method, headers }: FastifyRequest) => {
+    const asked = method === 'OPTIONS' ? (headers['access-control-request-method'] ?? method) : method;
+    return !options.sameOriginOnly || options.isPageRequest?.(asked, pathOf(url)) ? allOrigins : NO_ORIGINS;
+  };
   const app: FastifyInstance = fastify({
     clientErrorHandler: (error, socket) => respondToParserError(app, error, socket),
     frameworkErrors: (error, request, reply) => {
-      applyCors(origins, request, reply); // these requests skip all hooks
+      applyCors(originsFor(request), request, reply); // these requests skip all hooks
       return app.errorHandler(error, request, reply);
     },
     routerOptions: { maxParamLength: 1_000 },
@@ -76,11 +84,15 @@ export async function listenHttp(options: {
   options.connectionLimit?.attach(app.server, 'http');
   respondToUnsupportedRequests(app);
   app.addHook('onRequest', async (request, reply) => {
+    const origins = originsFor(request);
     if (applyCors(origins, request, reply)) return reply.send();
     const { raw } = request;
     assertSingleHost(raw);
     assertValidHost(raw);
-    if (options.sameOriginOnly) assertSameOrigin(raw.headers);
+    if (options.sameOriginOnly) {
+      const { host, origin } = raw.headers;
+      assertSameOrigin(origin !== undefined && origins.has(origin) ? { host } : raw.headers);
+    }
   });
   admitRestRequests(app, bodyReader, loadShedding);
   addHealth(app, options.readiness, options.stopping);
@@ -100,6 +112,11 @@ export async function listenHttp(options: {
     port: (app.server.address() as AddressInfo).port,
     close: (graceMs) => closeApp(app, closeListeners, connections, graceMs),
   };
+}
+
+/** A request's path without its query. */
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? url;
 }
 
 /** Listens; with load shedding through several sockets. Resolves to a function that closes the additional ones. */
