@@ -82,14 +82,14 @@ onEveryBackend('a chat session', (system) => {
 
   it('is shown as a whole, with history, escalation, agent and audit', async () => {
     const { rest, name, chat } = chatSteps(system());
-    await chat('你好');
-    await rest.ok(escalate(name, { reason: 'keyword', severity: 'high', details: '投诉' }));
+    await chat('你好', { parameters: { vip: true } });
+    await rest.ok(escalate(name, { reason: 'keyword', severity: 'high', details: '投诉' })); // pending already: the same answer
     const waiting = await rest.ok(rest.get(`/api/sessions/${name}`));
     expect(waiting.session).toMatchObject({
       status: 'pending_manual',
-      escalation: { reason: 'keyword', severity: 'high', details: '投诉' },
-      user_profile: { user_id: name, nickname: name, vip: false },
-      priority: { level: 'urgent', is_vip: false, urgent_keywords: [] },
+      escalation: { reason: 'vip', severity: 'high', details: 'rule vip' },
+      user_profile: { user_id: name, nickname: name, vip: true },
+      priority: { level: 'urgent', is_vip: true, urgent_keywords: [] },
       assigned_agent: null,
       version: 2,
     });

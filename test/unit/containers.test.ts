@@ -106,7 +106,8 @@ describe('docker-compose.yml', () => {
     }
     const values = Object.values(compose.services).flatMap(({ environment = {} }) => Object.entries(environment));
     for (const [name, value] of values)
-      if (/SECRET|_KEYS|MYSQL_PASSWORD/.test(name)) expect(value).toMatch(/^\$\{\w+:\?/);
+      if (/SECRET|_KEYS|MYSQL_PASSWORD/.test(name))
+        expect(value).toMatch(name === 'AUTOSESSION_JWT_SECRET' ? /^\$\{\w+:-\}$/ : /^\$\{\w+:\?/);
     for (const [, value] of values) if (URL.canParse(value)) expect(new URL(value).password).toMatch(/^$|^\$/);
   });
 

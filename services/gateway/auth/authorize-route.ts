@@ -2,6 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import type { Authenticate, Identity } from '../../lib/auth/identity.ts';
 import { requireScope } from '../../lib/auth/scopes.ts';
+import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import type { Clock } from '../../lib/runtime/clock.ts';
 import { webHeaders } from '../rest/invoke-rpc.ts';
 import type { Route } from '../rest/route.ts';
 
@@ -20,13 +22,21 @@ export function callerOf(request: FastifyRequest): Identity | undefined {
   return identities.get(request);
 }
 
-export function routeAuthorizer(route: Route, authenticate: Authenticate): RouteAuthorizer {
+/** A token in a URL may be logged by proxies on its way: it must end within this time. */
+const MAX_URL_TOKEN_MS = 600_000;
+
+export function routeAuthorizer(
+  route: Route,
+  { authenticate, clock }: { readonly authenticate: Authenticate; readonly clock: Clock },
+): RouteAuthorizer {
   const acceptsQueryToken = route.rpc === EventService.method.watchEvents;
   return {
     async authorize(request) {
-      const identity = await authenticate(
-        acceptsQueryToken ? headersWithQueryToken(request) : webHeaders(request.headers),
-      );
+      const headers = webHeaders(request.headers);
+      const isInUrl = acceptsQueryToken && addQueryToken(headers, request);
+      const identity = await authenticate(headers);
+      if (isInUrl && (identity.expiresAt ?? 0) - clock.now() > MAX_URL_TOKEN_MS)
+        throw appError(ErrorReason.UNAUTHENTICATED, 'a token in a URL must end within 10 minutes');
       identities.set(request, identity);
       requireScope(identity, route.rpc);
     },
@@ -38,11 +48,13 @@ export function routeAuthorizer(route: Route, authenticate: Authenticate): Route
   };
 }
 
-/** A browser's EventSource cannot set headers: it may send `?access_token=` instead. A header takes precedence. */
-function headersWithQueryToken({ headers, query }: FastifyRequest): Headers {
-  const merged = webHeaders(headers);
+/**
+ * A browser's EventSource cannot set headers: it may send `?access_token=` instead, a token or a key. A header takes precedence.
+ * Returns whether the credentials come from the URL.
+ */
+function addQueryToken(headers: Headers, { query }: FastifyRequest): boolean {
   const { access_token: token } = query as Record<string, unknown>;
-  if (typeof token === 'string' && !merged.has('authorization') && !merged.has('x-api-key'))
-    merged.set('x-api-key', token);
-  return merged;
+  if (typeof token !== 'string' || headers.has('authorization') || headers.has('x-api-key')) return false;
+  headers.set('authorization', `Bearer ${token}`);
+  return true;
 }

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { ChatService } from '../../../gen/autosession/message/v1/chat_service_pb.js';
 import type { Authenticate } from '../../lib/auth/identity.ts';
+import { applyTokenLimits, redactForChat } from '../../lib/auth/token-limits.ts';
 import type { Config } from '../../lib/config/config.ts';
 import type { Database } from '../../lib/db/database.ts';
 import { appError, ErrorReason, errorInfo } from '../../lib/errors/app-error.ts';
@@ -119,7 +120,7 @@ function measureRequests(
 
 function addRoute(scope: FastifyInstance, route: Route, rest: RestContext): void {
   const decode = requestDecoder(route, rest.config.timezone);
-  const authorizer = routeAuthorizer(route, rest.authenticate);
+  const authorizer = routeAuthorizer(route, rest);
   const allowsHead = isSafe(route) && !isStream(route);
   if (route.method === 'GET' && !allowsHead) rejectHead(scope, route);
   scope.route({
@@ -142,9 +143,12 @@ function addRoute(scope: FastifyInstance, route: Route, rest: RestContext): void
         requestId: rest.requestIdOf(request.raw),
         signal: disconnectSignal(reply.raw),
       };
+      applyTokenLimits(call.identity, route.rpc, call.message);
       if (isStream(route)) return streamFor(route)(call, reply, rest);
       const language = languageOf(request.headers['accept-language']);
-      return successEnvelope(route, await invokeUnary(call, rest.db), { requestId: call.requestId, language });
+      const answer = await invokeUnary(call, rest.db);
+      const visible = call.identity.chat ? redactForChat(route.rpc.output, answer) : answer;
+      return successEnvelope(route, visible, { requestId: call.requestId, language });
     },
   });
 }

@@ -4,8 +4,10 @@ import {
   EventService,
   WatchEventsRequestSchema,
   type WatchEventsResponse,
+  WatchEventsResponseSchema,
 } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import type { StreamChatRequest, StreamChatResponse } from '../../../gen/autosession/message/v1/chat_service_pb.js';
+import { applyTokenLimits, redactForChat } from '../../lib/auth/token-limits.ts';
 import { invokeStream, type RpcCall } from '../rest/invoke-rpc.ts';
 import { chatFramesOf, encodeChatFrame } from './chat-frames.ts';
 import { sseEncoder } from './sse-encoder.ts';
@@ -57,8 +59,13 @@ async function follow(
   cursor: string,
   options: StreamOptions,
 ): Promise<void> {
-  const encode = sseEncoder({ types: [] }, options.clock);
-  for await (const response of watch(call, reply, { session, cursor })) await writeChunk(reply.raw, encode(response));
+  const request = create(WatchEventsRequestSchema, { session, cursor });
+  applyTokenLimits(call.identity, EventService.method.watchEvents, request);
+  const encode = sseEncoder(request, options.clock);
+  for await (const response of watch(call, reply, request)) {
+    const visible = call.identity.chat ? redactForChat(WatchEventsResponseSchema, response) : response;
+    await writeChunk(reply.raw, encode(visible));
+  }
 }
 
 function watch(

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { authenticateByKey } from './api-keys.ts';
+import { authenticateBy } from './authenticate.ts';
 import { type Authenticate, allowAnonymous, denyExternal } from './identity.ts';
 
 /** The callers that a process accepts, besides the services of its installation. */
@@ -18,7 +18,7 @@ export interface AccessPolicy {
  * caller where only services run that are called through the gateway.
  */
 export function resolveAccessPolicy(
-  { apiKeys, corsOrigins }: Pick<Config, 'apiKeys' | 'corsOrigins'>,
+  { apiKeys, tokens, corsOrigins }: Pick<Config, 'apiKeys' | 'tokens' | 'corsOrigins'>,
   servesExternalCallers: boolean,
 ): AccessPolicy {
   if (!servesExternalCallers)
@@ -28,7 +28,7 @@ export function resolveAccessPolicy(
       corsOrigins: [],
       description: 'Only the services of the installation may call it',
     };
-  if (apiKeys.length === 0)
+  if (apiKeys.length === 0 && !tokens)
     return {
       authenticate: allowAnonymous,
       sameOriginOnly: true,
@@ -36,9 +36,11 @@ export function resolveAccessPolicy(
       description: `No API key is configured: only this machine can reach it${corsOrigins.length > 0 ? ', and pages of AUTOSESSION_CORS_ORIGINS only its chat routes' : ''}`,
     };
   return {
-    authenticate: authenticateByKey(apiKeys),
+    authenticate: authenticateBy(apiKeys, tokens),
     sameOriginOnly: false,
     corsOrigins,
-    description: `Callers need an API key: ${apiKeys.length} configured`,
+    description: tokens
+      ? `Callers need an API key (${apiKeys.length} configured) or a token (${tokens.algorithm})`
+      : `Callers need an API key: ${apiKeys.length} configured`,
   };
 }

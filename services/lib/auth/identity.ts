@@ -8,6 +8,12 @@ export interface Identity {
   readonly actor: string;
   /** The scopes of the caller's key, for `requireScope`; absent where no keys are configured: then every RPC is allowed. */
   readonly scopes?: readonly string[];
+  /** When the caller's token ends, in epoch milliseconds; absent for a key. */
+  readonly expiresAt?: number;
+  /** The session to which a chat's token is bound; absent for every other caller. */
+  readonly chat?: { readonly sessionName: string; readonly isVip: boolean };
+  /** The agent for whom a token was made; absent for every other caller: keys may name any agent. */
+  readonly agent?: { readonly id: string; readonly isSupervisor: boolean };
 }
 
 /** Identifies a caller by the headers of its request; throws UNAUTHENTICATED. */

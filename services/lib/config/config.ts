@@ -1,4 +1,5 @@
 import type { ApiKey } from '../auth/api-keys.ts';
+import type { TokenConfig } from '../auth/tokens.ts';
 
 /** The configuration from the environment: a pure function of it, validated as a whole before anything starts. */
 export interface Config {
@@ -15,6 +16,8 @@ export interface Config {
   readonly internalSecret?: string;
   /** Keys of external callers; without any, only this machine may call. */
   readonly apiKeys: readonly ApiKey[];
+  /** How tokens of chats and agents are verified; undefined when none are accepted. */
+  readonly tokens?: TokenConfig;
   /** Origins whose pages may call the HTTP port and read its answers. */
   readonly corsOrigins: readonly string[];
   /** External requests that are processed at a time, and those that may be queued. */

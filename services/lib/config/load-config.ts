@@ -5,6 +5,7 @@ import { parseBots } from './parse-bots.ts';
 import { parseCorsOrigins } from './parse-cors-origins.ts';
 import { parseNotificationChannels } from './parse-notification-channels.ts';
 import { parseSendUrlLookup } from './parse-send-url-lookup.ts';
+import { parseTokens } from './parse-tokens.ts';
 import { unknownSettings } from './unknown-settings.ts';
 
 /** Fewer characters could be guessed. */
@@ -50,6 +51,17 @@ export function loadConfig(env: Env, deployment: DeploymentServices = ALL_SERVIC
     peers: peers(read, deployment),
     internalSecret: internalSecret(read, deployment),
     apiKeys: parseApiKeys(read.text('AUTOSESSION_API_KEYS', ''), read.problem),
+    tokens: parseTokens(
+      {
+        secret: read.text('AUTOSESSION_JWT_SECRET', ''),
+        publicKeyFile: read.text('AUTOSESSION_JWT_PUBLIC_KEY_FILE', ''),
+        jwks: read.text('AUTOSESSION_JWT_JWKS', ''),
+        algorithm: read.text('AUTOSESSION_JWT_ALGORITHM', ''),
+        issuer: read.text('AUTOSESSION_JWT_ISSUER', ''),
+        audience: read.text('AUTOSESSION_JWT_AUDIENCE', ''),
+      },
+      read.problem,
+    ),
     corsOrigins: parseCorsOrigins(read.text('AUTOSESSION_CORS_ORIGINS', ''), read.problem),
     maxRequests: read.integer('AUTOSESSION_MAX_REQUESTS', 64, 1, 10_000),
     maxWaiting: read.integer('AUTOSESSION_MAX_WAITING', 256, 1, 100_000),
@@ -77,7 +89,8 @@ export function loadConfig(env: Env, deployment: DeploymentServices = ALL_SERVIC
   if (deployment.split && !config.servers && read.problems.length === 0)
     read.problem('--target splits the services up: set MYSQL_URL, REDIS_URL and NATS_URL, which they share.');
   const servesExternalCallers = deployment.local.some(({ name }) => name === 'gateway');
-  if (servesExternalCallers && !isLoopback(config.host) && read.text('AUTOSESSION_API_KEYS', '') === '')
+  const hasKeys = read.text('AUTOSESSION_API_KEYS', '') !== '' || config.tokens !== undefined;
+  if (servesExternalCallers && !isLoopback(config.host) && !hasKeys)
     read.problem(
       `AUTOSESSION_HOST is ${config.host}: without AUTOSESSION_API_KEYS only this machine may reach the ports; set them, or use 127.0.0.1, ::1 or localhost.`,
     );

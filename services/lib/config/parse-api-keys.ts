@@ -12,13 +12,19 @@ const TENANT_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 /** What logs and the audit call background work and callers without a key. */
 const RESERVED_NAMES = ['system', 'anonymous'];
 
+/** A key with the scope chat would reach every session. */
+function keyScopes(): string[] {
+  return Object.keys(scopesByName).filter((name) => name !== 'chat');
+}
+
 const faults = {
   list: `is not a list as in ${EXAMPLE}`,
   key: 'needs a key of 24 to 200 visible ASCII characters, as from: openssl rand -hex 24',
   name: 'needs a name of at most 64 letters, digits, "-", "_", "." or "@"',
   reservedName: `has a name that stands for something else: ${RESERVED_NAMES.join(', ')}`,
   tenant: 'needs a tenant of at most 64 letters, digits, "-" or "_"',
-  scopes: `needs scopes out of ${Object.keys(scopesByName).join(', ')}`,
+  scopes: `needs scopes out of ${keyScopes().join(', ')}`,
+  chat: 'has the scope chat, which needs a token per session (AUTOSESSION_JWT_SECRET and its like), not a key',
 };
 
 const entry = z.strictObject(
@@ -29,7 +35,10 @@ const entry = z.strictObject(
       .regex(NAME_PATTERN, faults.name)
       .refine((name) => !RESERVED_NAMES.includes(name), faults.reservedName),
     tenant: z.string(faults.tenant).regex(TENANT_PATTERN, faults.tenant),
-    scopes: z.array(z.enum(Object.keys(scopesByName), faults.scopes), faults.scopes).min(1, faults.scopes),
+    scopes: z
+      .array(z.enum(Object.keys(scopesByName), faults.scopes), faults.scopes)
+      .min(1, faults.scopes)
+      .refine((given) => !given.includes('chat'), faults.chat),
   },
   { error: objectError(['key', 'name', 'tenant', 'scopes'], EXAMPLE) },
 );

@@ -1,8 +1,9 @@
-import { getOption } from '@bufbuild/protobuf';
+import { type DescMessage, getOption, type Message } from '@bufbuild/protobuf';
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 import { internal } from '../../../gen/autosession/access/v1/access_pb.js';
 import { type Authenticate, allowAnonymous, type Identity } from '../auth/identity.ts';
 import { requireScope } from '../auth/scopes.ts';
+import { applyTokenLimits, redactForChat } from '../auth/token-limits.ts';
 import { appError, ErrorReason } from '../errors/app-error.ts';
 import { toPublicError } from '../errors/to-public-error.ts';
 import { internalHeaders, isInternalSecret } from '../rpc/internal-headers.ts';
@@ -33,11 +34,15 @@ export function contextInterceptor(options: ContextOptions): Interceptor {
   return (next) => async (request) => {
     const requestId = requestIdFrom(request.header.get(internalHeaders.requestId), options.ids);
     try {
-      const context = await createRequestContext(request, requestId, options);
-      const response = await runInRequestContext(context, () => next(request));
+      const caller = await identifyCaller(request, options);
+      const context = createRequestContext(request, requestId, caller);
+      const response = await runInRequestContext(context, () => next(limitRequest(request, caller)));
       response.header.set(internalHeaders.requestId, requestId);
-      if (!response.stream) return response;
-      return { ...response, message: iterateInContext(context, response.message) };
+      const { output } = request.method;
+      if (!response.stream)
+        return caller.chat ? { ...response, message: redactForChat(output, response.message) } : response;
+      const messages = caller.chat ? redacted(output, response.message) : response.message;
+      return { ...response, message: iterateInContext(context, messages) };
     } catch (thrown) {
       const error = toPublicError(thrown, request.signal);
       error.metadata.set(internalHeaders.requestId, requestId);
@@ -46,12 +51,30 @@ export function contextInterceptor(options: ContextOptions): Interceptor {
   };
 }
 
-async function createRequestContext(
+/** A request within the limits of its caller's token. */
+function limitRequest(request: UnaryRequest | StreamRequest, caller: Identity): UnaryRequest | StreamRequest {
+  if (!caller.chat && !caller.agent) return request;
+  if (request.stream) return { ...request, message: limited(caller, request) };
+  applyTokenLimits(caller, request.method, request.message);
+  return request;
+}
+
+async function* limited(caller: Identity, { method, message: messages }: StreamRequest): AsyncIterable<Message> {
+  for await (const message of messages) {
+    applyTokenLimits(caller, method, message);
+    yield message;
+  }
+}
+
+async function* redacted(schema: DescMessage, messages: AsyncIterable<Message>): AsyncIterable<Message> {
+  for await (const message of messages) yield redactForChat(schema, message);
+}
+
+function createRequestContext(
   request: UnaryRequest | StreamRequest,
   requestId: string,
-  options: ContextOptions,
-): Promise<RequestContext> {
-  const { tenant, actor, isFromService } = await identifyCaller(request, options);
+  { tenant, actor, isFromService }: Identity & { readonly isFromService: boolean },
+): RequestContext {
   const { header } = request;
   const key = idempotencyKey(header, request.stream ? undefined : request.message);
   return {

@@ -52,6 +52,8 @@ describe('the blocks of the pages', () => {
       'docs/command-line.md: goes on until it is stopped',
       'docs/configuration.md: an example of a setting',
       'docs/configuration.md: an example of a setting',
+      'docs/configuration.md: an example of a setting',
+      'docs/configuration.md: an example of a token',
       'docs/deployment.md: asks for servers at these addresses; the tests start the system on servers of their own',
       'docs/deployment.md: needs Docker; the tests check the image, the compose file and what they start',
       'docs/deployment.md: needs a service that is stopped; a test runs it behind one of its own',

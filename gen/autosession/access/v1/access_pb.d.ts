@@ -88,9 +88,24 @@ export declare const scopes: GenExtension<MethodOptions, Scope[]>;
 export declare const unwrapped: GenExtension<MethodOptions, boolean>;
 
 /**
+ * The field of the request that names the session, for RPCs that a chat's token may call: only its own session_name is accepted. `-`
+ * for an RPC that concerns no session. Without it a chat's token may not call the RPC.
+ *
+ * @generated from extension: string session_field = 50604;
+ */
+export declare const session_field: GenExtension<MethodOptions, string>;
+
+/**
+ * The field of the request that names the agent who acts: an agent's token may only name its own, a chat's token none.
+ *
+ * @generated from extension: string agent_field = 50605;
+ */
+export declare const agent_field: GenExtension<MethodOptions, string>;
+
+/**
  * Fields of the response that REST shows beside `data` as well: pages read them there.
  *
- * @generated from extension: repeated string beside_data = 50604;
+ * @generated from extension: repeated string beside_data = 50606;
  */
 export declare const beside_data: GenExtension<MethodOptions, string[]>;
 

@@ -11,7 +11,7 @@ import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
  * Describes the file autosession/access/v1/access.proto.
  */
 export const file_autosession_access_v1_access = /*@__PURE__*/
-  fileDesc("CiJhdXRvc2Vzc2lvbi9hY2Nlc3MvdjEvYWNjZXNzLnByb3RvEhVhdXRvc2Vzc2lvbi5hY2Nlc3MudjEqcwoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABISCg5TQ09QRV9VUFNUUkVBTRABEg0KCVNDT1BFX1JQQRACEg8KC1NDT1BFX0FHRU5UEAMSDgoKU0NPUEVfQ0hBVBAEEg8KC1NDT1BFX0FETUlOEAU6PAoIaW50ZXJuYWwSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxipiwMgASgIUghpbnRlcm5hbDpWCgZzY29wZXMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxiqiwMgAygOMhwuYXV0b3Nlc3Npb24uYWNjZXNzLnYxLlNjb3BlUgZzY29wZXM6PgoJdW53cmFwcGVkEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYq4sDIAEoCFIJdW53cmFwcGVkOkEKC2Jlc2lkZV9kYXRhEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYrIsDIAMoCVIKYmVzaWRlRGF0YWIGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("CiJhdXRvc2Vzc2lvbi9hY2Nlc3MvdjEvYWNjZXNzLnByb3RvEhVhdXRvc2Vzc2lvbi5hY2Nlc3MudjEqcwoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABISCg5TQ09QRV9VUFNUUkVBTRABEg0KCVNDT1BFX1JQQRACEg8KC1NDT1BFX0FHRU5UEAMSDgoKU0NPUEVfQ0hBVBAEEg8KC1NDT1BFX0FETUlOEAU6PAoIaW50ZXJuYWwSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxipiwMgASgIUghpbnRlcm5hbDpWCgZzY29wZXMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxiqiwMgAygOMhwuYXV0b3Nlc3Npb24uYWNjZXNzLnYxLlNjb3BlUgZzY29wZXM6PgoJdW53cmFwcGVkEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYq4sDIAEoCFIJdW53cmFwcGVkOkUKDXNlc3Npb25fZmllbGQSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxisiwMgASgJUgxzZXNzaW9uRmllbGQ6QQoLYWdlbnRfZmllbGQSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxitiwMgASgJUgphZ2VudEZpZWxkOkEKC2Jlc2lkZV9kYXRhEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYrosDIAMoCVIKYmVzaWRlRGF0YWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * Describes the enum autosession.access.v1.Scope.
@@ -52,10 +52,27 @@ export const unwrapped = /*@__PURE__*/
   extDesc(file_autosession_access_v1_access, 2);
 
 /**
+ * The field of the request that names the session, for RPCs that a chat's token may call: only its own session_name is accepted. `-`
+ * for an RPC that concerns no session. Without it a chat's token may not call the RPC.
+ *
+ * @generated from extension: string session_field = 50604;
+ */
+export const session_field = /*@__PURE__*/
+  extDesc(file_autosession_access_v1_access, 3);
+
+/**
+ * The field of the request that names the agent who acts: an agent's token may only name its own, a chat's token none.
+ *
+ * @generated from extension: string agent_field = 50605;
+ */
+export const agent_field = /*@__PURE__*/
+  extDesc(file_autosession_access_v1_access, 4);
+
+/**
  * Fields of the response that REST shows beside `data` as well: pages read them there.
  *
- * @generated from extension: repeated string beside_data = 50604;
+ * @generated from extension: repeated string beside_data = 50606;
  */
 export const beside_data = /*@__PURE__*/
-  extDesc(file_autosession_access_v1_access, 3);
+  extDesc(file_autosession_access_v1_access, 5);
 

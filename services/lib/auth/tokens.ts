@@ -1,0 +1,129 @@
+import { createLocalJWKSet, createRemoteJWKSet, errors, importSPKI, type JWTPayload, jwtVerify } from 'jose';
+import * as z from 'zod';
+import { appError, ErrorReason } from '../errors/app-error.ts';
+import type { Identity } from './identity.ts';
+
+/** The algorithms that tokens may be signed with; one of them is configured, and no other is accepted. */
+export const tokenAlgorithms = ['HS256', 'RS256', 'ES256'] as const;
+export type TokenAlgorithm = (typeof tokenAlgorithms)[number];
+
+/** Where the keys of tokens come from. */
+export type TokenKeys =
+  | { readonly kind: 'secret'; readonly secret: string }
+  | { readonly kind: 'public_key'; readonly pem: string }
+  | { readonly kind: 'jwks'; readonly jwks: string }
+  | { readonly kind: 'jwks_url'; readonly url: string };
+
+/** How tokens (JWTs) are verified. */
+export interface TokenConfig {
+  readonly algorithm: TokenAlgorithm;
+  readonly keys: TokenKeys;
+  /** Empty: any. */
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+/** Clocks of the issuer and of this machine may differ by so much. */
+const CLOCK_TOLERANCE_SECONDS = 10;
+/** An unknown key id fetches the JWKS again, at most this often. */
+const JWKS_COOLDOWN_MS = 30_000;
+const JWKS_TIMEOUT_MS = 5_000;
+
+const name = z
+  .string()
+  .min(1)
+  .max(100)
+  .regex(/^\S(?:.*\S)?$/);
+const tenant = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/)
+  .default('default');
+
+/** What a token says, by its scope. */
+const claims = z.union([
+  z.object({
+    scope: z.literal('chat'),
+    session_name: name,
+    sub: name.optional(),
+    vip: z.boolean().default(false),
+    tenant,
+  }),
+  z.object({ scope: z.literal('agent'), sub: name, role: z.enum(['agent', 'supervisor']).default('agent'), tenant }),
+  z.object({ scope: z.enum(['upstream', 'rpa', 'admin']), sub: name, tenant }),
+]);
+
+/** Identifies the caller that a token names. Throws UNAUTHENTICATED. */
+export type AuthenticateToken = (token: string) => Promise<Identity>;
+
+/** Verifies tokens by their signature, with the configured algorithm only, their end and their claims. */
+export function authenticateByToken({ algorithm, keys, issuer, audience }: TokenConfig): AuthenticateToken {
+  const options = {
+    algorithms: [algorithm],
+    requiredClaims: ['exp'],
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    ...(issuer && { issuer }),
+    ...(audience && { audience }),
+  };
+  const verify = verifierOf(keys, algorithm);
+  return async (token) => {
+    try {
+      const { payload } = await verify(token, options);
+      return identityOf(payload);
+    } catch (error) {
+      if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout))
+        throw appError(ErrorReason.UNAUTHENTICATED, `the token is not valid (${error.code})`);
+      if (error instanceof z.ZodError)
+        throw appError(ErrorReason.UNAUTHENTICATED, 'the token lacks a claim, or has a wrong one');
+      throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the keys of tokens cannot be fetched', {}, error);
+    }
+  };
+}
+
+type Verify = (token: string, options: Parameters<typeof jwtVerify>[2]) => Promise<{ payload: JWTPayload }>;
+
+function verifierOf(keys: TokenKeys, algorithm: TokenAlgorithm): Verify {
+  switch (keys.kind) {
+    case 'secret': {
+      const secret = Buffer.from(keys.secret);
+      return (token, options) => jwtVerify(token, secret, options);
+    }
+    case 'public_key': {
+      const key = importSPKI(keys.pem, algorithm);
+      return async (token, options) => jwtVerify(token, await key, options);
+    }
+    case 'jwks': {
+      const keySet = createLocalJWKSet(JSON.parse(keys.jwks));
+      return (token, options) => jwtVerify(token, keySet, options);
+    }
+    case 'jwks_url': {
+      // known keys are kept while the address does not answer; an unknown key id fetches them again
+      const limits = { cooldownDuration: JWKS_COOLDOWN_MS, timeoutDuration: JWKS_TIMEOUT_MS };
+      const keySet = createRemoteJWKSet(new URL(keys.url), { ...limits, cacheMaxAge: Number.POSITIVE_INFINITY });
+      return (token, options) => jwtVerify(token, keySet, options);
+    }
+  }
+}
+
+function identityOf(payload: JWTPayload): Identity {
+  const token = claims.parse(payload);
+  const expiresAt = (payload.exp ?? 0) * 1_000;
+  const scopes = [token.scope];
+  switch (token.scope) {
+    case 'chat': {
+      const { session_name: sessionName, sub = sessionName, vip } = token;
+      return { tenant: token.tenant, actor: sub, scopes, expiresAt, chat: { sessionName, isVip: vip } };
+    }
+    case 'agent': {
+      const { sub, role } = token;
+      return {
+        tenant: token.tenant,
+        actor: sub,
+        scopes,
+        expiresAt,
+        agent: { id: sub, isSupervisor: role === 'supervisor' },
+      };
+    }
+    default:
+      return { tenant: token.tenant, actor: token.sub, scopes, expiresAt };
+  }
+}

@@ -1,0 +1,53 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parseTokens, type TokenSettings } from '../../../../services/lib/config/parse-tokens.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'auto-session-tokens-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const file = (name: string, text: string) => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+
+const unset: TokenSettings = { secret: '', publicKeyFile: '', jwks: '', algorithm: '', issuer: '', audience: '' };
+const secret = '0123456789abcdef0123456789abcdef';
+
+function parse(settings: Partial<TokenSettings>) {
+  const faults: string[] = [];
+  return { tokens: parseTokens({ ...unset, ...settings }, (sentence) => void faults.push(sentence)), faults };
+}
+
+describe('the settings of tokens', () => {
+  it('ask for none when none is set', () => {
+    expect(parse({})).toEqual({ tokens: undefined, faults: [] });
+  });
+
+  it('take a secret, a public key, or a key set', () => {
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const publicKeyFile = file('key.pem', String(publicKey.export({ type: 'spki', format: 'pem' })));
+    expect(parse({ secret }).tokens).toMatchObject({ algorithm: 'HS256', keys: { kind: 'secret' } });
+    expect(parse({ publicKeyFile, algorithm: 'es256' }).tokens).toMatchObject({ keys: { kind: 'public_key' } });
+    expect(parse({ jwks: 'https://host/jwks.json' }).tokens).toMatchObject({ keys: { kind: 'jwks_url' } });
+    expect(parse({ jwks: file('keys.json', '{"keys": []}') }).tokens).toMatchObject({ keys: { kind: 'jwks' } });
+  });
+
+  it.each<[Partial<TokenSettings>, string]>([
+    [{ issuer: 'x' }, 'exactly one of'],
+    [{ secret, jwks: 'https://host' }, 'exactly one of'],
+    [{ secret: 'short' }, 'AUTOSESSION_JWT_SECRET needs 32 characters'],
+    [{ secret, algorithm: 'RS256' }, 'does not fit'],
+    [{ jwks: 'https://host', algorithm: 'HS256' }, 'does not fit'],
+    [{ secret, algorithm: 'none' }, 'AUTOSESSION_JWT_ALGORITHM has to be one of'],
+    [{ publicKeyFile: '/no/such/file' }, 'AUTOSESSION_JWT_PUBLIC_KEY_FILE'],
+    [{ jwks: '/no/such/file' }, 'AUTOSESSION_JWT_JWKS'],
+    [{ jwks: file('wrong.json', '[]') }, 'AUTOSESSION_JWT_JWKS'],
+  ])('of %j are refused with a sentence', (settings, sentence) => {
+    const { tokens, faults } = parse(settings);
+    expect([tokens, faults.length]).toEqual([undefined, 1]);
+    expect(faults[0]).toContain(sentence);
+    expect(faults[0]).not.toContain(secret);
+  });
+});
