@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { SessionDetailService } from '../../gen/autosession/conversation/v1/session_detail_service_pb.js';
 import { chatSteps } from '../support/chat-steps.ts';
 import { eventually } from '../support/eventually.ts';
 import { onEveryBackend } from '../support/every-backend.ts';
@@ -41,6 +42,12 @@ onEveryBackend('a chat session', (system) => {
     }
     for (const path of ['', '/status', '/messages', '/events'])
       expect((await rest.get(`/api/sessions/nobody-${unique()}${path}`)).body.error_code).toBe('SESSION_NOT_FOUND');
+  });
+
+  it('tells the page that escalates it whether agents are at work, in data and beside it', async () => {
+    const answer = await escalate(`chat-${unique()}`);
+    const atWork = { is_in_shift: true, email_sent: false };
+    expect(answer.body).toMatchObject({ ...atWork, data: { ...atWork, assigned_agent: null, history: [] } });
   });
 
   it('that is closed leaves its name free: the next use opens another one', async () => {
@@ -102,6 +109,8 @@ onEveryBackend('a chat session', (system) => {
       'take_over',
     ]);
     expect(detail.audit_unavailable).toBe(false);
+    const overRpc = await system().rpc(SessionDetailService).getSessionDetail({ session: name });
+    expect(overRpc).toMatchObject({ session: { sessionName: name }, auditTrail: [{}, {}, {}] });
   });
 
   it('reminds people with its name, since it has no account and no shop', async () => {

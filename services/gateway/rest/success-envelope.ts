@@ -1,5 +1,5 @@
 import { type DescMessage, type DescMethod, getOption, type JsonValue, type Message } from '@bufbuild/protobuf';
-import { unwrapped } from '../../../gen/autosession/access/v1/access_pb.js';
+import { beside_data, unwrapped } from '../../../gen/autosession/access/v1/access_pb.js';
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { encodeMessage } from './encode-message.ts';
 import type { Language } from './language.ts';
@@ -29,7 +29,17 @@ export function successEnvelope(
   const data = dataOf(route, response);
   const emptyQueue = emptyQueueEnvelope(route, data, options);
   if (emptyQueue) return emptyQueue;
-  return { success: true, message: successMessage(route.rpc, options.language), data, request_id: options.requestId };
+  const message = successMessage(route.rpc, options.language);
+  return { success: true, message, data, ...besideData(route.rpc, data), request_id: options.requestId };
+}
+
+/** The fields of the response that REST shows beside `data` as well. */
+export function fieldsBesideData(rpc: DescMethod): readonly string[] {
+  return getOption(rpc, beside_data);
+}
+
+function besideData(rpc: DescMethod, data: Readonly<Record<string, JsonValue>> | null): Record<string, JsonValue> {
+  return Object.fromEntries(fieldsBesideData(rpc).map((name) => [name, data?.[name] ?? null]));
 }
 
 /** Whether REST answers without the envelope. */

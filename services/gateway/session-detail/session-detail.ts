@@ -44,8 +44,8 @@ function waitTimeSeconds({ status, escalation }: Session, now: number): number {
   return Math.max(0, (now - timestampMs(escalation.triggerAt)) / 1_000);
 }
 
-/** Rules put the words that they matched into the context of an escalation. */
+/** A rule puts the words that it matched into the context of its escalation. */
 function urgentKeywords({ escalation }: Session): string[] {
-  const keywords = escalation?.context?.keywords;
-  return Array.isArray(keywords) ? keywords.filter((word) => typeof word === 'string') : [];
+  const { matched } = escalation?.context ?? {};
+  return typeof matched === 'string' && matched !== '' ? [matched] : [];
 }

@@ -17,6 +17,8 @@ export const RESERVED_NAMES: readonly string[] = [
 /** Throws INVALID_ARGUMENT for a name that routes could not tell from an id or from one of their path segments. */
 export function assertSessionName(name: string): void {
   if (isSessionId(name)) throw invalidName('must not begin like the id of a session');
+  // clients remove such segments from a path
+  if (name === '.' || name === '..') throw invalidName('must not be . or ..');
   if (name.includes('/')) throw invalidName('must not contain /');
   if (RESERVED_NAMES.includes(name)) throw invalidName(`must not be ${name}, which is a path of the API`);
 }

@@ -30,8 +30,8 @@ export type PassFence = (sessionId: string, fenceEpoch: number) => Promise<Sessi
 
 /**
  * Raises the fence of a session at the service that acts for the bot in it, and at no other: neither kind of session depends on the
- * other one's service. No response that reports a control is sent before that
- * service has confirmed an epoch that is at least as new; until then it is SERVICE_UNAVAILABLE, and the client can repeat the request.
+ * other one's service. No response that reports a control is sent before that service has confirmed an epoch that is at least as new; until then it is
+ * SERVICE_UNAVAILABLE, and the client can repeat the request.
  */
 export class FenceClient {
   readonly #services: FencedServices;

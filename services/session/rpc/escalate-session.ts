@@ -43,6 +43,7 @@ function reply(session: SessionRecord) {
     status: session.control,
     state: session.state,
     escalation: session.escalation && escalationToProto(session.escalation),
+    isInShift: true,
   });
 }
 
@@ -50,12 +51,17 @@ function reply(session: SessionRecord) {
 async function requestedSession(deps: SessionDeps, request: EscalateSessionRequest): Promise<SessionRecord> {
   const { sessionId, sessionName } = request;
   const reference = sessionId || sessionName;
-  const session = isSessionId(reference)
-    ? await loadSession(deps, reference)
-    : await openChatSession(deps, { sessionName: reference, userId: '', botId: '', vip: false });
-  if (sessionName && sessionName !== reference && sessionName !== session.sessionName)
-    throw appError(ErrorReason.INVALID_ARGUMENT, 'session_name and session_id are of different sessions', {
-      field: 'session_name',
-    });
+  const isOtherName = sessionName !== '' && sessionName !== reference;
+  if (!isSessionId(reference)) {
+    if (isOtherName) throw differentSessions();
+    return openChatSession(deps, { sessionName: reference, userId: '', botId: '', vip: false });
+  }
+  const session = await loadSession(deps, reference);
+  if (isOtherName && sessionName !== session.sessionName) throw differentSessions();
   return session;
+}
+
+function differentSessions() {
+  const text = 'session_name and session_id are of different sessions';
+  return appError(ErrorReason.INVALID_ARGUMENT, text, { field: 'session_name' });
 }

@@ -65,6 +65,12 @@ it('raises the fence when the call that does so was lost', async () => {
   expect(await row(taskId)).toMatchObject({ status: 'cancelled', error_message: 'session_closed' });
 });
 
+it('makes no fence for a chat session, which has no tasks', async () => {
+  await using testHarness = await startTaskDispatchHarness();
+  await consume(testHarness, changed('ses_chat', 2, { status: Control.PENDING_MANUAL, userId: 'u-1', from: 2 }));
+  expect(await findFence(testHarness.db.autocommit(), 'default', 'ses_chat')).toBeUndefined();
+});
+
 it('withdraws the task of a new session that comes after the session was taken over, and lets no older event undo that', async () => {
   await using testHarness = await startTaskDispatchHarness();
   const { row, raise, claim } = taskActions(testHarness);

@@ -102,3 +102,10 @@ export declare const session_field: GenExtension<MethodOptions, string>;
  */
 export declare const agent_field: GenExtension<MethodOptions, string>;
 
+/**
+ * Fields of the response that REST shows beside `data` as well: pages read them there.
+ *
+ * @generated from extension: repeated string beside_data = 50606;
+ */
+export declare const beside_data: GenExtension<MethodOptions, string[]>;
+

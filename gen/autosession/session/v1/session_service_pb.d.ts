@@ -1130,6 +1130,27 @@ export declare type EscalateSessionResponse = Message<"autosession.session.v1.Es
    * @generated from field: bool history_unavailable = 9;
    */
   historyUnavailable: boolean;
+
+  /**
+   * The human who is in control; unset, since none is.
+   *
+   * @generated from field: autosession.session.v1.AgentRef assigned_agent = 10;
+   */
+  assignedAgent?: AgentRef | undefined;
+
+  /**
+   * Whether agents are at work: always, as long as no shifts are configured.
+   *
+   * @generated from field: bool is_in_shift = 11;
+   */
+  isInShift: boolean;
+
+  /**
+   * Whether an e-mail was sent because no agent is at work.
+   *
+   * @generated from field: bool email_sent = 12;
+   */
+  emailSent: boolean;
 };
 
 /**

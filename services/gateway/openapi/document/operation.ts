@@ -1,7 +1,7 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { requiredScopes } from '../../../lib/auth/scopes.ts';
 import type { Route } from '../../rest/route.ts';
-import { isUnwrapped } from '../../rest/success-envelope.ts';
+import { fieldsBesideData, isUnwrapped } from '../../rest/success-envelope.ts';
 import { emptyQueueMessage, successMessage } from '../../rest/success-messages.ts';
 import type { MediaType, Operation, Response, Schema } from '../openapi-types.ts';
 import type { Components } from './components.ts';
@@ -71,7 +71,7 @@ function requestBody(route: Route, operationId: string, components: Components):
 function successResponse(route: Route, operationId: string, components: Components): Response {
   const success = isUnwrapped(route.rpc)
     ? unwrappedSchema(dataSchema(route, components))
-    : envelopeSchema(true, dataSchema(route, components));
+    : envelopeSchema(true, dataSchema(route, components), besideData(route, components));
   const isClaim = route.rpc.name === 'ClaimNextTask';
   const content: MediaType = {
     schema: isClaim ? { oneOf: [success, emptyQueueSchema(route, components)] } : success,
@@ -104,14 +104,22 @@ function emptyQueueSchema({ rpc }: Route, components: Components): Schema {
   return envelopeSchema(false, data);
 }
 
-function envelopeSchema(success: boolean, data: Schema): Schema {
+/** The schemas of the fields that REST shows beside `data` as well. */
+function besideData({ rpc }: Route, components: Components): Record<string, Schema> {
+  const { properties = {} } = responseSchema(rpc.output, components);
+  const names = fieldsBesideData(rpc);
+  return Object.fromEntries(Object.entries(properties).filter(([name]) => names.includes(name)));
+}
+
+function envelopeSchema(success: boolean, data: Schema, beside: Record<string, Schema> = {}): Schema {
   return {
     type: 'object',
-    required: ['success', 'message', 'data', 'request_id'],
+    required: ['success', 'message', 'data', ...Object.keys(beside), 'request_id'],
     properties: {
       success: { const: success },
       message: { type: 'string', description: 'For people: Chinese, or English with `Accept-Language: en`.' },
       data,
+      ...beside,
       request_id: { type: 'string', description: 'Identifies the request in logs; also in the header `X-Request-Id`.' },
     },
   };

@@ -126,6 +126,9 @@ describe('the name of a chat session', () => {
     const { sessions } = harness;
     expect(await reasonOf(sessions.escalateSession({ sessionId, sessionName: 'u-2' }))).toBe('INVALID_ARGUMENT');
     expect((await sessions.escalateSession({ sessionId, sessionName: 'u-1' })).sessionId).toBe(sessionId);
+    const twoNames = sessions.escalateSession({ sessionId: 'u-3', sessionName: 'u-4' });
+    expect(await reasonOf(twoNames)).toBe('INVALID_ARGUMENT');
+    for (const name of ['u-3', 'u-4']) expect(await reasonOf(load(name))).toBe('SESSION_NOT_FOUND');
   });
 
   it('means the first session in a repeat under an idempotency key, also after that one was closed', async () => {
