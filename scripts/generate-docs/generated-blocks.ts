@@ -23,7 +23,7 @@ export const translations: readonly (readonly [original: string, translation: st
 /** The pages whose commands are run, and whose output comes from a real system. */
 export const executableDocs: readonly string[] = [
   'README.md',
-  ...['rpa', 'main-flow', 'operations', 'send-url', 'directory', 'api', 'command-line', 'deployment'].map(
+  ...['rpa', 'main-flow', 'operations', 'send-url', 'directory', 'rules', 'api', 'command-line', 'deployment'].map(
     (name) => `docs/${name}.md`,
   ),
 ];

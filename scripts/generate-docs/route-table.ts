@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
+import { RuleService } from '../../gen/autosession/message/v1/rule_service_pb.js';
 import { DirectoryService } from '../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
@@ -9,7 +10,7 @@ import { markdownTable } from './marker-block.ts';
 
 /** Every REST route with the first sentence of its RPC's comment. */
 export function routeTable(): string {
-  const rows = routesOf([SessionService, TaskService, MessageService, DirectoryService, EventService]).map(
+  const rows = routesOf([SessionService, TaskService, MessageService, RuleService, DirectoryService, EventService]).map(
     ({ method, path, rpc }) => [`\`${method} ${path}\``, firstSentence(rpc.parent.file.name, rpc.name)],
   );
   return markdownTable(['route', 'what it does'], rows);

@@ -1,6 +1,7 @@
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
 import { HandoverService } from '../../gen/autosession/handover/v1/handover_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
+import { RuleService } from '../../gen/autosession/message/v1/rule_service_pb.js';
 import { DirectoryService } from '../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
@@ -11,7 +12,15 @@ import { watchEvents } from './events/watch-events.ts';
 import { withChunkedLongPoll } from './rest/chunked-long-poll.ts';
 import { registerRest } from './rest/register-rest.ts';
 
-const services = [SessionService, DirectoryService, TaskService, MessageService, HandoverService, EventService];
+const services = [
+  SessionService,
+  DirectoryService,
+  TaskService,
+  MessageService,
+  RuleService,
+  HandoverService,
+  EventService,
+];
 
 /** REST and event streams over all services. It owns no data. */
 export const gatewayModule: Module = {

@@ -37,7 +37,7 @@ const errorMessages: Readonly<Record<ErrorReason, ErrorMessage>> = {
     en: `The session's state (${joined(state, status)}) does not allow this`,
   }),
   [ErrorReason.STALE_VERSION]: {
-    zh: '会话已被其他请求修改，请重试',
+    zh: '已被其他请求修改，请重试',
     en: 'The session was changed by another request; try again',
   },
   [ErrorReason.ALREADY_TAKEN]: (metadata) => ({

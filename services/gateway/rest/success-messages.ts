@@ -23,6 +23,8 @@ const messages: Readonly<Record<string, LocalizedText>> = {
   CancelTask: { zh: '任务已取消', en: 'Task cancelled' },
   PutAccount: { zh: '账号已保存', en: 'Account saved' },
   PutShop: { zh: '店铺已保存', en: 'Shop saved' },
+  PutRules: { zh: '规则已保存', en: 'Rules saved' },
+  TestRules: { zh: '规则测试完成', en: 'Rules tested' },
   IngestMessages: { zh: '消息处理完成', en: 'Messages processed' },
 };
 

@@ -6,6 +6,8 @@ export const messageMigrations: Migrations = {
     conversations: { keptForEver: 'one row per account and shop: it continues their numbering' },
     messages: { removed: 'settled ones, after AUTOSESSION_RETENTION_DAYS' },
     message_revisions: { removed: 'with its message' },
+    rule_set: { keptForEver: 'one row per tenant and kind of session' },
+    rule_set_version: { removed: 'all but the last 100 of a rule set, when a version is stored' },
   },
   steps: [
     {
@@ -70,6 +72,28 @@ export const messageMigrations: Migrations = {
     {
       name: '002_claimed_session',
       statements: (c) => [`ALTER TABLE conversations ADD COLUMN claimed_session_id ${c.id} NOT NULL DEFAULT ''`],
+    },
+    {
+      name: '003_rules',
+      statements: (c) => [
+        `CREATE TABLE rule_set (
+          tenant ${c.id} NOT NULL,
+          kind ${c.id} NOT NULL,
+          version ${c.int} NOT NULL,
+          put_id ${c.id} NOT NULL,
+          PRIMARY KEY (tenant, kind)
+        ) ${c.tableOptions}`,
+        `CREATE TABLE rule_set_version (
+          tenant ${c.id} NOT NULL,
+          kind ${c.id} NOT NULL,
+          version ${c.int} NOT NULL,
+          document ${c.text} NOT NULL,
+          created_by ${c.key(100)} NOT NULL,
+          note ${c.key(200)} NOT NULL,
+          created_at ${c.time} NOT NULL,
+          PRIMARY KEY (tenant, kind, version)
+        ) ${c.tableOptions}`,
+      ],
     },
   ],
 };

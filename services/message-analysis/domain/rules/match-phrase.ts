@@ -33,7 +33,10 @@ export function findPhrase(
     const add = (end: number, start: number) => next.set(end, Math.max(start, next.get(end) ?? -1));
     const mayBegin = parts.slice(0, index).every((part) => part.isOptional);
     for (let at = 0; at < texts.length; at++) {
-      const ends = words.endsFrom(texts, at);
+      const ends = words
+        .endsFrom(texts, at)
+        // a phrase begins with the whole of a word: not with the 接 of 转接
+        .filter((end) => !mayBegin || words.longestStart(texts, end) === at);
       if (ends.length === 0) continue;
       const start = mayBegin ? at : latestStart(reached, texts, at, phrase.gap);
       if (start !== undefined) for (const end of ends) add(end, start);
