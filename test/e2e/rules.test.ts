@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { RuleService, RuleSetKind } from '../../gen/autosession/message/v1/rule_service_pb.js';
 import { eventually } from '../support/eventually.ts';
 import { onEveryBackend } from '../support/every-backend.ts';
 import { unique } from '../support/factories.ts';
@@ -118,5 +119,14 @@ onEveryBackend('the rules', (system) => {
       404,
       'SESSION_NOT_FOUND',
     ]);
+  });
+
+  it('are the same over RPC', async () => {
+    const client = system().rpc(RuleService, `rules-${unique()}`);
+    const { rules } = await client.putRules({ kind: RuleSetKind.SHOP, ruleSet: keywordRules('退款') });
+    expect(await client.getRules({ kind: RuleSetKind.SHOP })).toMatchObject({ rules: { version: rules?.version } });
+    expect((await client.listRuleVersions({ kind: RuleSetKind.SHOP })).versions).toHaveLength(1);
+    const { hits } = await client.testRules({ text: '退款', ruleSet: keywordRules('退款') });
+    expect(hits).toMatchObject([{ ruleId: 'word', matched: '退款' }]);
   });
 });

@@ -49,7 +49,7 @@ export async function replaySessions(
         replay.complete = false;
         return;
       }
-      judge(replay, ruleSets, step);
+      evaluateMessage(replay, ruleSets, step);
       await yieldToEventLoop();
     }
   };
@@ -86,7 +86,7 @@ function userMessages(messages: readonly Message[], role: MessageRole): UserMess
   });
 }
 
-function judge(
+function evaluateMessage(
   replay: TestRulesResponse_Replay,
   { current, draft }: RuleSetPair,
   { message, unanswered }: UserMessage,

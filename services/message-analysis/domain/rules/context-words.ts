@@ -1,5 +1,5 @@
+import { phrasesOf, wordsOf } from './split-words.ts';
 import { WordList } from './word-list.ts';
-import { phrasesOf, wordsOf } from './words.ts';
 
 /** Words that may stand between a negation and what it negates. */
 export const LIGHT_WORDS = new WordList([

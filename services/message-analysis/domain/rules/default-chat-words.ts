@@ -1,4 +1,4 @@
-import { phrasesOf as phrases, wordsOf as words } from './words.ts';
+import { phrasesOf as phrases, wordsOf as words } from './split-words.ts';
 
 /** The words of the default rule set for chats. Traditional characters and other spellings need no words of their own. */
 

@@ -5,8 +5,8 @@ import { emptyRuleSet, type RuleSet, type RuleSetKind } from './rule-set.ts';
 const HANDOVER_REPLY = '好的，正在为您转接人工客服，请稍候。';
 const COMPLAINT_REPLY = '非常抱歉给您带来不便，正在为您转接人工客服处理，请稍候。';
 
-/** `alone`: nothing else is said in the clause. */
-const alone = (text: string) => ({ text, gap: 0, alone: true });
+/** `only`: nothing else is said in the clause. */
+const only = (text: string) => ({ text, gap: 0, alone: true });
 const near = (text: string, gap: number) => ({ text, gap });
 
 /** The default rule set for chats, as a document that a tenant may copy and change. */
@@ -31,20 +31,20 @@ export const defaultChatDocument = {
         near('有 人 工 {ask_end}', 0),
         near('{human} {where}', 1),
         near('{service} {gone}', 0),
-        alone('{human} {human}?'),
+        only('{human} {human}?'),
         near('{how} 联系 {service}', 4),
         near('{how} 找 {service}', 3),
         near('{help_me} 联系 {service}', 3),
         near('{strong_call} {service}', 2),
         near('{call} {boss} {come}', 2),
         near('{call} {someone} {act}', 2),
-        alone('{call} {someone}'),
-        alone('有人'),
-        alone('有没有人'),
-        alone('人呢'),
-        alone('没有人'),
-        alone('联系 {service}'),
-        alone('{ask_there} 客服'),
+        only('{call} {someone}'),
+        only('有人'),
+        only('有没有人'),
+        only('人呢'),
+        only('没有人'),
+        only('联系 {service}'),
+        only('{ask_there} 客服'),
         near('有没有 人 {assist}', 3),
         near('能 转接 {ask_end}', 2),
         near('zhuan ren gong', 0),
@@ -59,7 +59,7 @@ export const defaultChatDocument = {
         near('{en_want} {en_article}? {en_human}', 0),
         near('{en_want} {en_article}? {en_person} {en_act}', 0),
         near('{en_refuse} {en_the}? {en_bot}', 0),
-        alone('{en_human}'),
+        only('{en_human}'),
         near('{en_human} please', 0),
       ],
       exceptions: [
@@ -93,18 +93,18 @@ export const defaultChatDocument = {
       phrases: [
         near('{intend} {complaint}', 3),
         near('{complaint} {target}', 1),
-        alone('{complaint}'),
+        only('{complaint}'),
         near('{give} {bad_review}', 3),
-        alone('{bad_review}'),
+        only('{bad_review}'),
         near('{bad_review} {give}', 1),
         near('向 {complaint}', 6),
         near('{shop} {is}? {fraud}', 2),
         near('{is_strong} {fraud}', 0),
-        alone('垃圾'),
-        alone('scam'),
+        only('垃圾'),
+        only('scam'),
         near('{en_service} {en_is} {en_very}? {en_adjective}', 0),
         near('{en_adjective} {en_service}', 0),
-        alone('{fraud}'),
+        only('{fraud}'),
         near('{fraud_word}', 0),
         near('{service_noun} {very} {bad}', 2),
         near('{service_noun} {very_bad}', 1),

@@ -20,12 +20,14 @@ export function compilePhrase(phrase: Phrase, listOf: (name: string) => WordList
   return { phrase, parts };
 }
 
-/** Where the phrase stands in a clause, each place as short as possible. */
+/** Where the phrase stands in a clause with these tokens, each place as short as possible. `distinct` holds each token once. */
 export function findPhrase(
   { phrase, parts }: CompiledPhrase,
   texts: readonly string[],
+  distinct: ReadonlySet<string>,
   fillers: WordList,
 ): TokenRange[] {
+  if (!parts.every(({ words, isOptional }) => isOptional || words.mayBeAmong(distinct))) return [];
   // by the end of the part before: the latest start
   let reached = new Map<number, number>();
   parts.forEach(({ words, isOptional }, index) => {
