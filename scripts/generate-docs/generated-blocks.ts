@@ -23,9 +23,18 @@ export const translations: readonly (readonly [original: string, translation: st
 /** The pages whose commands are run, and whose output comes from a real system. */
 export const executableDocs: readonly string[] = [
   'README.md',
-  ...['rpa', 'main-flow', 'operations', 'send-url', 'directory', 'api', 'command-line', 'deployment', 'chat'].map(
-    (name) => `docs/${name}.md`,
-  ),
+  ...[
+    'rpa',
+    'main-flow',
+    'operations',
+    'send-url',
+    'directory',
+    'rules',
+    'api',
+    'command-line',
+    'deployment',
+    'chat',
+  ].map((name) => `docs/${name}.md`),
 ];
 
 /** The generated blocks of all pages. */

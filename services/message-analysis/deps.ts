@@ -4,6 +4,7 @@ import type { TaskService } from '../../gen/autosession/task/v1/task_service_pb.
 import type { Deps } from '../lib/runtime/module.ts';
 import type { ParseContext } from './domain/parse-batch.ts';
 import type { PartiesCache } from './ingest/parties-cache.ts';
+import type { RuleSets } from './rules/rule-sets.ts';
 
 /** What the RPCs, event handlers and jobs of message-analysis need. */
 export interface MessageDeps extends Deps {
@@ -12,4 +13,6 @@ export interface MessageDeps extends Deps {
   readonly parties: PartiesCache;
   /** The rules that an element of a batch breaks. */
   readonly validateElement: ParseContext['validate'];
+  /** The rule sets in effect. */
+  readonly ruleSets: RuleSets;
 }

@@ -1,5 +1,6 @@
 import { ChatService } from '../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
+import { RuleService } from '../../gen/autosession/message/v1/rule_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { initializeCounter } from '../lib/observability/metrics.ts';
@@ -11,16 +12,18 @@ import { messageEventHandlers } from './events.ts';
 import { createElementValidator } from './ingest/element-validator.ts';
 import { PartiesCache } from './ingest/parties-cache.ts';
 import { startFinalizer } from './jobs/finalizer.ts';
+import { startRulePolling } from './jobs/poll-rules.ts';
 import { startMessagePurge } from './jobs/purge.ts';
 import { startTurnSweep } from './jobs/turn-sweep.ts';
 import { messageRoutes } from './routes.ts';
+import { RuleSets } from './rules/rule-sets.ts';
 import { messageMigrations } from './store/migrations.ts';
 import { createChatDeps } from './turns/create-chat-deps.ts';
 
 /** Stores the messages of chat windows, and finds out who sent them and whether a human intervened. */
 export const messageAnalysisModule: Module = {
   name: 'message-analysis',
-  provides: [MessageService, ChatService],
+  provides: [MessageService, ChatService, RuleService],
   uses: [SessionService, TaskService],
   migrations: messageMigrations,
   start: async (kernel, serviceClients) => {
@@ -30,7 +33,9 @@ export const messageAnalysisModule: Module = {
       tasks: serviceClients.get(TaskService),
       parties: new PartiesCache(kernel.clock),
       validateElement: createElementValidator(),
+      ruleSets: new RuleSets(kernel.db, kernel.logger),
     };
+    await deps.ruleSets.refresh();
     const chatDeps = createChatDeps(deps, createBotEngines(kernel.config.bots));
     initializeCounter(
       kernel.metrics.messages,
@@ -45,6 +50,7 @@ export const messageAnalysisModule: Module = {
         loops.use(startFinalizer(deps));
         loops.use(startMessagePurge(deps));
         loops.use(startTurnSweep(chatDeps));
+        loops.use(startRulePolling(deps));
       },
       [Symbol.asyncDispose]: () => loops.disposeAsync(),
     };

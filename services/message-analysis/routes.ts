@@ -1,11 +1,16 @@
 import type { ConnectRouter } from '@connectrpc/connect';
 import { ChatService } from '../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
+import { RuleService } from '../../gen/autosession/message/v1/rule_service_pb.js';
 import { getBotInfo } from './rpc/get-bot-info.ts';
 import { getSessionMessages } from './rpc/get-session-messages.ts';
 import { ingestMessages } from './rpc/ingest-messages.ts';
 import { listMessages } from './rpc/list-messages.ts';
 import { raiseChatFence } from './rpc/raise-chat-fence.ts';
+import { getRules } from './rpc/rules/get-rules.ts';
+import { listRuleVersions } from './rpc/rules/list-rule-versions.ts';
+import { putRules } from './rpc/rules/put-rules.ts';
+import { testRules } from './rpc/rules/test-rules.ts';
 import { sendChatMessage } from './rpc/send-chat-message.ts';
 import { sendManualMessage } from './rpc/send-manual-message.ts';
 import { startConversation } from './rpc/start-conversation.ts';
@@ -26,5 +31,11 @@ export const messageRoutes = (deps: ChatDeps) => (router: ConnectRouter) => {
     startConversation: startConversation(deps),
     sendManualMessage: sendManualMessage(deps),
     raiseChatFence: raiseChatFence(deps),
+  });
+  router.service(RuleService, {
+    getRules: getRules(deps),
+    putRules: putRules(deps),
+    listRuleVersions: listRuleVersions(deps),
+    testRules: testRules(deps),
   });
 };

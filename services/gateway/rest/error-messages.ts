@@ -37,8 +37,8 @@ const errorMessages: Readonly<Record<ErrorReason, ErrorMessage>> = {
     en: `The session's state (${joined(state, status)}) does not allow this`,
   }),
   [ErrorReason.STALE_VERSION]: {
-    zh: '会话已被其他请求修改，请重试',
-    en: 'The session was changed by another request; try again',
+    zh: '已被其他请求修改，请重试',
+    en: 'Another request changed it; try again',
   },
   [ErrorReason.ALREADY_TAKEN]: (metadata) => ({
     zh: `会话已被人工客服 ${agent(metadata, '其他客服')} 接管`,

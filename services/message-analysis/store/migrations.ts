@@ -8,6 +8,8 @@ export const messageMigrations: Migrations = {
     message_revisions: { removed: 'with its message' },
     chat_sessions: { removed: 'closed ones, after AUTOSESSION_RETENTION_DAYS' },
     chat_turns: { removed: 'with its chat session' },
+    rule_set: { keptForEver: 'one row per tenant and kind of session' },
+    rule_set_version: { removed: 'all but the last 100 of a rule set, when a version is stored' },
   },
   steps: [
     {
@@ -122,6 +124,28 @@ export const messageMigrations: Migrations = {
         `ALTER TABLE messages ADD COLUMN agent_id ${c.key(100)} NOT NULL DEFAULT ''`,
         `ALTER TABLE messages ADD COLUMN answers_seq ${c.int} NOT NULL DEFAULT 0`,
         `ALTER TABLE messages ADD COLUMN interrupted ${c.bool} NOT NULL DEFAULT 0`,
+      ],
+    },
+    {
+      name: '004_rules',
+      statements: (c) => [
+        `CREATE TABLE rule_set (
+          tenant ${c.id} NOT NULL,
+          kind ${c.id} NOT NULL,
+          version ${c.int} NOT NULL,
+          put_id ${c.id} NOT NULL,
+          PRIMARY KEY (tenant, kind)
+        ) ${c.tableOptions}`,
+        `CREATE TABLE rule_set_version (
+          tenant ${c.id} NOT NULL,
+          kind ${c.id} NOT NULL,
+          version ${c.int} NOT NULL,
+          document ${c.text} NOT NULL,
+          created_by ${c.key(100)} NOT NULL,
+          note ${c.key(200)} NOT NULL,
+          created_at ${c.time} NOT NULL,
+          PRIMARY KEY (tenant, kind, version)
+        ) ${c.tableOptions}`,
       ],
     },
   ],

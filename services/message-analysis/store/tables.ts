@@ -74,6 +74,25 @@ export type ChatSessionRow = Row<ChatSession>;
 
 /** The newest turn of a chat session; see Turn. */
 export type TurnRow = Row<ChatTurn>;
+/** Which version of a rule set is in effect. */
+export interface RuleSetRow {
+  tenant: string;
+  kind: string;
+  version: number;
+  /** Another one at every change: a version number that was lost with the database is used again. */
+  put_id: string;
+}
+
+export interface RuleSetVersionRow {
+  tenant: string;
+  kind: string;
+  version: number;
+  /** The rule set as JSON. */
+  document: string;
+  created_by: string;
+  note: string;
+  created_at: string;
+}
 
 export interface MessageTables {
   chat_sessions: ChatSessionRow;
@@ -81,4 +100,6 @@ export interface MessageTables {
   conversations: ConversationRow;
   messages: MessageRow;
   message_revisions: MessageRevisionRow;
+  rule_set: RuleSetRow;
+  rule_set_version: RuleSetVersionRow;
 }

@@ -1,24 +1,10 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { LRUCache } from 'lru-cache';
 import type { MessageDeps } from '../deps.ts';
-import type { RuleSet, RuleSetKind } from '../domain/rules/rule-set.ts';
 import type { BotEngines } from '../engines/bot-engines.ts';
 import type { ChatKey } from '../store/chats.ts';
 import type { BegunTurn } from './begun-turn.ts';
 import type { LocalTurn } from './local-turn.ts';
-
-/** A rule set with its version. */
-export interface VersionedRuleSet {
-  /** 0 for the default one. */
-  readonly version: number;
-  readonly ruleSet: RuleSet;
-}
-
-/** The rule sets that are in force. */
-export interface RuleSets {
-  /** The rule set of a tenant for a kind of sessions. */
-  current(tenant: string, kind: RuleSetKind): VersionedRuleSet;
-}
 
 /** The turns that this process runs. */
 export interface Turns {
@@ -34,7 +20,6 @@ export interface Turns {
 export interface ChatDeps extends MessageDeps {
   readonly bots: BotEngines;
   readonly turns: Turns;
-  readonly ruleSets: RuleSets;
   /** The parameters of the last message of a session, by tenant and session. Only in this process: an engine can do without. */
   readonly chatParameters: LRUCache<string, JsonObject>;
 }

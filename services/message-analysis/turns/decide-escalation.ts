@@ -70,7 +70,7 @@ function hitOf(
   chat: ChatSession,
   input: Pick<RuleInput, 'text' | 'unanswered' | 'isVip'>,
 ): { hit: RuleHit; escalation: DueEscalation } | undefined {
-  const { version, ruleSet } = deps.ruleSets.current(chat.tenant, 'chat');
+  const { version, ruleSet } = deps.ruleSets.currentOf(chat.tenant, 'chat');
   const hit = decide(evaluateRules(ruleSet, { ...input, failures: chat.failures, isUrgent: false }));
   if (!hit) return undefined;
   const { ruleId: rule, detector, confidence, matched, start, end, reason, severity } = hit;

@@ -26,6 +26,7 @@ import { TurnSweep } from '../../../services/message-analysis/jobs/turn-sweep.ts
 import { sendChatMessage } from '../../../services/message-analysis/rpc/send-chat-message.ts';
 import { sendManualMessage } from '../../../services/message-analysis/rpc/send-manual-message.ts';
 import { streamChat } from '../../../services/message-analysis/rpc/stream-chat.ts';
+import { RuleSets } from '../../../services/message-analysis/rules/rule-sets.ts';
 import { messageMigrations } from '../../../services/message-analysis/store/migrations.ts';
 import type { MessageRow, MessageTables } from '../../../services/message-analysis/store/tables.ts';
 import { createChatDeps } from '../../../services/message-analysis/turns/create-chat-deps.ts';
@@ -111,6 +112,7 @@ function startChatProcess(db: Database, engine: ControlledEngine, sessions: Fake
     metrics: createMetrics(false),
     stopping: new AbortController().signal,
     sessions: sessions.client,
+    ruleSets: new RuleSets(db, createLogger('silent')),
   } as unknown as MessageDeps; // chats use nothing else
   const [scripted] = loadConfig({ AUTOSESSION_DATA_DIR: ':memory:' }).bots;
   const bot = { ...scripted!, id: 'bot', failureReply: '抱歉，稍后再试' };

@@ -36,6 +36,7 @@ import type { MessageDeps } from '../../../services/message-analysis/deps.ts';
 import { createElementValidator } from '../../../services/message-analysis/ingest/element-validator.ts';
 import { PartiesCache } from '../../../services/message-analysis/ingest/parties-cache.ts';
 import { messageAnalysisModule } from '../../../services/message-analysis/module.ts';
+import { RuleSets } from '../../../services/message-analysis/rules/rule-sets.ts';
 import type { MessageRow, MessageTables } from '../../../services/message-analysis/store/tables.ts';
 import { createDatabase, sharedServersAvailable } from '../servers/shared-servers.ts';
 import { TestClock } from '../test-clock.ts';
@@ -119,6 +120,7 @@ export async function startMessageAnalysisHarness(
       tasks,
       parties: new PartiesCache(kernel.clock),
       validateElement: createElementValidator(),
+      ruleSets: new RuleSets(db, logger),
     },
     upload: (messages, { tenant = 'default', ...over } = {}) =>
       as(tenant, () => client.ingestMessages({ shopName: '小店', ...over, messages: messages.map(value) })),

@@ -1,4 +1,4 @@
-import { phrasesOf, wordsOf } from './rule-words.ts';
+import { phrasesOf, wordsOf } from './split-words.ts';
 import { WordList } from './word-list.ts';
 
 /** Words that may stand between a negation and what it negates. */

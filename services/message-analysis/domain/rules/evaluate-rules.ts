@@ -1,6 +1,6 @@
 import { HandoverReason, Severity } from '../../../../gen/autosession/control/v1/control_pb.js';
 import type { Detector, Rule, RuleSet } from './rule-set.ts';
-import { phraseMatchOf, type RuleMatch, repetitionOf, sentimentOf } from './text-detectors.ts';
+import { phraseMatchOf, repetitionOf, sentimentOf, type TextMatch } from './text-detectors.ts';
 import { type Clause, tokenize } from './tokenize.ts';
 
 /** What rules judge: a message of a user, and what led to it. */
@@ -51,7 +51,7 @@ const reasonOfDetector: Readonly<Record<Detector, HandoverReason>> = {
   sentiment: HandoverReason.SENTIMENT,
 };
 
-const withoutText: RuleMatch = { matched: '', start: 0, end: 0 };
+const withoutText: TextMatch = { matched: '', start: 0, end: 0 };
 
 /** The rules that fire, at most one hit each, in the order of the rule set. Pure: the same input gives the same hits. */
 export function evaluateRules(ruleSet: RuleSet, input: RuleInput): RuleHit[] {
@@ -63,7 +63,7 @@ export function evaluateRules(ruleSet: RuleSet, input: RuleInput): RuleHit[] {
   });
 }
 
-function matchOf(ruleSet: RuleSet, rule: Rule, input: RuleInput, clauses: readonly Clause[]): RuleMatch | undefined {
+function matchOf(ruleSet: RuleSet, rule: Rule, input: RuleInput, clauses: readonly Clause[]): TextMatch | undefined {
   switch (rule.detector) {
     case 'vip':
       return input.isVip ? withoutText : undefined;
@@ -78,7 +78,7 @@ function matchOf(ruleSet: RuleSet, rule: Rule, input: RuleInput, clauses: readon
   }
 }
 
-function hitOf(rule: Rule, { severity, ...match }: RuleMatch): RuleHit {
+function hitOf(rule: Rule, { severity, ...match }: TextMatch): RuleHit {
   return {
     ruleId: rule.id,
     detector: rule.detector,

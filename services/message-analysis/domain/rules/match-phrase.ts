@@ -20,12 +20,14 @@ export function compilePhrase(phrase: Phrase, listOf: (name: string) => WordList
   return { phrase, parts };
 }
 
-/** Where the phrase stands in a clause, each place as short as possible. */
+/** Where the phrase stands in a clause with these tokens, each place as short as possible. `distinct` holds each token once. */
 export function findPhrase(
   { phrase, parts }: CompiledPhrase,
   texts: readonly string[],
+  distinct: ReadonlySet<string>,
   fillers: WordList,
 ): TokenRange[] {
+  if (!parts.every(({ words, isOptional }) => isOptional || words.mayBeAmong(distinct))) return [];
   // by the end of the part before: the latest start
   let reached = new Map<number, number>();
   parts.forEach(({ words, isOptional }, index) => {
@@ -33,7 +35,10 @@ export function findPhrase(
     const add = (end: number, start: number) => next.set(end, Math.max(start, next.get(end) ?? -1));
     const mayBegin = parts.slice(0, index).every((part) => part.isOptional);
     for (let at = 0; at < texts.length; at++) {
-      const ends = words.endsFrom(texts, at);
+      const ends = words
+        .endsFrom(texts, at)
+        // a phrase begins with the whole of a word: not with the 接 of 转接
+        .filter((end) => !mayBegin || words.longestStart(texts, end) === at);
       if (ends.length === 0) continue;
       const start = mayBegin ? at : latestStart(reached, texts, at, phrase.gap);
       if (start !== undefined) for (const end of ends) add(end, start);

@@ -1,6 +1,6 @@
 import { compileRuleSet } from './compile-rule-set.ts';
 import { FILLERS } from './context-words.ts';
-import { findPhrase } from './match-phrase.ts';
+import { type CompiledPhrase, findPhrase } from './match-phrase.ts';
 import { isNoOwnStatement } from './mention-context.ts';
 import {
   type PhraseRule,
@@ -14,7 +14,7 @@ import { type Clause, tokenTexts } from './tokenize.ts';
 import type { TokenRange } from './word-list.ts';
 
 /** What a rule found in a text, and where, in UTF-16 code units. */
-export interface RuleMatch {
+export interface TextMatch {
   readonly matched: string;
   readonly start: number;
   readonly end: number;
@@ -27,14 +27,16 @@ export function phraseMatchOf(
   rule: PhraseRule,
   text: string,
   clauses: readonly Clause[],
-): RuleMatch | undefined {
+): TextMatch | undefined {
   const { phrases, exceptions } = compileRuleSet(ruleSet).phraseRules.get(rule.id)!;
-  let best: (RuleMatch & { readonly severity: Rule['severity'] }) | undefined;
+  let best: (TextMatch & { readonly severity: Rule['severity'] }) | undefined;
   clauses.forEach((clause, index) => {
     const texts = clause.tokens.map((token) => token.text);
-    const excluded = exceptions.flatMap((phrase) => findPhrase(phrase, texts, FILLERS));
+    const distinct = new Set(texts);
+    const find = (phrase: CompiledPhrase) => findPhrase(phrase, texts, distinct, FILLERS);
+    const excluded = exceptions.flatMap(find);
     for (const phrase of phrases)
-      for (const range of findPhrase(phrase, texts, FILLERS)) {
+      for (const range of find(phrase)) {
         if (excluded.some((other) => overlaps(range, other))) continue;
         if (!rule.any_context && isNoOwnStatement(clauses, index, range)) continue;
         const match = { ...matchAt(text, clause, range), severity: phrase.phrase.severity ?? rule.severity };
@@ -48,7 +50,7 @@ function overlaps(a: TokenRange, b: TokenRange): boolean {
   return a.start < b.end && b.start < a.end;
 }
 
-function matchAt(text: string, { tokens }: Clause, range: TokenRange): RuleMatch {
+function matchAt(text: string, { tokens }: Clause, range: TokenRange): TextMatch {
   const { start } = tokens[range.start]!;
   const { end } = tokens[range.end - 1]!;
   return { matched: text.slice(start, end), start, end };
@@ -58,7 +60,7 @@ export function repetitionOf(
   { times }: RepetitionRule,
   text: string,
   unanswered: readonly string[],
-): RuleMatch | undefined {
+): TextMatch | undefined {
   const said = tokenTexts(text).join(' ');
   if (said === '') return undefined;
   const before = unanswered.filter((earlier) => tokenTexts(earlier).join(' ') === said).length;
@@ -71,7 +73,7 @@ export function sentimentOf(
   rule: SentimentRule,
   text: string,
   clauses: readonly Clause[],
-): RuleMatch | undefined {
+): TextMatch | undefined {
   const lexicon = compileRuleSet(ruleSet).lexicons.get(rule.id)!;
   const found = clauses.flatMap((clause, index) => {
     const texts = clause.tokens.map((token) => token.text);

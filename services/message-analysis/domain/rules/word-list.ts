@@ -17,6 +17,12 @@ export class WordList {
     this.#byLast = Map.groupBy(sequences, (tokens) => tokens.at(-1)!);
   }
 
+  /** Whether one of these tokens begins a word. */
+  mayBeAmong(distinct: ReadonlySet<string>): boolean {
+    for (const text of distinct) if (this.#byFirst.has(text)) return true;
+    return false;
+  }
+
   /** The ends of the words that begin at `start`. */
   endsFrom(texts: readonly string[], start: number): number[] {
     const candidates = this.#byFirst.get(texts[start] ?? '') ?? [];
