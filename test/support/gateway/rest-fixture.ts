@@ -4,6 +4,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { HandoverService } from '../../../gen/autosession/handover/v1/handover_service_pb.js';
 import { MessageService } from '../../../gen/autosession/message/v1/message_service_pb.js';
+import { RuleService } from '../../../gen/autosession/message/v1/rule_service_pb.js';
 import { DirectoryService } from '../../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
@@ -25,6 +26,7 @@ export const allServices = [
   DirectoryService,
   TaskService,
   MessageService,
+  RuleService,
   HandoverService,
   EventService,
 ];
