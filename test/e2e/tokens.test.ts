@@ -189,6 +189,7 @@ onEveryBackend(
       await stream.return(undefined);
       const long = await sign({ scope: 'chat', session_name: name }, { expires: '2h' });
       expect((await rest.get(path(long))).status).toBe(401);
+      expect((await rest.get(path(KEY))).status).toBe(401);
     });
 
     it('reaches no RPC without a token, and with one of another session none that concerns a session', async () => {

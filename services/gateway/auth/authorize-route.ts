@@ -22,12 +22,19 @@ export function callerOf(request: FastifyRequest): Identity | undefined {
   return identities.get(request);
 }
 
+export interface RouteAuthorizerOptions {
+  readonly authenticate: Authenticate;
+  /** Whether tokens are configured. */
+  readonly acceptsTokens: boolean;
+  readonly clock: Clock;
+}
+
 /** A token in a URL may be logged by proxies on its way: it must end within this time. */
 const MAX_URL_TOKEN_MS = 600_000;
 
 export function routeAuthorizer(
   route: Route,
-  { authenticate, clock }: { readonly authenticate: Authenticate; readonly clock: Clock },
+  { authenticate, acceptsTokens, clock }: RouteAuthorizerOptions,
 ): RouteAuthorizer {
   const acceptsQueryToken = route.rpc === EventService.method.watchEvents;
   return {
@@ -35,7 +42,9 @@ export function routeAuthorizer(
       const headers = webHeaders(request.headers);
       const isInUrl = acceptsQueryToken && addQueryToken(headers, request);
       const identity = await authenticate(headers);
-      if (isInUrl && (identity.expiresAt ?? 0) - clock.now() > MAX_URL_TOKEN_MS)
+      // a key never ends: in a URL it is accepted only where no tokens are configured that a page could have instead
+      const expiresAt = identity.expiresAt ?? (acceptsTokens ? Number.POSITIVE_INFINITY : 0);
+      if (isInUrl && expiresAt - clock.now() > MAX_URL_TOKEN_MS)
         throw appError(ErrorReason.UNAUTHENTICATED, 'a token in a URL must end within 10 minutes');
       identities.set(request, identity);
       requireScope(identity, route.rpc);

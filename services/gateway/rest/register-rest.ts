@@ -41,7 +41,7 @@ export interface RestOptions {
   readonly clients: ServiceClients;
   /** The services whose `google.api.http` rules become routes. */
   readonly services: readonly DescService[];
-  readonly config: Pick<Config, 'timezone' | 'legacyStatus'>;
+  readonly config: Pick<Config, 'timezone' | 'legacyStatus' | 'tokens'>;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'httpSeconds' | 'longPollSeconds'>;
   readonly clock: Clock;
@@ -120,7 +120,7 @@ function measureRequests(
 
 function addRoute(scope: FastifyInstance, route: Route, rest: RestContext): void {
   const decode = requestDecoder(route, rest.config.timezone);
-  const authorizer = routeAuthorizer(route, rest);
+  const authorizer = routeAuthorizer(route, { ...rest, acceptsTokens: rest.config.tokens !== undefined });
   const allowsHead = isSafe(route) && !isStream(route);
   if (route.method === 'GET' && !allowsHead) rejectHead(scope, route);
   scope.route({

@@ -89,6 +89,7 @@ function verifierOf(keys: TokenKeys, algorithm: TokenAlgorithm): Verify {
     }
     case 'public_key': {
       const key = importSPKI(keys.pem, algorithm);
+      key.catch(() => {}); // each verification reports it
       return async (token, options) => jwtVerify(token, await key, options);
     }
     case 'jwks': {

@@ -36,7 +36,7 @@ export function parseTokens(settings: TokenSettings, report: Report): TokenConfi
     const keys = secret
       ? parseSecret(secret, report)
       : publicKeyFile
-        ? parsePublicKey(publicKeyFile, report)
+        ? parsePublicKey(publicKeyFile, algorithm, report)
         : parseJwks(jwks, report);
     return keys && { algorithm, keys, issuer, audience };
   }
@@ -49,14 +49,16 @@ function parseSecret(secret: string, report: Report): TokenKeys | undefined {
   return undefined;
 }
 
-function parsePublicKey(file: string, report: Report): TokenKeys | undefined {
+function parsePublicKey(file: string, algorithm: TokenAlgorithm, report: Report): TokenKeys | undefined {
   try {
-    const pem = createPublicKey(readFileSync(file, 'utf8')).export({ type: 'spki', format: 'pem' });
-    return { kind: 'public_key', pem: String(pem) };
+    const key = createPublicKey(readFileSync(file, 'utf8'));
+    if (key.asymmetricKeyType === (algorithm === 'ES256' ? 'ec' : 'rsa'))
+      return { kind: 'public_key', pem: String(key.export({ type: 'spki', format: 'pem' })) };
   } catch {
-    report('AUTOSESSION_JWT_PUBLIC_KEY_FILE has to name a file with a public key in PEM.');
-    return undefined;
+    // below
   }
+  report(`AUTOSESSION_JWT_PUBLIC_KEY_FILE has to name a file with a public key for ${algorithm} in PEM.`);
+  return undefined;
 }
 
 function parseJwks(place: string, report: Report): TokenKeys | undefined {

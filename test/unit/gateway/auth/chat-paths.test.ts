@@ -14,6 +14,7 @@ describe('a request of a chat page', () => {
     ['POST', '/api/manual/messages'],
     ['GET', '/api/sessions/visitor-1'],
     ['GET', '/api/sessions/visitor-1/messages'],
+    ['GET', '/api/sessions/visitor-1/events'],
     ['POST', '/autosession.message.v1.ChatService/SendChatMessage'],
   ])('is %s %s', (method, path) => {
     expect(isChatRequest(method, path)).toBe(true);
@@ -26,6 +27,7 @@ describe('a request of a chat page', () => {
     ['POST', '/api/sessions/visitor-1/takeover'],
     ['GET', '/api/events/stream'],
     ['GET', '/api/tasks/next_id'],
+    ['POST', '/autosession.event.v1.EventService/WatchEvents'],
     ['GET', '/metrics'],
     ['POST', '/autosession.task.v1.TaskService/ClaimNextTask'],
   ])('is not %s %s', (method, path) => {

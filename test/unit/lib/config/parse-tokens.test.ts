@@ -12,6 +12,10 @@ const file = (name: string, text: string) => {
   return join(folder, name);
 };
 
+const ecKey = String(
+  generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' }),
+);
+
 const unset: TokenSettings = { secret: '', publicKeyFile: '', jwks: '', algorithm: '', issuer: '', audience: '' };
 const secret = '0123456789abcdef0123456789abcdef';
 
@@ -42,6 +46,7 @@ describe('the settings of tokens', () => {
     [{ jwks: 'https://host', algorithm: 'HS256' }, 'does not fit'],
     [{ secret, algorithm: 'none' }, 'AUTOSESSION_JWT_ALGORITHM has to be one of'],
     [{ publicKeyFile: '/no/such/file' }, 'AUTOSESSION_JWT_PUBLIC_KEY_FILE'],
+    [{ publicKeyFile: file('ec.pem', ecKey), algorithm: 'RS256' }, 'a public key for RS256'],
     [{ jwks: '/no/such/file' }, 'AUTOSESSION_JWT_JWKS'],
     [{ jwks: file('wrong.json', '[]') }, 'AUTOSESSION_JWT_JWKS'],
   ])('of %j are refused with a sentence', (settings, sentence) => {
