@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import type { Message } from '@bufbuild/protobuf';
+import { getOption, type Message } from '@bufbuild/protobuf';
 import { type CallOptions, createContextValues } from '@connectrpc/connect';
+import { max_wait_seconds as maxWaitSeconds } from '../../../gen/autosession/access/v1/access_pb.js';
 import type { Identity } from '../../lib/auth/identity.ts';
 import type { Database } from '../../lib/db/database.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
@@ -31,12 +32,18 @@ export interface RpcCall {
  * durableAnswersInterceptor().
  */
 export function invokeUnary(call: RpcCall, db: Pick<Database, 'confirmReads'>): Promise<Message> {
-  const { waitSeconds = 0 } = call.message as Message & { waitSeconds?: number };
-  const timeoutMs = Math.max(DEADLINE_MS, waitSeconds * 1_000 + LONG_POLL_MARGIN_MS);
+  const timeoutMs = timeoutOf(call);
   const invoke = () => methodOf<Promise<Message>>(call)(call.message);
   return runInRequestContext(contextOf(call, performance.now() + timeoutMs), () =>
     isReadOnly(call.route.rpc) ? invoke() : withConfirmedReads(db, invoke),
   );
+}
+
+/** How long an answer may take: as long as the request, or the contract, says that it waits, and some time more. */
+export function timeoutOf({ route, message }: Pick<RpcCall, 'route' | 'message'>): number {
+  const { waitSeconds = 0 } = message as Message & { waitSeconds?: number };
+  const longest = Math.max(waitSeconds, getOption(route.rpc, maxWaitSeconds));
+  return longest === 0 ? DEADLINE_MS : Math.max(DEADLINE_MS, longest * 1_000 + LONG_POLL_MARGIN_MS);
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { DescService, JsonObject } from '@bufbuild/protobuf';
+import { type DescService, getOption, type JsonObject } from '@bufbuild/protobuf';
 import type { ConnectError } from '@connectrpc/connect';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { max_wait_seconds as maxWaitSeconds } from '../../../gen/autosession/access/v1/access_pb.js';
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { ChatService } from '../../../gen/autosession/message/v1/chat_service_pb.js';
 import type { Authenticate } from '../../lib/auth/identity.ts';
@@ -127,7 +128,12 @@ function addRoute(scope: FastifyInstance, route: Route, rest: RestContext): void
     method: route.method,
     url: route.url,
     exposeHeadRoute: allowsHead,
-    config: { isLongPoll: isStream(route) ? () => true : ({ wait_seconds }) => Number(wait_seconds) > 0 },
+    config: {
+      isLongPoll:
+        isStream(route) || getOption(route.rpc, maxWaitSeconds) > 0
+          ? () => true
+          : ({ wait_seconds }) => Number(wait_seconds) > 0,
+    },
     onRequest: authorizer.authorize,
     handler: async (request, reply) => {
       const call: RpcCall = {

@@ -109,3 +109,11 @@ export declare const agent_field: GenExtension<MethodOptions, string>;
  */
 export declare const beside_data: GenExtension<MethodOptions, string[]>;
 
+/**
+ * How many seconds the answer of a call may take that waits for something outside of the system, such as a bot. It counts as a long
+ * poll: it holds no permit of the load shedding while it waits. 0 for every other call.
+ *
+ * @generated from extension: uint32 max_wait_seconds = 50607;
+ */
+export declare const max_wait_seconds: GenExtension<MethodOptions, number>;
+

@@ -1,4 +1,5 @@
-import type { DescService } from '@bufbuild/protobuf';
+import { type DescService, getOption } from '@bufbuild/protobuf';
+import { max_wait_seconds as maxWaitSeconds } from '../../../../gen/autosession/access/v1/access_pb.js';
 import { appError, ErrorReason } from '../../errors/app-error.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { AdmissionController, Permit } from './admission-controller.ts';
@@ -50,7 +51,10 @@ export async function acquirePermit(
 export function longPollPaths(services: readonly DescService[]): ReadonlySet<string> {
   const methods = services.flatMap((service) => service.methods);
   const isLongPoll = methods.filter(
-    ({ methodKind, input }) => methodKind !== 'unary' || input.fields.some(({ name }) => name === 'wait_seconds'),
+    (rpc) =>
+      rpc.methodKind !== 'unary' ||
+      getOption(rpc, maxWaitSeconds) > 0 ||
+      rpc.input.fields.some(({ name }) => name === 'wait_seconds'),
   );
   return new Set(isLongPoll.map(({ parent, name }) => `/${parent.typeName}/${name}`));
 }
