@@ -5,7 +5,7 @@ import { onEveryBackend } from '../support/every-backend.ts';
 const env = {
   AUTOSESSION_BOTS: '[{"id": "slow", "engine": "scripted", "script": "test/data/slow-script.json"}]',
   AUTOSESSION_MAX_REQUESTS: '2',
-  AUTOSESSION_MAX_WAIT_MS: '300',
+  AUTOSESSION_MAX_WAIT_MS: '2000',
 };
 
 onEveryBackend(
