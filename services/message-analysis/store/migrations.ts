@@ -9,7 +9,7 @@ export const messageMigrations: Migrations = {
     chat_sessions: { removed: 'closed ones, after AUTOSESSION_RETENTION_DAYS' },
     chat_turns: { removed: 'with its chat session' },
     rule_set: { keptForEver: 'one row per tenant and kind of session' },
-    rule_set_version: { removed: 'all but the last 100 of a rule set, when a version is stored' },
+    rule_set_version: { keptForEver: 'the last 100 versions of each rule set; storing one removes older ones' },
   },
   steps: [
     {
