@@ -1,6 +1,7 @@
 // The effect of clients whose bodies do not arrive: the p99 of session creations next to 64 such clients, relative to that
 // without them. Rounds are interleaved, so that other load of the machine affects both. `node bench/slow-body-clients.ts`.
 import { setTimeout as delay } from 'node:timers/promises';
+import { CHAT_TOKEN_SECRET, chatTokenHeaders } from '../test/support/http/chat-token.ts';
 import { slowBodiesOverHttp1, slowBodiesOverHttp2 } from '../test/support/http/slow-body-clients.ts';
 import { closedLoop } from './load-generator/closed-loop.ts';
 import { newSession } from './load-generator/fixtures.ts';
@@ -15,8 +16,8 @@ const SLOW_CLIENTS = 64;
 const MAX_RATIO = 2;
 
 const RPC = '/autosession.session.v1.SessionService/CreateSession';
-const keys = { upstream: 'key-of-upstream-0123456789abcdef', chat: 'key-of-a-chat-0123456789abcdef' };
-const apiKeys = Object.entries(keys).map(([scope, key]) => ({ key, name: scope, tenant: 'default', scopes: [scope] }));
+const key = 'key-of-upstream-0123456789abcdef';
+const apiKeys = [{ key, name: 'upstream', tenant: 'default', scopes: ['upstream'] }];
 
 interface Process {
   readonly url: string;
@@ -25,8 +26,8 @@ interface Process {
 
 /** The headers of each kind of slow client. */
 const slowClientHeaders: Record<string, Record<string, string>> = {
-  'the same key': { 'x-api-key': keys.upstream },
-  'a chat key': { 'x-api-key': keys.chat },
+  'the same key': { 'x-api-key': key },
+  'a chat token': await chatTokenHeaders('visitor-1'),
   'no key': {},
 };
 
@@ -74,7 +75,7 @@ async function p99During(process: Process, begin: (process: Process) => AsyncDis
   await using _load = begin(process);
   using rest = new LoadRestClient(process.url);
   const open = async () => {
-    const answer = await rest.send('POST', '/api/sessions/create', newSession(), { 'x-api-key': keys.upstream });
+    const answer = await rest.send('POST', '/api/sessions/create', newSession(), { 'x-api-key': key });
     if (answer.status !== 200) throw new UnexpectedResponseError('create', answer);
   };
   const { latency, failed, failure } = await closedLoop(IN_FLIGHT, { seconds: SECONDS }, open);
@@ -83,7 +84,12 @@ async function p99During(process: Process, begin: (process: Process) => AsyncDis
 }
 
 const embeddedEnv = { MYSQL_URL: '', REDIS_URL: '', REDIS_HOST: '', NATS_URL: '' };
-const env = { ...embeddedEnv, AUTOSESSION_DATA_DIR: ':memory:', AUTOSESSION_API_KEYS: JSON.stringify(apiKeys) };
+const env = {
+  ...embeddedEnv,
+  AUTOSESSION_DATA_DIR: ':memory:',
+  AUTOSESSION_API_KEYS: JSON.stringify(apiKeys),
+  AUTOSESSION_JWT_SECRET: CHAT_TOKEN_SECRET,
+};
 await using system = await startServiceProcess(await reservePorts(), env);
 await p99During(system, () => ({ [Symbol.asyncDispose]: async () => {} })); // warm-up
 const p99sByLoad = new Map(loads.map(([name]): [string, number[]] => [name, []]));

@@ -6,6 +6,7 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import { describe, expect, it } from 'vitest';
 import { TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { onEveryBackend } from '../support/every-backend.ts';
+import { CHAT_TOKEN_SECRET, chatTokenHeaders } from '../support/http/chat-token.ts';
 import { restClient } from '../support/http/rest-client.ts';
 import { slowBodiesOverHttp1, slowBodiesOverHttp2 } from '../support/http/slow-body-clients.ts';
 import type { TestSystem } from '../support/test-system.ts';
@@ -13,10 +14,9 @@ import type { TestSystem } from '../support/test-system.ts';
 const RPC = '/autosession.task.v1.TaskService/GetTaskStats';
 /** More than there are permits. */
 const COUNT = 80;
-const key = { upstream: 'key-of-upstream-0123456789abcdef', chat: 'key-of-a-chat-0123456789abcdef' };
-const AUTOSESSION_API_KEYS = JSON.stringify(
-  Object.entries(key).map(([scope, value]) => ({ key: value, name: `${scope}-1`, tenant: 'default', scopes: [scope] })),
-);
+const key = 'key-of-upstream-0123456789abcdef';
+const AUTOSESSION_API_KEYS = JSON.stringify([{ key, name: 'upstream-1', tenant: 'default', scopes: ['upstream'] }]);
+const chat = await chatTokenHeaders('visitor-1');
 const AUTOSESSION_MAX_WAIT_MS = '500';
 
 const answer = (system: TestSystem, headers: Record<string, string>) => {
@@ -71,12 +71,12 @@ const suite = (slow: Record<string, string>, others: Record<string, string>) => 
 };
 
 const env = { AUTOSESSION_MAX_WAIT_MS };
-const withKeys = { ...env, AUTOSESSION_API_KEYS };
-const upstream = { 'x-api-key': key.upstream };
+const withKeys = { ...env, AUTOSESSION_API_KEYS, AUTOSESSION_JWT_SECRET: CHAT_TOKEN_SECRET };
+const upstream = { 'x-api-key': key };
 
 onEveryBackend('where no key is needed, a caller whose bodies do not arrive', suite({}, {}), { env });
 onEveryBackend('a caller without a key whose bodies do not arrive', suite({}, upstream), { env: withKeys });
-onEveryBackend('a caller with a chat key whose bodies do not arrive', suite({ 'x-api-key': key.chat }, upstream), {
+onEveryBackend('a caller with a chat token whose bodies do not arrive', suite(chat, upstream), {
   env: withKeys,
 });
 onEveryBackend('a caller whose bodies do not arrive and others with the same key', suite(upstream, upstream), {
@@ -106,8 +106,9 @@ onEveryBackend(
       expect(await firstAnswer(path)).toBe(status);
     });
 
-    it('is answered before its body arrives: a route with the key of another', async () => {
-      expect(await firstAnswer('/api/sessions/create', [`x-api-key: ${key.chat}`])).toBe('HTTP/1.1 403 Forbidden');
+    it('is answered before its body arrives: a route that is not for the caller', async () => {
+      const header = `authorization: ${chat.authorization}`;
+      expect(await firstAnswer('/api/sessions/create', [header])).toBe('HTTP/1.1 403 Forbidden');
     });
 
     describe.each([
