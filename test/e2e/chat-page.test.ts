@@ -35,7 +35,10 @@ it.runIf(browserPath)(
     const origin = `http://127.0.0.1:${port}`;
     await using system = await startTestSystem('embedded', { env: { AUTOSESSION_CORS_ORIGINS: origin } });
     await using _files = await serveFolder('examples/chat-page', port);
-    const browser = await puppeteer.launch({ executablePath: browserPath!, args: ['--no-sandbox'] });
+    const browser = await puppeteer.launch({
+      executablePath: browserPath!,
+      args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    });
     try {
       const page = await browser.newPage();
       page.setDefaultTimeout(20_000);
