@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -44,6 +44,36 @@ describe('a start on a port that is in use', () => {
       expect(existsSync(join(data, 'auto-session.db'))).toBe(false);
     },
   );
+});
+
+describe('a start with a data folder that cannot be used', () => {
+  const file = () => {
+    const path = join(folder(), 'file');
+    writeFileSync(path, '');
+    return path;
+  };
+
+  it.each([
+    ['of a file system without new folders', () => '/proc/x/y'],
+    ['that is a file', file],
+    ['in a file', () => join(file(), 'x')],
+  ])('ends with a sentence that names the setting: %s', async (_title, path) => {
+    const dataDir = path();
+    const { code, sentences } = await failedStart({ AUTOSESSION_DATA_DIR: dataDir });
+    expect([code, sentences]).toEqual([
+      1,
+      [
+        'Auto Session cannot start.',
+        expect.stringContaining(`nothing can be stored in the folder ${dataDir} (AUTOSESSION_DATA_DIR)`),
+      ],
+    ]);
+  });
+
+  it('creates missing folders, which only this user can read', async () => {
+    const dataDir = join(folder(), 'a', 'b');
+    await using _system = await startTestSystem('embedded', { env: { AUTOSESSION_DATA_DIR: dataDir } });
+    expect(statSync(dataDir).mode & 0o777).toBe(0o700);
+  });
 });
 
 describe.runIf(sharedServersAvailable)('a start', () => {

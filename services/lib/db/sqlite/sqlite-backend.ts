@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { DatabaseFault } from '../database-fault.ts';
 import type { NamedLock, SqlBackend } from '../sql-backend.ts';
@@ -59,11 +59,29 @@ export function sqliteBackend(dataDir: string): SqlBackend {
 
 function createDataFolder(dataDir: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    createFolder(resolve(dataDir));
     accessSync(dataDir, constants.W_OK);
   } catch (error) {
     throw new Error(`nothing can be stored in the folder ${dataDir} (AUTOSESSION_DATA_DIR)`, { cause: error });
   }
+}
+
+/**
+ * Creates a folder and the missing ones above it, one by one: `mkdirSync` with `recursive` never returns where the system
+ * reports that the parent of a new folder does not exist although it does, as in /proc.
+ */
+function createFolder(folder: string): void {
+  if (isFolder(folder)) return;
+  createFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if (!isFolder(folder)) throw error; // else another process has created it meanwhile
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** Holds an exclusive lock on a file of its own for as long as the process lives; the system frees it after a kill. */
