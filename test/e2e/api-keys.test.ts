@@ -156,6 +156,7 @@ it('with keys a process may listen on every address, says so, and never writes a
   ];
   expect(answers.map(({ status }) => status)).toEqual([404, 400, 401]);
   expect(server.output).toContain('Callers need an API key: 5 configured');
+  expect(server.output).toContain('serves REST and SSE on http://127.0.0.1:'); // no browser opens http://0.0.0.0
   const written = server.output + JSON.stringify(answers.map(({ body }) => body));
   for (const key of Object.values(keys)) expect(written).not.toContain(key);
 });

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { reachableHost } from '../config/loopback.ts';
 import type { Deployment } from './deployment.ts';
 import type { RunningProcess } from './process.ts';
 
@@ -9,7 +10,7 @@ export function announceStart(
   deployment: Deployment,
 ): void {
   const { local, split } = deployment;
-  const host = address.includes(':') ? `[${address}]` : address;
+  const host = reachableHost(address);
   const http = `http://${host}:${running.httpPort}`;
   const rpc = `${host}:${running.rpcPort}`;
   const targets = local.map(({ name }) => name);
