@@ -97,6 +97,21 @@ onEveryBackend(
       }
     });
 
+    it('are answered with the id of each request', async () => {
+      const { rest, rpcUrl } = await busyGateway(system());
+      const client = createClient(SessionService, createGrpcTransport({ baseUrl: rpcUrl }));
+      const sent = Array.from({ length: 9 }, (_, n) => `req-${n}`);
+      const ids = sent.map(async (id) => {
+        const call = client.getSession({ sessionId: 'ses_none' }, { headers: { 'x-request-id': id } });
+        return (await call.catch((error) => error)).metadata.get('x-request-id');
+      });
+      expect(await Promise.all(ids)).toEqual(sent);
+      const refused = await rest.post('/api/sessions/create', sessionBody(), { 'x-request-id': 'req-rest' });
+      expect([refused.status, refused.body.request_id, refused.headers.get('x-request-id')]).toEqual([
+        ...[503, 'req-rest', 'req-rest'],
+      ]);
+    });
+
     it('do not keep health and metrics from answering', async () => {
       const { rest } = await busyGateway(system());
       for (const path of ['/health', '/api/health', '/livez', '/readyz', '/'])

@@ -4,7 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
 import { GetTaskRequestSchema, TaskService } from '../../gen/autosession/task/v1/task_service_pb.js';
 import { onEveryBackend } from '../support/every-backend.ts';
-import { callHttp1, callHttp2, codeAndReason, envelope, type RawRpcRequest } from '../support/http/raw-rpc.ts';
+import {
+  callHttp1,
+  callHttp2,
+  codeAndReason,
+  envelope,
+  type RawRpcRequest,
+  requestIdOf,
+} from '../support/http/raw-rpc.ts';
 
 const GET_TASK = `/${TaskService.typeName}/GetTask`;
 const WATCH = `/${EventService.typeName}/WatchEvents`;
@@ -86,7 +93,8 @@ onEveryBackend('a request that cannot be read', (system) => {
   describe.each(protocols)('%s on the %s port', (_, port, type, prefix, path) => {
     it.each(enveloped)('refuses %s', async (_, body, expected, { encoding } = {}) => {
       const headers = encoding ? { [`${prefix}-encoding`]: encoding } : {};
-      expect(codeAndReason(await ports[port]({ path, type, body, headers }))).toBe(expected);
+      const answer = await ports[port]({ path, type, body, headers: { ...headers, 'x-request-id': 'req-1' } });
+      expect([codeAndReason(answer), requestIdOf(answer)]).toEqual([expected, 'req-1']);
     });
 
     it('names the accepted compressions', async () => {
@@ -98,7 +106,8 @@ onEveryBackend('a request that cannot be read', (system) => {
 
   describe.each(['RPC', 'HTTP'] as const)('Connect on the %s port', (port) => {
     it.each(bare)('refuses %s (%s)', async (_, type, body, expected, headers = {}) => {
-      expect(codeAndReason(await ports[port]({ path: GET_TASK, type, body, headers }))).toBe(expected);
+      const answer = await ports[port]({ path: GET_TASK, type, body, headers });
+      expect([codeAndReason(answer), requestIdOf(answer)]).toEqual([expected, expect.stringMatching(/^req_/)]);
     });
 
     it('accepts gzip', async () => {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { requestIdFrom } from '../../lib/interceptors/context.ts';
+import { requestIdFrom } from '../../lib/rpc/request-id.ts';
 import type { IdGenerator } from '../../lib/runtime/id-generator.ts';
 
 /** Returns a request's id: the caller's own if it is valid, else a new one; the same one at every call. */

@@ -7,17 +7,11 @@ import { applyTokenLimits, redactForChat } from '../auth/token-limits.ts';
 import { appError, ErrorReason } from '../errors/app-error.ts';
 import { toPublicError } from '../errors/to-public-error.ts';
 import { internalHeaders, isInternalSecret } from '../rpc/internal-headers.ts';
+import { requestIdFrom } from '../rpc/request-id.ts';
 import type { IdGenerator } from '../runtime/id-generator.ts';
 import { type RequestContext, runInRequestContext } from '../runtime/request-context.ts';
 import { decodeHeaderText } from '../text/header-text.ts';
 import { isTrimmed, NOT_TRIMMED_TEXT } from '../text/trimmed.ts';
-
-const REQUEST_ID = /^[\x21-\x7e]{1,100}$/;
-
-/** A caller's request id if it is usable, else a new one. */
-export function requestIdFrom(value: string | null | undefined, ids: IdGenerator): string {
-  return value && REQUEST_ID.test(value) ? value : ids.next('req');
-}
 
 /** Identifies callers by their credentials. */
 export interface ContextOptions {

@@ -1,7 +1,8 @@
 import type { HandlerContext } from '@connectrpc/connect';
 import { rpcAdmissionKey } from '../http/admission/rpc-admission.ts';
 import { internalHeaders } from '../rpc/internal-headers.ts';
-import { type ContextOptions, identifyCaller, requestIdFrom } from './context.ts';
+import { requestIdFrom } from '../rpc/request-id.ts';
+import { type ContextOptions, identifyCaller } from './context.ts';
 import { type ObserveOptions, observeRefusedCall } from './observe.ts';
 
 /** What a request of an RPC must pass before its body is parsed and the interceptors run. */

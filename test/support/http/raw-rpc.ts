@@ -111,3 +111,8 @@ export function codeAndReason({ error }: RawRpcResponse): string {
   const info = errorInfo(error);
   return `${code}: ${info ? ErrorReason[info.reason] : 'no ErrorInfo'}`;
 }
+
+/** The request id of an answer: in the headers, the trailers, or the end of the stream. */
+export function requestIdOf({ headers, error }: RawRpcResponse): string | undefined {
+  return headers.get('x-request-id') ?? error?.metadata.get('x-request-id') ?? undefined;
+}

@@ -1,4 +1,5 @@
 import { type DescService, getOption } from '@bufbuild/protobuf';
+import type { ConnectError } from '@connectrpc/connect';
 import { max_wait_seconds as maxWaitSeconds } from '../../../../gen/autosession/access/v1/access_pb.js';
 import { appError, ErrorReason } from '../../errors/app-error.ts';
 import type { Metrics } from '../../observability/metrics.ts';
@@ -15,21 +16,19 @@ export type PortName = 'http' | 'rpc';
 
 const RETRY_AFTER_SECONDS = '1';
 
-/** Made once: a refusal has to be cheap. */
-const overloadedError = appError(
-  ErrorReason.SERVICE_UNAVAILABLE,
-  'more requests than can be served now; a repeat is harmless',
-  {
-    retry_after: RETRY_AFTER_SECONDS,
-  },
-);
-overloadedError.metadata.set('retry-after', RETRY_AFTER_SECONDS);
+/** A new error for each request: its metadata gets the id of the request. */
+function overloadedError(): ConnectError {
+  const text = 'more requests than can be served now; a repeat is harmless';
+  const error = appError(ErrorReason.SERVICE_UNAVAILABLE, text, { retry_after: RETRY_AFTER_SECONDS });
+  error.metadata.set('retry-after', RETRY_AFTER_SECONDS);
+  return error;
+}
 
 /** Throws SERVICE_UNAVAILABLE when a request would be refused now, so that its body need not be read. */
 export function assertCapacity({ controller, metrics }: LoadShedding, port: PortName): void {
   if (controller.hasCapacity) return;
   metrics.refused.inc({ port });
-  throw overloadedError;
+  throw overloadedError();
 }
 
 /**
@@ -44,7 +43,7 @@ export async function acquirePermit(
   const permit = await controller.acquire(isLongPoll);
   if (permit) return permit;
   metrics.refused.inc({ port });
-  throw overloadedError;
+  throw overloadedError();
 }
 
 /** The paths of the RPCs that may wait for something to happen: streams and long polls. */

@@ -20,8 +20,10 @@ import type { RequestGate } from '../../interceptors/request-gate.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { RefusedCallLog } from '../../observability/refused-call-log.ts';
 import { MAX_TIMER_MS } from '../../rpc/call-limits.ts';
+import { internalHeaders } from '../../rpc/internal-headers.ts';
+import type { IdGenerator } from '../../runtime/id-generator.ts';
 import { nodeRequestKey, type RpcAdmissionOptions, withAdmission } from '../admission/rpc-admission.ts';
-import { type OnRefusal, passGateErrors, readingInterceptor, rejectUnreadable } from './unreadable-requests.ts';
+import { passGateErrors, type RefusalOptions, readingInterceptor, rejectUnreadable } from './unreadable-requests.ts';
 
 /** Answers are not compressed: on the callers' networks that would take more time than it saves. */
 const NEVER_COMPRESS = Number.MAX_SAFE_INTEGER;
@@ -36,6 +38,7 @@ export interface RpcHandlerOptions {
   readonly readMaxBytes: number;
   /** Whether gRPC is served besides gRPC-Web and Connect; its trailers need HTTP/2. */
   readonly grpc: boolean;
+  readonly ids: IdGenerator;
   /** Set where requests come from outside: how they arrive, and what they must pass. */
   readonly gate?: RequestGate;
   readonly admission?: RpcAdmissionOptions;
@@ -43,7 +46,7 @@ export interface RpcHandlerOptions {
 }
 
 export function rpcHandlers(options: RpcHandlerOptions): UniversalHandler[] {
-  const { gate, admission, readMaxBytes } = options;
+  const { gate, admission, readMaxBytes, ids } = options;
   const router = createConnectRouter({
     interceptors: [readingInterceptor, ...options.interceptors],
     readMaxBytes,
@@ -55,20 +58,21 @@ export function rpcHandlers(options: RpcHandlerOptions): UniversalHandler[] {
     jsonOptions,
   });
   options.routes(router);
-  const logRefusal = createRefusalLog(options.logger);
-  const handlers = router.handlers.map((handler) => rejectUnreadable(handler, logRefusal));
+  const onRefusal = createRefusalLog(options.logger);
+  const handlers = router.handlers.map((handler) => rejectUnreadable(handler, { ids, onRefusal }));
   return admission
     ? handlers.map((handler) => withAdmission(handler, { ...admission, maxBytes: readMaxBytes }))
     : handlers;
 }
 
-function createRefusalLog(logger: Logger | undefined): OnRefusal {
+function createRefusalLog(logger: Logger | undefined): RefusalOptions['onRefusal'] {
   if (!logger) return () => {};
   const refusedCalls = new RefusedCallLog(logger);
   return (path, error) => {
     if (error.code !== Code.InvalidArgument) return;
     const reason = ErrorReason[errorInfo(error)?.reason ?? ErrorReason.UNSPECIFIED];
-    refusedCalls.log({ protocol: 'rpc', status: 400, reason, rpc: path.slice(1) });
+    const id = error.metadata.get(internalHeaders.requestId) ?? undefined;
+    refusedCalls.log({ protocol: 'rpc', status: 400, reason, rpc: path.slice(1), request_id: id });
   };
 }
 

@@ -19,6 +19,9 @@ import { trailerFlag, trailerParse } from '@connectrpc/connect/protocol-grpc-web
 import { appError, ErrorReason, errorInfo } from '../../errors/app-error.ts';
 import { toPublicError } from '../../errors/to-public-error.ts';
 import type { RequestGate } from '../../interceptors/request-gate.ts';
+import { internalHeaders } from '../../rpc/internal-headers.ts';
+import { requestIdFrom } from '../../rpc/request-id.ts';
+import type { IdGenerator } from '../../runtime/id-generator.ts';
 import { respondUnsupportedEncoding, unsupportedEncoding } from './request-encoding.ts';
 import { notOneMessageError } from './request-messages.ts';
 
@@ -30,8 +33,12 @@ const MAX_ERROR_BYTES = 64 * 1024;
 /** Flags and length of an envelope. */
 const PREFIX_BYTES = 5;
 
-/** Receives every refusal, since these pass no interceptor, with the path of the RPC. */
-export type OnRefusal = (path: string, error: ConnectError) => void;
+/** These refusals pass no interceptor. */
+export interface RefusalOptions {
+  readonly ids: IdGenerator;
+  /** Receives every refusal, with the path of the RPC. */
+  readonly onRefusal: (path: string, error: ConnectError) => void;
+}
 
 /** Must be the first interceptor: marks the request as read; the messages of a stream are read after it. */
 export const readingInterceptor: Interceptor = (next) => (request) => {
@@ -73,8 +80,9 @@ async function* readMessages<T>(messages: AsyncIterable<T>, takesOne: boolean): 
  * with INVALID_ARGUMENT, TOO_LARGE or UNSUPPORTED_MEDIA_TYPE and one ErrorInfo, in the protocol of the request. The library
  * answers most of these with internal or unimplemented, as if the server were at fault or another server could help.
  */
-export function rejectUnreadable(handler: UniversalHandler, onRefusal: OnRefusal): UniversalHandler {
+export function rejectUnreadable(handler: UniversalHandler, { ids, onRefusal }: RefusalOptions): UniversalHandler {
   const respondWith = (request: UniversalServerRequest, error: ConnectError) => {
+    error.metadata.set(internalHeaders.requestId, requestIdFrom(request.header.get(internalHeaders.requestId), ids));
     onRefusal(handler.requestPath, error);
     return errorResponseOf(handler, request, error);
   };

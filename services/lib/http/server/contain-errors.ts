@@ -1,6 +1,8 @@
 import type { Server } from 'node:http';
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { Logger } from '../../observability/logger.ts';
+import type { IdGenerator } from '../../runtime/id-generator.ts';
+import { sendRpcStatus } from '../rpc/send-rpc-error.ts';
 
 export type RpcHandler = (request: Http2ServerRequest, response: Http2ServerResponse) => unknown;
 
@@ -9,9 +11,9 @@ export type RpcHandler = (request: Http2ServerRequest, response: Http2ServerResp
  * from the authority and the path before its handler runs; where they are invalid the answer is 400. An error that a handler
  * still throws is a defect, and resets its stream.
  */
-export function containErrors(handle: RpcHandler, logger?: Logger): RpcHandler {
+export function containErrors(handle: RpcHandler, ids: IdGenerator, logger?: Logger): RpcHandler {
   return async (request, response) => {
-    if (!hasValidUrl(request)) return respondBadRequest(response);
+    if (!hasValidUrl(request)) return sendRpcStatus(request, response, 400, ids);
     try {
       await handle(request, response);
     } catch (error) {
@@ -23,10 +25,6 @@ export function containErrors(handle: RpcHandler, logger?: Logger): RpcHandler {
 
 function hasValidUrl({ authority, url }: Http2ServerRequest): boolean {
   return authority !== undefined && URL.canParse(url, `http://${authority}`);
-}
-
-function respondBadRequest({ stream }: Http2ServerResponse): void {
-  if (!stream.destroyed && !stream.headersSent) stream.respond({ ':status': 400 }, { endStream: true });
 }
 
 /**

@@ -5,6 +5,8 @@ import { type FastifyInstance, type FastifyListenOptions, type FastifyRequest, f
 import type { RequestGate } from '../../interceptors/request-gate.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Metrics } from '../../observability/metrics.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { createUlidGenerator, type IdGenerator } from '../../runtime/id-generator.ts';
 import { BODY_TIMEOUT_MS, BodyReader } from '../admission/body-reader.ts';
 import { type LoadShedding, longPollPaths } from '../admission/load-shedding.ts';
 import { admitRestRequests } from '../admission/rest-admission.ts';
@@ -51,19 +53,26 @@ export async function listenHttp(options: {
   isPageRequest?: (method: string, path: string) => boolean;
   readiness: Readiness;
   metrics: Metrics;
+  /** Makes the ids of requests that reach no interceptor. */
+  ids?: IdGenerator;
   logger?: Logger;
   host: string;
   port: number;
   stopping: AbortSignal;
 }): Promise<ListeningServer> {
-  const { services = [], bodyReader = new BodyReader(), loadShedding } = options;
+  const {
+    services = [],
+    bodyReader = new BodyReader(),
+    loadShedding,
+    ids = createUlidGenerator(systemClock),
+  } = options;
   const allOrigins = new Set(options.corsOrigins);
   const originsFor = ({ url, method, headers }: FastifyRequest) => {
     const asked = method === 'OPTIONS' ? (headers['access-control-request-method'] ?? method) : method;
     return !options.sameOriginOnly || options.isPageRequest?.(asked, pathOf(url)) ? allOrigins : NO_ORIGINS;
   };
   const app: FastifyInstance = fastify({
-    clientErrorHandler: (error, socket) => respondToParserError(app, error, socket),
+    clientErrorHandler: (error, socket) => respondToParserError(app, error, socket, ids),
     frameworkErrors: (error, request, reply) => {
       applyCors(originsFor(request), request, reply); // these requests skip all hooks
       return app.errorHandler(error, request, reply);
@@ -82,7 +91,7 @@ export async function listenHttp(options: {
   applyHttp1Timeouts(app.server);
   containBrokenRequests(app.server);
   options.connectionLimit?.attach(app.server, 'http');
-  respondToUnsupportedRequests(app);
+  respondToUnsupportedRequests(app, ids);
   app.addHook('onRequest', async (request, reply) => {
     const origins = originsFor(request);
     if (applyCors(origins, request, reply)) return reply.send();
@@ -103,7 +112,7 @@ export async function listenHttp(options: {
   await options.addRoutes(app);
   // after the modules: refused RPCs use the error handler that is set by then
   const admission = { bodyReader, loadShedding, port: 'http' as const, longPollPaths: longPollPaths(services) };
-  const handlers = rpcHandlers({ ...options, admission, readMaxBytes: MAX_RPC_BODY_BYTES, grpc: false });
+  const handlers = rpcHandlers({ ...options, ids, admission, readMaxBytes: MAX_RPC_BODY_BYTES, grpc: false });
   await registerRpcHandlers(app, handlers, options.logger);
   const closeListeners = await listen(app, options).catch((error) => {
     throw portError(error, 'AUTOSESSION_HTTP_PORT', options);

@@ -1,7 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { ConnectError } from '@connectrpc/connect';
 import type { FastifyInstance } from 'fastify';
-import { appError, ErrorReason } from '../../errors/app-error.ts';
+import { appError, ErrorReason, errorInfo } from '../../errors/app-error.ts';
+import { internalHeaders } from '../../rpc/internal-headers.ts';
+import type { IdGenerator } from '../../runtime/id-generator.ts';
 
 /** An answer to input that is not a valid request: there is a connection, but neither path nor headers. */
 export interface ParserErrorResponse {
@@ -11,7 +13,7 @@ export interface ParserErrorResponse {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** How this port formats errors; a port without it answers with the status alone. */
+    /** How the gateway formats errors; a port without it answers with the reason and the request id. */
     describeParserError?: (refusal: ConnectError) => ParserErrorResponse;
   }
 }
@@ -56,26 +58,45 @@ const tunnelRefused: RawErrorResponse = {
 };
 
 /** Answers requests that the HTTP parser refuses in the format of other errors, and closes the connection. */
-export function respondToParserError(app: FastifyInstance, error: Error & { code?: string }, socket: Duplex): void {
+export function respondToParserError(
+  app: FastifyInstance,
+  error: Error & { code?: string },
+  socket: Duplex,
+  ids: IdGenerator,
+): void {
   if (error.code === 'ECONNRESET') socket.destroy();
-  else respondAndClose(app, responseByCode[error.code ?? ''] ?? notHttp, socket);
+  else respondAndClose(app, responseByCode[error.code ?? ''] ?? notHttp, socket, ids);
 }
 
 /** Answers requests that Node would close or refuse by itself: a tunnel, and an unknown expectation. */
-export function respondToUnsupportedRequests(app: FastifyInstance): void {
-  app.server.on('connect', (_request, socket) => respondAndClose(app, tunnelRefused, socket));
+export function respondToUnsupportedRequests(app: FastifyInstance, ids: IdGenerator): void {
+  app.server.on('connect', (_request, socket) => respondAndClose(app, tunnelRefused, socket, ids));
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 }
 
-function respondAndClose(app: FastifyInstance, { status, phrase, error }: RawErrorResponse, socket: Duplex): void {
+function respondAndClose(
+  app: FastifyInstance,
+  { status, phrase, error }: RawErrorResponse,
+  socket: Duplex,
+  ids: IdGenerator,
+): void {
   if (!socket.writable || hasStartedResponse(socket)) {
     socket.destroy();
     return;
   }
-  const { headers, body } = app.describeParserError?.(error) ?? { headers: {}, body: '' };
+  const { headers, body } = app.describeParserError?.(error) ?? plainResponse(error, ids);
   const all = { ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   writeAndClose(socket, `HTTP/1.1 ${status} ${phrase}\r\n${lines.join('')}\r\n${body}`);
+}
+
+function plainResponse(error: ConnectError, ids: IdGenerator): ParserErrorResponse {
+  const requestId = ids.next('req'); // the headers were not read
+  const code = ErrorReason[errorInfo(error)?.reason ?? ErrorReason.INTERNAL];
+  return {
+    headers: { 'content-type': 'application/json; charset=utf-8', [internalHeaders.requestId]: requestId },
+    body: JSON.stringify({ error_code: code, detail: `${code}: ${error.rawMessage}`, request_id: requestId }),
+  };
 }
 
 /**

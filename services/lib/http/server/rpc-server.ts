@@ -6,6 +6,8 @@ import { toPublicError } from '../../errors/to-public-error.ts';
 import type { RequestGate } from '../../interceptors/request-gate.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { internalHeaders, isInternalSecret } from '../../rpc/internal-headers.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { createUlidGenerator, type IdGenerator } from '../../runtime/id-generator.ts';
 import { BodyReader } from '../admission/body-reader.ts';
 import { type LoadShedding, longPollPaths } from '../admission/load-shedding.ts';
 import type { ConnectionLimit } from '../connections/connection-limit.ts';
@@ -13,7 +15,7 @@ import { type ConnectionTracker, trackHttp2Connections } from '../connections/co
 import { applyHttp2Timeouts } from '../connections/http2-timeouts.ts';
 import { withStreamSink } from '../rpc/envelope-stream-sink.ts';
 import { handleRpc, type RpcHandlerOptions, rpcHandlers } from '../rpc/rpc-handlers.ts';
-import { sendRpcError } from '../rpc/send-rpc-error.ts';
+import { sendRpcError, sendRpcStatus } from '../rpc/send-rpc-error.ts';
 import { assertSameOrigin } from '../security/origin-guard.ts';
 import { assertSingleHost } from '../security/single-host.ts';
 import { containErrors, type RpcHandler } from './contain-errors.ts';
@@ -46,36 +48,43 @@ export async function listenRpc(options: {
   sameOriginOnly?: boolean;
   /** The secret of the installation's services; absent where there are none. */
   internalSecret?: string;
+  /** Makes the ids of requests that reach no interceptor. */
+  ids?: IdGenerator;
   logger?: Logger;
   host: string;
   port: number;
 }): Promise<ListeningServer> {
   const { services = [], gate, bodyReader = new BodyReader(), loadShedding, internalSecret } = options;
+  const { ids = createUlidGenerator(systemClock) } = options;
   const handler = (limits: Pick<RpcHandlerOptions, 'readMaxBytes' | 'gate' | 'admission'>): RpcHandler => {
     const { routes, interceptors, logger } = options;
-    const handlers = rpcHandlers({ routes, interceptors, logger, grpc: true, ...limits });
+    const handlers = rpcHandlers({ routes, interceptors, logger, ids, grpc: true, ...limits });
     const handlersByPath = new Map(handlers.map((each) => [each.requestPath, each]));
     return (request, response) => {
       const found = handlersByPath.get(request.url.split('?', 1)[0] ?? '');
-      if (!found) return response.writeHead(404).end();
+      if (!found) return sendRpcStatus(request, response, 404, ids);
       return handleRpc(found, request, response, { contextValues: withStreamSink(request), logger });
     };
   };
   const handlePeer = handler({ readMaxBytes: MAX_PEER_BODY_BYTES });
   const admission = { bodyReader, loadShedding, port: 'rpc' as const, longPollPaths: longPollPaths(services) };
   const handleExternal = handler({ readMaxBytes: MAX_RPC_BODY_BYTES, gate, admission });
-  const handle = containErrors((request, response) => {
-    const { headers } = request;
-    const isPeer =
-      internalSecret !== undefined && isInternalSecret(headers[internalHeaders.secret]?.toString(), internalSecret);
-    try {
-      assertSingleHost(request);
-      if (options.sameOriginOnly && !isPeer) assertSameOrigin({ ...headers, host: request.authority });
-    } catch (error) {
-      return sendRpcError(request, response, toPublicError(error));
-    }
-    return isPeer ? handlePeer(request, response) : handleExternal(request, response);
-  }, options.logger);
+  const handle = containErrors(
+    (request, response) => {
+      const { headers } = request;
+      const isPeer =
+        internalSecret !== undefined && isInternalSecret(headers[internalHeaders.secret]?.toString(), internalSecret);
+      try {
+        assertSingleHost(request);
+        if (options.sameOriginOnly && !isPeer) assertSameOrigin({ ...headers, host: request.authority });
+      } catch (error) {
+        return sendRpcError(request, response, toPublicError(error), ids);
+      }
+      return isPeer ? handlePeer(request, response) : handleExternal(request, response);
+    },
+    ids,
+    options.logger,
+  );
   const server = createServer({ settings: { maxConcurrentStreams: options.maxStreams ?? 1_000 } }, handle);
   const connections = trackHttp2Connections(server);
   options.connectionLimit?.attach(server, 'rpc');

@@ -6,6 +6,7 @@ import { AdmissionController } from '../../../../../services/lib/http/admission/
 import { listenHttp } from '../../../../../services/lib/http/server/http-server.ts';
 import { createMetrics } from '../../../../../services/lib/observability/metrics.ts';
 import { eventually } from '../../../../support/eventually.ts';
+import { sendRawHttp } from '../../../../support/http/raw-http.ts';
 
 /** Longer than any test may take: a stop that waits for it fails. */
 const GRACE_MS = 600_000;
@@ -98,5 +99,17 @@ it.each([
   await expect(listen({ loadShedding, port: server.port })).rejects.toThrow(
     `port ${server.port} of 127.0.0.1 is taken`,
   );
+  await server.close(GRACE_MS);
+});
+
+it.each([
+  ['what is not HTTP', 'hello\r\n\r\n', 400, 'MALFORMED_BODY'],
+  ['a tunnel', 'CONNECT example.com:443 HTTP/1.1\r\nhost: HOST\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
+])('a port without REST answers %s with the reason and a request id', async (_, text, status, reason) => {
+  const server = await listen({});
+  const answer = await sendRawHttp(`http://127.0.0.1:${server.port}`, text);
+  expect([answer.status, answer.body.error_code]).toEqual([status, reason]);
+  expect(answer.body.request_id).toMatch(/^req_/);
+  expect(answer.body.request_id).toBe(answer.headers.get('x-request-id'));
   await server.close(GRACE_MS);
 });

@@ -21,6 +21,9 @@ import { systemClock } from '../../../../../services/lib/runtime/clock.ts';
 import { createUlidGenerator } from '../../../../../services/lib/runtime/id-generator.ts';
 import { callHttp2, envelope } from '../../../../support/http/raw-rpc.ts';
 
+const GET_SESSION = `/${SessionService.typeName}/GetSession`;
+const twoHosts = { ':authority': '127.0.0.1', host: 'elsewhere.example' };
+
 describe('the RPC port', () => {
   const stop = new AbortController();
   const lines: { level: string; event?: string }[] = [];
@@ -114,8 +117,19 @@ describe('the RPC port', () => {
     call.end();
     const [headers] = await once(call, 'response');
     session.destroy();
-    expect(headers[':status']).toBe(400);
+    expect([headers[':status'], headers['x-request-id']]).toEqual([400, expect.stringMatching(/^req_/)]);
     expect(await errorOf(createClient(SessionService, transport()).getSession({ sessionId: 's' }))).toBeUndefined();
+  });
+
+  it.each([
+    ['a path without an RPC', '/nothing.v1.Nothing/Do', 'application/grpc', 404, {}],
+    ['two hosts, as Connect', GET_SESSION, 'application/proto', 400, twoHosts],
+    ['two hosts, as gRPC', GET_SESSION, 'application/grpc', 200, twoHosts],
+  ])('answers %s with the request id', async (_, path, type, status, hosts) => {
+    const headers = { ...hosts, 'x-request-id': 'req-1' };
+    const request = { path, type, headers, body: Buffer.alloc(0) };
+    const answer = await callHttp2(`http://127.0.0.1:${server.port}`, request);
+    expect([answer.status, answer.headers.get('x-request-id')]).toEqual([status, 'req-1']);
   });
 
   it('logs a request that cannot be read', async () => {
@@ -125,7 +139,10 @@ describe('the RPC port', () => {
     const answer = await callHttp2(`http://127.0.0.1:${server.port}`, { path, type: 'application/proto', body });
     expect(answer.status).toBe(400);
     expect(lines).toEqual([
-      expect.objectContaining({ event: 'call_refused', status: 400, reason: 'MALFORMED_BODY', rpc: path.slice(1) }),
+      expect.objectContaining({
+        ...{ event: 'call_refused', status: 400, reason: 'MALFORMED_BODY', rpc: path.slice(1) },
+        request_id: answer.headers.get('x-request-id'),
+      }),
     ]);
   });
 
