@@ -4,6 +4,7 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { internal, session_field as sessionField } from '../../gen/autosession/access/v1/access_pb.js';
+import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
 import { onEveryBackend } from '../support/every-backend.ts';
 import { unique } from '../support/factories.ts';
 import { allServices } from '../support/gateway/rest-fixture.ts';
@@ -140,8 +141,28 @@ onEveryBackend(
         await rest.ok(rest.post(`/api/sessions/${name}/resume`, {}, admin));
         await rest.ok(rest.post(`/api/sessions/${name}/takeover`, { agent_id: 'a', agent_name: 'A' }, admin));
         const { value } = await stream.next();
-        expect(value.event).toBe('status_change');
+        expect(value).toMatchObject({ event: 'status_change', data: { actor: '', agent_id: 'a' } });
         reading.abort();
+      });
+
+      it('sees over gRPC no more of its events than over SSE', async () => {
+        const { rest, rpcUrl } = system();
+        const name = unique();
+        await rest.ok(rest.post('/api/manual/escalate', { session_name: name }, { 'x-api-key': KEY }));
+        const client = createClient(EventService, createGrpcTransport({ baseUrl: rpcUrl }));
+        const reading = new AbortController();
+        const headers = bearer(await chatToken(name));
+        const responses = client.watchEvents({ session: name }, { headers, signal: reading.signal });
+        const stream = responses[Symbol.asyncIterator]();
+        await stream.next();
+        const takeover = { agent_id: 'a', agent_name: 'A' };
+        await rest.ok(rest.post(`/api/sessions/${name}/takeover`, takeover, { 'x-api-key': KEY }));
+        const { value } = await stream.next();
+        reading.abort();
+        expect(value?.kind.value.payload).toMatchObject({
+          case: 'sessionChanged',
+          value: { command: 'take_over', actor: '', session: { sessionName: name, ownerEpoch: 0, sourceSeq: 0 } },
+        });
       });
     });
 

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { getOption, type Message } from '@bufbuild/protobuf';
 import { type CallOptions, createContextValues } from '@connectrpc/connect';
 import { max_wait_seconds as maxWaitSeconds } from '../../../gen/autosession/access/v1/access_pb.js';
+import { redactedStream, redactForChat, redactingSink } from '../../lib/auth/chat-view.ts';
 import type { Identity } from '../../lib/auth/identity.ts';
 import type { Database } from '../../lib/db/database.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
@@ -29,14 +30,15 @@ export interface RpcCall {
 
 /**
  * Calls the route's RPC with the deadline of a REST request. The answer of a writing RPC is on disk: see
- * durableAnswersInterceptor().
+ * durableAnswersInterceptor(). A chat token gets what it may see of it.
  */
-export function invokeUnary(call: RpcCall, db: Pick<Database, 'confirmReads'>): Promise<Message> {
+export async function invokeUnary(call: RpcCall, db: Pick<Database, 'confirmReads'>): Promise<Message> {
   const timeoutMs = timeoutOf(call);
   const invoke = () => methodOf<Promise<Message>>(call)(call.message);
-  return runInRequestContext(contextOf(call, performance.now() + timeoutMs), () =>
+  const answer = await runInRequestContext(contextOf(call, performance.now() + timeoutMs), () =>
     isReadOnly(call.route.rpc) ? invoke() : withConfirmedReads(db, invoke),
   );
+  return call.identity.chat ? redactForChat(call.route.rpc.output, answer) : answer;
 }
 
 /** How long an answer may take: as long as the request, or the contract, says that it waits, and some time more. */
@@ -48,13 +50,15 @@ export function timeoutOf({ route, message }: Pick<RpcCall, 'route' | 'message'>
 
 /**
  * Calls the route's streaming RPC, without a deadline. The stream ends when the caller disconnects. Messages that are pushed
- * through the sink are not part of the returned iterable.
+ * through the sink are not part of the returned iterable. A chat token gets what it may see of both.
  */
 export function invokeStream(call: RpcCall, sink: StreamSink): AsyncIterable<Message> {
-  const contextValues = createContextValues().set(streamSinkKey, sink);
-  return runInRequestContext(contextOf(call), () =>
+  const { chat } = call.identity;
+  const contextValues = createContextValues().set(streamSinkKey, chat ? redactingSink(sink) : sink);
+  const messages = runInRequestContext(contextOf(call), () =>
     methodOf<AsyncIterable<Message>>(call)(call.message, { contextValues }),
   );
+  return chat ? redactedStream(call.route.rpc.output, messages) : messages;
 }
 
 /** The context of the RPC and of its log lines. */

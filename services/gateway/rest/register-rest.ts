@@ -6,7 +6,7 @@ import { max_wait_seconds as maxWaitSeconds } from '../../../gen/autosession/acc
 import { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { ChatService } from '../../../gen/autosession/message/v1/chat_service_pb.js';
 import type { Authenticate } from '../../lib/auth/identity.ts';
-import { applyTokenLimits, redactForChat } from '../../lib/auth/token-limits.ts';
+import { applyTokenLimits } from '../../lib/auth/token-limits.ts';
 import type { Config } from '../../lib/config/config.ts';
 import type { Database } from '../../lib/db/database.ts';
 import { appError, ErrorReason, errorInfo } from '../../lib/errors/app-error.ts';
@@ -153,8 +153,7 @@ function addRoute(scope: FastifyInstance, route: Route, rest: RestContext): void
       if (isStream(route)) return streamFor(route)(call, reply, rest);
       const language = languageOf(request.headers['accept-language']);
       const answer = await invokeUnary(call, rest.db);
-      const visible = call.identity.chat ? redactForChat(route.rpc.output, answer) : answer;
-      return successEnvelope(route, visible, { requestId: call.requestId, language });
+      return successEnvelope(route, answer, { requestId: call.requestId, language });
     },
   });
 }

@@ -23,7 +23,7 @@ export const taskFrameTypes = {
 } as const;
 
 /** The names that a stream can be filtered by. */
-const FRAME_TYPES = [
+export const FRAME_TYPES = [
   'session_created',
   'status_change',
   'state_change',

@@ -4,10 +4,9 @@ import {
   EventService,
   WatchEventsRequestSchema,
   type WatchEventsResponse,
-  WatchEventsResponseSchema,
 } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import type { StreamChatRequest, StreamChatResponse } from '../../../gen/autosession/message/v1/chat_service_pb.js';
-import { applyTokenLimits, redactForChat } from '../../lib/auth/token-limits.ts';
+import { applyTokenLimits } from '../../lib/auth/token-limits.ts';
 import { invokeStream, type RpcCall } from '../rest/invoke-rpc.ts';
 import { chatFramesOf, encodeChatFrame } from './chat-frames.ts';
 import { sseEncoder } from './sse-encoder.ts';
@@ -62,10 +61,7 @@ async function follow(
   const request = create(WatchEventsRequestSchema, { session, cursor });
   applyTokenLimits(call.identity, EventService.method.watchEvents, request);
   const encode = sseEncoder(request, options.clock);
-  for await (const response of watch(call, reply, request)) {
-    const visible = call.identity.chat ? redactForChat(WatchEventsResponseSchema, response) : response;
-    await writeChunk(reply.raw, encode(visible));
-  }
+  for await (const response of watch(call, reply, request)) await writeChunk(reply.raw, encode(response));
 }
 
 function watch(

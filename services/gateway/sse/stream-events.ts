@@ -1,10 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import {
-  type WatchEventsRequest,
-  type WatchEventsResponse,
-  WatchEventsResponseSchema,
-} from '../../../gen/autosession/event/v1/event_service_pb.js';
-import { redactForChat } from '../../lib/auth/token-limits.ts';
+import type { WatchEventsRequest, WatchEventsResponse } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import { invokeStream, type RpcCall } from '../rest/invoke-rpc.ts';
 import { encodeErrorFrame, STREAM_PREAMBLE, sseEncoder } from './sse-encoder.ts';
 import { endWithError, type StreamOptions, startStream, writeChunk } from './sse-response.ts';
@@ -23,10 +18,7 @@ export async function streamEvents(call: RpcCall, reply: FastifyReply, options: 
   const first = await responses.next();
   startStream(reply, STREAM_PREAMBLE);
   try {
-    for (let next = first; !next.done; next = await responses.next()) {
-      const visible = call.identity.chat ? redactForChat(WatchEventsResponseSchema, next.value) : next.value;
-      await writeChunk(raw, encode(visible));
-    }
+    for (let next = first; !next.done; next = await responses.next()) await writeChunk(raw, encode(next.value));
   } catch (error) {
     await endWithError(call, reply, error, options, encodeErrorFrame);
   } finally {

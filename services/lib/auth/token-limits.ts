@@ -1,9 +1,10 @@
-import { type DescMessage, type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
+import { type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
 import {
   agent_field as agentField,
   session_field as sessionField,
 } from '../../../gen/autosession/access/v1/access_pb.js';
 import { appError, ErrorReason } from '../errors/app-error.ts';
+import { CHAT_EVENT_TYPES } from './chat-view.ts';
 import type { Identity } from './identity.ts';
 
 /**
@@ -30,14 +31,11 @@ export function applyTokenLimits({ chat, agent }: Identity, rpc: DescMethod, req
   if (names.includes('types')) fields.types = visibleTypes(fields.types ?? []);
 }
 
-/** The events that a chat sees. */
-const CHAT_EVENT_TYPES = ['bot_message', 'status_change', 'manual_message', 'resync'];
-
 /** Of the requested types of events those that a chat sees; all of these when it requests none. */
 function visibleTypes(requested: readonly string[]): string[] {
   const names = requested.flatMap((part) => part.split(',')).map((name) => name.trim());
   const visible = CHAT_EVENT_TYPES.filter((name) => names.includes(name));
-  return visible.length > 0 ? visible : CHAT_EVENT_TYPES;
+  return visible.length > 0 ? visible : [...CHAT_EVENT_TYPES];
 }
 
 /** The value of `session_field` for RPCs that concern no session. */
@@ -51,34 +49,4 @@ function fieldAt(message: Message, path: string): string | undefined {
       name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
     ];
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-/** Messages of which a chat sees only a part, and the fields that it does not see. */
-const hiddenFields: ReadonlyMap<string, readonly string[]> = new Map([
-  ['autosession.session.v1.Escalation', ['context', 'evidenceMessageIds', 'details']],
-  ['autosession.conversation.v1.GetSessionDetailResponse', ['auditTrail']],
-  ['autosession.session.v1.EscalateSessionResponse', ['possiblySent']],
-  ['autosession.event.v1.Resync', ['tasks', 'handover']],
-  ['autosession.event.v1.SessionChanged', ['actor', 'evidenceMessageIds']],
-]);
-
-/** A response as a chat may see it: without the audit, and without what agents and rules noted. A copy; the given one may be shared. */
-export function redactForChat<M extends Message>(schema: DescMessage, message: M): M {
-  const copy = { ...message } as M & Record<string, unknown>;
-  const hidden = hiddenFields.get(schema.typeName) ?? [];
-  for (const field of schema.fields) {
-    const { localName: name, message: nested, oneof } = field;
-    const record = copy as Record<string, unknown>;
-    if (hidden.includes(name))
-      record[name] = field.fieldKind === 'list' ? [] : field.fieldKind === 'message' ? undefined : '';
-    else if (oneof && nested) {
-      const choice = record[oneof.localName] as { case?: string; value?: Message };
-      if (choice?.case === name && choice.value)
-        record[oneof.localName] = { case: name, value: redactForChat(nested, choice.value) };
-    } else if (nested && field.fieldKind === 'list')
-      record[name] = (record[name] as Message[]).map((each) => redactForChat(nested, each));
-    else if (nested && field.fieldKind === 'message' && record[name] && !nested.typeName.startsWith('google.'))
-      record[name] = redactForChat(nested, record[name] as Message);
-  }
-  return copy;
 }

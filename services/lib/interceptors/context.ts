@@ -1,13 +1,15 @@
-import { type DescMessage, getOption, type Message } from '@bufbuild/protobuf';
+import { getOption, type Message } from '@bufbuild/protobuf';
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 import { internal } from '../../../gen/autosession/access/v1/access_pb.js';
+import { redactedStream, redactForChat, redactingSink } from '../auth/chat-view.ts';
 import { type Authenticate, allowAnonymous, type Identity } from '../auth/identity.ts';
 import { requireScope } from '../auth/scopes.ts';
-import { applyTokenLimits, redactForChat } from '../auth/token-limits.ts';
+import { applyTokenLimits } from '../auth/token-limits.ts';
 import { appError, ErrorReason } from '../errors/app-error.ts';
 import { toPublicError } from '../errors/to-public-error.ts';
 import { internalHeaders, isInternalSecret } from '../rpc/internal-headers.ts';
 import { requestIdFrom } from '../rpc/request-id.ts';
+import { streamSinkKey } from '../rpc/stream-sink.ts';
 import type { IdGenerator } from '../runtime/id-generator.ts';
 import { type RequestContext, runInRequestContext } from '../runtime/request-context.ts';
 import { decodeHeaderText } from '../text/header-text.ts';
@@ -35,7 +37,7 @@ export function contextInterceptor(options: ContextOptions): Interceptor {
       const { output } = request.method;
       if (!response.stream)
         return caller.chat ? { ...response, message: redactForChat(output, response.message) } : response;
-      const messages = caller.chat ? redacted(output, response.message) : response.message;
+      const messages = caller.chat ? redactedStream(output, response.message) : response.message;
       return { ...response, message: iterateInContext(context, messages) };
     } catch (thrown) {
       const error = toPublicError(thrown, request.signal);
@@ -48,9 +50,15 @@ export function contextInterceptor(options: ContextOptions): Interceptor {
 /** A request within the limits of its caller's token. */
 function limitRequest(request: UnaryRequest | StreamRequest, caller: Identity): UnaryRequest | StreamRequest {
   if (!caller.chat && !caller.agent) return request;
+  if (caller.chat) redactPushed(request);
   if (request.stream) return { ...request, message: limited(caller, request) };
   applyTokenLimits(caller, request.method, request.message);
   return request;
+}
+
+function redactPushed({ contextValues }: UnaryRequest | StreamRequest): void {
+  const sink = contextValues.get(streamSinkKey);
+  if (sink) contextValues.set(streamSinkKey, redactingSink(sink));
 }
 
 async function* limited(caller: Identity, { method, message: messages }: StreamRequest): AsyncIterable<Message> {
@@ -58,10 +66,6 @@ async function* limited(caller: Identity, { method, message: messages }: StreamR
     applyTokenLimits(caller, method, message);
     yield message;
   }
-}
-
-async function* redacted(schema: DescMessage, messages: AsyncIterable<Message>): AsyncIterable<Message> {
-  for await (const message of messages) yield redactForChat(schema, message);
 }
 
 function createRequestContext(
