@@ -12,6 +12,7 @@ interface Tables {
     tasks_from_epoch: number;
     first_task_id: string;
     kind: string;
+    agent_id: string | null;
   };
   session_fence: {
     tenant: string;
@@ -20,8 +21,17 @@ interface Tables {
     tasks_from_epoch: number;
     status: string;
     paused: number;
+    agent_id: string;
   };
-  tasks: { tenant: string; session_id: string; task_id: string; status: string; owner_epoch: number };
+  tasks: {
+    tenant: string;
+    session_id: string;
+    task_id: string;
+    status: string;
+    owner_epoch: number;
+    /** The agent who wrote it; empty for a bot's task. */
+    agent_id: string;
+  };
 }
 
 const isPaused = ({ state }: { state: string }) => state === 'paused';
@@ -74,12 +84,21 @@ function matchesFence(task: {
   fence_epoch: number | null;
   fence_from: number | null;
   fence_status: string | null;
+  fence_agent: string | null;
+  agent_id: string;
   paused: number | null;
 }): boolean {
   if (task.fence_epoch === null || task.fence_from === null) return false;
   if (task.status === 'held' && (task.paused || task.owner_epoch > task.fence_epoch)) return true;
-  const mayAct = task.fence_status === 'bot_active' && task.owner_epoch >= task.fence_from;
-  return mayAct && !task.paused && task.status !== 'held';
+  const mayAct = isAuthorInControl(task, task.fence_status, task.fence_agent) && task.owner_epoch >= task.fence_from;
+  if (!mayAct || task.paused) return false;
+  // an agent's task is held behind an earlier one, too
+  return task.status !== 'held' || task.agent_id !== '';
+}
+
+/** Whether the author of a task, a bot or one agent, is in control. */
+function isAuthorInControl({ agent_id }: { agent_id: string }, control: string | null, agent: string | null): boolean {
+  return agent_id === '' ? control === 'bot_active' : control === 'manual_live' && agent_id === agent;
 }
 
 export const fenceChecks: InvariantCheck[] = [
@@ -138,7 +157,7 @@ export const fenceChecks: InvariantCheck[] = [
     },
   },
   invariantCheck(
-    'a task is pending only while the bot is in control, and held exactly while the session is paused',
+    'a task waits only while its author is in control; a bot’s is held exactly while the session is paused',
     async (stored) => {
       const pending = await pendingSteps(stored, 'task-dispatch');
       const sessions = await sessionsWithFences(stored);
@@ -157,7 +176,8 @@ export const fenceChecks: InvariantCheck[] = [
         .leftJoin('session_fence as f', (on) =>
           on.onRef('f.tenant', '=', 't.tenant').onRef('f.session_id', '=', 't.session_id'),
         )
-        .select(['t.tenant', 't.task_id', 't.status', 't.owner_epoch', 's.session_id', 's.control', 's.state'])
+        .select(['t.tenant', 't.task_id', 't.status', 't.owner_epoch', 't.agent_id', 's.session_id', 's.control'])
+        .select(['s.state', 's.agent_id as session_agent', 'f.agent_id as fence_agent'])
         .select(['s.tasks_from_epoch', 'f.owner_epoch as fence_epoch', 'f.status as fence_status', 'f.paused'])
         .select('f.tasks_from_epoch as fence_from')
         .where('t.status', 'in', ['pending', 'held', 'leased'])
@@ -165,9 +185,9 @@ export const fenceChecks: InvariantCheck[] = [
       return rows
         .filter(
           (row) =>
-            row.control !== 'bot_active' ||
+            !isAuthorInControl(row, row.control, row.session_agent) ||
             row.owner_epoch < row.tasks_from_epoch ||
-            isPaused(row) !== (row.status === 'held'),
+            (row.agent_id === '' && isPaused(row) !== (row.status === 'held')),
         )
         .map((row) => {
           return {
@@ -177,4 +197,20 @@ export const fenceChecks: InvariantCheck[] = [
         });
     },
   ),
+  {
+    invariant: 'of the agents’ tasks of a session at most one waits in the queue, is leased or is fetched',
+    violations: async ({ db }) => {
+      const rows = await db
+        .autocommit<Tables>()
+        .selectFrom('tasks')
+        .select((eb) => ['tenant', 'session_id', eb.fn.countAll().as('count')])
+        .where('agent_id', '<>', '')
+        // a fetched task is stored as `sent`
+        .where('status', 'in', ['pending', 'leased', 'sent'])
+        .groupBy(['tenant', 'session_id'])
+        .having((eb) => eb.fn.countAll(), '>', 1)
+        .execute();
+      return rows.map(({ session_id, count }) => `${session_id}: ${count} tasks of agents at once`);
+    },
+  },
 ];

@@ -11,7 +11,10 @@ interface Tables {
     verdict: number;
     received_at: string;
     session_id: string | null;
+    task_id: string | null;
   };
+  outgoing_messages: { tenant: string; task_id: string };
+  tasks: { tenant: string; task_id: string; status: string; agent_id: string };
   conversations: { tenant: string; conversation_id: string; last_seq: number };
   sessions: { tenant: string; session_id: string };
   outbox: { created_at: string };
@@ -35,6 +38,27 @@ export const messageChecks: InvariantCheck[] = [
         return whole
           ? []
           : [`${conversation.conversation_id}: ${rows.length} messages, last number ${conversation.last_seq}`];
+      });
+    },
+  },
+  {
+    invariant: 'every open task of an agent has its message, once',
+    violations: async ({ db }) => {
+      const tables = db.autocommit<Tables>();
+      const rows = await tables
+        .selectFrom('tasks as t')
+        .leftJoin('messages as m', (on) => on.onRef('m.tenant', '=', 't.tenant').onRef('m.task_id', '=', 't.task_id'))
+        .leftJoin('outgoing_messages as o', (on) =>
+          on.onRef('o.tenant', '=', 't.tenant').onRef('o.task_id', '=', 't.task_id'),
+        )
+        .select(['t.task_id', 'm.session_id', 'o.task_id as outgoing'])
+        .where('t.agent_id', '<>', '')
+        .where('t.status', 'in', ['pending', 'held', 'leased', 'sent', 'unknown'])
+        .execute();
+      return [...groupBy(rows, (row) => row.task_id)].flatMap(([taskId, found]) => {
+        // the echo of a message in an upload belongs to no session
+        const stored = found.filter((row) => row.session_id !== null).length + Number(found[0]?.outgoing !== null);
+        return stored === 1 ? [] : [`${taskId}: ${stored} messages`];
       });
     },
   },

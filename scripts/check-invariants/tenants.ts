@@ -1,6 +1,15 @@
 import type { InvariantCheck } from './invariant-check.ts';
 
-const TABLES = ['tasks', 'receipts', 'session_fence', 'messages', 'handovers', 'audit_entries', 'outbox'] as const;
+const TABLES = [
+  'tasks',
+  'receipts',
+  'session_fence',
+  'messages',
+  'outgoing_messages',
+  'handovers',
+  'audit_entries',
+  'outbox',
+] as const;
 
 type Tables = Record<(typeof TABLES)[number] | 'sessions', { tenant: string; session_id: string | null }>;
 

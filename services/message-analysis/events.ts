@@ -1,6 +1,7 @@
 import type { Session } from '../../gen/autosession/session/v1/session_pb.js';
 import type { EventHandler, RunningModule } from '../lib/runtime/module.ts';
 import { currentTenant } from '../lib/runtime/request-context.ts';
+import { followDelivery } from './agent-messages/follow-delivery.ts';
 import { findChat } from './store/chats.ts';
 import { SessionUpdateBatcher } from './store/session-update-batcher.ts';
 import type { MessageTables } from './store/tables.ts';
@@ -8,7 +9,10 @@ import type { ChatDeps } from './turns/chat-deps.ts';
 import { raiseChatFence } from './turns/raise-chat-fence.ts';
 import { controlOf } from './turns/store-user-message.ts';
 
-/** Keeps each conversation's newest session, and the fence of each chat, up to date; see KnownSession and ChatSession. */
+/**
+ * Keeps each conversation's newest session, the fence of each chat, and the delivery of agents' messages up to date; see KnownSession,
+ * ChatSession and MessageDelivery.
+ */
 export function messageEventHandlers(deps: ChatDeps): NonNullable<RunningModule['eventHandlers']> {
   const batcher = new SessionUpdateBatcher(deps.db);
   const updateConversation = async (session: Session | undefined) => {
@@ -20,7 +24,7 @@ export function messageEventHandlers(deps: ChatDeps): NonNullable<RunningModule[
     await updateConversation(payload.value.session);
     if (payload.case === 'sessionChanged' && payload.value.session) await raiseFenceIfLost(deps, payload.value.session);
   };
-  return { sessionCreated: onSession, sessionChanged: onSession };
+  return { sessionCreated: onSession, sessionChanged: onSession, taskChanged: followDelivery(deps) };
 }
 
 /** Raises the fence of a chat in case the call that does so was lost. */

@@ -12,6 +12,7 @@ import { messageEventHandlers } from './events.ts';
 import { createElementValidator } from './ingest/element-validator.ts';
 import { PartiesCache } from './ingest/parties-cache.ts';
 import { startFinalizer } from './jobs/finalizer.ts';
+import { startOutgoingSweep } from './jobs/outgoing-sweep.ts';
 import { startRulePolling } from './jobs/poll-rules.ts';
 import { startMessagePurge } from './jobs/purge.ts';
 import { startTurnSweep } from './jobs/turn-sweep.ts';
@@ -50,6 +51,7 @@ export const messageAnalysisModule: Module = {
         loops.use(startFinalizer(deps));
         loops.use(startMessagePurge(deps));
         loops.use(startTurnSweep(chatDeps));
+        loops.use(startOutgoingSweep(deps));
         loops.use(startRulePolling(deps));
       },
       [Symbol.asyncDispose]: () => loops.disposeAsync(),

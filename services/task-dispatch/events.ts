@@ -40,6 +40,7 @@ export const onSessionChanged =
       ownerEpoch: session.ownerEpoch,
       status: toControlName(session.status),
       paused: session.state === SessionState.PAUSED,
+      agentId: session.assignedAgent?.agentId ?? '',
       tasksFromEpoch,
       cancelReason: session.status === Control.CLOSED ? SESSION_CLOSED : HANDED_OVER,
     });

@@ -47,8 +47,11 @@ const corruptions: [claim: string, ...statements: string[]][] = [
   ['every fence matches', 'UPDATE sessions SET fenced_epoch = owner_epoch + 1'],
   ['every open fence and its tasks', `DELETE FROM sessions WHERE first_task_id = ${ONE_SENT}`],
   ['every open fence and its tasks', 'UPDATE session_fence SET owner_epoch = owner_epoch + 1'],
-  ['a task is pending only', "UPDATE tasks SET status = 'pending' WHERE status = 'cancelled'"],
-  ['a task is pending only', "UPDATE tasks SET status = 'pending' WHERE status = 'held'"],
+  ['a task waits only', "UPDATE tasks SET status = 'pending' WHERE status = 'cancelled'"],
+  ['a task waits only', "UPDATE tasks SET status = 'pending' WHERE status = 'held' AND agent_id = ''"],
+  ['a task waits only', "UPDATE tasks SET agent_id = 'another' WHERE agent_id <> ''"],
+  ['of the agents’ tasks', "UPDATE tasks SET status = 'pending' WHERE status = 'held' AND agent_id <> ''"],
+  ['every open task of an agent', "DELETE FROM messages WHERE task_id <> ''"],
   ['every task that a session was created with', `DELETE FROM tasks WHERE task_id = ${ONE_SENT}`],
   ['a task’s content was fetched', 'UPDATE receipts SET fence = fence + 7'],
   ['a task’s content was fetched', 'UPDATE tasks SET attempt = 0'],
@@ -107,7 +110,7 @@ async function createChats(system: TestSystem) {
 /** A session in each of the cells, with every table filled. */
 async function createSessions(system: TestSystem) {
   await createChats(system);
-  const { sentSession, create, takeOver, claimAndFetch } = flowSteps(system);
+  const { sentSession, create, takeOver, claimAndFetch, sayAsAgent } = flowSteps(system);
   const { rest } = system;
   await sentSession();
   const { body, data } = await sentSession().then(async (sent) => ({ body: sent.body, data: sent }));
@@ -117,6 +120,7 @@ async function createSessions(system: TestSystem) {
   await rest.ok(rest.post(`/api/sessions/${paused.data.session_id}/pause`));
   const handed = await create();
   await rest.ok(takeOver(handed.data.session_id));
+  for (const content of ['您好', '请稍等']) await rest.ok(sayAsAgent(handed.data.session_id, content));
   const out = await create();
   await claimAndFetch(out.body.account_id);
   const closed = await create();
@@ -198,7 +202,7 @@ describe('the checker', () => {
     expect(behind.map((claim) => claim.split(' ').slice(0, 4).join(' '))).toEqual([
       'every task that a',
       'every fence matches its',
-      'a task is pending',
+      'a task waits only',
       'every message is evaluated,',
       'every event of the',
       'a session without the',

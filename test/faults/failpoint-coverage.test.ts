@@ -18,6 +18,20 @@ interface PreparedStep {
 
 const agent = { agent_id: 'agent_01', agent_name: '小王' };
 
+/** A session of an account and a shop that the agent has taken over. */
+async function attendedSession(system: TestSystem): Promise<string> {
+  const { create, takeOver } = flowSteps(system);
+  const { data } = await create();
+  await system.rest.ok(takeOver(data.session_id));
+  return data.session_id;
+}
+
+/** A message of the agent. Without an idempotency key it has an id of its own: a repeat without any would be another message. */
+function wordsOf(sessionId: string, headers: Headers = {}, id?: string) {
+  const words = { session_name: sessionId, role: 'agent', content: '您好', agent_info: agent };
+  return headers['idempotency-key'] ? words : { ...words, client_message_id: id };
+}
+
 /** Every write of the main flow: what goes before it, and the request itself. */
 const flow: Record<string, (system: TestSystem) => Promise<PreparedStep>> = {
   create: async ({ rest }) => {
@@ -77,6 +91,20 @@ const flow: Record<string, (system: TestSystem) => Promise<PreparedStep>> = {
       ],
       { max_attempts: 2 },
     ),
+  'write as an agent': async (system) => {
+    const sessionId = await attendedSession(system);
+    const id = `msg-${unique()}`;
+    return {
+      sessionId,
+      ask: (headers) => system.rest.post('/api/manual/messages', wordsOf(sessionId, headers, id), headers),
+    };
+  },
+  'release with words of the agent that wait': async (system) => {
+    const sessionId = await attendedSession(system);
+    await system.rest.ok(system.rest.post('/api/manual/messages', wordsOf(sessionId)));
+    const path = `/api/sessions/${sessionId}/release`;
+    return { sessionId, ask: (headers) => system.rest.post(path, { agent_id: agent.agent_id }, headers) };
+  },
   'cancel a task': async (system) => {
     const { data } = await flowSteps(system).create();
     return onSession(system, data.session_id, `/api/tasks/${data.task_id}/cancel`, {});

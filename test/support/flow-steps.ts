@@ -42,6 +42,14 @@ export function flowSteps(system: TestSystem) {
   const status = (sessionId: string): Promise<Json> => rest.ok(rest.get(`/api/sessions/${sessionId}/status`));
   const takeOver = (sessionId: string, agent = 'agent_01') =>
     rest.post(`/api/sessions/${sessionId}/takeover`, { agent_id: agent, agent_name: `客服${agent}` });
+  const sayAsAgent = (session: string, content: string, fields: object = {}, agent = 'agent_01') =>
+    rest.post('/api/manual/messages', {
+      session_name: session,
+      role: 'agent',
+      content,
+      agent_info: { agent_id: agent, agent_name: `客服${agent}` },
+      ...fields,
+    });
   const release = (sessionId: string, agent = 'agent_01') =>
     rest.post(`/api/sessions/${sessionId}/release`, { agent_id: agent });
   /** A session whose first message was sent, completed and seen by the receiver. */
@@ -60,5 +68,18 @@ export function flowSteps(system: TestSystem) {
         if (actual[key] !== value) throw new Error(`${key} is ${actual[key]}, not yet ${value}`);
       return actual;
     });
-  return { create, claim, sendInfo, complete, claimAndFetch, upload, status, takeOver, release, sentSession, settled };
+  return {
+    create,
+    claim,
+    sendInfo,
+    complete,
+    claimAndFetch,
+    upload,
+    status,
+    takeOver,
+    sayAsAgent,
+    release,
+    sentSession,
+    settled,
+  };
 }

@@ -9,7 +9,13 @@ import type {
 } from '../../../gen/autosession/event/v1/event_pb.js';
 import { ReminderKindSchema } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import { type Message, MessageRole, MessageRoleSchema } from '../../../gen/autosession/message/v1/message_pb.js';
-import { QueueLevelSchema, TaskStatusSchema, TaskTypeSchema } from '../../../gen/autosession/task/v1/task_pb.js';
+import {
+  QueueLevelSchema,
+  TaskAuthor,
+  TaskAuthorSchema,
+  TaskStatusSchema,
+  TaskTypeSchema,
+} from '../../../gen/autosession/task/v1/task_pb.js';
 import { enumName } from '../rest/enum-names.ts';
 import { type Frame, type FrameType, frameHeader, taskFrameTypes } from './frame.ts';
 import { encodeControl, encodeState, sessionChangedFrames, sessionCreatedFrames } from './session-frames.ts';
@@ -57,6 +63,8 @@ function taskFrames(event: Event, { task, change, previousStatus, reason, actor 
       attempt: task?.attempt ?? 0,
       worker_id: task?.workerId || null,
       matched_message_id: task?.matchedMessageId || null,
+      author: enumName(TaskAuthorSchema, task?.author || TaskAuthor.BOT),
+      message_id: task?.messageId || null,
       error_message: task?.errorMessage || null,
       reason,
       actor,

@@ -25,4 +25,6 @@ export interface PendingMessage {
 export interface MatchedReceipt {
   readonly taskId: string;
   readonly sessionId: string;
+  /** The agent's message that the task sent; empty for a bot's task. */
+  readonly agentMessageId: string;
 }

@@ -101,9 +101,12 @@ export class IngestBatch {
       const { messageId, seq, type } = message;
       const result = results.get(messageId);
       if (!result) throw appError(ErrorReason.SERVICE_UNAVAILABLE, `the message ${messageId} has no verdict`);
-      const { verdict, sessionId } = result;
+      const { verdict } = result;
       const role = effectiveRole(message, receipts);
-      return { messageId, seq, role, notice: isNotice(type), verdict, sessionId, receipt: receipts.get(messageId) };
+      const receipt = receipts.get(messageId);
+      // the session has an agent's message already: what the chat window shows of it is an echo
+      const sessionId = receipt?.agentMessageId ? '' : result.sessionId;
+      return { messageId, seq, role, notice: isNotice(type), verdict, sessionId, receipt };
     });
     this.evaluation = { messages, session: applied.session, operations: applied.operations, claimedSessionId };
     return true;
@@ -167,7 +170,12 @@ export class IngestBatch {
         newestAt: window && timestampFromMs(window.newest),
       }),
     );
-    return new Map(explained.map(({ messageId, taskId, sessionId }) => [messageId, { taskId, sessionId }]));
+    return new Map(
+      explained.map(({ messageId, taskId, sessionId, agentMessageId }) => [
+        messageId,
+        { taskId, sessionId, agentMessageId },
+      ]),
+    );
   }
 
   #recordFinalized(finalized: readonly EvaluatedMessage[]): void {

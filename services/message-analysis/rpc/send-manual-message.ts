@@ -9,6 +9,7 @@ import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
 import { parseSqlTime } from '../../lib/db/sql-time.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import { sendAgentMessage } from '../agent-messages/send-agent-message.ts';
 import { messageControlName } from '../domain/enum-names.ts';
 import { findChatMessage } from '../store/chat-messages.ts';
 import type { ChatDeps } from '../turns/chat-deps.ts';
@@ -17,7 +18,7 @@ import { ChatUnitOfWork } from '../turns/chat-unit-of-work.ts';
 import { assertSameMessage, controlOf } from '../turns/store-user-message.ts';
 
 /**
- * Stores a message of an agent, or of the user while a human is in control. The agent's first message on a session that waits for
+ * Stores a message of an agent, or of a chat's user while a human is in control. The agent's first message on a session that waits for
  * a human takes it over: the session service decides that, so that exactly one of two agents succeeds.
  */
 export const sendManualMessage =
@@ -30,6 +31,7 @@ export const sendManualMessage =
     const role = isAgent ? MessageRole.AGENT : MessageRole.USER;
     const agentId = request.agentInfo?.agentId ?? '';
     const { content } = request;
+    if (session.userId === '') return sendToShop(deps, session, { ...request, messageId });
     const stored = await ChatUnitOfWork.run(
       deps,
       sessionId,
@@ -62,7 +64,6 @@ async function sessionFor(
   const found = await deps.sessions.getSession({ sessionId: sessionName });
   const session = found.session;
   if (!session) throw appError(ErrorReason.SESSION_NOT_FOUND, 'no such session', { session_id: sessionName });
-  if (session.userId === '') throw notChat(session);
   if (role !== ManualRole.AGENT || !agentInfo || session.status !== Control.PENDING_MANUAL) return session;
   const { agentId, agentName } = agentInfo;
   const taken = await deps.sessions.takeOverSession({
@@ -73,8 +74,41 @@ async function sessionFor(
   return taken.session ?? session;
 }
 
-function notChat({ sessionId, status }: Session) {
-  const text = 'in a session of an account and a shop, humans write in the shop’s own window';
+/** In a session of an account and a shop, an agent's message becomes a task for the RPA sender. */
+async function sendToShop(
+  deps: ChatDeps,
+  session: Session,
+  { role, messageId, content, agentInfo }: SendManualMessageRequest & { messageId: string },
+) {
+  if (role !== ManualRole.AGENT) throw notUser(session);
+  if (session.accountId === '') throw noAccount(session);
+  const { agentId = '', agentName = '' } = agentInfo ?? {};
+  const message = { messageId, content, agentId, agentName: agentName || agentId };
+  const stored = await sendAgentMessage(deps, session, message, (current) => assertControls(current, agentId));
+  return {
+    timestamp: parseSqlTime(stored.received_at) / 1_000,
+    messageId: stored.message_id,
+    sessionId: session.sessionId,
+    sessionName: session.sessionName,
+    status: Control.MANUAL_LIVE,
+    delivery: stored.delivery,
+    taskId: stored.task_id ?? '',
+  };
+}
+
+function assertControls(session: Session, agentId: string): void {
+  if (session.status !== Control.MANUAL_LIVE) throw notManual(session, session.status);
+  const current = session.assignedAgent?.agentId ?? '';
+  if (current !== agentId) throw notYours(session, current);
+}
+
+function notUser({ sessionId, status }: Session) {
+  const text = 'the other side of a session of an account and a shop writes in its own window';
+  return appError(ErrorReason.INVALID_STATUS, text, { session_id: sessionId, status: messageControlName(status) });
+}
+
+function noAccount({ sessionId, status }: Session) {
+  const text = 'the account of this session is not known yet: an upload that names it has to come first';
   return appError(ErrorReason.INVALID_STATUS, text, { session_id: sessionId, status: messageControlName(status) });
 }
 

@@ -42,8 +42,11 @@ const insertMessages = precompiledQuery((db: Executor<MessageTables>, { rows }: 
   db.insertInto('messages').values(rows),
 );
 
-/** Locks the conversation's row until the end of the transaction, so that numbers have no gaps. */
-async function allocateSeqs(
+/**
+ * Takes the conversation's next numbers and returns the first. Locks its row until the end of the transaction, so that numbers have
+ * no gaps. Throws ConversationMergedError when it is not stored any more.
+ */
+export async function allocateSeqs(
   tx: Executor<MessageTables>,
   tenant: string,
   { conversationId, newConversation }: ConversationTarget,
@@ -147,5 +150,7 @@ function toMessageRow(
     agent_id: '',
     answers_seq: 0,
     interrupted: 0,
+    delivery: 0,
+    delivery_seq: 0,
   };
 }

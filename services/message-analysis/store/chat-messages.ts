@@ -4,7 +4,7 @@ import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
 import { hashContent } from '../domain/content-hash.ts';
 import type { ChatKey } from './chats.ts';
-import { toMessage } from './session-messages.ts';
+import { findMessage, toMessage } from './session-messages.ts';
 import type { MessageRow, MessageTables } from './tables.ts';
 
 /** A message of a chat, to be stored. */
@@ -55,6 +55,8 @@ export async function addChatMessage(
     agent_id: agentId,
     answers_seq: answersSeq,
     interrupted: interrupted ? 1 : 0,
+    delivery: 0,
+    delivery_seq: 0,
   };
   await insertMessage.enqueue(tx, { row });
   return toMessage(row);
@@ -65,23 +67,13 @@ const insertMessage = precompiledQuery((db: Executor<MessageTables>, { row }: { 
 );
 
 /** A stored message of a chat by its id. */
-export async function findChatMessage(
+export function findChatMessage(
   db: Executor<MessageTables>,
   { tenant, sessionId }: ChatKey,
   messageId: string,
 ): Promise<MessageRow | undefined> {
-  return (await selectMessage(db, { tenant, sessionId, messageId })).rows[0];
+  return findMessage(db, { tenant, conversationId: sessionId, messageId });
 }
-
-const selectMessage = precompiledQuery(
-  (db: Executor<MessageTables>, { tenant, sessionId, messageId }: ChatKey & { messageId: string }) =>
-    db
-      .selectFrom('messages')
-      .selectAll()
-      .where('tenant', '=', tenant)
-      .where('conversation_id', '=', sessionId)
-      .where('message_id', '=', messageId),
-);
 
 /** The last `limit` messages of a chat, oldest first. */
 export async function lastChatMessages(

@@ -6,6 +6,7 @@ export const messageMigrations: Migrations = {
     conversations: { keptForEver: 'one row per account and shop: it continues their numbering' },
     messages: { removed: 'settled ones, after AUTOSESSION_RETENTION_DAYS' },
     message_revisions: { removed: 'with its message' },
+    outgoing_messages: { removed: 'when the task is stored or refused' },
     chat_sessions: { removed: 'closed ones, after AUTOSESSION_RETENTION_DAYS' },
     chat_turns: { removed: 'with its chat session' },
     rule_set: { keptForEver: 'one row per tenant and kind of session' },
@@ -146,6 +147,28 @@ export const messageMigrations: Migrations = {
           created_at ${c.time} NOT NULL,
           PRIMARY KEY (tenant, kind, version)
         ) ${c.tableOptions}`,
+      ],
+    },
+    {
+      name: '005_agent_messages',
+      statements: (c) => [
+        `ALTER TABLE messages ADD COLUMN delivery ${c.int} NOT NULL DEFAULT 0`,
+        `ALTER TABLE messages ADD COLUMN delivery_seq ${c.int} NOT NULL DEFAULT 0`,
+        `CREATE TABLE outgoing_messages (
+          tenant ${c.id} NOT NULL,
+          session_id ${c.id} NOT NULL,
+          message_id ${c.key(100)} NOT NULL,
+          task_id ${c.id} NOT NULL,
+          agent_id ${c.key(100)} NOT NULL,
+          agent_name ${c.key(100)} NOT NULL,
+          content ${c.text} NOT NULL,
+          owner_epoch ${c.int} NOT NULL,
+          delivery ${c.int} NOT NULL,
+          delivery_seq ${c.int} NOT NULL,
+          created_at ${c.time} NOT NULL,
+          PRIMARY KEY (tenant, session_id, message_id)
+        ) ${c.tableOptions}`,
+        'CREATE INDEX outgoing_messages_age ON outgoing_messages (created_at)',
       ],
     },
   ],

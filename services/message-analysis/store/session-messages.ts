@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Message, MessageSchema } from '../../../gen/autosession/message/v1/message_pb.js';
+import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, parseSqlTimeOrUndefined, sqlTime } from '../../lib/db/sql-time.ts';
 import type { MessageCursor } from '../domain/message-cursor.ts';
@@ -35,6 +36,28 @@ export async function lastMessages(
     .map((row) => ({ message: toMessage(row), place: { orderAt: parseSqlTime(row.order_at), seq: row.seq } }));
 }
 
+/** The key of a message. The conversation of a chat has the id of its session. */
+export interface MessageKey {
+  readonly tenant: string;
+  readonly conversationId: string;
+  readonly messageId: string;
+}
+
+/** A stored message by its id. */
+export async function findMessage(db: Executor<MessageTables>, key: MessageKey): Promise<MessageRow | undefined> {
+  return (await selectMessage(db, key)).rows[0];
+}
+
+const selectMessage = precompiledQuery(
+  (db: Executor<MessageTables>, { tenant, conversationId, messageId }: MessageKey) =>
+    db
+      .selectFrom('messages')
+      .selectAll()
+      .where('tenant', '=', tenant)
+      .where('conversation_id', '=', conversationId)
+      .where('message_id', '=', messageId),
+);
+
 /** How many messages belong to a session. */
 export async function countMessages(db: Executor<MessageTables>, tenant: string, sessionId: string): Promise<number> {
   const row = await db
@@ -66,5 +89,6 @@ export function toMessage(row: MessageRow): Message {
     agentName: row.agent_id ? row.sender : '',
     timestamp: (sentAt ?? receivedAt) / 1_000,
     interrupted: row.interrupted === 1,
+    delivery: row.delivery,
   });
 }

@@ -1,5 +1,6 @@
 import type { Row } from '../../lib/db/row-mapping.ts';
 import type { ChatSession } from '../domain/chat-session.ts';
+import type { OutgoingMessage } from '../domain/outgoing-message.ts';
 import type { ChatTurn } from '../domain/turn.ts';
 
 /** The conversation of one account with one shop, over all sessions. */
@@ -46,18 +47,24 @@ export interface MessageRow {
   receipt_before: string;
   settled: number;
   verdict: number;
-  /** NULL for history, which belongs to no session. */
+  /** NULL for history, and for the echo of an agent's message: they are shown in no session. */
   session_id: string | null;
-  /** The task whose receipt it matched; receipt_session_id is that task's session. */
+  /** The task that sends it, or whose receipt it matched; receipt_session_id is the session of the latter. */
   task_id: string | null;
   receipt_session_id: string | null;
-  /** The agent who wrote it, in a chat; else empty. */
+  /** The agent who wrote it; else empty. */
   agent_id: string;
   /** For a bot's answer in a chat: the number of the last user message that it answers; else 0. */
   answers_seq: number;
   /** 1: a change of control interrupted this answer; `content` is what was handed out. */
   interrupted: number;
+  /** How far an agent's message to a shop has come (MessageDelivery), and the event of its task that says so; else 0. */
+  delivery: number;
+  delivery_seq: number;
 }
+
+/** An agent's message to a shop whose task is not known to be stored. */
+export type OutgoingMessageRow = Row<OutgoingMessage>;
 
 /** Another content that came under a known message id. */
 export interface MessageRevisionRow {
@@ -100,6 +107,7 @@ export interface MessageTables {
   conversations: ConversationRow;
   messages: MessageRow;
   message_revisions: MessageRevisionRow;
+  outgoing_messages: OutgoingMessageRow;
   rule_set: RuleSetRow;
   rule_set_version: RuleSetVersionRow;
 }

@@ -17,7 +17,7 @@ export interface EvaluatedMessage {
   /** Whether it is a notice of the marketplace, sent by neither side. */
   readonly notice: boolean;
   readonly verdict: Verdict;
-  /** Empty for history, which belongs to no session. */
+  /** Empty for history, and for the echo of an agent's message: they are shown in no session. */
   readonly sessionId: string;
   readonly receipt?: MatchedReceipt;
 }

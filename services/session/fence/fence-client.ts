@@ -1,7 +1,7 @@
 import type { Client } from '@connectrpc/connect';
 import type { InterruptedReply } from '../../../gen/autosession/message/v1/chat_pb.js';
 import type { ChatService } from '../../../gen/autosession/message/v1/chat_service_pb.js';
-import type { PossiblySent } from '../../../gen/autosession/task/v1/task_pb.js';
+import type { PossiblySent, UnsentMessage } from '../../../gen/autosession/task/v1/task_pb.js';
 import type { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { appError, ErrorReason, hasErrorReason } from '../../lib/errors/app-error.ts';
 import type { Logger } from '../../lib/observability/logger.ts';
@@ -17,9 +17,11 @@ export interface FencedServices {
   readonly chats: Client<typeof ChatService>;
 }
 
-/** What the bot had already sent, or may have, when a change of control was confirmed. */
+/** What had been sent, or may have, when a change of control was confirmed; and what is not sent any more. */
 export interface AlreadyOut {
   readonly possiblySent: PossiblySent[];
+  /** The agent's messages to a shop that the change has withdrawn. */
+  readonly unsent: UnsentMessage[];
   readonly interruptedReply?: InterruptedReply;
 }
 
@@ -61,8 +63,8 @@ export class FenceClient {
     if (passed) return this.raise(passed);
     if (session.fencedEpoch < session.ownerEpoch)
       await this.#sessions.confirmEpoch(currentTenant(), session.sessionId, session.ownerEpoch);
-    const { possiblySent, interruptedReply } = answer;
-    return { possiblySent, interruptedReply };
+    const { possiblySent, unsent, interruptedReply } = answer;
+    return { possiblySent, unsent, interruptedReply };
   }
 
   /** confirm() for a caller that must not fail: the handler of the session's event raises the fence too. */
@@ -85,15 +87,16 @@ export class FenceClient {
   }
 
   async #raiseTaskFence(session: SessionRecord) {
-    const { ownerEpoch, possiblySent } = await this.#services.tasks.raiseFence({
+    const { ownerEpoch, possiblySent, unsent } = await this.#services.tasks.raiseFence({
       sessionId: session.sessionId,
       ownerEpoch: session.ownerEpoch,
       status: session.control,
       paused: isPaused(session),
+      agentId: session.agent?.id ?? '',
       tasksFromEpoch: session.tasksFromEpoch,
       cancelReason: isOpen(session) ? 'handed_over' : 'session_closed',
     });
-    return { ownerEpoch, possiblySent };
+    return { ownerEpoch, possiblySent, unsent };
   }
 
   /** Takes up to the lease of a turn, when the process that runs it does not answer. */
@@ -107,6 +110,6 @@ export class FenceClient {
       agentId: session.agent?.id ?? '',
       botId,
     });
-    return { ownerEpoch, possiblySent: [], interruptedReply };
+    return { ownerEpoch, possiblySent: [], unsent: [], interruptedReply };
   }
 }

@@ -12,7 +12,7 @@ import { sessionToProto } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 import { loadSession } from '../unit-of-work/load-session.ts';
 
-/** Closes a session. The response lists the tasks that may have been sent. */
+/** Closes a session. The response lists the tasks that may have been sent, and the agent's messages that were withdrawn. */
 export const closeSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['closeSession'] =>
   async (request) => {

@@ -32,8 +32,8 @@ export const escalateSession =
       stillHolds: isHandedOver,
       reply,
     });
-    const raised = await deps.fences.raise(session);
-    return Object.assign(answer, raised, await recentMessages(deps, session.sessionId));
+    const { possiblySent, interruptedReply } = await deps.fences.raise(session);
+    return Object.assign(answer, { possiblySent, interruptedReply }, await recentMessages(deps, session.sessionId));
   };
 
 function reply(session: SessionRecord) {

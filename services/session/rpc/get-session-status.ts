@@ -4,6 +4,7 @@ import {
   GetSessionStatusResponseSchema,
   type SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { TaskAuthor } from '../../../gen/autosession/task/v1/task_pb.js';
 import type { SessionDeps } from '../deps.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { loadSession } from '../unit-of-work/load-session.ts';
@@ -19,7 +20,8 @@ export const getSessionStatus =
       record.chat ? { tasks: [] } : deps.tasks.getSessionTasks({ sessionId }),
       deps.messages.getSessionMessages({ sessionId, limit: 0 }),
     ]);
-    const task = tasks[0];
+    // an agent's message is no task of upstream
+    const task = tasks.find(({ author }) => author !== TaskAuthor.AGENT);
     const session = sessionToProto(record);
     return create(GetSessionStatusResponseSchema, {
       sessionId,

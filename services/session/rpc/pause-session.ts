@@ -21,5 +21,6 @@ export const pauseSession =
       stillHolds: isPaused,
       reply: (after) => create(PauseSessionResponseSchema, { session: sessionToProto(after) }),
     });
-    return Object.assign(answer, await deps.fences.raise(session));
+    const { possiblySent, interruptedReply } = await deps.fences.raise(session);
+    return Object.assign(answer, { possiblySent, interruptedReply });
   };

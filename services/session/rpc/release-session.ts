@@ -4,6 +4,7 @@ import {
   ReleaseSessionResponseSchema,
   SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
+import { TaskAuthor } from '../../../gen/autosession/task/v1/task_pb.js';
 import type { SessionDeps } from '../deps.ts';
 import { release } from '../domain/commands.ts';
 import { isReleased } from '../domain/replayed-command.ts';
@@ -11,7 +12,7 @@ import { optionalTimestamp } from '../domain/session-to-proto.ts';
 import { runIdempotentCommand } from '../unit-of-work/idempotent-command.ts';
 import { loadSession } from '../unit-of-work/load-session.ts';
 
-/** Returns control to the bot. */
+/** Returns control to the bot. The response lists which of the agent's messages to a shop were withdrawn, or may have been sent. */
 export const releaseSession =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['releaseSession'] =>
   async (request) => {
@@ -30,6 +31,7 @@ export const releaseSession =
           lastManualEndAt: optionalTimestamp(after.lastManualEndAt),
         }),
     });
-    await deps.fences.confirm(session);
-    return answer;
+    const { unsent, possiblySent } = await deps.fences.raise(session);
+    const fromAgent = possiblySent.filter(({ author }) => author === TaskAuthor.AGENT);
+    return Object.assign(answer, { unsent, possiblySent: fromAgent });
   };

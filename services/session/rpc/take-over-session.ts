@@ -23,6 +23,6 @@ export const takeOverSession =
       stillHolds: (current) => isControlledBy(current, agent.id),
       reply: (after) => create(TakeOverSessionResponseSchema, { session: sessionToProto(after) }),
     });
-    const raised = await deps.fences.raise(session);
-    return Object.assign(answer, raised, await recentMessages(deps, session.sessionId));
+    const { possiblySent, interruptedReply } = await deps.fences.raise(session);
+    return Object.assign(answer, { possiblySent, interruptedReply }, await recentMessages(deps, session.sessionId));
   };

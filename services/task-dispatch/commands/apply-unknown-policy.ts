@@ -2,6 +2,7 @@ import { TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
 import type { TaskDeps } from '../deps.ts';
 import { sendPermission } from '../domain/fence.ts';
 import { attemptsRemain } from '../domain/retry.ts';
+import { isAgentTask, type StoredTask } from '../domain/task.ts';
 import type { TaskRef } from '../store/sweeps.ts';
 import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
 
@@ -21,9 +22,9 @@ export function applyUnknownPolicy(deps: TaskDeps, { taskId, sessionId }: TaskRe
   });
 }
 
-function mayResend(
-  unit: TaskUnitOfWork,
-  task: Parameters<typeof attemptsRemain>[0] & { sessionId: string; ownerEpoch: number },
-) {
-  return attemptsRemain(task) && sendPermission(unit.fence(task.sessionId), task) !== 'handed_over';
+/** An agent's words are never sent again by policy: the agent decides. */
+function mayResend(unit: TaskUnitOfWork, task: StoredTask) {
+  return (
+    !isAgentTask(task) && attemptsRemain(task) && sendPermission(unit.fence(task.sessionId), task) !== 'handed_over'
+  );
 }

@@ -3,7 +3,8 @@ import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { TaskDeps } from '../deps.ts';
 import { type ControlUpdate, type Fence, fenceCommand, withdrawalReason } from '../domain/fence.ts';
 import { newTask } from '../domain/new-task.ts';
-import { openStatuses, type StoredTask } from '../domain/task.ts';
+import { isAgentTask, openStatuses, type StoredTask } from '../domain/task.ts';
+import { handedOver } from '../domain/task-errors.ts';
 import type { TaskCommand } from '../domain/transitions.ts';
 import { findEqualTask } from '../store/tasks.ts';
 import { TaskUnitOfWork } from '../unit-of-work/task-unit-of-work.ts';
@@ -18,7 +19,10 @@ export interface StoreTaskRequest {
 
 const cause = { actor: 'system', reason: 'created' };
 
-/** Stores a task, or returns the stored one with its id or an equal one. A task that the fence does not allow is withdrawn. */
+/**
+ * Stores a task, or returns the stored one with its id or an equal one. A bot's task that the fence does not allow is withdrawn; an
+ * agent's is not stored. Throws HANDED_OVER.
+ */
 export function storeTask(deps: TaskDeps, { spec, control, reuseSeconds }: StoreTaskRequest): Promise<StoredTask> {
   const tenant = currentTenant();
   const work = async (unit: TaskUnitOfWork) => {
@@ -26,10 +30,11 @@ export function storeTask(deps: TaskDeps, { spec, control, reuseSeconds }: Store
     const existingFence = unit.fence(task.sessionId);
     const stored = existingFence && ((await unit.lockTask(task.taskId)) ?? (await equalTask(unit, task, reuseSeconds)));
     if (stored) return stored;
-    const update = { ...control, sessionId: task.sessionId, ownerEpoch: task.ownerEpoch };
+    const update = { ...control, agentId: task.agentId, sessionId: task.sessionId, ownerEpoch: task.ownerEpoch };
     const fence = existingFence ?? unit.addFence({ ...update, tasksFromEpoch: task.ownerEpoch });
-    await unit.insert(task, cause);
     const command = initialCommand(fence, task, update);
+    if (isAgentTask(task) && command === 'hand_over') throw handedOver(fence, task);
+    await unit.insert(task, cause);
     if (!command) return task;
     if (command === 'hold') return unit.apply(task, command, cause);
     const reason = withdrawalReason(fence);
@@ -55,6 +60,7 @@ function initialCommand(
   task: StoredTask,
   update: Pick<ControlUpdate, 'status' | 'paused'>,
 ): TaskCommand | undefined {
-  const held = task.ownerEpoch > fence.ownerEpoch && (update.paused || update.status !== 'bot_active');
+  const author = isAgentTask(task) ? 'manual_live' : 'bot_active';
+  const held = task.ownerEpoch > fence.ownerEpoch && (update.paused || update.status !== author);
   return fenceCommand(fence, task) ?? (held ? 'hold' : undefined);
 }

@@ -23,6 +23,8 @@ export interface Receipt {
   readonly fetchedAt: number;
   /** The message that it is matched to; empty while unmatched. */
   readonly matchedMessageId: string;
+  /** The agent's message that the task sends; empty for a bot's task. */
+  readonly agentMessageId: string;
 }
 
 /** A message and the receipt that explains it. */

@@ -1,13 +1,14 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { TaskSpec } from '../../../gen/autosession/task/v1/task_pb.js';
 import { contentHash } from './content-hash.ts';
-import { levelOf, queueRank, taskPriority } from './queue-priority.ts';
-import type { StoredTask } from './task.ts';
+import { AGENT_RANK, levelOf, queueRank, taskPriority } from './queue-priority.ts';
+import { isAgentTask, type StoredTask } from './task.ts';
 
 /** The pending task of a spec. */
 export function newTask(spec: TaskSpec, tenant: string, now: number): StoredTask {
   const level = levelOf(spec.level);
   const priority = taskPriority(spec.taskType);
+  const rank = isAgentTask(spec) ? AGENT_RANK : queueRank(level, priority);
   const notBeforeAt = spec.notBeforeAt && timestampMs(spec.notBeforeAt);
   return {
     tenant,
@@ -17,7 +18,7 @@ export function newTask(spec: TaskSpec, tenant: string, now: number): StoredTask
     taskType: spec.taskType,
     level,
     priority,
-    queueRank: queueRank(level, priority),
+    queueRank: rank,
     status: 'pending',
     sendContent: spec.sendContent,
     contentHash: contentHash(spec.sendContent),
@@ -45,6 +46,10 @@ export function newTask(spec: TaskSpec, tenant: string, now: number): StoredTask
     notBeforeAt,
     errorMessage: '',
     matchedMessageId: '',
+    agentId: spec.agentId,
+    messageId: spec.messageId,
+    messageOrder: 0,
+    withdrawnEpoch: 0,
     createdAt: spec.createdAt ? timestampMs(spec.createdAt) : now,
     updatedAt: now,
     version: 1,

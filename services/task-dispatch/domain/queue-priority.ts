@@ -28,7 +28,10 @@ export const queueLevels: readonly QueueLevel[] = [
   QueueLevel.LEVEL1,
 ];
 
-/** The rank of a task in the queue, by level and then by priority; lower is dispatched first. */
+/** The rank of an agent's task: before every task of a bot. */
+export const AGENT_RANK = 0;
+
+/** The rank of a bot's task in the queue, by level and then by priority; lower is dispatched first. */
 export function queueRank(level: QueueLevel, priority: number): number {
   return (QueueLevel.LEVEL5 - level) * 10 + priority;
 }

@@ -1,7 +1,7 @@
 import { exponentialBackoff } from '../../lib/runtime/backoff.ts';
 import type { TaskFields } from './apply-transition.ts';
 import { type Fence, sendPermission, withdrawalReason } from './fence.ts';
-import type { StoredTask } from './task.ts';
+import { isAgentTask, type StoredTask } from './task.ts';
 import type { TaskCommand } from './transitions.ts';
 
 const MIN_BACKOFF_MS = 5_000;
@@ -23,7 +23,7 @@ export function attemptsRemain(task: Pick<StoredTask, 'attempt' | 'unsentProofs'
   return task.attempt - task.unsentProofs < task.maxAttempts;
 }
 
-/** The command for a task that was not sent: retry, withdrawal when the bot is not in control, or failure. */
+/** The command for a task that was not sent: retry, withdrawal when its author is not in control, or failure. */
 export function decideAfterFailure(
   task: StoredTask,
   fence: Fence | undefined,
@@ -41,11 +41,16 @@ export function decideAfterFailure(
   return { command: 'retry', fields: { ...fields, runAt }, reason };
 }
 
-/** The command for an unknown task that is proved unsent. The attempt does not count. */
+/**
+ * The command for an unknown task that is proved unsent. The attempt does not count. An agent's task has failed: the conversation may have
+ * moved on, and later words of the agent may have been sent.
+ */
 export function decideAfterUnsentProof(task: StoredTask, fence: Fence | undefined, now: number): TaskStep {
   const fields = { unsentProofs: task.unsentProofs + 1 };
+  const reason = 'proved_unsent';
+  if (isAgentTask(task)) return { command: 'fail_final', fields: { ...fields, errorMessage: reason }, reason };
   if (sendPermission(fence, task) === 'handed_over') return withdrawStep(fence, fields);
-  return { command: 'prove_unsent', fields: { ...fields, runAt: now }, reason: 'proved_unsent' };
+  return { command: 'prove_unsent', fields: { ...fields, runAt: now }, reason };
 }
 
 function withdrawStep(fence: Fence | undefined, fields: TaskFields): TaskStep {

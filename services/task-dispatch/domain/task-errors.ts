@@ -1,6 +1,6 @@
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import type { Fence, SendPermission } from './fence.ts';
-import { HANDED_OVER, isFinished, type StoredTask } from './task.ts';
+import { HANDED_OVER, isAgentTask, isFinished, type StoredTask } from './task.ts';
 
 export function taskNotFound(taskId: string) {
   return appError(ErrorReason.TASK_NOT_FOUND, `there is no task ${taskId}`, { task_id: taskId });
@@ -21,9 +21,10 @@ export function taskDone(task: StoredTask) {
   return appError(ErrorReason.TASK_DONE, `the task ${task.taskId} is ${task.status}`, of(task));
 }
 
-/** The bot is not in control. */
+/** The author of the task is not in control. */
 export function handedOver(fence: Fence | undefined, task: StoredTask) {
-  return appError(ErrorReason.HANDED_OVER, `the bot is not in control of session ${task.sessionId}`, {
+  const author = isAgentTask(task) ? 'the agent' : 'the bot';
+  return appError(ErrorReason.HANDED_OVER, `${author} is not in control of session ${task.sessionId}`, {
     session_id: task.sessionId,
     status: fence?.status,
   });
@@ -39,7 +40,7 @@ export function assertMaySend(permission: SendPermission, fence: Fence | undefin
   if (permission === 'paused') throw sessionPaused(task);
 }
 
-/** Throws when the task is finished: HANDED_OVER if it was withdrawn because the bot lost control, else TASK_DONE. */
+/** Throws when the task is finished: HANDED_OVER if it was withdrawn because its author lost control, else TASK_DONE. */
 export function assertOpen(fence: Fence | undefined, task: StoredTask): void {
   if (task.status === 'cancelled' && task.errorMessage === HANDED_OVER) throw handedOver(fence, task);
   if (isFinished(task.status)) throw taskDone(task);

@@ -4,11 +4,14 @@ import {
   type PossiblySent,
   PossiblySentSchema,
   type Task,
+  TaskAuthor,
   TaskSchema,
   TaskStatus,
   TaskType,
+  type UnsentMessage,
+  UnsentMessageSchema,
 } from '../../../gen/autosession/task/v1/task_pb.js';
-import type { StoredTask, TaskStatusName } from './task.ts';
+import { isAgentTask, type StoredTask, type TaskStatusName } from './task.ts';
 
 /** The placeholder values of a lookup address. */
 export function placeholderValues(task: StoredTask): Record<string, string> {
@@ -70,6 +73,9 @@ export function taskToProto(task: StoredTask): Task {
     updatedAt: toTimestamp(task.updatedAt),
     vip: task.vip,
     matchedMessageId: task.matchedMessageId,
+    author: authorOf(task),
+    agentId: task.agentId,
+    messageId: task.messageId,
   });
 }
 
@@ -78,7 +84,16 @@ export function eventTaskToProto(task: StoredTask): Task {
   return taskToProto({ ...task, sendContent: '' });
 }
 
-/** A task that may have been sent, for the agent who takes control. */
+function authorOf(task: StoredTask): TaskAuthor {
+  return isAgentTask(task) ? TaskAuthor.AGENT : TaskAuthor.BOT;
+}
+
+/** An agent's message that was withdrawn. */
+export function unsentToProto({ taskId, messageId, sendContent, createdAt }: StoredTask): UnsentMessage {
+  return create(UnsentMessageSchema, { taskId, messageId, content: sendContent, createdAt: toTimestamp(createdAt) });
+}
+
+/** A task that may have been sent, for the agent who takes control, and for the one who gave it back. */
 export function possiblySentToProto(task: StoredTask): PossiblySent {
   return create(PossiblySentSchema, {
     taskId: task.taskId,
@@ -88,6 +103,8 @@ export function possiblySentToProto(task: StoredTask): PossiblySent {
     sentAt: toTimestamp(task.fetchedAt),
     workerId: task.workerId,
     leaseExpiresAt: toTimestamp(task.leaseExpiresAt),
+    author: authorOf(task),
+    messageId: task.messageId,
   });
 }
 

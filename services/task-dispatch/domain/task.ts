@@ -69,9 +69,21 @@ export interface StoredTask {
   /** The last failure, or the reason of its withdrawal. */
   errorMessage: string;
   matchedMessageId: string;
+  /** The agent who wrote the content, and the message that it is; both empty for a bot's task. */
+  agentId: string;
+  messageId: string;
+  /** The order of an agent's tasks in their session; 0 for a bot's task. */
+  messageOrder: number;
+  /** The epoch of the change that withdrew an agent's task; 0 if none did. */
+  withdrawnEpoch: number;
   createdAt: number;
   updatedAt: number;
   version: number;
+}
+
+/** Whether a human agent wrote the content. */
+export function isAgentTask({ agentId }: Pick<StoredTask, 'agentId'>): boolean {
+  return agentId !== '';
 }
 
 const finished: readonly TaskStatusName[] = ['completed', 'failed', 'cancelled', 'dead'];

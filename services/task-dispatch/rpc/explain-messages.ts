@@ -26,6 +26,7 @@ export const explainMessages =
       messageId: message.messageId,
       taskId: receipt.taskId,
       sessionId: receipt.sessionId,
+      agentMessageId: receipt.agentMessageId,
     }));
     return create(ExplainMessagesResponseSchema, { explained });
   };

@@ -13,6 +13,17 @@ export const taskDispatchMigrations: Migrations = {
     { name: '002_session_fence', statements: (c) => [sessionFence(c), fenceIndex] },
     { name: '003_receipts', statements: (c) => [receipts(c), ...receiptIndexes] },
     { name: '004_folded_hash', statements: (c) => [`ALTER TABLE receipts ADD COLUMN folded_hash ${c.id} NULL`] },
+    {
+      name: '005_agent_tasks',
+      statements: (c) => [
+        `ALTER TABLE tasks ADD COLUMN agent_id ${c.key(100)} NOT NULL DEFAULT ''`,
+        `ALTER TABLE tasks ADD COLUMN message_id ${c.key(100)} NOT NULL DEFAULT ''`,
+        `ALTER TABLE tasks ADD COLUMN message_order ${c.int} NOT NULL DEFAULT 0`,
+        `ALTER TABLE tasks ADD COLUMN withdrawn_epoch ${c.int} NOT NULL DEFAULT 0`,
+        `ALTER TABLE receipts ADD COLUMN agent_message_id ${c.key(100)} NOT NULL DEFAULT ''`,
+        `ALTER TABLE session_fence ADD COLUMN agent_id ${c.key(100)} NOT NULL DEFAULT ''`,
+      ],
+    },
   ],
 };
 

@@ -14,7 +14,7 @@ export function receiptOf(task: StoredTask): StoredReceipt {
   const parties = { tenant, taskId, sessionId, accountKey, shopKey };
   const folded = foldedHash(task.sendContent);
   const hashes = { contentHash, foldedHash: folded === contentHash ? undefined : folded };
-  return { ...parties, fence: fetchedFence, ...hashes, fetchedAt, leaseExpiresAt };
+  return { ...parties, fence: fetchedFence, ...hashes, fetchedAt, leaseExpiresAt, agentMessageId: task.messageId };
 }
 
 export function insertReceipt(tx: Executor<TaskTables>, receipt: StoredReceipt): Promise<void> {

@@ -124,6 +124,23 @@ export async function findEqualTask(
   return row && taskOf(row);
 }
 
+/** The tasks of agents that the change of a session to this epoch has withdrawn, in their order. */
+export async function findUnsentAgentTasks(
+  db: Executor<TaskTables>,
+  { tenant, sessionId, epoch }: { tenant: string; sessionId: string; epoch: number },
+): Promise<StoredTask[]> {
+  const rows = await db
+    .selectFrom('tasks')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('session_id', '=', sessionId)
+    .where('withdrawn_epoch', '=', epoch)
+    .where('status', '=', 'cancelled')
+    .orderBy('message_order')
+    .execute();
+  return rows.map(taskOf);
+}
+
 /** The unknown tasks between an account and a shop. */
 export async function unknownTasks(db: Executor<TaskTables>, parties: PartiesKeys): Promise<StoredTask[]> {
   const { rows } = await unknownBetween(db, parties);

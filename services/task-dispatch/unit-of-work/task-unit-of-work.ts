@@ -7,7 +7,8 @@ import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { recentKey, type TaskDeps } from '../deps.ts';
 import { applyTransition, type TaskFields } from '../domain/apply-transition.ts';
 import { type ControlUpdate, type Fence, newFence } from '../domain/fence.ts';
-import { isFinished, type StoredTask, type TaskStatusName } from '../domain/task.ts';
+import { orderAgentTasks } from '../domain/order-agent-tasks.ts';
+import { isAgentTask, isFinished, openStatuses, type StoredTask, type TaskStatusName } from '../domain/task.ts';
 import type { TaskCommand } from '../domain/transitions.ts';
 import { insertFence, lockFences, updateFence } from '../store/fences.ts';
 import type { TaskTables } from '../store/tables.ts';
@@ -47,6 +48,8 @@ export class TaskUnitOfWork {
   readonly #fences = new Map<string, Fence>();
   readonly #added = new Set<string>();
   readonly #changed = new Set<string>();
+  /** The sessions whose tasks of agents have to be put in order. */
+  readonly #agentSessions = new Set<string>();
   /** The versions of the tasks that this transaction has locked. */
   readonly #lockedVersions = new Map<string, number>();
 
@@ -142,6 +145,11 @@ export class TaskUnitOfWork {
 
   /** Stores a new, pending task. */
   async insert(task: StoredTask, cause: Cause): Promise<void> {
+    if (isAgentTask(task)) {
+      // the number of its event: the tasks of a session are created one after the other
+      task.messageOrder = this.#requireFence(task.sessionId).sourceSeq + 1;
+      this.orderAgentTasks(task.sessionId);
+    }
     await insertTask(this.tx, task);
     this.#trackVersion(task);
     this.#count(task.sessionId, 1);
@@ -154,6 +162,7 @@ export class TaskUnitOfWork {
     const paused = this.#requireFence(task.sessionId).paused;
     const { task: after, changes, event } = applyTransition(task, command, { fields, paused, now: this.now });
     await this.#update(task, after, changes);
+    if (isAgentTask(task)) this.orderAgentTasks(task.sessionId);
     this.#count(task.sessionId, Number(!isFinished(after.status)) - Number(!isFinished(task.status)));
     this.#changes.trackReadiness(task, after);
     if (event === undefined) this.#changes.silent.push({ task: after, command, reason: cause.reason });
@@ -174,8 +183,21 @@ export class TaskUnitOfWork {
     this.#changes.events.push({ ...cause, task, before, change });
   }
 
+  /** At the end of this unit, the open tasks of agents in the session are put in order. Changes of such tasks call it by themselves. */
+  orderAgentTasks(sessionId: string): void {
+    this.#agentSessions.add(sessionId);
+  }
+
+  async #applyOrder(sessionId: string): Promise<void> {
+    const tasks = (await this.lockTasks(sessionId, openStatuses)).filter(isAgentTask);
+    const cause = { actor: 'system', reason: 'in_order' };
+    for (const { task, command } of orderAgentTasks(tasks, this.#requireFence(sessionId)))
+      await this.apply(task, command, cause);
+  }
+
   /** Writes the fences and emits the events. The last thing before the commit. */
   async #close(): Promise<void> {
+    for (const sessionId of [...this.#agentSessions]) await this.#applyOrder(sessionId);
     const events = this.#changes.events.map((taskEvent) => this.#toEvent(taskEvent));
     for (const sessionId of this.#added) await insertFence(this.tx, this.#requireFence(sessionId));
     for (const sessionId of this.#changed)

@@ -90,7 +90,7 @@ describe.runIf(sharedServersAvailable)('when the database has lost what this pro
     await using testHarness = await startTaskDispatchHarness({ database: 'mariadb' });
     const sessionId = `ses_${unique()}`;
     await taskActions(testHarness).raise(sessionId, 2);
-    const word = { sessionId, sessionName: sessionId, ownerEpoch: 2, paused: false, tasksFromEpoch: 2 };
+    const word = { sessionId, sessionName: sessionId, ownerEpoch: 2, paused: false, agentId: '', tasksFromEpoch: 2 };
     const read = () =>
       raiseSessionFence(testHarness.deps, { ...word, status: 'pending_manual', cancelReason: 'handed_over' });
     await testHarness.inTenantContext(read);

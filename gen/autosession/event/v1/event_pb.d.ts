@@ -141,7 +141,7 @@ export declare type Event = Message<"autosession.event.v1.Event"> & {
     case: "reminderRaised";
   } | {
     /**
-     * A message of a chat was stored.
+     * A message of a chat, or of an agent to a shop, was stored.
      *
      * @generated from field: autosession.event.v1.ChatMessageStored chat_message_stored = 26;
      */
@@ -452,7 +452,8 @@ export declare type ReminderRaised = Message<"autosession.event.v1.ReminderRaise
 export declare const ReminderRaisedSchema: GenMessage<ReminderRaised>;
 
 /**
- * ChatMessageStored is emitted when a message of a chat was stored: of the user, the bot, an agent, or the system.
+ * ChatMessageStored is emitted when a message of a chat was stored (of the user, the bot, an agent, or the system), or an agent's message to a
+ * shop.
  *
  * @generated from message autosession.event.v1.ChatMessageStored
  */

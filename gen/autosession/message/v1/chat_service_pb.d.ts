@@ -6,6 +6,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { Control, HandoverReason } from "../../control/v1/control_pb.js";
 import type { ChatAgent, InterruptedReply } from "./chat_pb.js";
+import type { MessageDelivery } from "./message_pb.js";
 
 /**
  * Describes the file autosession/message/v1/chat_service.proto.
@@ -624,6 +625,20 @@ export declare type SendManualMessageResponse = Message<"autosession.message.v1.
    * @generated from field: autosession.control.v1.Control status = 5;
    */
   status: Control;
+
+  /**
+   * How far the message has come; unset in a chat.
+   *
+   * @generated from field: autosession.message.v1.MessageDelivery delivery = 6;
+   */
+  delivery: MessageDelivery;
+
+  /**
+   * The task that sends it; empty in a chat.
+   *
+   * @generated from field: string task_id = 7;
+   */
+  taskId: string;
 };
 
 /**
@@ -816,12 +831,13 @@ export declare const ChatService: GenService<{
     output: typeof StartConversationResponseSchema;
   },
   /**
-   * SendManualMessage stores a message of a human agent, or of the user while a human is in control.
+   * SendManualMessage stores a message of a human agent, or of a chat's user while a human is in control. In a session of an account and a
+   * shop the agent's message becomes a task for the RPA sender, and `delivery` of the message says how far it has come.
    *
    * role user: accepts manual_live. role agent: accepts manual_live of the same agent, and pending_manual, which the agent takes over.
    * A repeat with the same client_message_id gets the same answer.
-   * Errors: SESSION_NOT_FOUND, INVALID_STATUS (also for a session of an account and a shop), NOT_YOUR_SESSION (another agent is in control), IDEMPOTENCY_KEY_REUSED,
-   * SERVICE_UNAVAILABLE.
+   * Errors: SESSION_NOT_FOUND, INVALID_STATUS (also for the role user in a session of an account and a shop), NOT_YOUR_SESSION (another agent is in
+   * control), IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.message.v1.ChatService.SendManualMessage
    */

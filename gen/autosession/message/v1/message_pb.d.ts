@@ -88,14 +88,14 @@ export declare type Message = Message$1<"autosession.message.v1.Message"> & {
   type: string;
 
   /**
-   * The task that sent it, as proved by a receipt; empty if none.
+   * The task that sent it, as proved by a receipt, or that sends an agent's message; empty if none.
    *
    * @generated from field: string task_id = 11;
    */
   taskId: string;
 
   /**
-   * The agent who wrote it, in a chat; empty otherwise.
+   * The agent who wrote it; empty for another author, and for a human in the shop's own window.
    *
    * @generated from field: string agent_id = 12;
    */
@@ -121,6 +121,13 @@ export declare type Message = Message$1<"autosession.message.v1.Message"> & {
    * @generated from field: double timestamp = 15;
    */
   timestamp: number;
+
+  /**
+   * How far an agent's message to a shop has come; unset for every other message.
+   *
+   * @generated from field: autosession.message.v1.MessageDelivery delivery = 16;
+   */
+  delivery: MessageDelivery;
 };
 
 /**
@@ -243,4 +250,65 @@ export enum Verdict {
  * Describes the enum autosession.message.v1.Verdict.
  */
 export declare const VerdictSchema: GenEnum<Verdict>;
+
+/**
+ * MessageDelivery is how far an agent's message to a shop has come. Its task decides it.
+ *
+ * @generated from enum autosession.message.v1.MessageDelivery
+ */
+export enum MessageDelivery {
+  /**
+   * Not such a message.
+   *
+   * @generated from enum value: MESSAGE_DELIVERY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It waits for a sender.
+   *
+   * @generated from enum value: MESSAGE_DELIVERY_QUEUED = 1;
+   */
+  QUEUED = 1,
+
+  /**
+   * A sender has fetched it: it may have been sent.
+   *
+   * @generated from enum value: MESSAGE_DELIVERY_FETCHED = 2;
+   */
+  FETCHED = 2,
+
+  /**
+   * Sent, according to the sender's report or to an upload.
+   *
+   * @generated from enum value: MESSAGE_DELIVERY_SENT = 3;
+   */
+  SENT = 3,
+
+  /**
+   * Not sent.
+   *
+   * @generated from enum value: MESSAGE_DELIVERY_FAILED = 4;
+   */
+  FAILED = 4,
+
+  /**
+   * Withdrawn before a sender fetched it.
+   *
+   * @generated from enum value: MESSAGE_DELIVERY_UNSENT = 5;
+   */
+  UNSENT = 5,
+
+  /**
+   * The sender fetched it and did not report: it may have been sent.
+   *
+   * @generated from enum value: MESSAGE_DELIVERY_UNKNOWN = 6;
+   */
+  UNKNOWN = 6,
+}
+
+/**
+ * Describes the enum autosession.message.v1.MessageDelivery.
+ */
+export declare const MessageDeliverySchema: GenEnum<MessageDelivery>;
 

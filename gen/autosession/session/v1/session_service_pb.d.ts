@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { PossiblySent, QueueLevel, Task, TaskStatus, TaskType } from "../../task/v1/task_pb.js";
+import type { PossiblySent, QueueLevel, Task, TaskStatus, TaskType, UnsentMessage } from "../../task/v1/task_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Control, HandoverReason, SessionState, Severity } from "../../control/v1/control_pb.js";
 import type { AgentRef, Creator, Escalation, Session } from "./session_pb.js";
@@ -809,6 +809,13 @@ export declare type CloseSessionResponse = Message<"autosession.session.v1.Close
    * @generated from field: autosession.message.v1.InterruptedReply interrupted_reply = 3;
    */
   interruptedReply?: InterruptedReply | undefined;
+
+  /**
+   * The agent's messages to the shop that no sender had fetched: they were withdrawn.
+   *
+   * @generated from field: repeated autosession.task.v1.UnsentMessage unsent = 4;
+   */
+  unsent: UnsentMessage[];
 };
 
 /**
@@ -1336,6 +1343,20 @@ export declare type ReleaseSessionResponse = Message<"autosession.session.v1.Rel
    * @generated from field: autosession.session.v1.AgentRef assigned_agent = 6;
    */
   assignedAgent?: AgentRef | undefined;
+
+  /**
+   * The agent's messages to the shop that no sender had fetched: they were withdrawn. Empty in a chat.
+   *
+   * @generated from field: repeated autosession.task.v1.UnsentMessage unsent = 7;
+   */
+  unsent: UnsentMessage[];
+
+  /**
+   * The agent's messages to the shop that were sent, or may be: a sender had fetched them. Empty in a chat.
+   *
+   * @generated from field: repeated autosession.task.v1.PossiblySent possibly_sent = 8;
+   */
+  possiblySent: PossiblySent[];
 };
 
 /**

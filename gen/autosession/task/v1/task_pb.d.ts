@@ -142,6 +142,20 @@ export declare type TaskSpec = Message<"autosession.task.v1.TaskSpec"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 18;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * The agent who wrote the content; empty for a bot's task.
+   *
+   * @generated from field: string agent_id = 19;
+   */
+  agentId: string;
+
+  /**
+   * The agent's message that the task sends; empty for a bot's task.
+   *
+   * @generated from field: string message_id = 20;
+   */
+  messageId: string;
 };
 
 /**
@@ -359,6 +373,27 @@ export declare type Task = Message<"autosession.task.v1.Task"> & {
    * @generated from field: string session_state = 28;
    */
   sessionState: string;
+
+  /**
+   * Who wrote the content.
+   *
+   * @generated from field: autosession.task.v1.TaskAuthor author = 30;
+   */
+  author: TaskAuthor;
+
+  /**
+   * The agent who wrote it; empty for a bot's task.
+   *
+   * @generated from field: string agent_id = 31;
+   */
+  agentId: string;
+
+  /**
+   * The agent's message that it sends; empty for a bot's task.
+   *
+   * @generated from field: string message_id = 32;
+   */
+  messageId: string;
 };
 
 /**
@@ -368,7 +403,7 @@ export declare type Task = Message<"autosession.task.v1.Task"> & {
 export declare const TaskSchema: GenMessage<Task>;
 
 /**
- * PossiblySent is a task whose content a sender had already fetched when the bot lost control.
+ * PossiblySent is a task whose content a sender had already fetched when its author lost control.
  *
  * @generated from message autosession.task.v1.PossiblySent
  */
@@ -422,6 +457,20 @@ export declare type PossiblySent = Message<"autosession.task.v1.PossiblySent"> &
    * @generated from field: google.protobuf.Timestamp lease_expires_at = 6;
    */
   leaseExpiresAt?: Timestamp | undefined;
+
+  /**
+   * Who wrote the content.
+   *
+   * @generated from field: autosession.task.v1.TaskAuthor author = 8;
+   */
+  author: TaskAuthor;
+
+  /**
+   * The agent's message that it sends; empty for a bot's task.
+   *
+   * @generated from field: string message_id = 9;
+   */
+  messageId: string;
 };
 
 /**
@@ -429,6 +478,47 @@ export declare type PossiblySent = Message<"autosession.task.v1.PossiblySent"> &
  * Use `create(PossiblySentSchema)` to create a new message.
  */
 export declare const PossiblySentSchema: GenMessage<PossiblySent>;
+
+/**
+ * UnsentMessage is an agent's message to a shop that was withdrawn before a sender fetched it.
+ *
+ * @generated from message autosession.task.v1.UnsentMessage
+ */
+export declare type UnsentMessage = Message<"autosession.task.v1.UnsentMessage"> & {
+  /**
+   * The message.
+   *
+   * @generated from field: string message_id = 1;
+   */
+  messageId: string;
+
+  /**
+   * The task that would have sent it.
+   *
+   * @generated from field: string task_id = 2;
+   */
+  taskId: string;
+
+  /**
+   * Its text.
+   *
+   * @generated from field: string content = 3;
+   */
+  content: string;
+
+  /**
+   * When its task was created.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 4;
+   */
+  createdAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message autosession.task.v1.UnsentMessage.
+ * Use `create(UnsentMessageSchema)` to create a new message.
+ */
+export declare const UnsentMessageSchema: GenMessage<UnsentMessage>;
 
 /**
  * TaskType is the purpose of a session. Its priority orders the tasks of a queue level.
@@ -560,7 +650,7 @@ export enum TaskStatus {
   PENDING = 1,
 
   /**
-   * Its session is paused; it continues after the resume.
+   * Its session is paused, and it continues after the resume; or an agent's earlier message of the session is sent first.
    *
    * @generated from enum value: TASK_STATUS_HELD = 2;
    */
@@ -620,4 +710,37 @@ export enum TaskStatus {
  * Describes the enum autosession.task.v1.TaskStatus.
  */
 export declare const TaskStatusSchema: GenEnum<TaskStatus>;
+
+/**
+ * TaskAuthor is who wrote the content of a task.
+ *
+ * @generated from enum autosession.task.v1.TaskAuthor
+ */
+export enum TaskAuthor {
+  /**
+   * Not set; read as a bot.
+   *
+   * @generated from enum value: TASK_AUTHOR_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A bot, or the system that requested the task. It may act while the bot is in control.
+   *
+   * @generated from enum value: TASK_AUTHOR_BOT = 1;
+   */
+  BOT = 1,
+
+  /**
+   * A human agent. It may act while that agent is in control.
+   *
+   * @generated from enum value: TASK_AUTHOR_AGENT = 2;
+   */
+  AGENT = 2,
+}
+
+/**
+ * Describes the enum autosession.task.v1.TaskAuthor.
+ */
+export declare const TaskAuthorSchema: GenEnum<TaskAuthor>;
 

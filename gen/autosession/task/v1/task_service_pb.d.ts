@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { PossiblySent, QueueLevel, Task, TaskSpec, TaskStatus, TaskType } from "./task_pb.js";
+import type { PossiblySent, QueueLevel, Task, TaskSpec, TaskStatus, TaskType, UnsentMessage } from "./task_pb.js";
 import type { Control, SessionState } from "../../control/v1/control_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
@@ -122,6 +122,13 @@ export declare type RaiseFenceRequest = Message<"autosession.task.v1.RaiseFenceR
    * @generated from field: string cancel_reason = 6;
    */
   cancelReason: string;
+
+  /**
+   * The agent in control; empty without one, and for a human in the shop's own window.
+   *
+   * @generated from field: string agent_id = 7;
+   */
+  agentId: string;
 };
 
 /**
@@ -149,6 +156,13 @@ export declare type RaiseFenceResponse = Message<"autosession.task.v1.RaiseFence
    * @generated from field: repeated autosession.task.v1.PossiblySent possibly_sent = 2;
    */
   possiblySent: PossiblySent[];
+
+  /**
+   * The agent's messages that the change to this epoch has withdrawn, in their order.
+   *
+   * @generated from field: repeated autosession.task.v1.UnsentMessage unsent = 3;
+   */
+  unsent: UnsentMessage[];
 };
 
 /**
@@ -1186,6 +1200,13 @@ export declare type ExplainedMessage = Message<"autosession.task.v1.ExplainedMes
    * @generated from field: string session_id = 3;
    */
   sessionId: string;
+
+  /**
+   * The agent's message that the task sent; empty for a bot's task.
+   *
+   * @generated from field: string agent_message_id = 4;
+   */
+  agentMessageId: string;
 };
 
 /**
@@ -1225,7 +1246,8 @@ export declare const TaskService: GenService<{
   /**
    * CreateTask stores a task of a session. Called by the session service; the session's event carries the same task in case the
    * call is lost. Idempotent by task_id. A task below the fence's tasks_from_epoch is stored as cancelled(handed_over); one
-   * of a paused session as held.
+   * of a paused session as held. Message-analysis calls it for an agent's message: such a task is stored only while that agent is in
+   * control, and as held while an earlier one of the session is waiting or being sent. Errors: HANDED_OVER (an agent's task only; nothing was stored).
    *
    * @generated from rpc autosession.task.v1.TaskService.CreateTask
    */

@@ -92,6 +92,8 @@ export const frameProperties = {
     attempt: countSchema,
     worker_id: nullableString,
     matched_message_id: nullableString,
+    author: enumSchema('task.v1.TaskAuthor'),
+    message_id: nullableString,
     error_message: nullableString,
     reason: stringSchema,
     actor: stringSchema,

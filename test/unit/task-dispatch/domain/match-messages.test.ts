@@ -18,6 +18,7 @@ const receipt = (taskId: string, at: number, overrides: Partial<Receipt> = {}): 
   foldedHash: 'h',
   fetchedAt: T + at,
   matchedMessageId: '',
+  agentMessageId: '',
   ...overrides,
 });
 const said = (messageId: string, at: number, overrides: Partial<ObservedMessage> = {}): ObservedMessage => ({
