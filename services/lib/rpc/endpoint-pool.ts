@@ -30,7 +30,7 @@ export class EndpointPool implements AsyncDisposable {
   #serving: Endpoint[] = [];
   #nextIndex = 0;
   #unavailableSince = performance.now();
-  #changeSignal = Promise.withResolvers<void>();
+  #servingSignal = Promise.withResolvers<void>();
 
   constructor(options: EndpointPoolOptions) {
     this.#options = options;
@@ -50,7 +50,7 @@ export class EndpointPool implements AsyncDisposable {
       if (rechecked || this.#stop.signal.aborted) throw unavailable(this.#options.addresses);
       const left = this.#unavailableSince + this.#options.waitForReadyMs - performance.now();
       rechecked = left <= 0;
-      await (rechecked ? this.#recheck(signal) : this.#waitForChange(left, signal));
+      await (rechecked ? this.#recheck(signal) : this.#waitForServing(left, signal));
     }
   }
 
@@ -87,20 +87,20 @@ export class EndpointPool implements AsyncDisposable {
     return this.#serving[this.#nextIndex++ % count];
   }
 
-  /** Checks the health of all instances now. */
+  /** Checks the health of all instances now; resolves when one serves, or the health of all is known. */
   async #recheck(signal: AbortSignal): Promise<void> {
     const all = Promise.all([...this.#endpoints.values()].map((endpoint) => endpoint.recheck()));
     const done = new AbortController();
     const anySignal = AbortSignal.any([signal, done.signal]);
-    await Promise.race([all, this.#waitForChange(this.#options.connectTimeoutMs, anySignal)]);
+    await Promise.race([all, this.#waitForServing(this.#options.connectTimeoutMs, anySignal)]);
     done.abort();
   }
 
-  /** Resolves when an instance becomes healthy or unhealthy, or after `ms`. */
-  async #waitForChange(ms: number, signal: AbortSignal): Promise<void> {
+  /** Resolves when an instance serves, or after `ms`. To be called while none serves. */
+  async #waitForServing(ms: number, signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const anySignal = AbortSignal.any([signal, this.#stop.signal, over.signal]);
-    await Promise.race([this.#changeSignal.promise, delay(ms, undefined, { signal: anySignal }).catch(() => {})]);
+    await Promise.race([this.#servingSignal.promise, delay(ms, undefined, { signal: anySignal }).catch(() => {})]);
     over.abort();
   }
 
@@ -108,8 +108,10 @@ export class EndpointPool implements AsyncDisposable {
     const before = this.#serving.length;
     this.#serving = [...this.#endpoints.values()].filter(({ serving }) => serving);
     if (before > 0 && this.#serving.length === 0) this.#unavailableSince = performance.now();
-    this.#changeSignal.resolve();
-    this.#changeSignal = Promise.withResolvers();
+    // also called when the addresses were resolved again: that must not end a recheck before the health is known
+    if (this.#serving.length === 0) return;
+    this.#servingSignal.resolve();
+    this.#servingSignal = Promise.withResolvers();
   }
 
   async #keepResolving(): Promise<void> {

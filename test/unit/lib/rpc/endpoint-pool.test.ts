@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { pipeline } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ErrorReason, hasErrorReason } from '../../../../services/lib/errors/app-error.ts';
 import { createLogger } from '../../../../services/lib/observability/logger.ts';
@@ -94,6 +97,34 @@ describe('EndpointPool', () => {
       .catch((thrown: unknown) => thrown);
     expect(hasErrorReason(error, ErrorReason.SERVICE_UNAVAILABLE)).toBe(true);
     expect((error as Error).message).not.toContain(a!.address);
+  });
+
+  it('waits for the health of an instance that answers late, while its name is resolved again', async () => {
+    const [a] = await startInstances();
+    const { port } = new URL(a!.address);
+    const gate = Promise.withResolvers<void>();
+    const late = createServer(async (downstream) => {
+      await gate.promise;
+      pipeline(downstream, connect(Number(port), '127.0.0.1'), downstream, () => {});
+    });
+    await once(late.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void late.close());
+    let lookups = 0;
+    const address = `http://127.0.0.1:${(late.address() as AddressInfo).port}`;
+    const pool = startPool([address], {
+      waitForReadyMs: 0,
+      resolveIntervalMs: 2,
+      resolve: (each) => {
+        lookups += 1;
+        return resolveEndpoints(each);
+      },
+    });
+    await eventually(() => expect(lookups).toBeGreaterThan(1));
+    const pick = pool.pick(none, never);
+    const before = lookups;
+    await eventually(() => expect(lookups).toBeGreaterThan(before + 3));
+    gate.resolve();
+    expect((await pick).address.origin).toBe(address);
   });
 
   it('throws the reason of the signal that ends a wait', async () => {
