@@ -23,7 +23,7 @@ export async function chat({ url, inFlight, thinkMs, until }: ChatSpec, ready: R
   using client = new ChatClient(url);
   const run = unique('chat');
   await ready();
-  return closedLoop(inFlight, until, async ({ virtualUser, n, samples }) => {
+  return await closedLoop(inFlight, until, async ({ virtualUser, n, samples }) => {
     if (thinkMs > 0) await delay(thinkMs * (0.5 + Math.random()));
     const from = performance.now();
     const body = { message: '在吗', user_id: `${run}-${virtualUser}`, client_message_id: `${n}`, bot_id: 'quick' };
@@ -44,7 +44,7 @@ export async function takeover({ url, inFlight, until }: TakeoverSpec, ready: Re
   using rest = new LoadRestClient(url);
   const run = unique('chat');
   await ready();
-  return closedLoop(inFlight, until, async ({ n, samples }) => {
+  return await closedLoop(inFlight, until, async ({ n, samples }) => {
     const name = `${run}-${n}`;
     const speaking = Promise.withResolvers<void>();
     const ended = client.ask({ message: '在吗', user_id: name, bot_id: 'slow' }, speaking.resolve);
