@@ -3,19 +3,19 @@ import type { Connection } from '../../../services/lib/db/connection.ts';
 import type { Database } from '../../../services/lib/db/database.ts';
 import type { SqlBackend } from '../../../services/lib/db/sql-backend.ts';
 
-/** Records every executed statement until it is disposed. */
-export function recordStatements(backend: SqlBackend, statements: Set<string>): Disposable {
+/** Calls `onQuery` with every query that is executed until it is disposed. */
+export function recordQueries(backend: SqlBackend, onQuery: (query: CompiledQuery) => void): Disposable {
   const { acquireConnection } = backend;
   backend.acquireConnection = async () => {
     const connection = await acquireConnection();
     const execute = connection.execute.bind(connection) as Connection['execute'];
     const executeLater = connection.enqueue.bind(connection);
     connection.execute = (query, flow) => {
-      statements.add(query.sql);
+      onQuery(query);
       return execute(query, flow);
     };
     connection.enqueue = (query, flow) => {
-      statements.add(query.sql);
+      onQuery(query);
       return executeLater(query, flow);
     };
     return connection;
@@ -25,6 +25,11 @@ export function recordStatements(backend: SqlBackend, statements: Set<string>): 
       backend.acquireConnection = acquireConnection;
     },
   };
+}
+
+/** Records every executed statement until it is disposed. */
+export function recordStatements(backend: SqlBackend, statements: Set<string>): Disposable {
+  return recordQueries(backend, (query) => statements.add(query.sql));
 }
 
 /** SQLite's query plan of a statement. */
