@@ -1,5 +1,8 @@
 import { appError, ErrorReason } from '../errors/app-error.ts';
 
+/** The tenant of an installation that has one, and of callers that name none. */
+export const DEFAULT_TENANT = 'default';
+
 /** An identified caller. */
 export interface Identity {
   /** The tenant whose data the caller sees; letters, digits, `-` and `_`. */
@@ -20,7 +23,7 @@ export interface Identity {
 export type Authenticate = (headers: Headers) => Identity | Promise<Identity>;
 
 /** Every caller acts for the default tenant: safe as long as only this machine can reach the ports. */
-export const allowAnonymous = (): Identity => ({ tenant: 'default', actor: 'anonymous' });
+export const allowAnonymous = (): Identity => ({ tenant: DEFAULT_TENANT, actor: 'anonymous' });
 
 /** For a process that serves only the installation's own services: it rejects every other caller. */
 export const denyExternal: Authenticate = () => {

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, createRemoteJWKSet, errors, importSPKI, type JWTPayload, jwtVerify } from 'jose';
 import * as z from 'zod';
-import { appError, ErrorReason } from '../errors/app-error.ts';
-import type { Identity } from './identity.ts';
+import { appError, ErrorReason, errorInfo } from '../errors/app-error.ts';
+import { DEFAULT_TENANT, type Identity } from './identity.ts';
 
 /** The algorithms that tokens may be signed with; one of them is configured, and no other is accepted. */
 export const tokenAlgorithms = ['HS256', 'RS256', 'ES256'] as const;
@@ -37,7 +37,7 @@ const name = z
 const tenant = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,64}$/)
-  .default('default');
+  .default(DEFAULT_TENANT);
 
 /** What a token says, by its scope. */
 const claims = z.union([
@@ -55,8 +55,14 @@ const claims = z.union([
 /** Identifies the caller that a token names. Throws UNAUTHENTICATED. */
 export type AuthenticateToken = (token: string) => Promise<Identity>;
 
-/** Verifies tokens by their signature, with the configured algorithm only, their end and their claims. */
-export function authenticateByToken({ algorithm, keys, issuer, audience }: TokenConfig): AuthenticateToken {
+/**
+ * Verifies tokens by their signature, with the configured algorithm only, their end and their claims. With `tenants` a token has to
+ * name one of them; without, any, and one that names none is of the default tenant.
+ */
+export function authenticateByToken(
+  { algorithm, keys, issuer, audience }: TokenConfig,
+  tenants?: ReadonlySet<string>,
+): AuthenticateToken {
   const options = {
     algorithms: [algorithm],
     requiredClaims: ['exp'],
@@ -68,8 +74,10 @@ export function authenticateByToken({ algorithm, keys, issuer, audience }: Token
   return async (token) => {
     try {
       const { payload } = await verify(token, options);
+      if (tenants) assertTenant(payload.tenant, tenants);
       return identityOf(payload);
     } catch (error) {
+      if (errorInfo(error)) throw error;
       if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout))
         throw appError(ErrorReason.UNAUTHENTICATED, `the token is not valid (${error.code})`);
       if (error instanceof z.ZodError)
@@ -103,6 +111,17 @@ function verifierOf(keys: TokenKeys, algorithm: TokenAlgorithm): Verify {
       return (token, options) => jwtVerify(token, keySet, options);
     }
   }
+}
+
+/** Throws UNAUTHENTICATED for a token whose tenant is none of those that the API keys have. */
+function assertTenant(tenant: unknown, tenants: ReadonlySet<string>): void {
+  if (tenant === undefined)
+    throw appError(
+      ErrorReason.UNAUTHENTICATED,
+      `the token lacks the claim tenant, which is required because an API key of another tenant than ${DEFAULT_TENANT} is configured`,
+    );
+  if (!tenants.has(tenant as string))
+    throw appError(ErrorReason.UNAUTHENTICATED, 'no API key is of the tenant that the token names');
 }
 
 function identityOf(payload: JWTPayload): Identity {

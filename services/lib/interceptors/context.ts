@@ -2,7 +2,7 @@ import { getOption, type Message } from '@bufbuild/protobuf';
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 import { internal } from '../../../gen/autosession/access/v1/access_pb.js';
 import { redactedStream, redactForChat, redactingSink } from '../auth/chat-view.ts';
-import { type Authenticate, allowAnonymous, type Identity } from '../auth/identity.ts';
+import { type Authenticate, allowAnonymous, DEFAULT_TENANT, type Identity } from '../auth/identity.ts';
 import { requireScope } from '../auth/scopes.ts';
 import { applyTokenLimits } from '../auth/token-limits.ts';
 import { appError, ErrorReason } from '../errors/app-error.ts';
@@ -105,7 +105,7 @@ export async function identifyCaller(
     throw appError(ErrorReason.UNAUTHENTICATED, 'the secret of the installation is another one in this process');
   if (isInternal)
     return {
-      tenant: header.get(internalHeaders.tenant) ?? 'default',
+      tenant: header.get(internalHeaders.tenant) ?? DEFAULT_TENANT,
       actor: decodeURIComponent(header.get(internalHeaders.actor) ?? 'system'),
       isFromService: true,
     };

@@ -44,7 +44,8 @@ const HIDDEN_FIELDS: Readonly<Record<string, string>> = {
   'event.v1.Event': 'account_id shop_id session_created task_changed messages_received handover_queued reminder_raised',
   'event.v1.Resync': 'tasks handover',
   'event.v1.SessionChanged': 'actor tasks_from_epoch evidence_message_ids epoch_raised',
-  'message.v1.Message': 'task_id',
+  'message.v1.Message': 'task_id delivery',
+  'message.v1.SendManualMessageResponse': 'delivery task_id',
   'session.v1.EscalateSessionResponse': 'possibly_sent',
   'session.v1.Escalation': 'details context evidence_message_ids',
   'session.v1.GetSessionStatusResponse':

@@ -3,6 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
+import { digestApiKey } from '../../../../services/lib/auth/api-keys.ts';
+import { authenticateBy } from '../../../../services/lib/auth/authenticate.ts';
 import { authenticateByToken, type TokenConfig } from '../../../../services/lib/auth/tokens.ts';
 import { ErrorReason, errorInfo } from '../../../../services/lib/errors/app-error.ts';
 
@@ -94,5 +96,37 @@ describe('a token', () => {
     ['a role that is none', { scope: 'agent', sub: 'a', role: 'boss' }, 'chat'],
   ])('with %s is refused', async (_, more, audience) => {
     expect(await reasonOf(authenticate(await sign(more, audience)))).toBe(ErrorReason.UNAUTHENTICATED);
+  });
+
+  describe.each([
+    ['chat', { scope: 'chat', session_name: 'x' }],
+    ['agent', { scope: 'agent', sub: 'a' }],
+    ['admin', { scope: 'admin', sub: 'a' }],
+  ])('of the scope %s without a tenant', (_, claimed) => {
+    const key = (name: string, tenant: string) => ({ digest: digestApiKey(name), name, tenant, scopes: ['admin'] });
+    const headersOf = async (more: object) =>
+      new Headers({ authorization: `Bearer ${await sign({ ...claimed, ...more }, 'chat')}` });
+
+    it('is of the default tenant while no key is of another one', async () => {
+      for (const keys of [[], [key('k1', 'default')]])
+        expect(await authenticateBy(keys, config)(await headersOf({}))).toMatchObject({ tenant: 'default' });
+    });
+
+    it('is refused as soon as a key is of another one, and says why', async () => {
+      const authenticateTenants = authenticateBy([key('k1', 'default'), key('k2', 'shop-1')], config);
+      const refused = Promise.resolve(authenticateTenants(await headersOf({})));
+      await expect(refused).rejects.toThrow(/lacks the claim tenant/);
+      expect(await reasonOf(refused)).toBe(ErrorReason.UNAUTHENTICATED);
+      for (const tenant of ['default', 'shop-1'])
+        expect(await authenticateTenants(await headersOf({ tenant }))).toMatchObject({ tenant });
+    });
+
+    it('is refused then with a tenant that no key has', async () => {
+      const authenticateTenants = authenticateBy([key('k2', 'shop-1')], config);
+      for (const tenant of ['default', 'shop-2', 'SHOP-1', '', 1, null, ['shop-1']])
+        expect(await reasonOf(Promise.resolve(authenticateTenants(await headersOf({ tenant }))))).toBe(
+          ErrorReason.UNAUTHENTICATED,
+        );
+    });
   });
 });
