@@ -12,11 +12,11 @@ import { callService } from '../call-service.ts';
 import type { MessageDeps } from '../deps.ts';
 import { messageControlName } from '../domain/enum-names.ts';
 import type { OutgoingMessage } from '../domain/outgoing-message.ts';
-import { retryOnConflict } from '../ingest/retry-on-conflict.ts';
 import { allocateSeqs, ConversationMergedError } from '../store/add-messages.ts';
 import type { ConversationParties } from '../store/conversation.ts';
 import { findConversationId } from '../store/conversation-adoption.ts';
 import { deleteOutgoing, insertAgentMessage, lockOutgoing } from '../store/outgoing-messages.ts';
+import { retryOnConflict } from '../store/retry-on-conflict.ts';
 import { findMessage, toMessage } from '../store/session-messages.ts';
 import type { MessageRow, MessageTables } from '../store/tables.ts';
 

@@ -4,9 +4,9 @@ import { appError, ErrorReason, hasErrorReason } from '../../lib/errors/app-erro
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { MessageDeps } from '../deps.ts';
 import type { OutgoingMessage } from '../domain/outgoing-message.ts';
-import { retryOnConflict } from '../ingest/retry-on-conflict.ts';
 import { findConversationId } from '../store/conversation-adoption.ts';
 import { deleteOutgoing, findOutgoing, insertOutgoing } from '../store/outgoing-messages.ts';
+import { retryOnConflict } from '../store/retry-on-conflict.ts';
 import { findMessage } from '../store/session-messages.ts';
 import type { MessageRow, MessageTables } from '../store/tables.ts';
 import { finishOutgoing } from './finish-outgoing.ts';

@@ -7,11 +7,11 @@ import type { PendingMessage } from '../domain/pending-message.ts';
 import { addMessages, ConversationMergedError, type ConversationTarget } from '../store/add-messages.ts';
 import type { StoredConversation } from '../store/conversation.ts';
 import { type ConversationWithMessages, loadContents, lookUpConversations } from '../store/conversation-lookup.ts';
+import { retryOnConflict } from '../store/retry-on-conflict.ts';
 import type { MessageTables } from '../store/tables.ts';
 import { transactionOptionsFor } from '../store/transaction-options.ts';
 import { adoptConversation } from './adopt-conversation.ts';
 import type { BatchParties } from './parties-cache.ts';
-import { retryOnConflict } from './retry-on-conflict.ts';
 
 /** A batch of which every message is stored. */
 export interface StoredBatch {

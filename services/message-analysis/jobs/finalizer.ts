@@ -6,7 +6,6 @@ import type { PendingMessage } from '../domain/pending-message.ts';
 import { adoptConversation } from '../ingest/adopt-conversation.ts';
 import { resolveConversationParties } from '../ingest/batch-parties.ts';
 import { IngestBatch } from '../ingest/ingest-batch.ts';
-import { retryOnConflict } from '../ingest/retry-on-conflict.ts';
 import {
   type AbandonedCriteria,
   findAbandonedConversations,
@@ -14,6 +13,7 @@ import {
 } from '../store/abandoned-messages.ts';
 import { ConversationMergedError } from '../store/add-messages.ts';
 import type { StoredConversation } from '../store/conversation.ts';
+import { retryOnConflict } from '../store/retry-on-conflict.ts';
 import type { MessageTables } from '../store/tables.ts';
 import { transactionOptionsFor } from '../store/transaction-options.ts';
 

@@ -18,9 +18,9 @@ import { rememberParties, resolveBatchParties } from '../ingest/batch-parties.ts
 import { type CurrentSession, findOpenSession } from '../ingest/find-open-session.ts';
 import { IngestBatch } from '../ingest/ingest-batch.ts';
 import { buildIngestResponse, type IngestResult, refreshReplayedResponse } from '../ingest/ingest-response.ts';
-import { retryOnConflict } from '../ingest/retry-on-conflict.ts';
 import { storeBatch } from '../ingest/store-batch.ts';
 import { ConversationMergedError } from '../store/add-messages.ts';
+import { retryOnConflict } from '../store/retry-on-conflict.ts';
 import { addRevisions, findNewRevisions } from '../store/revisions.ts';
 import type { MessageTables } from '../store/tables.ts';
 import { transactionOptionsFor } from '../store/transaction-options.ts';

@@ -12,9 +12,9 @@ import {
   newChatSession,
 } from '../domain/chat-session.ts';
 import type { ChatTurn } from '../domain/turn.ts';
-import { retryOnConflict } from '../ingest/retry-on-conflict.ts';
 import { addChatMessage, type ChatMessage } from '../store/chat-messages.ts';
 import { type ChatKey, insertChat, lockChat, saveTurn, updateChat } from '../store/chats.ts';
+import { retryOnConflict } from '../store/retry-on-conflict.ts';
 import type { MessageTables } from '../store/tables.ts';
 import type { ChatDeps } from './chat-deps.ts';
 
@@ -48,7 +48,7 @@ export class ChatUnitOfWork {
    * again, so `work` must have no effect but its statements. `prefetch` is read in the request that locks the rows. `label` names
    * the failpoints. Throws SERVICE_UNAVAILABLE after too many conflicts.
    */
-  static async run<R, P = undefined>(
+  static run<R, P = undefined>(
     deps: ChatDeps,
     sessionId: string,
     label: string,
@@ -56,8 +56,8 @@ export class ChatUnitOfWork {
     prefetch?: (tx: Executor<MessageTables>, key: ChatKey) => Promise<P>,
   ): Promise<R> {
     const key = { tenant: currentTenant(), sessionId };
-    const { result } = await retryOnConflict(deps.db, () =>
-      deps.db.transaction<MessageTables, { result: R }>(
+    return retryOnConflict(deps.db, () =>
+      deps.db.transaction<MessageTables, R>(
         `chat.${label}`,
         async (tx) => {
           lockKey(`chat ${key.tenant} ${sessionId}`);
@@ -68,12 +68,11 @@ export class ChatUnitOfWork {
           unit.#turn = locked.turn;
           const result = await work(unit, prefetched as P);
           await unit.#close();
-          return { result };
+          return result;
         },
         { group: 'chats' },
       ),
     );
-    return result;
   }
 
   /** The session; undefined when this service does not know it yet. */

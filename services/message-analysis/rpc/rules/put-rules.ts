@@ -7,6 +7,7 @@ import {
   PutRulesResponseSchema,
   RuleService,
 } from '../../../../gen/autosession/message/v1/rule_service_pb.js';
+import { MAX_CONFLICT_ATTEMPTS, withConflictRetry } from '../../../lib/db/conflict-retry.ts';
 import { sqlTime } from '../../../lib/db/sql-time.ts';
 import { appError, ErrorReason } from '../../../lib/errors/app-error.ts';
 import { type SaveResponse, withReplayDetection } from '../../../lib/idempotency/with-idempotency.ts';
@@ -16,9 +17,6 @@ import type { RuleSet } from '../../domain/rules/rule-set.ts';
 import { addRuleSetVersion, readEffectiveVersion } from '../../store/rule-sets.ts';
 import type { MessageTables } from '../../store/tables.ts';
 import { kindOf, requireRuleSet, rulesToProto } from './to-proto.ts';
-
-/** How often a change without an expected version is tried again beside concurrent ones. */
-const MAX_ATTEMPTS = 10;
 
 /** Another request has stored this version. */
 class VersionTakenError extends Error {}
@@ -42,7 +40,8 @@ async function storeNextVersion(
 ): Promise<PutRulesResponse> {
   const kind = kindOf(request.kind);
   const { tenant, actor } = currentContext();
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+  const options = { maxAttempts: MAX_CONFLICT_ATTEMPTS.optimistic, isConflict: isVersionTaken, exhausted };
+  return withConflictRetry(deps.db, options, async () => {
     const current = await readEffectiveVersion(deps.db.autocommit<MessageTables>(), tenant, kind);
     if (request.expectedVersion !== undefined && request.expectedVersion !== current)
       throw appError(ErrorReason.STALE_VERSION, `version ${current} of the ${kind} rules is in effect`, {
@@ -58,20 +57,20 @@ async function storeNextVersion(
       created_at: sqlTime(deps.clock.now()),
     };
     const response = create(PutRulesResponseSchema, { rules: rulesToProto(row) });
-    try {
-      await deps.db.transaction<MessageTables, void>('put-rules', async (tx) => {
-        const isNext = await addRuleSetVersion(tx, row, randomUUID()).catch((error) => {
-          throw deps.db.isDuplicateKey(error) ? new VersionTakenError() : error;
-        });
-        if (!isNext) throw new VersionTakenError();
-        await saveResponse(tx, response);
-      });
-      const line = { event: 'rules_stored', tenant, kind, version: row.version, actor };
-      deps.logger.info(line, `version ${row.version} of the ${kind} rules is stored`);
-      return response;
-    } catch (error) {
-      if (!(error instanceof VersionTakenError)) throw error;
-    }
-  }
-  throw appError(ErrorReason.STALE_VERSION, 'too many concurrent changes of the rules; repeat the request');
+    await deps.db.transaction<MessageTables, void>('put-rules', async (tx) => {
+      if (!(await addRuleSetVersion(tx, row, randomUUID()))) throw new VersionTakenError();
+      await saveResponse(tx, response);
+    });
+    const line = { event: 'rules_stored', tenant, kind, version: row.version, actor };
+    deps.logger.info(line, `version ${row.version} of the ${kind} rules is stored`);
+    return response;
+  });
+}
+
+function isVersionTaken(error: unknown): boolean {
+  return error instanceof VersionTakenError;
+}
+
+function exhausted(): Error {
+  return appError(ErrorReason.STALE_VERSION, 'too many concurrent changes of the rules; repeat the request');
 }

@@ -290,8 +290,13 @@ describe.each(databases)('on %s', (database) => {
       await finalizeAbandoned(analysis.deps);
       expect((await analysis.rows()).filter((row) => row.settled === 0)).toHaveLength(2);
       analysis.clock.advance({ seconds: 11 });
-      await finalizeAbandoned(analysis.deps);
+      let commits = 0;
+      {
+        using _ = armFailpoint('db.before-commit:finalize-messages', () => void commits++);
+        await finalizeAbandoned(analysis.deps);
+      }
       expect((await analysis.rows()).map((row) => row.settled)).toEqual([1, 1, 1]);
+      expect(commits).toBe(1);
       const request = analysis.fakes.applyRequests.at(-1);
       expect(request?.messages.map((m) => [m.messageId, m.beforeKnown, m.afterReceiptOfSession])).toEqual([
         ['1', true, ''],

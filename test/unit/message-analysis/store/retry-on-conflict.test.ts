@@ -1,12 +1,11 @@
 import { expect, it } from 'vitest';
-import type { Database } from '../../../../services/lib/db/database.ts';
 import { ErrorReason, hasErrorReason } from '../../../../services/lib/errors/app-error.ts';
-import { retryOnConflict } from '../../../../services/message-analysis/ingest/retry-on-conflict.ts';
+import { retryOnConflict } from '../../../../services/message-analysis/store/retry-on-conflict.ts';
 
 class DuplicateKeyError extends Error {}
 class OtherConflictError extends Error {}
 
-const db = { isDuplicateKey: (error: unknown) => error instanceof DuplicateKeyError } as unknown as Database;
+const db = { isDuplicateKey: (error: unknown) => error instanceof DuplicateKeyError };
 
 const failTimes = (times: number, error: Error) => async (attempt: number) => {
   if (attempt <= times) throw error;
