@@ -4,8 +4,8 @@ import type { HandoverDeps } from '../deps.ts';
 import { chooseReminderMinute, minuteOf, needsHuman, reminderForMessages } from '../domain/reminder.ts';
 import type { SessionRef } from '../domain/session-ref.ts';
 import { incrementReminderCount, isEventCounted, markEventCounted, messageReminders } from '../store/reminders.ts';
+import { retryTransaction } from '../store/retry-transaction.ts';
 import type { HandoverTables } from '../store/tables.ts';
-import { withConflictRetry } from '../store/with-conflict-retry.ts';
 import { createReminder } from './create-reminder.ts';
 import { emitHandoverEvents } from './emit-events.ts';
 import { occurredAtMs, sessionRefOf } from './event-fields.ts';
@@ -20,7 +20,7 @@ export const countMessagesReceived =
     const session = sessionRefOf(event, value.shopName);
     const at = occurredAtMs(event);
     const messageCount = { epoch: value.ownerEpoch, count: value.shopCount, at };
-    await withConflictRetry(deps.db, 'handover.count-messages', async (tx) => {
+    await retryTransaction(deps.db, 'handover.count-messages', async (tx) => {
       if (await isEventCounted(tx, event.eventId)) return;
       await markEventCounted(tx, event.eventId, await addToReminder(deps, tx, session, messageCount));
     });

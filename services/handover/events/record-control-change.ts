@@ -11,8 +11,8 @@ import { reminderForChange } from '../domain/reminder.ts';
 import type { SessionRef } from '../domain/session-ref.ts';
 import { auditControlChange, controlChangesFrom, isAudited } from '../store/audit.ts';
 import { lastHandoverEpoch, saveHandover } from '../store/handovers.ts';
+import { retryTransaction } from '../store/retry-transaction.ts';
 import type { HandoverTables } from '../store/tables.ts';
-import { withConflictRetry } from '../store/with-conflict-retry.ts';
 import { createReminder } from './create-reminder.ts';
 import { emitHandoverEvents } from './emit-events.ts';
 
@@ -45,7 +45,7 @@ export async function recordControlChange(deps: HandoverDeps, recorded: Recorded
     await emitHandoverEvents(deps, tx, session, { queued: startsWaiting ? saved : undefined, reminder });
     return saved;
   };
-  const handover = await withConflictRetry(deps.db, 'handover.record-change', write, 'handovers');
+  const handover = await retryTransaction(deps.db, 'handover.record-change', write, 'handovers');
   if (handover) logHandoverChange(deps, handover, change);
 }
 

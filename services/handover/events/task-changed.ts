@@ -5,7 +5,7 @@ import { enumToText } from '../domain/enum-names.ts';
 import { reminderForTask } from '../domain/reminder.ts';
 import { operatorDecision } from '../domain/task-decision.ts';
 import { auditDecision, isAudited } from '../store/audit.ts';
-import { withConflictRetry } from '../store/with-conflict-retry.ts';
+import { retryTransaction } from '../store/retry-transaction.ts';
 import { createReminder } from './create-reminder.ts';
 import { emitHandoverEvents } from './emit-events.ts';
 import { occurredAtMs, requireField, sessionRefOf } from './event-fields.ts';
@@ -25,7 +25,7 @@ export const recordTaskChanged =
 
 async function createTaskReminder(deps: HandoverDeps, event: Event, task: Task, at: number): Promise<void> {
   const session = sessionRefOf(event, task.shopName);
-  await withConflictRetry(deps.db, 'handover.remind-of-task', async (tx) => {
+  await retryTransaction(deps.db, 'handover.remind-of-task', async (tx) => {
     const reminder = await createReminder(deps, tx, session, reminderForTask(task.ownerEpoch, at));
     await emitHandoverEvents(deps, tx, session, { reminder });
   });
@@ -39,7 +39,7 @@ async function auditOperatorDecision(
 ): Promise<void> {
   const before = enumToText(TaskStatus, previousStatus);
   const after = enumToText(TaskStatus, task.taskStatus);
-  await withConflictRetry(db, 'handover.audit-decision', async (tx) => {
+  await retryTransaction(db, 'handover.audit-decision', async (tx) => {
     if (await isAudited(tx, eventId)) return;
     const key = { auditId: ids.next('aud'), eventId, sessionId };
     const taskFields = { epoch: task.ownerEpoch, taskId: task.taskId, at };

@@ -5,7 +5,7 @@ import { applyCommand } from '../domain/apply-command.ts';
 import { type ChatRequest, isExpired, openChat } from '../domain/open-chat.ts';
 import { isOpen, type SessionRecord } from '../domain/session.ts';
 import { assertSessionName } from '../domain/session-name.ts';
-import { retryOnConflict } from '../unit-of-work/retry-on-conflict.ts';
+import { retryCommand } from '../unit-of-work/retry-command.ts';
 import { SessionUnitOfWork } from '../unit-of-work/session-unit-of-work.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function openChatSession(deps: SessionDeps, request: ChatRequest): 
   const { sessionName } = request;
   assertSessionName(sessionName);
   const tenant = currentTenant();
-  return retryOnConflict(deps, nameContention, async () => {
+  return retryCommand(deps, nameContention, async () => {
     const found = await deps.sessions.findByName(tenant, sessionName);
     const unit = new SessionUnitOfWork(deps);
     const last = found && isExpired(found, unit.context.now) ? await expire(deps, found) : found;

@@ -17,7 +17,7 @@ import {
 import { PartyConflictError, writePartyUpdate } from '../store/party-store.ts';
 import { readParty } from '../store/read-parties.ts';
 import type { SessionTables } from '../store/tables.ts';
-import { retryOnConflict } from '../unit-of-work/retry-on-conflict.ts';
+import { retryCommand } from '../unit-of-work/retry-command.ts';
 
 /**
  * Applies a client's update to an account or a shop once per idempotency key, and returns the response for the party
@@ -30,7 +30,7 @@ export function updateParty<I extends DescMessage, O extends DescMessage>(
   record: IdempotencyRecord<I, O>,
   toResponse: (party: Party) => MessageShape<O>,
 ): Promise<MessageShape<O>> {
-  return retryOnConflict(deps, tooManyWriters, async () => {
+  return retryCommand(deps, tooManyWriters, async () => {
     const saved = await record.find();
     if (saved) return saved;
     const current = await withCurrentKey(deps, platform, update);

@@ -17,7 +17,7 @@ import { isBotInControl, isPaused, REPLAY_WINDOW_MS } from '../domain/slot.ts';
 import { taskSpec } from '../domain/task-spec.ts';
 import { shouldTouch } from '../domain/timers.ts';
 import { loadSession } from '../unit-of-work/load-session.ts';
-import { retryOnConflict } from '../unit-of-work/retry-on-conflict.ts';
+import { retryCommand } from '../unit-of-work/retry-command.ts';
 import { SessionUnitOfWork } from '../unit-of-work/session-unit-of-work.ts';
 
 /** Reasons of a task that was withdrawn at once: the bot has lost control since the session was read. */
@@ -28,7 +28,7 @@ export const addSessionTask =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['addSessionTask'] =>
   async (request) => {
     const record = new IdempotencyRecord(deps, SessionService.method.addSessionTask, request);
-    return retryOnConflict(deps, tooManyRepeats, async () => {
+    return retryCommand(deps, tooManyRepeats, async () => {
       const saved = await record.find();
       if (saved) return withCurrentTask(deps, saved);
       const unit = new SessionUnitOfWork(deps);

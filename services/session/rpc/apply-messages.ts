@@ -20,7 +20,7 @@ import { sessionToProto } from '../domain/session-to-proto.ts';
 import { isAliasReassigned } from '../store/alias-guard.ts';
 import { findProcessedMessages } from '../store/processed-messages.ts';
 import type { SessionTables } from '../store/tables.ts';
-import { retryOnConflict } from '../unit-of-work/retry-on-conflict.ts';
+import { retryCommand } from '../unit-of-work/retry-command.ts';
 import { SessionUnitOfWork } from '../unit-of-work/session-unit-of-work.ts';
 
 /** Applies new messages to the session of their conversation. */
@@ -31,7 +31,7 @@ export const applyMessages =
     if (batch.accountKey !== UNKNOWN_ACCOUNT)
       await deps.parties.learnNicks(batch.platform, batch.accountKey, request.matchedNicks);
     const timedOut: BatchOperation[] = [];
-    const outcome = await retryOnConflict(deps, tooManyBatches, () =>
+    const outcome = await retryCommand(deps, tooManyBatches, () =>
       applyBatch(deps, batch, request, timedOut).catch(undefinedIfReassigned),
     );
     if (!outcome) return create(ApplyMessagesResponseSchema, { partiesMoved: true });

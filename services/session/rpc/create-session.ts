@@ -19,7 +19,7 @@ import { decideSlot, type SlotDecision } from '../domain/slot.ts';
 import { taskSpec } from '../domain/task-spec.ts';
 import type { PartyKeys } from '../parties/party-registry.ts';
 import { loadSession } from '../unit-of-work/load-session.ts';
-import { retryOnConflict } from '../unit-of-work/retry-on-conflict.ts';
+import { retryCommand } from '../unit-of-work/retry-command.ts';
 import { SessionUnitOfWork } from '../unit-of-work/session-unit-of-work.ts';
 
 /**
@@ -32,7 +32,7 @@ export const createSession =
     const request = withDefaults(sent, deps.config.maxInactiveMinutes);
     const hash = bodyHash(request);
     const record = new IdempotencyRecord(deps, SessionService.method.createSession, sent);
-    const { answer, session } = await retryOnConflict(deps, slotContention, async () => {
+    const { answer, session } = await retryCommand(deps, slotContention, async () => {
       const saved = await record.find();
       if (saved) return { answer: saved, session: await loadSession(deps, saved.sessionId) };
       const unit = new SessionUnitOfWork(deps);

@@ -3,7 +3,7 @@ import type { SessionDeps } from '../deps.ts';
 import type { Change } from '../domain/apply-command.ts';
 import type { CommandContext } from '../domain/commands.ts';
 import type { SessionRecord } from '../domain/session.ts';
-import { retryOnConflict } from './retry-on-conflict.ts';
+import { retryCommand } from './retry-command.ts';
 import { SessionUnitOfWork } from './session-unit-of-work.ts';
 
 /**
@@ -15,7 +15,7 @@ export function changeSession(
   sessionId: string,
   decide: (session: SessionRecord, ctx: CommandContext) => Change | undefined,
 ): Promise<SessionRecord> {
-  return retryOnConflict(deps, staleVersion, async () => {
+  return retryCommand(deps, staleVersion, async () => {
     const unit = new SessionUnitOfWork(deps);
     const session = await unit.load(sessionId);
     const change = decide(session, unit.context);

@@ -8,7 +8,7 @@ import { superseded } from '../domain/replayed-command.ts';
 import type { SessionRecord } from '../domain/session.ts';
 import { staleVersion } from './change-session.ts';
 import { loadSession } from './load-session.ts';
-import { retryOnConflict } from './retry-on-conflict.ts';
+import { retryCommand } from './retry-command.ts';
 import { SessionUnitOfWork } from './session-unit-of-work.ts';
 
 /** A command of a client on one session. */
@@ -37,7 +37,7 @@ export async function runIdempotentCommand<I extends DescMessage, O extends Desc
   type Done =
     | { readonly saved: MessageShape<O> }
     | { readonly answer: MessageShape<O>; readonly session: SessionRecord };
-  const done = await retryOnConflict<Done>(deps, staleVersion, async () => {
+  const done = await retryCommand<Done>(deps, staleVersion, async () => {
     const saved = await record.find();
     if (saved) return { saved };
     const unit = new SessionUnitOfWork(deps);

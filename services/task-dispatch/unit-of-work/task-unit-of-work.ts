@@ -1,4 +1,5 @@
 import { TaskChange } from '../../../gen/autosession/event/v1/event_pb.js';
+import { MAX_CONFLICT_ATTEMPTS, withConflictRetry } from '../../lib/db/conflict-retry.ts';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { lockKey } from '../../lib/db/transaction-context.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
@@ -32,8 +33,6 @@ export interface SessionScope<P> {
 export interface TaskScope {
   readonly taskId: string;
 }
-
-const MAX_ATTEMPTS = 5;
 
 /**
  * A transaction over the tasks of one or more sessions. It locks the sessions' fences before anything else, changes tasks
@@ -85,23 +84,18 @@ export class TaskUnitOfWork {
   ): Promise<R> {
     const sessions = 'taskId' in scope ? ((await scopeOfTask(deps, scope.taskId)) as SessionScope<P>) : scope;
     const tenant = currentTenant();
-    for (let attempt = 1; ; attempt++) {
+    const options = { maxAttempts: MAX_CONFLICT_ATTEMPTS.locked, isConflict: isTaskConflict, exhausted };
+    const { unit, result } = await withConflictRetry(deps.db, options, (attempt) => {
       const runOnce = async (tx: Executor<TaskTables>) => {
         const unit = new TaskUnitOfWork(tx, tenant, deps);
         const result = await work(unit, (await unit.#open(sessions, attempt)) as P);
         await unit.#close();
         return { unit, result };
       };
-      try {
-        const { unit, result } = await deps.db.transaction(`task.${label}`, runOnce, { group: 'tasks' });
-        await afterCommit(deps, tenant, unit.#fences, unit.#changes);
-        return result;
-      } catch (error) {
-        if (!(error instanceof TaskConflictError || deps.db.isDuplicateKey(error))) throw error;
-        if (attempt === MAX_ATTEMPTS)
-          throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'too many concurrent writers; repeat the request', {}, error);
-      }
-    }
+      return deps.db.transaction(`task.${label}`, runOnce, { group: 'tasks' });
+    });
+    await afterCommit(deps, tenant, unit.#fences, unit.#changes);
+    return result;
   }
 
   /** Locks the fences of the sessions, and prefetches in the same request. */
@@ -238,6 +232,14 @@ export class TaskUnitOfWork {
     if (!fence) throw new Error(`no fence of ${sessionId} is locked`);
     return fence;
   }
+}
+
+function isTaskConflict(error: unknown): boolean {
+  return error instanceof TaskConflictError;
+}
+
+function exhausted(lastError: unknown): Error {
+  return appError(ErrorReason.SERVICE_UNAVAILABLE, 'too many concurrent writers; repeat the request', {}, lastError);
 }
 
 /** Locks the session in this process: its fence and its tasks, with or without rows. */
