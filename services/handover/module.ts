@@ -1,4 +1,5 @@
 import { HandoverService } from '../../gen/autosession/handover/v1/handover_service_pb.js';
+import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import type { Loop } from '../lib/runtime/loop.ts';
 import type { Module } from '../lib/runtime/module.ts';
 import { configuredChannels } from './channels/configured-channels.ts';
@@ -13,13 +14,14 @@ import { handoverMigrations } from './store/migrations.ts';
 export const handoverModule: Module = {
   name: 'handover',
   provides: [HandoverService],
-  uses: [],
+  uses: [SessionService],
   migrations: handoverMigrations,
-  start: async (processDeps) => {
+  start: async (processDeps, serviceClients) => {
     const loops = new AsyncDisposableStack();
     let delivery: Loop[] = [];
     const deps: HandoverDeps = {
       ...processDeps,
+      sessions: serviceClients.get(SessionService),
       channels: configuredChannels(processDeps.config.notificationChannels, {
         ...processDeps,
         timezone: processDeps.config.timezone,

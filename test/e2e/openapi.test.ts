@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exampleIds, exampleOf } from '../../services/gateway/openapi/document/examples.ts';
+import { eventually } from '../support/eventually.ts';
 import { sessionBody } from '../support/factories.ts';
 import { flowSteps } from '../support/flow-steps.ts';
 import {
@@ -85,7 +86,7 @@ describe('the document’s examples', () => {
     }
   });
 
-  it('hand a session over and back, and close it', async () => {
+  it('hand a session over and back, list what happened, and close it', async () => {
     for (const [operationId, state] of [
       ['pauseSession', 'paused'],
       ['resumeSession', 'active'],
@@ -97,8 +98,17 @@ describe('the document’s examples', () => {
     ] as const) {
       const { data } = await sendExample(operationId);
       expect((data.session ?? data).state).toBe(state);
+      if (operationId === 'escalateSession') await showWaiting();
     }
+    expect((await sendExample('listAuditEntries')).data.entries.length).toBeGreaterThan(0);
   });
+
+  /** The examples of what is there while a session waits for a human. */
+  async function showWaiting(): Promise<void> {
+    await eventually(async () => expect((await sendExample('listHandovers')).data.handovers).toHaveLength(1));
+    now.reminder = (await sendExample('listReminders')).data.reminders[0].reminder_id;
+    expect((await sendExample('acknowledgeReminder')).data.acknowledged_by).toBe('agent_01');
+  }
 
   it('read and set accounts and shops', async () => {
     for (const operationId of ['putAccount', 'getAccount', 'putShop', 'getShop']) await sendExample(operationId);

@@ -5,6 +5,7 @@ import { SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { internal, session_field as sessionField } from '../../gen/autosession/access/v1/access_pb.js';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
+import { eventually } from '../support/eventually.ts';
 import { onEveryBackend } from '../support/every-backend.ts';
 import { unique } from '../support/factories.ts';
 import { allServices } from '../support/gateway/rest-fixture.ts';
@@ -177,6 +178,23 @@ onEveryBackend(
         expect((await take('agent_2')).status).toBe(403);
         expect((await take('agent_1')).status).toBe(200);
         expect((await rest.post(`/api/sessions/${name}/release`, { agent_id: 'agent_2' }, headers)).status).toBe(403);
+      });
+
+      it('acknowledges reminders as its own agent, and does not read the audit', async () => {
+        const { rest } = system();
+        const name = unique();
+        await rest.ok(rest.post('/api/manual/escalate', { session_name: name }, { 'x-api-key': KEY }));
+        const headers = bearer(await agentToken('agent_1'));
+        const [reminder] = await eventually(async () => {
+          const { reminders } = await rest.ok(rest.get(`/api/reminders?session=${name}`, headers));
+          expect(reminders).toHaveLength(1);
+          return reminders;
+        });
+        const path = `/api/reminders/${reminder.reminder_id}/ack`;
+        expect((await rest.post(path, { agent_id: 'agent_2' }, headers)).status).toBe(403);
+        expect(await rest.ok(rest.post(path, {}, headers))).toMatchObject({ acknowledged_by: 'agent_1' });
+        expect((await rest.get('/api/handovers?agent_id=agent_2', headers)).status).toBe(200);
+        expect((await rest.get('/api/audit', headers)).status).toBe(403);
       });
     });
 

@@ -85,6 +85,7 @@ const errorMessages: Readonly<Record<ErrorReason, ErrorMessage>> = {
     zh: `任务当前状态（${task_status}）不允许该操作`,
     en: `The task's state (${task_status}) does not allow this`,
   }),
+  [ErrorReason.REMINDER_NOT_FOUND]: { zh: '提醒不存在', en: 'The reminder does not exist' },
   [ErrorReason.IDEMPOTENCY_KEY_REUSED]: {
     zh: '该幂等键已用于另一个请求',
     en: 'The idempotency key was used for another request',

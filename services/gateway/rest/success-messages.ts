@@ -25,6 +25,7 @@ const messages: Readonly<Record<string, LocalizedText>> = {
   PutShop: { zh: '店铺已保存', en: 'Shop saved' },
   StartConversation: { zh: '已开始新的对话', en: 'A new conversation has begun' },
   SendManualMessage: { zh: '消息已发送', en: 'Message sent' },
+  AcknowledgeReminder: { zh: '提醒已确认', en: 'Reminder acknowledged' },
   PutRules: { zh: '规则已保存', en: 'Rules saved' },
   TestRules: { zh: '规则测试完成', en: 'Rules tested' },
   IngestMessages: { zh: '消息处理完成', en: 'Messages processed' },

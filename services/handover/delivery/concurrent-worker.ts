@@ -1,3 +1,4 @@
+import { failpoint } from '../../lib/runtime/failpoints.ts';
 import type { ReminderChannel } from '../channels/channel.ts';
 import type { HandoverDeps } from '../deps.ts';
 import { requestedPauseMs } from '../domain/retry.ts';
@@ -42,6 +43,7 @@ export class ConcurrentWorker implements DeliveryWorker {
   async #attempt(delivery: DeliveryRow, signal: AbortSignal): Promise<void> {
     const { db, clock } = this.#deps;
     if (!(await claimDelivery(db, delivery, clock.now(), CLAIM_TTL_MS))) return;
+    await failpoint('reminders.after-claim');
     const [reminder] = await freezeReminders(db, [delivery.reminder_id], clock.now());
     if (!reminder) return;
     const result = await sendReminders(this.#channel, [reminder], signal);

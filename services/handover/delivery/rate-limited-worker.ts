@@ -1,4 +1,5 @@
 import type { Reminder } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import { failpoint } from '../../lib/runtime/failpoints.ts';
 import { DeliveryError, type RateLimit, type ReminderBatch, type ReminderChannel } from '../channels/channel.ts';
 import type { HandoverDeps } from '../deps.ts';
 import { requestedPauseMs } from '../domain/retry.ts';
@@ -71,10 +72,14 @@ export class RateLimitedWorker implements DeliveryWorker {
   }
 
   async #send(candidates: readonly DeliveryRow[], signal: AbortSignal): Promise<void> {
-    const claimed = await this.#claim(await this.#limitToBatchSize(candidates));
-    if (claimed.length === 0) return;
-    const reminders = toBatch(await freezeReminders(this.#deps.db, idsOf(claimed), this.#deps.clock.now()));
+    const reserved = await this.#claim(await this.#limitToBatchSize(candidates));
+    if (reserved.length === 0) return;
+    await failpoint('reminders.after-claim');
+    const reminders = toBatch(await freezeReminders(this.#deps.db, idsOf(reserved), this.#deps.clock.now()));
     if (!reminders) return;
+    const claimed = reserved.filter(({ reminder_id }) =>
+      reminders.some(({ reminderId }) => reminderId === reminder_id),
+    );
     const result = await sendReminders(this.#channel, reminders, signal);
     if (result === 'taken') await this.#markAccepted(claimed);
     else if (result === 'interrupted') await this.#release(claimed);

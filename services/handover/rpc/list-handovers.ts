@@ -4,12 +4,14 @@ import type { HandoverDeps } from '../deps.ts';
 import { readHandoverPage as read } from '../store/handovers.ts';
 import type { HandoverTables } from '../store/tables.ts';
 import { encodeListCursor, parsePaging } from './paging.ts';
+import { sessionFilter } from './session-filter.ts';
 
 export const listHandovers =
-  ({ db }: HandoverDeps): ServiceImpl<typeof HandoverService>['listHandovers'] =>
+  (deps: HandoverDeps): ServiceImpl<typeof HandoverService>['listHandovers'] =>
   async (request) => {
-    const { sessionId, state } = request;
+    const { state, agentId } = request;
     const { limit, after } = parsePaging(request);
-    const page = await read(db.autocommit<HandoverTables>(), { sessionId, state }, limit, after);
+    const sessionId = await sessionFilter(deps, request);
+    const page = await read(deps.db.autocommit<HandoverTables>(), { sessionId, state, agentId }, limit, after);
     return { handovers: page.items, nextPageToken: encodeListCursor(page.next) };
   };

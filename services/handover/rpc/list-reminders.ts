@@ -4,12 +4,14 @@ import type { HandoverDeps } from '../deps.ts';
 import { readReminderPage as read } from '../store/reminders.ts';
 import type { HandoverTables } from '../store/tables.ts';
 import { encodeListCursor, parsePaging } from './paging.ts';
+import { sessionFilter } from './session-filter.ts';
 
 export const listReminders =
-  ({ db }: HandoverDeps): ServiceImpl<typeof HandoverService>['listReminders'] =>
+  (deps: HandoverDeps): ServiceImpl<typeof HandoverService>['listReminders'] =>
   async (request) => {
-    const { sessionId, state } = request;
+    const { state } = request;
     const { limit, after } = parsePaging(request);
-    const page = await read(db.autocommit<HandoverTables>(), { sessionId, state }, limit, after);
+    const sessionId = await sessionFilter(deps, request);
+    const page = await read(deps.db.autocommit<HandoverTables>(), { sessionId, state }, limit, after);
     return { reminders: page.items, nextPageToken: encodeListCursor(page.next) };
   };

@@ -1,15 +1,13 @@
-import { create } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Control, HandoverReason, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
-import { type AuditEntry, AuditEntrySchema } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import { ReminderState } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import { precompiledQuery } from '../../lib/db/precompiled-query/precompiled-query.ts';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { ControlChange } from '../domain/control-change.ts';
 import { enumFromText, enumToText } from '../domain/enum-names.ts';
-import { type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
-import type { AuditRow, HandoverTables } from './tables.ts';
+import type { AcknowledgedReminder } from './acknowledgements.ts';
+import type { AuditRow, HandoverTables, NewAuditRow } from './tables.ts';
 
 /** The subject of an entry. Its event makes it unique. */
 export interface AuditKey {
@@ -59,6 +57,7 @@ export async function auditControlChange(
     state_after: change.stateAfter,
     owner_epoch: change.epoch,
     task_id: '',
+    reminder_id: '',
     agent_id: change.agent?.agentId ?? null,
     agent_name: change.agent?.agentName ?? null,
     attendant_external: Number(change.external),
@@ -69,7 +68,7 @@ export async function auditControlChange(
   await insertEntry.enqueue(tx, { row });
 }
 
-const insertEntry = precompiledQuery((db: Executor<HandoverTables>, { row }: { row: AuditRow }) =>
+const insertEntry = precompiledQuery((db: Executor<HandoverTables>, { row }: { row: NewAuditRow }) =>
   db.insertInto('audit_entries').values(row),
 );
 
@@ -88,15 +87,42 @@ export async function auditDecision(
     state_after: decision.after,
     owner_epoch: decision.epoch,
     task_id: decision.taskId,
-    agent_id: null,
-    agent_name: null,
-    attendant_external: 0,
-    handover_reason: enumToText(HandoverReason, HandoverReason.UNSPECIFIED),
-    severity: enumToText(Severity, Severity.UNSPECIFIED),
-    details: '',
+    reminder_id: '',
+    ...noControlChange,
   };
   await tx.insertInto('audit_entries').values(row).execute();
 }
+
+/** Adds the entry of the acknowledgement of a reminder. Fails on the unique index when the reminder has one. */
+export async function auditAcknowledgement(
+  tx: Executor<HandoverTables>,
+  auditId: string,
+  reminder: AcknowledgedReminder,
+): Promise<void> {
+  const { reminder_id, session_id, kind, state, acknowledged_at: at, acknowledged_by: actor } = reminder;
+  const row = {
+    ...columns({ auditId, eventId: reminder_id, sessionId: session_id }, parseSqlTime(at)),
+    actor,
+    action: 'acknowledge_reminder',
+    reason: kind,
+    state_before: state,
+    state_after: enumToText(ReminderState, ReminderState.ACKNOWLEDGED),
+    owner_epoch: 0,
+    task_id: '',
+    reminder_id,
+    ...noControlChange,
+  };
+  await tx.insertInto('audit_entries').values(row).execute();
+}
+
+const noControlChange = {
+  agent_id: null,
+  agent_name: null,
+  attendant_external: 0,
+  handover_reason: enumToText(HandoverReason, HandoverReason.UNSPECIFIED),
+  severity: enumToText(Severity, Severity.UNSPECIFIED),
+  details: '',
+};
 
 function columns({ auditId, eventId, sessionId }: AuditKey, at: number) {
   const ids = { tenant: currentTenant(), audit_id: auditId, source_event_id: eventId, session_id: sessionId };
@@ -116,6 +142,7 @@ export async function controlChangesFrom(
     .where('session_id', '=', sessionId)
     .where('owner_epoch', '>=', fromEpoch)
     .where('task_id', '=', '')
+    .where('reminder_id', '=', '')
     .orderBy('owner_epoch')
     .execute();
   return rows.map(toControlChange);
@@ -143,37 +170,4 @@ function toControlChange(row: AuditRow): ControlChange {
 /** The control of `active/bot_active`. */
 function parseControl(stateAndControl: string): Control {
   return enumFromText(Control, stateAndControl.split('/')[1] ?? 'unspecified');
-}
-
-/** A page of the audit. */
-export async function readAuditPage(
-  db: Executor<HandoverTables>,
-  filter: { sessionId: string; newestFirst: boolean },
-  limit: number,
-  after: ListCursor | undefined,
-): Promise<ListPage<AuditEntry>> {
-  let query = db.selectFrom('audit_entries').selectAll().where('tenant', '=', currentTenant());
-  if (filter.sessionId) query = query.where('session_id', '=', filter.sessionId);
-  const rows = await paginate(
-    query,
-    { id: 'audit_id', direction: filter.newestFirst ? 'desc' : 'asc' },
-    limit,
-    after,
-  ).execute();
-  return toListPage(rows, limit, (row) => row.audit_id, toEntry);
-}
-
-function toEntry(row: AuditRow): AuditEntry {
-  return create(AuditEntrySchema, {
-    auditId: row.audit_id,
-    sessionId: row.session_id,
-    actor: row.actor,
-    action: row.action,
-    reason: row.reason,
-    before: row.state_before,
-    after: row.state_after,
-    ownerEpoch: row.owner_epoch,
-    createdAt: timestampFromMs(parseSqlTime(row.created_at)),
-    taskId: row.task_id,
-  });
 }

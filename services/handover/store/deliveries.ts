@@ -1,4 +1,4 @@
-import type { Reminder } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import { type Reminder, ReminderState } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import type { Database } from '../../lib/db/database.ts';
 import { isDueSince } from '../../lib/db/due.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
@@ -108,7 +108,10 @@ export async function markDeliveriesAccepted(
     .execute();
 }
 
-/** Freezes the counts of the reminders, for every channel and every attempt, and returns those that still exist. */
+/**
+ * Freezes the counts of the reminders, for every channel and every attempt, and returns those that are to be sent: an
+ * acknowledgement that was committed after the claim of a delivery stops it here.
+ */
 export async function freezeReminders(db: Database, reminderIds: readonly string[], now: number): Promise<Reminder[]> {
   await db
     .autocommit<HandoverTables>()
@@ -118,7 +121,8 @@ export async function freezeReminders(db: Database, reminderIds: readonly string
     .where('reminder_id', 'in', reminderIds)
     .where('out_at', 'is', null)
     .execute();
-  return readReminders(db, reminderIds);
+  const reminders = await readReminders(db, reminderIds);
+  return reminders.filter(({ state }) => state !== ReminderState.ACKNOWLEDGED);
 }
 
 /** The existing reminders in the order of the ids. Their counts may still grow. */

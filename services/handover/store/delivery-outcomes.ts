@@ -77,9 +77,13 @@ function outcomeColumns({ refusals }: DeliveryRow, outcome: DeliveryOutcome, now
     : columns;
 }
 
-/** The columns of a reminder whose deliveries are in these states; none while one of them is open. */
+/**
+ * The columns of a reminder whose deliveries are in these states; none while one of them is open. With a cancelled one it was
+ * acknowledged before every channel had it: it never counts as delivered.
+ */
 function reminderCompletion(states: readonly string[], now: number): { state?: string; settled_at?: string } {
   if (OPEN_DELIVERY_STATES.some((state) => states.includes(state))) return {};
+  if (states.includes('cancelled')) return { settled_at: sqlTime(now) };
   const state = states.includes('failed') ? ReminderState.FAILED : ReminderState.DELIVERED;
   return { state: enumToText(ReminderState, state), settled_at: sqlTime(now) };
 }

@@ -108,13 +108,14 @@ export async function newestHandover(db: Executor<HandoverTables>, sessionId: st
 /** A page of handovers, newest first. */
 export async function readHandoverPage(
   db: Executor<HandoverTables>,
-  filter: { sessionId: string; state: HandoverState },
+  filter: { sessionId: string; state: HandoverState; agentId: string },
   limit: number,
   after: ListCursor | undefined,
 ): Promise<ListPage<Handover>> {
   let query = db.selectFrom('handovers').selectAll().where('tenant', '=', currentTenant());
   if (filter.sessionId) query = query.where('session_id', '=', filter.sessionId);
   if (filter.state) query = query.where('state', '=', enumToText(HandoverState, filter.state));
+  if (filter.agentId) query = query.where('agent_id', '=', filter.agentId);
   const rows = await paginate(query, { id: 'handover_id', direction: 'desc' }, limit, after).execute();
   return toListPage(rows, limit, (row) => row.handover_id, toHandover);
 }
@@ -129,11 +130,15 @@ function toHandover(row: HandoverRow): Handover {
     reason: enumFromText(HandoverReason, row.reason),
     severity: enumFromText(Severity, row.severity),
     details: row.details,
-    assignedAgent: row.agent_id === null ? undefined : { agentId: row.agent_id, agentName: row.agent_name ?? '' },
+    assignedAgent: row.agent_id === null ? undefined : agentOf(row.agent_id, row.agent_name ?? ''),
     attendantExternal: row.attendant_external === 1,
     createdAt: timestampFromMs(parseSqlTime(row.created_at)),
     takenAt: row.taken_at === null ? undefined : timestampFromMs(parseSqlTime(row.taken_at)),
     endedAt: row.ended_at === null ? undefined : timestampFromMs(parseSqlTime(row.ended_at)),
     endReason: row.end_reason,
   });
+}
+
+function agentOf(id: string, name: string) {
+  return { agentId: id, agentName: name, id, name };
 }

@@ -1,5 +1,7 @@
 import type { Migrations } from '../../lib/db/migrations/migrations.ts';
 
+const LISTED_STATE = "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE state END";
+
 /** The service's tables; tables.ts describes the columns. */
 export const handoverMigrations: Migrations = {
   owner: 'handover',
@@ -138,6 +140,20 @@ export const handoverMigrations: Migrations = {
       statements: (c) => [
         `ALTER TABLE reminder_deliveries ADD COLUMN waits_since ${c.time} NULL`,
         `ALTER TABLE channel_paces ADD COLUMN waits_since ${c.time} NULL`,
+      ],
+    },
+    {
+      // the columns that the database computes are for indexes: rows of earlier releases have them too
+      name: '006_lists',
+      statements: (c) => [
+        'CREATE INDEX handovers_agent ON handovers (tenant, agent_id, created_at, handover_id)',
+        `ALTER TABLE reminders ADD COLUMN acknowledged_at ${c.time} NULL`,
+        `ALTER TABLE reminders ADD COLUMN acknowledged_by ${c.key(100)} NULL`,
+        `ALTER TABLE reminders ADD COLUMN listed_state ${c.id} GENERATED ALWAYS AS (${LISTED_STATE}) VIRTUAL`,
+        'CREATE INDEX reminders_listed_state ON reminders (tenant, listed_state, created_at, reminder_id)',
+        `ALTER TABLE audit_entries ADD COLUMN reminder_id ${c.id} NOT NULL DEFAULT ''`,
+        `ALTER TABLE audit_entries ADD COLUMN actor_key ${c.key(100)} GENERATED ALWAYS AS (SUBSTR(actor, 1, 100)) VIRTUAL`,
+        'CREATE INDEX audit_entries_actor ON audit_entries (tenant, actor_key, created_at, audit_id)',
       ],
     },
   ],

@@ -61,6 +61,8 @@ export async function insertReminder(
     settled_at: null,
     attempts: 0,
     last_error: '',
+    acknowledged_at: null,
+    acknowledged_by: null,
   };
   await tx.insertInto('reminders').values(row).execute();
   const { tenant, reminder_id } = row;
@@ -142,7 +144,7 @@ export async function readReminderPage(
 ): Promise<ListPage<Reminder>> {
   let query = db.selectFrom('reminders').selectAll().where('tenant', '=', currentTenant());
   if (filter.sessionId) query = query.where('session_id', '=', filter.sessionId);
-  if (filter.state) query = query.where('state', '=', enumToText(ReminderState, filter.state));
+  if (filter.state) query = query.where('listed_state', '=', enumToText(ReminderState, filter.state));
   const rows = await paginate(query, { id: 'reminder_id', direction: 'desc' }, limit, after).execute();
   return toListPage(rows, limit, (row) => row.reminder_id, toReminder);
 }
@@ -157,12 +159,14 @@ export function toReminder(row: ReminderRow): Reminder {
     shopName: row.shop_name,
     kind: enumFromText(ReminderKind, row.kind),
     ownerEpoch: row.owner_epoch,
-    state: enumFromText(ReminderState, row.state),
+    state: row.acknowledged_at === null ? enumFromText(ReminderState, row.state) : ReminderState.ACKNOWLEDGED,
     severity: enumFromText(Severity, row.severity),
     count: row.count,
     createdAt: timestampFromMs(parseSqlTime(row.created_at)),
     attempts: row.attempts,
     lastError: row.last_error,
+    acknowledgedAt: row.acknowledged_at === null ? undefined : timestampFromMs(parseSqlTime(row.acknowledged_at)),
+    acknowledgedBy: row.acknowledged_by ?? '',
   });
   if (row.state === 'delivered' && row.settled_at) reminder.deliveredAt = timestampFromMs(parseSqlTime(row.settled_at));
   reminder.text = reminderText(reminder);

@@ -1,3 +1,5 @@
+import type { GeneratedAlways, Insertable, Selectable } from 'kysely';
+
 /** One interval in which the bot was not in control. */
 export interface HandoverRow {
   tenant: string;
@@ -19,7 +21,7 @@ export interface HandoverRow {
   version: number;
 }
 
-export interface ReminderRow {
+interface ReminderTable {
   tenant: string;
   reminder_id: string;
   session_id: string;
@@ -30,24 +32,34 @@ export interface ReminderRow {
   owner_epoch: number;
   /** Minutes since the Unix epoch for new_messages, else 0: a part of the key by which reminders are deduplicated. */
   minute: number;
+  /** How far its delivery is; that of an acknowledged one stays pending when not every channel has it. */
   state: string;
   severity: string;
   count: number;
   created_at: string;
-  /** When the first delivery started: from then on the count is fixed, because receivers deduplicate by the id. */
+  /**
+   * When the first delivery started, or it was acknowledged: from then on the count is fixed, because receivers deduplicate by the
+   * id, and because no channel would tell of more messages.
+   */
   out_at: string | null;
-  /** When it was delivered on every channel, or failed for good. */
+  /** When the last delivery was done: accepted, failed for good or cancelled. */
   settled_at: string | null;
   attempts: number;
   last_error: string;
+  acknowledged_at: string | null;
+  acknowledged_by: string | null;
+  /** `acknowledged`, else `state`. */
+  listed_state: GeneratedAlways<string>;
 }
+
+export type ReminderRow = Omit<Selectable<ReminderTable>, 'listed_state'>;
 
 /** A reminder on one channel. */
 export interface DeliveryRow {
   tenant: string;
   reminder_id: string;
   channel: string;
-  /** pending; accepted: the receiver has it, the reminder's state follows; delivered; failed. */
+  /** pending; accepted: the receiver has it, the reminder's state follows; delivered; failed; cancelled: by an acknowledgement. */
   state: string;
   attempts: number;
   /** How many of the attempts the receiver rejected. */
@@ -74,9 +86,10 @@ export interface CountedEventRow {
 }
 
 /** One change or decision. Append-only; handovers are derived from the columns from agent_id on. */
-export interface AuditRow {
+interface AuditTable {
   tenant: string;
   audit_id: string;
+  /** What it records, once: an event, or a reminder that was acknowledged. */
   source_event_id: string;
   session_id: string;
   actor: string;
@@ -84,9 +97,12 @@ export interface AuditRow {
   reason: string;
   state_before: string;
   state_after: string;
+  /** 0 for the acknowledgement of a reminder, so that no release takes it for a change of the session. */
   owner_epoch: number;
-  /** Empty for a change of the session. */
+  /** Empty for everything but an operator's decision about a task. */
   task_id: string;
+  /** Empty for everything but the acknowledgement of a reminder. */
+  reminder_id: string;
   created_at: string;
   agent_id: string | null;
   agent_name: string | null;
@@ -94,13 +110,18 @@ export interface AuditRow {
   handover_reason: string;
   severity: string;
   details: string;
+  /** `actor`, in an index. */
+  actor_key: GeneratedAlways<string>;
 }
+
+export type AuditRow = Selectable<AuditTable>;
+export type NewAuditRow = Insertable<AuditTable>;
 
 export interface HandoverTables {
   handovers: HandoverRow;
-  reminders: ReminderRow;
+  reminders: ReminderTable;
   reminder_deliveries: DeliveryRow;
   reminder_counted_events: CountedEventRow;
   channel_paces: ChannelPaceRow;
-  audit_entries: AuditRow;
+  audit_entries: AuditTable;
 }

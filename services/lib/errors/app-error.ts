@@ -42,6 +42,7 @@ const codeByReason: Record<ErrorReason, Code> = {
   [ErrorReason.TASK_DONE]: Code.FailedPrecondition,
   [ErrorReason.AMBIGUOUS_TASK]: Code.FailedPrecondition,
   [ErrorReason.INVALID_TASK_STATUS]: Code.FailedPrecondition,
+  [ErrorReason.REMINDER_NOT_FOUND]: Code.NotFound,
   [ErrorReason.IDEMPOTENCY_KEY_REUSED]: Code.FailedPrecondition,
   [ErrorReason.RATE_LIMITED]: Code.ResourceExhausted,
   [ErrorReason.SERVICE_UNAVAILABLE]: Code.Unavailable,

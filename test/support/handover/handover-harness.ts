@@ -2,6 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { type Client, createClient, createRouterTransport } from '@connectrpc/connect';
 import { type Event, EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
 import { HandoverService } from '../../../gen/autosession/handover/v1/handover_service_pb.js';
+import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import type { ReminderChannel } from '../../../services/handover/channels/channel.ts';
 import { createDeliveryWorker } from '../../../services/handover/delivery/create-delivery-worker.ts';
 import type { DeliveryWorker } from '../../../services/handover/delivery/delivery-worker.ts';
@@ -68,11 +69,15 @@ export async function startHandoverHarness(
     logger: createLogger('info', { write: (line) => void logLines.push(JSON.parse(line)) }),
     metrics: createMetrics(false),
     config: loadConfig(env),
+    sessions: createClient(SessionService, noSessions),
     channels: channels({ clock }),
     triggerDelivery: () => {},
   };
   return new HandoverHarness(deps, clock, logLines);
 }
+
+/** Lists by the name of a session need a whole system. */
+const noSessions = createRouterTransport((router) => router.service(SessionService, {}));
 
 const noopChannel: ReminderChannel = { name: 'log', deliver: async () => {} };
 

@@ -12,11 +12,7 @@ it('delivers the reminders of its consumers over the configured channels until i
   await using receiver = await WebhookReceiver.start();
   const webhooks = JSON.stringify([{ url: receiver.url, secret: 'secret' }]);
   await using service = await startHandoverHarness('SQLite', undefined, { AUTOSESSION_WEBHOOKS: webhooks });
-  const noServices: ServiceClients = {
-    get: () => {
-      throw new Error('handover calls no service');
-    },
-  };
+  const noServices = { get: () => service.deps.sessions } as unknown as ServiceClients;
   {
     await using module = await handoverModule.start(service.deps as unknown as Deps, noServices);
     module.onReady?.();

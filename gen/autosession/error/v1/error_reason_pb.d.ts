@@ -227,6 +227,13 @@ export enum ErrorReason {
   INVALID_TASK_STATUS = 46,
 
   /**
+   * No reminder has this id. Metadata: `reminder_id`. REST 404.
+   *
+   * @generated from enum value: ERROR_REASON_REMINDER_NOT_FOUND = 47;
+   */
+  REMINDER_NOT_FOUND = 47,
+
+  /**
    * The key was used with another request. Metadata: `idempotency_key`. REST 422.
    *
    * @generated from enum value: ERROR_REASON_IDEMPOTENCY_KEY_REUSED = 60;

@@ -234,6 +234,20 @@ export declare type Reminder = Message<"autosession.handover.v1.Reminder"> & {
    * @generated from field: string shop_name = 15;
    */
   shopName: string;
+
+  /**
+   * When it was acknowledged; unset before.
+   *
+   * @generated from field: google.protobuf.Timestamp acknowledged_at = 16;
+   */
+  acknowledgedAt?: Timestamp | undefined;
+
+  /**
+   * Who acknowledged it: an agent's id, or the name of the caller; empty before.
+   *
+   * @generated from field: string acknowledged_by = 17;
+   */
+  acknowledgedBy: string;
 };
 
 /**
@@ -284,21 +298,21 @@ export declare type AuditEntry = Message<"autosession.handover.v1.AuditEntry"> &
   reason: string;
 
   /**
-   * State and control before.
+   * State and control before; of a task or a reminder its state.
    *
    * @generated from field: string before = 6;
    */
   before: string;
 
   /**
-   * State and control after.
+   * The same after.
    *
    * @generated from field: string after = 7;
    */
   after: string;
 
   /**
-   * The owner_epoch after.
+   * The owner_epoch after; 0 for the acknowledgement of a reminder, which changes no session.
    *
    * @generated from field: uint32 owner_epoch = 8;
    */
@@ -312,11 +326,18 @@ export declare type AuditEntry = Message<"autosession.handover.v1.AuditEntry"> &
   createdAt?: Timestamp | undefined;
 
   /**
-   * The task that was changed; empty for a change of the session.
+   * The task that was changed; empty for every other entry.
    *
    * @generated from field: string task_id = 10;
    */
   taskId: string;
+
+  /**
+   * The reminder that was acknowledged; empty for every other entry.
+   *
+   * @generated from field: string reminder_id = 11;
+   */
+  reminderId: string;
 };
 
 /**
@@ -466,6 +487,13 @@ export enum ReminderState {
    * @generated from enum value: REMINDER_STATE_FAILED = 3;
    */
   FAILED = 3,
+
+  /**
+   * A person has seen it; channels that did not have it then do not get it any more.
+   *
+   * @generated from enum value: REMINDER_STATE_ACKNOWLEDGED = 4;
+   */
+  ACKNOWLEDGED = 4,
 }
 
 /**

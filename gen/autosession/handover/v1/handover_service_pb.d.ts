@@ -5,6 +5,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { AuditEntry, Handover, HandoverState, Reminder, ReminderState } from "./handover_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file autosession/handover/v1/handover_service.proto.
@@ -18,7 +19,7 @@ export declare const file_autosession_handover_v1_handover_service: GenFile;
  */
 export declare type ListHandoversRequest = Message<"autosession.handover.v1.ListHandoversRequest"> & {
   /**
-   * Only of this session; empty means any.
+   * Only of this session, by its id; empty means any.
    *
    * @generated from field: string session_id = 1;
    */
@@ -32,7 +33,7 @@ export declare type ListHandoversRequest = Message<"autosession.handover.v1.List
   state: HandoverState;
 
   /**
-   * The size of a page, 1 to 200; default 20.
+   * The size of a page, 1 to 200; default 20. REST also takes `limit`.
    *
    * @generated from field: uint32 page_size = 3;
    */
@@ -44,6 +45,20 @@ export declare type ListHandoversRequest = Message<"autosession.handover.v1.List
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
+
+  /**
+   * Only of this session, by its name or id; empty means any.
+   *
+   * @generated from field: string session = 5;
+   */
+  session: string;
+
+  /**
+   * Only those in which this agent is, or was last, in control; empty means any.
+   *
+   * @generated from field: string agent_id = 6;
+   */
+  agentId: string;
 };
 
 /**
@@ -86,7 +101,7 @@ export declare const ListHandoversResponseSchema: GenMessage<ListHandoversRespon
  */
 export declare type ListRemindersRequest = Message<"autosession.handover.v1.ListRemindersRequest"> & {
   /**
-   * Only of this session; empty means any.
+   * Only of this session, by its id; empty means any.
    *
    * @generated from field: string session_id = 1;
    */
@@ -100,7 +115,7 @@ export declare type ListRemindersRequest = Message<"autosession.handover.v1.List
   state: ReminderState;
 
   /**
-   * The size of a page, 1 to 200; default 20.
+   * The size of a page, 1 to 200; default 20. REST also takes `limit`.
    *
    * @generated from field: uint32 page_size = 3;
    */
@@ -112,6 +127,13 @@ export declare type ListRemindersRequest = Message<"autosession.handover.v1.List
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
+
+  /**
+   * Only of this session, by its name or id; empty means any.
+   *
+   * @generated from field: string session = 5;
+   */
+  session: string;
 };
 
 /**
@@ -148,20 +170,74 @@ export declare type ListRemindersResponse = Message<"autosession.handover.v1.Lis
 export declare const ListRemindersResponseSchema: GenMessage<ListRemindersResponse>;
 
 /**
+ * AcknowledgeReminderRequest acknowledges a reminder.
+ *
+ * @generated from message autosession.handover.v1.AcknowledgeReminderRequest
+ */
+export declare type AcknowledgeReminderRequest = Message<"autosession.handover.v1.AcknowledgeReminderRequest"> & {
+  /**
+   * The reminder.
+   *
+   * @generated from field: string reminder_id = 1;
+   */
+  reminderId: string;
+
+  /**
+   * The agent who has seen it; default the caller's own name.
+   *
+   * @generated from field: string agent_id = 2;
+   */
+  agentId: string;
+
+  /**
+   * Makes a repeat safe for 24 hours; also the header Idempotency-Key.
+   *
+   * @generated from field: string idempotency_key = 3;
+   */
+  idempotencyKey: string;
+};
+
+/**
+ * Describes the message autosession.handover.v1.AcknowledgeReminderRequest.
+ * Use `create(AcknowledgeReminderRequestSchema)` to create a new message.
+ */
+export declare const AcknowledgeReminderRequestSchema: GenMessage<AcknowledgeReminderRequest>;
+
+/**
+ * AcknowledgeReminderResponse is the acknowledged reminder.
+ *
+ * @generated from message autosession.handover.v1.AcknowledgeReminderResponse
+ */
+export declare type AcknowledgeReminderResponse = Message<"autosession.handover.v1.AcknowledgeReminderResponse"> & {
+  /**
+   * The reminder.
+   *
+   * @generated from field: autosession.handover.v1.Reminder reminder = 1;
+   */
+  reminder?: Reminder | undefined;
+};
+
+/**
+ * Describes the message autosession.handover.v1.AcknowledgeReminderResponse.
+ * Use `create(AcknowledgeReminderResponseSchema)` to create a new message.
+ */
+export declare const AcknowledgeReminderResponseSchema: GenMessage<AcknowledgeReminderResponse>;
+
+/**
  * ListAuditEntriesRequest filters the audit.
  *
  * @generated from message autosession.handover.v1.ListAuditEntriesRequest
  */
 export declare type ListAuditEntriesRequest = Message<"autosession.handover.v1.ListAuditEntriesRequest"> & {
   /**
-   * Only of this session; empty means any.
+   * Only of this session, by its id; empty means any.
    *
    * @generated from field: string session_id = 1;
    */
   sessionId: string;
 
   /**
-   * The size of a page, 1 to 200; default 20.
+   * The size of a page, 1 to 200; default 20. REST also takes `limit`.
    *
    * @generated from field: uint32 page_size = 2;
    */
@@ -180,6 +256,34 @@ export declare type ListAuditEntriesRequest = Message<"autosession.handover.v1.L
    * @generated from field: bool newest_first = 4;
    */
   newestFirst: boolean;
+
+  /**
+   * Only of this session, by its name or id; empty means any.
+   *
+   * @generated from field: string session = 5;
+   */
+  session: string;
+
+  /**
+   * Only what this agent did, or another actor of this name; empty means any.
+   *
+   * @generated from field: string agent_id = 6;
+   */
+  agentId: string;
+
+  /**
+   * Only from this time on.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 7;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Only before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 8;
+   */
+  until?: Timestamp | undefined;
 };
 
 /**
@@ -265,11 +369,14 @@ export declare const GetSessionHandoverResponseSchema: GenMessage<GetSessionHand
 /**
  * HandoverService records who was in control when and why, sends reminders to people, and keeps the audit.
  *
+ * A list of a `session` takes its id or, for a chat session, its name: it means the open session of that name, else the one that was
+ * closed last. A list of an id that does not exist is empty: the audit outlives the sessions.
+ *
  * @generated from service autosession.handover.v1.HandoverService
  */
 export declare const HandoverService: GenService<{
   /**
-   * ListHandovers returns handovers, newest first.
+   * ListHandovers returns handovers, newest first. Errors: SESSION_NOT_FOUND (no session has this name).
    *
    * @generated from rpc autosession.handover.v1.HandoverService.ListHandovers
    */
@@ -279,7 +386,7 @@ export declare const HandoverService: GenService<{
     output: typeof ListHandoversResponseSchema;
   },
   /**
-   * ListReminders returns reminders, newest first.
+   * ListReminders returns reminders, newest first. Errors: SESSION_NOT_FOUND (no session has this name).
    *
    * @generated from rpc autosession.handover.v1.HandoverService.ListReminders
    */
@@ -289,7 +396,23 @@ export declare const HandoverService: GenService<{
     output: typeof ListRemindersResponseSchema;
   },
   /**
-   * ListAuditEntries returns audit entries, by default the oldest first.
+   * AcknowledgeReminder records that a person has seen a reminder; channels that do not have it yet do not get it any more.
+   *
+   * Accepts every state; leaves acknowledged. The deliveries that wait, also for a retry, are cancelled in the same transaction: no
+   * channel begins to send the reminder after it. A channel that was sending it at that moment may still deliver it once. Messages
+   * that arrive later get a reminder of their own. The audit has the acknowledgement; no event is emitted.
+   * A repeat changes nothing, whoever sends it: the answer names the first who acknowledged.
+   * Errors: REMINDER_NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
+   *
+   * @generated from rpc autosession.handover.v1.HandoverService.AcknowledgeReminder
+   */
+  acknowledgeReminder: {
+    methodKind: "unary";
+    input: typeof AcknowledgeReminderRequestSchema;
+    output: typeof AcknowledgeReminderResponseSchema;
+  },
+  /**
+   * ListAuditEntries returns audit entries, by default the oldest first. Errors: SESSION_NOT_FOUND (no session has this name).
    *
    * @generated from rpc autosession.handover.v1.HandoverService.ListAuditEntries
    */

@@ -12,6 +12,7 @@ export const exampleIds = {
   session: 'ses_01m7ynfjy6k70zbw3z0krc11r7',
   task: 'tsk_01m7ynfjy6k70zbw3z0krc11r8',
   lease: '1.FOMzDQA9BU_C0NZx2ViA',
+  reminder: 'rem_01m7ynfk0c3x9d6s1v8w2b5n7q',
 } as const;
 
 const request_id = 'req_01m7ynfjtfyys5fs5da4qetr3w';
@@ -176,6 +177,10 @@ const examples: Readonly<Record<string, Example>> = {
     parameters: { shop_id: 'shop-7' },
     body: { name: '示例店铺', aliases: [{ kind: 'name', value: '示例旗舰店' }] },
   },
+  listHandovers: { parameters: { session: exampleIds.session, state: 'waiting', limit: 20 } },
+  listReminders: { parameters: { session: exampleIds.session, limit: 20 } },
+  acknowledgeReminder: { parameters: { reminder_id: exampleIds.reminder }, body: { agent_id: 'agent_01' } },
+  listAuditEntries: { parameters: { agent_id: 'agent_01', since: '2026-11-21T00:00:00Z', newest_first: true } },
   watchEvents: { parameters: { types: ['status_change', 'message_received'] } },
   watchEventsBySession: named,
 };

@@ -1,0 +1,52 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type AuditEntry, AuditEntrySchema } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import type { Executor } from '../../lib/db/sql-backend.ts';
+import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
+import { type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
+import type { AuditRow, HandoverTables } from './tables.ts';
+
+/** Which entries a page has; empty and undefined mean any. */
+export interface AuditFilter {
+  readonly sessionId: string;
+  readonly actor: string;
+  /** Epoch milliseconds: from then on. */
+  readonly since?: number;
+  /** Epoch milliseconds: before then. */
+  readonly until?: number;
+  readonly newestFirst: boolean;
+}
+
+/** A page of the audit. */
+export async function readAuditPage(
+  db: Executor<HandoverTables>,
+  { sessionId, actor, since, until, newestFirst }: AuditFilter,
+  limit: number,
+  after: ListCursor | undefined,
+): Promise<ListPage<AuditEntry>> {
+  let query = db.selectFrom('audit_entries').selectAll().where('tenant', '=', currentTenant());
+  if (sessionId) query = query.where('session_id', '=', sessionId);
+  if (actor) query = query.where('actor_key', '=', actor);
+  if (since !== undefined) query = query.where('created_at', '>=', sqlTime(since));
+  if (until !== undefined) query = query.where('created_at', '<', sqlTime(until));
+  const order = { id: 'audit_id', direction: newestFirst ? 'desc' : 'asc' } as const;
+  const rows = await paginate(query, order, limit, after).execute();
+  return toListPage(rows, limit, (row) => row.audit_id, toEntry);
+}
+
+function toEntry(row: AuditRow): AuditEntry {
+  return create(AuditEntrySchema, {
+    auditId: row.audit_id,
+    sessionId: row.session_id,
+    actor: row.actor,
+    action: row.action,
+    reason: row.reason,
+    before: row.state_before,
+    after: row.state_after,
+    ownerEpoch: row.owner_epoch,
+    createdAt: timestampFromMs(parseSqlTime(row.created_at)),
+    taskId: row.task_id,
+    reminderId: row.reminder_id,
+  });
+}
