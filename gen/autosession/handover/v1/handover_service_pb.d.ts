@@ -401,7 +401,7 @@ export declare const HandoverService: GenService<{
    * Accepts every state; leaves acknowledged. The deliveries that wait, also for a retry, are cancelled in the same transaction: no
    * channel begins to send the reminder after it. A channel that was sending it at that moment may still deliver it once. Messages
    * that arrive later get a reminder of their own. The audit has the acknowledgement; no event is emitted.
-   * A repeat changes nothing, whoever sends it: the answer names the first who acknowledged.
+   * A repeat changes nothing, also one by another agent: the answer names the first who acknowledged.
    * Errors: REMINDER_NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
    *
    * @generated from rpc autosession.handover.v1.HandoverService.AcknowledgeReminder
