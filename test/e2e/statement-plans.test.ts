@@ -1,10 +1,8 @@
-import { CompiledQuery, sql } from 'kysely';
-import { createConnection } from 'mysql2/promise';
+import type { CompiledQuery } from 'kysely';
 import { expect, it } from 'vitest';
-import { cloneRows } from '../../bench/seed/clone-rows.ts';
-import { readTemplate } from '../../bench/seed/templates.ts';
 import type { Database } from '../../services/lib/db/database.ts';
 import { runCommonFlows } from '../support/db/common-flows.ts';
+import { explain, storeCopies } from '../support/db/mariadb-plans.ts';
 import { queryPlan, recordQueries, recordStatements } from '../support/db/sql-plans.ts';
 import { createDatabase, sharedServersAvailable } from '../support/servers/shared-servers.ts';
 import { startTestSystem } from '../support/test-system.ts';
@@ -38,15 +36,11 @@ const STORED_SESSIONS = 3_000;
 const MAX_ROWS = 300;
 
 /** The tables of which MariaDB would read many rows for a query, and why. */
-async function longReads(db: Database, { sql: text, parameters }: CompiledQuery): Promise<string[]> {
-  const { rows } = await db
-    .autocommit()
-    .executeQuery<{ table: string; type: string; key: string; rows: number }>(
-      CompiledQuery.raw(`EXPLAIN ${text}`, [...parameters]),
-    );
-  return rows
-    .filter((row) => Number(row.rows) > MAX_ROWS)
-    .map((row) => `${row.table} ${row.type} ${row.key} ${row.rows} rows: ${text}`);
+async function longReads(db: Database, query: CompiledQuery): Promise<string[]> {
+  const reads = await explain(db, query);
+  return reads
+    .filter(({ rows }) => rows > MAX_ROWS)
+    .map(({ table, type, key, rows }) => `${table} ${type} ${key} ${rows} rows: ${query.sql}`);
 }
 
 it.runIf(sharedServersAvailable)(
@@ -61,22 +55,7 @@ it.runIf(sharedServersAvailable)(
       using _ = recordQueries(db.backend, (query) => queries.set(query.sql, query));
       await runCommonFlows(system);
     }
-    const connection = await createConnection({ uri: MYSQL_URL, charset: 'utf8mb4_bin', dateStrings: true });
-    try {
-      const templates = [];
-      for (const sessionId of [...shops, ...chats])
-        templates.push({
-          share: 50,
-          finished: false,
-          tables: await readTemplate(connection, sessionId, { finished: false }),
-        });
-      await cloneRows([connection], templates, STORED_SESSIONS);
-    } finally {
-      await connection.end();
-    }
-    const { rows: tables } = await sql<{ name: string }>`SELECT table_name AS name FROM information_schema.tables
-    WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'`.execute(db.autocommit());
-    for (const { name } of tables) await sql`ANALYZE TABLE ${sql.table(name)}`.execute(db.autocommit());
+    await storeCopies(MYSQL_URL, db, [...shops, ...chats], STORED_SESSIONS);
     const planned = [...queries.values()].filter(({ sql: text }) => isPlanned(text));
     expect(planned.length).toBeGreaterThan(60);
     const long: string[] = [];

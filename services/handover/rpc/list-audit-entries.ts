@@ -3,7 +3,6 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { HandoverService } from '../../../gen/autosession/handover/v1/handover_service_pb.js';
 import type { HandoverDeps } from '../deps.ts';
 import { readAuditPage as read } from '../store/audit-page.ts';
-import type { HandoverTables } from '../store/tables.ts';
 import { encodeListCursor, parsePaging } from './paging.ts';
 import { sessionFilter } from './session-filter.ts';
 
@@ -18,6 +17,6 @@ export const listAuditEntries =
       until: request.until && timestampMs(request.until),
       newestFirst: request.newestFirst,
     };
-    const page = await read(deps.db.autocommit<HandoverTables>(), filter, limit, after);
+    const page = await read(deps.db, filter, limit, after);
     return { entries: page.items, nextPageToken: encodeListCursor(page.next) };
   };

@@ -1,11 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type AuditEntry, AuditEntrySchema } from '../../../gen/autosession/handover/v1/handover_pb.js';
-import type { Executor } from '../../lib/db/sql-backend.ts';
+import type { Database } from '../../lib/db/database.ts';
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
-import { currentTenant } from '../../lib/runtime/request-context.ts';
-import { type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
-import type { AuditRow, HandoverTables } from './tables.ts';
+import { filterByIndex, type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
+import type { AuditRow } from './tables.ts';
 
 /** Which entries a page has; empty and undefined mean any. */
 export interface AuditFilter {
@@ -20,14 +19,16 @@ export interface AuditFilter {
 
 /** A page of the audit. */
 export async function readAuditPage(
-  db: Executor<HandoverTables>,
+  db: Database,
   { sessionId, actor, since, until, newestFirst }: AuditFilter,
   limit: number,
   after: ListCursor | undefined,
 ): Promise<ListPage<AuditEntry>> {
-  let query = db.selectFrom('audit_entries').selectAll().where('tenant', '=', currentTenant());
-  if (sessionId) query = query.where('session_id', '=', sessionId);
-  if (actor) query = query.where('actor_key', '=', actor);
+  const filters = [
+    { column: 'session_id', value: sessionId, index: 'audit_entries_session' },
+    { column: 'actor_key', value: actor, index: 'audit_entries_actor' },
+  ];
+  let query = filterByIndex<AuditRow>(db, 'audit_entries', filters, 'audit_entries_age');
   if (since !== undefined) query = query.where('created_at', '>=', sqlTime(since));
   if (until !== undefined) query = query.where('created_at', '<', sqlTime(until));
   const order = { id: 'audit_id', direction: newestFirst ? 'desc' : 'asc' } as const;

@@ -2,13 +2,14 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { HandoverReason, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
 import { type Handover, HandoverSchema, HandoverState } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import type { Database } from '../../lib/db/database.ts';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, sqlTime, sqlTimeOrNull } from '../../lib/db/sql-time.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { enumFromText, enumToText } from '../domain/enum-names.ts';
 import type { HandoverFields } from '../domain/handover-interval.ts';
 import type { SessionRef } from '../domain/session-ref.ts';
-import { type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
+import { filterByIndex, type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
 import type { HandoverRow, HandoverTables } from './tables.ts';
 
 /** The epoch of the session's last handover that began at `epoch` or before; 0 if none did. */
@@ -107,15 +108,18 @@ export async function newestHandover(db: Executor<HandoverTables>, sessionId: st
 
 /** A page of handovers, newest first. */
 export async function readHandoverPage(
-  db: Executor<HandoverTables>,
+  db: Database,
   filter: { sessionId: string; state: HandoverState; agentId: string },
   limit: number,
   after: ListCursor | undefined,
 ): Promise<ListPage<Handover>> {
-  let query = db.selectFrom('handovers').selectAll().where('tenant', '=', currentTenant());
-  if (filter.sessionId) query = query.where('session_id', '=', filter.sessionId);
-  if (filter.state) query = query.where('state', '=', enumToText(HandoverState, filter.state));
-  if (filter.agentId) query = query.where('agent_id', '=', filter.agentId);
+  const state = filter.state ? enumToText(HandoverState, filter.state) : '';
+  const filters = [
+    { column: 'session_id', value: filter.sessionId, index: 'handovers_session' },
+    { column: 'agent_id', value: filter.agentId, index: 'handovers_agent' },
+    { column: 'state', value: state, index: 'handovers_state' },
+  ];
+  const query = filterByIndex<HandoverRow>(db, 'handovers', filters, 'handovers_age');
   const rows = await paginate(query, { id: 'handover_id', direction: 'desc' }, limit, after).execute();
   return toListPage(rows, limit, (row) => row.handover_id, toHandover);
 }

@@ -7,6 +7,7 @@ import {
   ReminderSchema,
   ReminderState,
 } from '../../../gen/autosession/handover/v1/handover_pb.js';
+import type { Database } from '../../lib/db/database.ts';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
@@ -14,7 +15,7 @@ import { enumFromText, enumToText } from '../domain/enum-names.ts';
 import type { MessageReminder, ReminderFields } from '../domain/reminder.ts';
 import { reminderText } from '../domain/reminder-text.ts';
 import type { SessionRef } from '../domain/session-ref.ts';
-import { type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
+import { filterByIndex, type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
 import type { HandoverTables, ReminderRow } from './tables.ts';
 
 /** Whether the reminder exists. */
@@ -137,14 +138,17 @@ export async function markEventCounted(
 
 /** A page of reminders, newest first. */
 export async function readReminderPage(
-  db: Executor<HandoverTables>,
+  db: Database,
   filter: { sessionId: string; state: ReminderState },
   limit: number,
   after: ListCursor | undefined,
 ): Promise<ListPage<Reminder>> {
-  let query = db.selectFrom('reminders').selectAll().where('tenant', '=', currentTenant());
-  if (filter.sessionId) query = query.where('session_id', '=', filter.sessionId);
-  if (filter.state) query = query.where('listed_state', '=', enumToText(ReminderState, filter.state));
+  const state = filter.state ? enumToText(ReminderState, filter.state) : '';
+  const filters = [
+    { column: 'session_id', value: filter.sessionId, index: 'reminders_session' },
+    { column: 'listed_state', value: state, index: 'reminders_listed_state' },
+  ];
+  const query = filterByIndex<ReminderRow>(db, 'reminders', filters, 'reminders_age');
   const rows = await paginate(query, { id: 'reminder_id', direction: 'desc' }, limit, after).execute();
   return toListPage(rows, limit, (row) => row.reminder_id, toReminder);
 }
