@@ -1,6 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { auditCommand } from './commands/audit.ts';
 import { handoverCommand } from './commands/handover.ts';
+import { remindersCommand } from './commands/reminders.ts';
 import { migrateCommand, serveCommand, verifyCommand } from './commands/server.ts';
 import { sessionsCommand } from './commands/sessions.ts';
 import { tailCommand } from './commands/tail.ts';
@@ -19,7 +21,9 @@ Examples:
   $ auto-session tasks list --status unknown
   $ auto-session tasks requeue tsk_01… --yes
   $ auto-session sessions open --account t-buyer --shop-name 示例店铺
-  $ auto-session handover takeover ses_01… --agent agent_01 --name 小王`;
+  $ auto-session handover takeover ses_01… --agent agent_01 --name 小王
+  $ auto-session reminders --state failed
+  $ auto-session audit --agent agent_01 --since 2026-01-31T00:00:00Z`;
 
 /** The options of every command. */
 export interface GlobalOptions {
@@ -55,6 +59,8 @@ export function createProgram(): Command {
     tasksCommand(),
     sessionsCommand(),
     handoverCommand(),
+    remindersCommand(),
+    auditCommand(),
   ])
     root.addCommand(command);
   configureCommand(root);

@@ -1,17 +1,39 @@
 import { Command, Option } from 'commander';
-import { apiPath, post, type ResponseData } from '../api-client.ts';
-import { parseId } from '../options.ts';
+import { apiPath, get, post, type ResponseData } from '../api-client.ts';
+import { formatTime, nextPageHint, sessionLabel } from '../format.ts';
+import { parseCount, parseId } from '../options.ts';
 import { printResult } from '../output.ts';
 import type { GlobalOptions } from '../program.ts';
+import { table } from '../table.ts';
 import { formatState } from './sessions.ts';
 
 /** `auto-session handover …` */
 export function handoverCommand(): Command {
-  const handover = new Command('handover').description('move control between the bot and human agents');
+  const handover = new Command('handover').description(
+    'list handovers, and move control between the bot and human agents',
+  );
+  handover.addCommand(listCommand());
   handover.addCommand(escalateCommand());
   handover.addCommand(takeOverCommand());
   handover.addCommand(releaseCommand());
   return handover;
+}
+
+function listCommand(): Command {
+  return new Command('list')
+    .description('when humans were requested or in control, newest first')
+    .option('--session <session>', 'only of this session, by its id or name')
+    .option('--agent <id>', 'only those in which this agent is, or was last, in control')
+    .addOption(
+      new Option('--state <state>', 'only those in this state').choices(['waiting', 'live', 'returned', 'closed']),
+    )
+    .option('--limit <n>', 'how many, at most 200', parseCount, 20)
+    .option('--page-token <token>', 'continue after the previous list')
+    .action(async ({ session, agent, state, limit, pageToken }, command: Command) => {
+      const globals = command.optsWithGlobals<GlobalOptions>();
+      const query = { session, agent_id: agent, state, page_size: limit, page_token: pageToken };
+      await printResult(await get(globals, '/api/handovers', query), globals.json === true, formatHandovers);
+    });
 }
 
 function escalateCommand(): Command {
@@ -53,4 +75,19 @@ async function postAndPrint(command: Command, route: string, body: Record<string
   const globals = command.optsWithGlobals<GlobalOptions>();
   const response = await post(globals, route, body);
   await printResult(response, globals.json === true, (data: ResponseData) => formatState({ ...data, ...data.session }));
+}
+
+function formatHandovers({ handovers, next_page_token: next }: ResponseData): string {
+  const rows = handovers.map((handover: ResponseData) => [
+    sessionLabel(handover),
+    handover.state,
+    handover.reason ?? '',
+    handover.severity ?? '',
+    handover.attendant_external ? '(in the shop’s window)' : (handover.assigned_agent?.agent_name ?? ''),
+    formatTime(handover.created_at),
+    formatTime(handover.taken_at),
+    formatTime(handover.ended_at),
+  ]);
+  const titles = ['SESSION', 'STATE', 'REASON', 'SEVERITY', 'AGENT', 'BEGAN', 'TAKEN', 'ENDED'];
+  return table(titles, rows, 'No handovers.') + nextPageHint(next);
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { SessionDetailService } from '../../gen/autosession/conversation/v1/session_detail_service_pb.js';
 import { EventService } from '../../gen/autosession/event/v1/event_service_pb.js';
+import { HandoverService } from '../../gen/autosession/handover/v1/handover_service_pb.js';
 import { ChatService } from '../../gen/autosession/message/v1/chat_service_pb.js';
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import { RuleService } from '../../gen/autosession/message/v1/rule_service_pb.js';
@@ -19,6 +20,7 @@ export function routeTable(): string {
     MessageService,
     ChatService,
     RuleService,
+    HandoverService,
     DirectoryService,
     EventService,
   ]).map(({ method, path, rpc }) => [`\`${method} ${path}\``, firstSentence(rpc.parent.file.name, rpc.name)]);

@@ -115,6 +115,10 @@ onEveryBackend(
           rest.post(`/api/sessions/${name}/takeover`, { agent_id: 'a', agent_name: 'a' }, headers),
           rest.post(`/api/sessions/${name}/close`, {}, headers),
           rest.get('/api/tasks/next_id', headers),
+          rest.get(`/api/handovers?session=${name}`, headers),
+          rest.get(`/api/reminders?session=${name}`, headers),
+          rest.post('/api/reminders/rem_1/ack', {}, headers),
+          rest.get(`/api/audit?session=${name}`, headers),
         ])
           expect((await attempt).status).toBe(403);
       });

@@ -22,6 +22,10 @@ describe('auto-session', () => {
     [['sessions', 'open', '--account', 'a']],
     [['sessions', 'close', 'ses_1', '--json']],
     [['handover', 'takeover', 'ses_1']],
+    [['handover', 'list', '--state', 'lost']],
+    [['reminders', 'lst']],
+    [['reminders', 'ack']],
+    [['audit', 'surplus']],
     [['tail', '--nonsense']],
     [['tail', '--url', 'nonsense']],
   ])('takes %j for wrong usage', async (words) => {
@@ -41,7 +45,17 @@ describe('auto-session', () => {
     const { out } = await runCli(['--help']);
     const commands = [...out.matchAll(/^ {2}([a-z]+)(?: \[options\])?(?: +[a-z])/gm)].map((match) => match[1] ?? '');
     expect(commands).toEqual(
-      expect.arrayContaining(['serve', 'migrate', 'verify', 'tail', 'tasks', 'sessions', 'handover']),
+      expect.arrayContaining([
+        'serve',
+        'migrate',
+        'verify',
+        'tail',
+        'tasks',
+        'sessions',
+        'handover',
+        'reminders',
+        'audit',
+      ]),
     );
     for (const command of commands.filter((name) => name !== 'help')) {
       const help = await runCli([command, '--help']);
