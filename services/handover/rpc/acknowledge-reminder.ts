@@ -34,7 +34,8 @@ export const acknowledgeReminder =
       }),
     );
     // its deliveries may have ended since the answer was stored
-    if (replayed) answer.reminder = (await readReminders(deps.db, [request.reminderId]))[0];
+    const [current] = replayed ? await readReminders(deps.db, [request.reminderId]) : [];
+    if (current) answer.reminder = current;
     return answer;
   };
 
