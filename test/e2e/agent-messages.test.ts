@@ -24,6 +24,8 @@ function steps(system: TestSystem) {
   return { ...flow, rest, say: flow.sayAsAgent, history, said, hasDelivery, attended };
 }
 
+const ids = ({ message_id, task_id }: { message_id: string; task_id: string }) => ({ message_id, task_id });
+
 onEveryBackend('an agent who writes in a shop session', (system) => {
   it('has the words sent by the RPA sender, in order, shown once in the history, and not taken for an intervention', async () => {
     const { attended, say, claimAndFetch, complete, hasDelivery, history, upload, status } = steps(system());
@@ -133,6 +135,55 @@ onEveryBackend('an agent who writes in a shop session', (system) => {
     await complete(sessionId, { task_id: sent.taskId, lease_token: sent.token, success: false, error_message: '断线' });
     await hasDelivery(sessionId, [['您好', 'failed']]);
     expect(await status(sessionId)).toMatchObject({ status: 'manual_live', session_state: 'transferred' });
+  });
+
+  it('learns at a repeated release, too, which words were not sent, when the session was paused since', async () => {
+    const { attended, say, rest } = steps(system());
+    const { sessionId } = await attended();
+    const waiting = (await say(sessionId, '还没发')).body.data;
+    const release = async () =>
+      rest.ok(rest.post(`/api/sessions/${sessionId}/release`, { agent_id: 'agent_01' }, { 'idempotency-key': key }));
+    const key = unique();
+    const first = await release();
+    expect(first.unsent).toMatchObject([{ message_id: waiting.message_id }]);
+    await rest.ok(rest.post(`/api/sessions/${sessionId}/pause`));
+    expect((await release()).unsent).toEqual(first.unsent);
+  });
+
+  it('takes nothing over by the late repeat of a message, and is told the present status', async () => {
+    const { attended, say, rest, release, status } = steps(system());
+    const { sessionId } = await attended();
+    const id = { client_message_id: unique() };
+    const first = await rest.ok(say(sessionId, '您好', id));
+    await rest.ok(release(sessionId));
+    expect(await rest.ok(say(sessionId, '您好', id))).toMatchObject({ ...ids(first), status: 'bot_active' });
+    await rest.ok(rest.post('/api/manual/escalate', { session_id: sessionId, reason: 'manual' }));
+    expect(await rest.ok(say(sessionId, '您好', id))).toMatchObject({ ...ids(first), status: 'pending_manual' });
+    expect((await status(sessionId)).status).toBe('pending_manual');
+    expect((await say(sessionId, '您好')).status).toBe(200);
+    expect((await status(sessionId)).status).toBe('manual_live');
+  });
+
+  it('has words of up to 16 KiB sent as they are, and none without a visible character', async () => {
+    const { attended, say, rest, claimAndFetch, history } = steps(system());
+    const { sessionId, body } = await attended();
+    for (const content of ['', '   ', '\n\t', '\u3000', '好'.repeat(5_462)]) {
+      const refused = await say(sessionId, content);
+      expect([refused.status, refused.body.error_code]).toEqual([400, 'INVALID_ARGUMENT']);
+    }
+    const longest = ` 😀\n${'好'.repeat(5_459)} `;
+    await rest.ok(say(sessionId, longest));
+    expect((await claimAndFetch(body.account_id)).content).toBe(longest);
+    expect((await history(sessionId)).at(-1)).toMatchObject({ role: 'agent', content: longest });
+  });
+
+  it('keeps the session open by writing', async () => {
+    const { attended, say, rest, status } = steps(system());
+    const { sessionId } = await attended();
+    const before = (await status(sessionId)).last_activity;
+    system().clock.advance({ minutes: 1 });
+    await rest.ok(say(sessionId, '您好'));
+    await eventually(async () => expect((await status(sessionId)).last_activity > before).toBe(true));
   });
 
   it('writes first in a session that no upload has touched', async () => {

@@ -100,6 +100,26 @@ onEveryBackend('two shops of names that look the same', (system) => {
     expect(next).toMatchObject({ active_session_id: bots.session_id, status: 'manual_live', processed_messages: 1 });
   });
 
+  it('know a repeated message of an agent, before and after their conversations are one', async () => {
+    const { n, body, window } = await twoShops(system());
+    const { create, claimAndFetch, upload, takeOver, sayAsAgent, claim } = flowSteps(system());
+    const { fold, merge } = foldingIn(system());
+    const { rest } = system();
+    const { data } = await create({ ...body, shop_name: window.parties.shop_name, shop_id: `other-${n}` });
+    await rest.ok(takeOver(data.session_id));
+    const say = () => rest.ok(sayAsAgent(data.session_id, '您好', { client_message_id: `m-${n}` }));
+    const { task_id } = await say();
+    expect(await claimAndFetch(body.account_id)).toMatchObject({ taskId: task_id, content: '您好' });
+    await fold();
+    await merge();
+    expect(await say()).toMatchObject({ task_id });
+    await upload(window.account('您好').shop('在'), { ...overrides, account_id: body.account_id });
+    expect(await say()).toMatchObject({ task_id });
+    expect((await claim(body.account_id)).task_id).toBeNull();
+    const { messages } = await rest.ok(rest.get(`/api/sessions/${data.session_id}/messages`));
+    expect(messages.map(({ content }: { content: string }) => content)).toEqual(['您好', '在']);
+  });
+
   it('open no session for messages of the merged one', async () => {
     const { body, window } = await twoShops(system());
     const { upload } = flowSteps(system());

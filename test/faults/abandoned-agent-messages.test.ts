@@ -59,6 +59,13 @@ describe.each(backendNames.filter((name) => name !== 'split'))(
       await assertInvariants(system);
     });
 
+    it('is finished although the clock was set back since', async () => {
+      const { sessionId, messageId } = await diedAt('db.after-commit:accept-agent-message');
+      system.clock.set({ hours: -1 });
+      await eventually(async () => expect(await agentMessages(sessionId)).toMatchObject([{ message_id: messageId }]));
+      system.clock.set({ hours: 1 });
+    });
+
     it('is not sent when the agent has released the session since, and may be sent again by the next takeover', async () => {
       const { sessionId, accountId, messageId } = await diedAt('db.after-commit:accept-agent-message');
       const { release, takeOver, claim, claimAndFetch } = flowSteps(system);

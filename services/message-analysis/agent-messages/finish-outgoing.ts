@@ -6,7 +6,7 @@ import type { Session } from '../../../gen/autosession/session/v1/session_pb.js'
 import { QueueLevel, type TaskSpec, TaskSpecSchema } from '../../../gen/autosession/task/v1/task_pb.js';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { lockKey } from '../../lib/db/transaction-context.ts';
-import { ErrorReason } from '../../lib/errors/app-error.ts';
+import { ErrorReason, hasErrorReason } from '../../lib/errors/app-error.ts';
 import { logStateChange } from '../../lib/observability/logger.ts';
 import { callService } from '../call-service.ts';
 import type { MessageDeps } from '../deps.ts';
@@ -17,13 +17,23 @@ import type { ConversationParties } from '../store/conversation.ts';
 import { findConversationId } from '../store/conversation-adoption.ts';
 import { deleteOutgoing, insertAgentMessage, lockOutgoing } from '../store/outgoing-messages.ts';
 import { retryOnConflict } from '../store/retry-on-conflict.ts';
-import { findMessage, toMessage } from '../store/session-messages.ts';
+import { findMessage, findSessionMessage, toMessage } from '../store/session-messages.ts';
 import type { MessageRow, MessageTables } from '../store/tables.ts';
 
 /**
+ * Why task-dispatch stores no task: the agent was not in control at the message's epoch, or is not any more; or too many messages of the
+ * session are not sent yet.
+ */
+const REFUSALS = [ErrorReason.HANDED_OVER, ErrorReason.RATE_LIMITED] as const;
+
+/** Whether task-dispatch has refused the message: nothing of it was acknowledged, and it can be removed. */
+export function isRefused(error: unknown): boolean {
+  return REFUSALS.some((reason) => hasErrorReason(error, reason));
+}
+
+/**
  * Stores the task of an outgoing message, and then the message in its conversation, with its event; returns the message. Each step may have
- * been done before, by another process as well. Throws HANDED_OVER when the agent was not in control at the message's epoch, or is
- * not any more (nothing was stored), and SERVICE_UNAVAILABLE.
+ * been done before, by another process as well. Throws the REFUSALS of task-dispatch (nothing was stored), and SERVICE_UNAVAILABLE.
  */
 export async function finishOutgoing(
   deps: MessageDeps,
@@ -31,7 +41,7 @@ export async function finishOutgoing(
   session: Session,
 ): Promise<MessageRow> {
   const request = { task: taskSpec(outgoing, session), status: Control.MANUAL_LIVE };
-  await callService(deps.tasks.createTask(request), ErrorReason.HANDED_OVER);
+  await callService(deps.tasks.createTask(request), ...REFUSALS);
   return retryOnConflict(
     deps.db,
     () => storeInConversation(deps, outgoing, session),
@@ -71,8 +81,7 @@ async function storeInConversation(
   const row = await deps.db.transaction<MessageTables, MessageRow | undefined>('store-agent-message', async (tx) => {
     lockKey(`parties ${tenant} ${accountKey} ${shopKey}`);
     const current = await lockOutgoing(tx, outgoing);
-    if (current?.taskId !== outgoing.taskId)
-      return findMessage(tx, { tenant, conversationId, messageId: outgoing.messageId });
+    if (current?.taskId !== outgoing.taskId) return findSessionMessage(tx, outgoing);
     const now = deps.clock.now();
     const seq = await allocateSeqs(tx, tenant, { conversationId, newConversation }, 1, now);
     // an upload may have brought a message under the same id; then this one gets another

@@ -1,5 +1,6 @@
 import { MessageDelivery, MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
+import type { Executor } from '../../lib/db/sql-backend.ts';
 import { appError, ErrorReason, hasErrorReason } from '../../lib/errors/app-error.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
 import type { MessageDeps } from '../deps.ts';
@@ -7,9 +8,9 @@ import type { OutgoingMessage } from '../domain/outgoing-message.ts';
 import { findConversationId } from '../store/conversation-adoption.ts';
 import { deleteOutgoing, findOutgoing, insertOutgoing } from '../store/outgoing-messages.ts';
 import { retryOnConflict } from '../store/retry-on-conflict.ts';
-import { findMessage } from '../store/session-messages.ts';
+import { findMessage, findSessionMessage } from '../store/session-messages.ts';
 import type { MessageRow, MessageTables } from '../store/tables.ts';
-import { finishOutgoing } from './finish-outgoing.ts';
+import { finishOutgoing, isRefused } from './finish-outgoing.ts';
 
 /** An agent's message to a shop. */
 export interface AgentMessage {
@@ -39,8 +40,9 @@ export async function sendAgentMessage(
     try {
       return await finishOutgoing(deps, accepted, session);
     } catch (error) {
-      if (!hasErrorReason(error, ErrorReason.HANDED_OVER)) throw error;
+      if (!isRefused(error)) throw error;
       await deleteOutgoing(deps.db.autocommit(), accepted);
+      if (!hasErrorReason(error, ErrorReason.HANDED_OVER)) throw error;
       session = (await deps.sessions.getSession({ sessionId: session.sessionId })).session ?? session;
       assertInControl(session);
     }
@@ -68,8 +70,7 @@ function accept(
     return deps.db.transaction<MessageTables, OutgoingMessage | MessageRow>('accept-agent-message', async (tx) => {
       await insertOutgoing(tx, outgoing);
       // read after the insert: a concurrent request that had stored the message before is seen
-      const conversationId = await findConversationId(tx, tenant, session);
-      const stored = conversationId && (await findMessage(tx, { tenant, conversationId, messageId }));
+      const stored = (await findSessionMessage(tx, key)) ?? (await findInConversation(tx, tenant, session, messageId));
       if (!stored) {
         assertInControl(session);
         return outgoing;
@@ -81,6 +82,17 @@ function accept(
       return stored;
     });
   });
+}
+
+/** A message of another session may have the id: two messages of a conversation never have the same. */
+async function findInConversation(
+  tx: Executor<MessageTables>,
+  tenant: string,
+  session: Session,
+  messageId: string,
+): Promise<MessageRow | undefined> {
+  const conversationId = await findConversationId(tx, tenant, session);
+  return conversationId === undefined ? undefined : findMessage(tx, { tenant, conversationId, messageId });
 }
 
 function assertSameWords<T extends { content: string; agentId: string; messageId: string }>(

@@ -2,7 +2,7 @@ import { ErrorReason, hasErrorReason } from '../../lib/errors/app-error.ts';
 import { backgroundRequestId, type Loop, startLeaderLoop } from '../../lib/runtime/loop.ts';
 import { failureLogLevel } from '../../lib/runtime/loop-failure-log.ts';
 import { runInBackgroundContext, systemContext } from '../../lib/runtime/request-context.ts';
-import { finishOutgoing } from '../agent-messages/finish-outgoing.ts';
+import { finishOutgoing, isRefused } from '../agent-messages/finish-outgoing.ts';
 import type { MessageDeps } from '../deps.ts';
 import type { OutgoingMessage } from '../domain/outgoing-message.ts';
 import { deleteOutgoing, findAbandonedOutgoing } from '../store/outgoing-messages.ts';
@@ -25,8 +25,8 @@ export function startOutgoingSweep(deps: MessageDeps): Loop {
 
 /** One round; true when there are more. What fails is tried again in the next round. */
 export async function finishAbandonedOutgoing(deps: MessageDeps, signal?: AbortSignal): Promise<boolean> {
-  const before = deps.clock.now() - ABANDONED_AFTER_MS;
-  const found = await findAbandonedOutgoing(deps.db.autocommit<MessageTables>(), before, MAX_MESSAGES);
+  const age = { now: deps.clock.now(), abandonedAfterMs: ABANDONED_AFTER_MS };
+  const found = await findAbandonedOutgoing(deps.db.autocommit<MessageTables>(), age, MAX_MESSAGES);
   const failures: unknown[] = [];
   for (const outgoing of found) {
     if (signal?.aborted) return false;
@@ -40,16 +40,13 @@ export async function finishAbandonedOutgoing(deps: MessageDeps, signal?: AbortS
   return found.length === MAX_MESSAGES && failures.length === 0;
 }
 
-/** A message whose agent is not in control any more, or whose session is gone, was never acknowledged: it is removed. */
+/** A message that task-dispatch refuses, or whose session is gone, was never acknowledged: it is removed. */
 async function finishOne(deps: MessageDeps, outgoing: OutgoingMessage): Promise<void> {
   try {
     const { session } = await deps.sessions.getSession({ sessionId: outgoing.sessionId });
     if (session) await finishOutgoing(deps, outgoing, session);
   } catch (error) {
-    const isRefused = [ErrorReason.HANDED_OVER, ErrorReason.SESSION_NOT_FOUND].some((reason) =>
-      hasErrorReason(error, reason),
-    );
-    if (!isRefused) throw error;
+    if (!isRefused(error) && !hasErrorReason(error, ErrorReason.SESSION_NOT_FOUND)) throw error;
     await deleteOutgoing(deps.db.autocommit(), outgoing);
   }
 }

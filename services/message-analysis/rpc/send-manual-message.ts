@@ -9,9 +9,12 @@ import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
 import { parseSqlTime } from '../../lib/db/sql-time.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
+import { currentTenant } from '../../lib/runtime/request-context.ts';
 import { sendAgentMessage } from '../agent-messages/send-agent-message.ts';
 import { messageControlName } from '../domain/enum-names.ts';
 import { findChatMessage } from '../store/chat-messages.ts';
+import { findSessionMessage } from '../store/session-messages.ts';
+import type { MessageTables } from '../store/tables.ts';
 import type { ChatDeps } from '../turns/chat-deps.ts';
 import { messageIdOf } from '../turns/chat-request.ts';
 import { ChatUnitOfWork } from '../turns/chat-unit-of-work.ts';
@@ -25,7 +28,7 @@ export const sendManualMessage =
   (deps: ChatDeps): ServiceImpl<typeof ChatService>['sendManualMessage'] =>
   async (request) => {
     const messageId = messageIdOf(deps, request);
-    const session = await sessionFor(deps, request);
+    const session = await sessionFor(deps, request, messageId);
     const { sessionId, sessionName } = session;
     const isAgent = request.role === ManualRole.AGENT;
     const role = isAgent ? MessageRole.AGENT : MessageRole.USER;
@@ -56,15 +59,18 @@ export const sendManualMessage =
     return { timestamp: stored.at / 1_000, messageId, sessionId, sessionName, status: stored.status };
   };
 
-/** The session; taken over first if it waits for a human and an agent writes. */
+/** The session; taken over first if it waits for a human and an agent writes, unless the message is the repeat of a stored one. */
 async function sessionFor(
   deps: ChatDeps,
   { role, sessionName, agentInfo }: SendManualMessageRequest,
+  messageId: string,
 ): Promise<Session> {
   const found = await deps.sessions.getSession({ sessionId: sessionName });
   const session = found.session;
   if (!session) throw appError(ErrorReason.SESSION_NOT_FOUND, 'no such session', { session_id: sessionName });
   if (role !== ManualRole.AGENT || !agentInfo || session.status !== Control.PENDING_MANUAL) return session;
+  const key = { tenant: currentTenant(), sessionId: session.sessionId, messageId };
+  if (await findSessionMessage(deps.db.autocommit<MessageTables>(), key)) return session;
   const { agentId, agentName } = agentInfo;
   const taken = await deps.sessions.takeOverSession({
     session: session.sessionId,
@@ -90,7 +96,7 @@ async function sendToShop(
     messageId: stored.message_id,
     sessionId: session.sessionId,
     sessionName: session.sessionName,
-    status: Control.MANUAL_LIVE,
+    status: session.status,
     delivery: stored.delivery,
     taskId: stored.task_id ?? '',
   };

@@ -1,4 +1,5 @@
 import { type MessageDelivery, MessageRole, Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
+import { MAX_CLOCK_SKEW_MS } from '../../lib/db/due.ts';
 import { columnsFor, recordOf } from '../../lib/db/row-mapping.ts';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { sqlTime } from '../../lib/db/sql-time.ts';
@@ -54,20 +55,23 @@ export async function deleteOutgoing(tx: Executor<MessageTables>, message: Outgo
     .execute();
 }
 
-/** The outgoing messages of all tenants that were accepted before `before`, the oldest first. */
+/** The outgoing messages of all tenants that were accepted so long ago, or before the clock was set back; the oldest first. */
 export async function findAbandonedOutgoing(
   db: Executor<MessageTables>,
-  before: number,
+  { now, abandonedAfterMs }: { readonly now: number; readonly abandonedAfterMs: number },
   limit: number,
 ): Promise<OutgoingMessage[]> {
-  const rows = await db
-    .selectFrom('outgoing_messages')
-    .selectAll()
-    .where('created_at', '<', sqlTime(before))
-    .orderBy('created_at')
-    .limit(limit)
-    .execute();
-  return rows.map((row) => recordOf<OutgoingMessage>(row, []));
+  const accepted = (when: '<' | '>', time: number) =>
+    db
+      .selectFrom('outgoing_messages')
+      .selectAll()
+      .where('created_at', when, sqlTime(time))
+      .orderBy('created_at')
+      .limit(limit)
+      .execute();
+  // two statements: with `or` the index would be read from end to end
+  const rows = [...(await accepted('<', now - abandonedAfterMs)), ...(await accepted('>', now + MAX_CLOCK_SKEW_MS))];
+  return rows.slice(0, limit).map((row) => recordOf<OutgoingMessage>(row, []));
 }
 
 /** Stores an agent's message in a conversation, under a number that was taken for it, and returns the row. */
@@ -134,7 +138,27 @@ export async function updateDelivery(tx: Executor<MessageTables>, update: Delive
       .execute();
     return;
   }
-  const row = await tx
+  let place = await findPlace(tx, update);
+  while (place) {
+    const { numUpdatedRows } = await tx
+      .updateTable('messages')
+      .set(changes)
+      .where('tenant', '=', tenant)
+      .where('conversation_id', '=', place.conversation_id)
+      .where('message_id', '=', place.message_id)
+      .where('delivery_seq', '<', deliverySeq)
+      .executeTakeFirst();
+    if (numUpdatedRows > 0n) return;
+    // either a newer event was first, or the message has moved with its conversation since it was found
+    const now = await findPlace(tx, update);
+    if (now?.conversation_id === place.conversation_id) return;
+    place = now;
+  }
+}
+
+/** The key of an agent's message in its conversation; undefined when retention has removed it. */
+function findPlace(tx: Executor<MessageTables>, { tenant, sessionId, taskId }: DeliveryUpdate) {
+  return tx
     .selectFrom('messages')
     .select(['conversation_id', 'message_id'])
     .where('tenant', '=', tenant)
@@ -142,13 +166,4 @@ export async function updateDelivery(tx: Executor<MessageTables>, update: Delive
     .where('task_id', '=', taskId)
     .where('agent_id', '<>', '')
     .executeTakeFirst();
-  if (!row) return; // removed by retention
-  await tx
-    .updateTable('messages')
-    .set(changes)
-    .where('tenant', '=', tenant)
-    .where('conversation_id', '=', row.conversation_id)
-    .where('message_id', '=', row.message_id)
-    .where('delivery_seq', '<', deliverySeq)
-    .execute();
 }

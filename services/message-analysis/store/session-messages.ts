@@ -58,6 +58,23 @@ const selectMessage = precompiledQuery(
       .where('message_id', '=', messageId),
 );
 
+/**
+ * A message of a session by its id, in whichever conversation it is: that of a session of an account and a shop may have been merged since,
+ * or will be.
+ */
+export async function findSessionMessage(
+  db: Executor<MessageTables>,
+  { tenant, sessionId, messageId }: { readonly tenant: string; readonly sessionId: string; readonly messageId: string },
+): Promise<MessageRow | undefined> {
+  return db
+    .selectFrom('messages')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('session_id', '=', sessionId)
+    .where('message_id', '=', messageId)
+    .executeTakeFirst();
+}
+
 /** How many messages belong to a session. */
 export async function countMessages(db: Executor<MessageTables>, tenant: string, sessionId: string): Promise<number> {
   const row = await db

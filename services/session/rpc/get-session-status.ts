@@ -9,7 +9,7 @@ import type { SessionDeps } from '../deps.ts';
 import { sessionToProto } from '../domain/session-to-proto.ts';
 import { loadSession } from '../unit-of-work/load-session.ts';
 
-/** A session with its newest task and its message count, in one flat record. */
+/** A session with its newest task of upstream (an agent's message is none) and its message count, in one flat record. */
 export const getSessionStatus =
   (deps: SessionDeps): ServiceImpl<typeof SessionService>['getSessionStatus'] =>
   async (request) => {
@@ -17,11 +17,10 @@ export const getSessionStatus =
     const { sessionId } = record;
     const [, { tasks }, { messageCount }] = await Promise.all([
       deps.fences.confirm(record),
-      record.chat ? { tasks: [] } : deps.tasks.getSessionTasks({ sessionId }),
+      record.chat ? { tasks: [] } : deps.tasks.getSessionTasks({ sessionId, author: TaskAuthor.BOT }),
       deps.messages.getSessionMessages({ sessionId, limit: 0 }),
     ]);
-    // an agent's message is no task of upstream
-    const task = tasks.find(({ author }) => author !== TaskAuthor.AGENT);
+    const [task] = tasks;
     const session = sessionToProto(record);
     return create(GetSessionStatusResponseSchema, {
       sessionId,

@@ -1,6 +1,6 @@
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
 import type { Fence, SendPermission } from './fence.ts';
-import { HANDED_OVER, isAgentTask, isFinished, type StoredTask } from './task.ts';
+import { HANDED_OVER, isAgentTask, isFinished, MAX_UNSENT, type StoredTask } from './task.ts';
 
 export function taskNotFound(taskId: string) {
   return appError(ErrorReason.TASK_NOT_FOUND, `there is no task ${taskId}`, { task_id: taskId });
@@ -28,6 +28,12 @@ export function handedOver(fence: Fence | undefined, task: StoredTask) {
     session_id: task.sessionId,
     status: fence?.status,
   });
+}
+
+/** Too many messages of agents wait in the session. */
+export function tooManyUnsent(sessionId: string) {
+  const text = `${MAX_UNSENT} messages of agents in this session are not sent yet`;
+  return appError(ErrorReason.RATE_LIMITED, text, { session_id: sessionId, retry_after: 10 });
 }
 
 export function sessionPaused(task: StoredTask) {

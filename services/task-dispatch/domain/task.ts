@@ -97,6 +97,12 @@ export const openStatuses: readonly TaskStatusName[] = taskStatuses.filter((stat
 /** The states in which the task may have been sent without a report. */
 export const unsettledStatuses: readonly TaskStatusName[] = ['fetched', 'unknown'];
 
+/** The states in which a task is still to be sent, or is being sent. */
+export const unsentStatuses: readonly TaskStatusName[] = ['pending', 'held', 'leased', 'fetched'];
+
+/** More unsent tasks of agents in one session are refused. */
+export const MAX_UNSENT = 100;
+
 /** Reasons of tasks that were withdrawn because the bot lost control. */
 export const HANDED_OVER = 'handed_over';
 export const SESSION_CLOSED = 'session_closed';

@@ -8,7 +8,7 @@ import { readTaskSnapshot } from '../store/task-queries.ts';
 
 export const getSessionTasks =
   (deps: TaskDeps): ServiceImpl<typeof TaskService>['getSessionTasks'] =>
-  async ({ sessionId }) => {
-    const { tasks, sourceSeq } = await readTaskSnapshot(deps.db.autocommit(), currentTenant(), sessionId);
+  async ({ sessionId, author }) => {
+    const { tasks, sourceSeq } = await readTaskSnapshot(deps.db.autocommit(), currentTenant(), sessionId, author);
     return create(GetSessionTasksResponseSchema, { tasks: tasks.map(taskToProto), sourceSeq });
   };

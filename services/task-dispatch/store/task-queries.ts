@@ -1,4 +1,4 @@
-import type { QueueLevel } from '../../../gen/autosession/task/v1/task_pb.js';
+import { type QueueLevel, TaskAuthor } from '../../../gen/autosession/task/v1/task_pb.js';
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
 import type { StoredTask, TaskStatusName } from '../domain/task.ts';
@@ -32,11 +32,12 @@ export async function findTaskPage(
   return rows.map(taskOf);
 }
 
-/** A session's newest tasks and the number of its last event, consistent because by one statement. */
+/** A session's newest tasks, of one author or of all, and the number of its last event, consistent because by one statement. */
 export async function readTaskSnapshot(
   db: Executor<TaskTables>,
   tenant: string,
   sessionId: string,
+  author: TaskAuthor = TaskAuthor.UNSPECIFIED,
 ): Promise<{ tasks: StoredTask[]; sourceSeq: number }> {
   const rows = await db
     .selectFrom('tasks')
@@ -49,6 +50,9 @@ export async function readTaskSnapshot(
     .select('session_fence.source_seq as fence_seq')
     .where('tasks.tenant', '=', tenant)
     .where('tasks.session_id', '=', sessionId)
+    .$if(author !== TaskAuthor.UNSPECIFIED, (q) =>
+      q.where('tasks.agent_id', author === TaskAuthor.AGENT ? '<>' : '=', ''),
+    )
     .orderBy('tasks.created_at', 'desc')
     .orderBy('tasks.task_id', 'desc')
     .limit(MAX_SESSION_TASKS)

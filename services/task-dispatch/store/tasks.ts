@@ -124,19 +124,19 @@ export async function findEqualTask(
   return row && taskOf(row);
 }
 
-/** The tasks of agents that the change of a session to this epoch has withdrawn, in their order. */
+/** The tasks of agents from before this epoch that a fence of this or a later epoch has withdrawn. */
 export async function findUnsentAgentTasks(
   db: Executor<TaskTables>,
-  { tenant, sessionId, epoch }: { tenant: string; sessionId: string; epoch: number },
+  { tenant, sessionId, tasksFromEpoch }: { tenant: string; sessionId: string; tasksFromEpoch: number },
 ): Promise<StoredTask[]> {
   const rows = await db
     .selectFrom('tasks')
     .selectAll()
     .where('tenant', '=', tenant)
     .where('session_id', '=', sessionId)
-    .where('withdrawn_epoch', '=', epoch)
+    .where('withdrawn_epoch', '>=', tasksFromEpoch)
+    .where('owner_epoch', '<', tasksFromEpoch)
     .where('status', '=', 'cancelled')
-    .orderBy('message_order')
     .execute();
   return rows.map(taskOf);
 }

@@ -142,6 +142,25 @@ describe.each(databaseNames)('the tasks of an agent on %s', (database) => {
     expect((await release(5)).unsent).toEqual([]);
   });
 
+  it('are listed by a release whose fence was raised before it asked, and passed since by a pause or another agent', async () => {
+    await using testHarness = await startTaskDispatchHarness({ database });
+    const { say, release, takeOver, raise, sessionId } = await attendedSession(testHarness);
+    await release(3);
+    await takeOver(4);
+    const said = [await say({ ownerEpoch: 4 }), await say({ ownerEpoch: 4 })];
+    const ids = said.map(({ taskId }) => taskId);
+    const unsentIds = ({ unsent }: Awaited<ReturnType<typeof release>>) => unsent.map(({ taskId }) => taskId);
+    expect(unsentIds(await release(5))).toEqual(ids); // by the event of the session
+    const paused = { status: Control.BOT_ACTIVE, paused: true, tasksFromEpoch: 5 };
+    expect(unsentIds(await raise(sessionId, 6, paused))).toEqual(ids);
+    expect(unsentIds(await raise(sessionId, 6, paused))).toEqual(ids);
+    await takeOver(7, 'agent_02');
+    const others = await say({ ownerEpoch: 7, agentId: 'agent_02' });
+    expect(unsentIds(await release(5))).toEqual(ids);
+    expect(unsentIds(await release(8))).toEqual([others.taskId]);
+    expect(unsentIds(await release(5))).toEqual(ids);
+  });
+
   it('are withdrawn when another agent gets control', async () => {
     await using testHarness = await startTaskDispatchHarness({ database });
     const { say, takeOver, status } = await attendedSession(testHarness);
@@ -179,6 +198,28 @@ describe.each(databaseNames)('the tasks of an agent on %s', (database) => {
     expect(await status(said.taskId)).toBe('failed');
   });
 
+  it('are sent once more when an operator decides so, before those that wait', async () => {
+    await using testHarness = await startTaskDispatchHarness({ database });
+    const { say, fetchNext, status, complete, sessionId, release } = await attendedSession(testHarness);
+    const [first, second, third] = [await say(), await say(), await say()];
+    await fetchNext();
+    testHarness.clock.advance({ minutes: 4 });
+    await testHarness.reap();
+    expect(await status(second.taskId)).toBe('pending');
+    await testHarness.tasks.requeueTask({ taskId: first.taskId });
+    expect(await Promise.all([first, second, third].map(({ taskId }) => status(taskId)))).toEqual([
+      'pending',
+      'held',
+      'held',
+    ]);
+    const again = await fetchNext();
+    expect(again.taskId).toBe(first.taskId);
+    await complete(sessionId, { taskId: again.taskId, leaseToken: again.token, success: false });
+    expect(await status(first.taskId)).toBe('failed');
+    await release(3);
+    expect(await reasonOf(testHarness.tasks.requeueTask({ taskId: first.taskId }))).toBe('HANDED_OVER');
+  });
+
   it('explain the message of an upload, and say whose words it is', async () => {
     await using testHarness = await startTaskDispatchHarness({ database });
     const { say, fetchNext, status, accountKey, shopKey, release } = await attendedSession(testHarness);
@@ -191,6 +232,54 @@ describe.each(databaseNames)('the tasks of an agent on %s', (database) => {
     expect(explained).toMatchObject([{ messageId: 'upload-1', taskId: said.taskId, agentMessageId: said.messageId }]);
     expect(await status(said.taskId)).toBe('completed');
   });
+
+  it('are not stored in a session without a fence, of which a takeover has raised none', async () => {
+    await using testHarness = await startTaskDispatchHarness({ database });
+    const task = taskSpec({ agentId: AGENT, messageId: 'msg_1', ownerEpoch: 2 });
+    const { claim, row } = taskActions(testHarness);
+    expect(await reasonOf(testHarness.tasks.createTask({ task, status: Control.MANUAL_LIVE }))).toBe('HANDED_OVER');
+    await expect(row(task.taskId)).rejects.toThrow();
+    expect((await claim(task.accountId)).taskId).toBe('');
+  });
+
+  it('are refused once 100 of the session are not sent, and accepted again when one is', async () => {
+    await using testHarness = await startTaskDispatchHarness({ database });
+    const { say, spec, fetchNext, complete, sessionId, release } = await attendedSession(testHarness);
+    for (let i = 0; i < 100; i++) await say();
+    const next = spec();
+    const store = () => testHarness.tasks.createTask({ task: next, status: Control.MANUAL_LIVE });
+    expect(await reasonOf(store())).toBe('RATE_LIMITED');
+    const { taskId, token } = await fetchNext();
+    expect(await reasonOf(store())).toBe('RATE_LIMITED');
+    await complete(sessionId, { taskId, leaseToken: token });
+    await store();
+    await store();
+    expect((await release(3)).unsent).toHaveLength(100);
+  });
+
+  it('are not meant by a report on the session that names no task, while no sender has them', async () => {
+    await using testHarness = await startTaskDispatchHarness({ database });
+    const { say, status, complete, sessionId, claim, fetch, accountId } = await attendedSession(testHarness);
+    const said = await say();
+    for (const success of [false, true])
+      expect(await reasonOf(complete(sessionId, { success }).then(() => status(said.taskId)))).not.toBe('completed');
+    expect(await status(said.taskId)).toBe('pending');
+    const lease = await claim(accountId);
+    await fetch(lease.taskId, lease.leaseToken);
+    await complete(sessionId);
+    expect(await status(said.taskId)).toBe('completed');
+  });
+
+  it('hide no task of the bot from those who ask for it, however many there are', async () => {
+    await using testHarness = await startTaskDispatchHarness({ database });
+    const { say, sessionId } = await attendedSession(testHarness);
+    testHarness.clock.advance({ seconds: 1 });
+    for (let i = 0; i < 205; i++) await testHarness.tasks.cancelTask({ taskId: (await say()).taskId });
+    const ask = async (author: TaskAuthor) => (await testHarness.tasks.getSessionTasks({ sessionId, author })).tasks;
+    expect((await ask(TaskAuthor.BOT)).map(({ author }) => author)).toEqual([TaskAuthor.BOT]);
+    expect(new Set((await ask(TaskAuthor.AGENT)).map(({ author }) => author))).toEqual(new Set([TaskAuthor.AGENT]));
+    expect(await ask(TaskAuthor.UNSPECIFIED)).toHaveLength(200);
+  }, 60_000);
 
   it('are stored once when the same request comes several times at once', async () => {
     await using testHarness = await startTaskDispatchHarness({ database });

@@ -551,7 +551,7 @@ export declare type SendManualMessageRequest = Message<"autosession.message.v1.S
   role: ManualRole;
 
   /**
-   * The text, at most 16 KiB.
+   * The text, at most 16 KiB. One of blanks only is refused: nothing would be shown.
    *
    * @generated from field: string content = 3;
    */
@@ -835,9 +835,10 @@ export declare const ChatService: GenService<{
    * shop the agent's message becomes a task for the RPA sender, and `delivery` of the message says how far it has come.
    *
    * role user: accepts manual_live. role agent: accepts manual_live of the same agent, and pending_manual, which the agent takes over.
-   * A repeat with the same client_message_id gets the same answer.
+   * A repeat with the same client_message_id gets the same answer, with the present status, and takes nothing over.
    * Errors: SESSION_NOT_FOUND, INVALID_STATUS (also for the role user in a session of an account and a shop), NOT_YOUR_SESSION (another agent is in
-   * control), IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE.
+   * control), IDEMPOTENCY_KEY_REUSED, RATE_LIMITED (100 messages of agents in the session of an account and a shop are not sent yet),
+   * SERVICE_UNAVAILABLE.
    *
    * @generated from rpc autosession.message.v1.ChatService.SendManualMessage
    */

@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { PossiblySent, QueueLevel, Task, TaskSpec, TaskStatus, TaskType, UnsentMessage } from "./task_pb.js";
+import type { PossiblySent, QueueLevel, Task, TaskAuthor, TaskSpec, TaskStatus, TaskType, UnsentMessage } from "./task_pb.js";
 import type { Control, SessionState } from "../../control/v1/control_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
@@ -1043,6 +1043,13 @@ export declare type GetSessionTasksRequest = Message<"autosession.task.v1.GetSes
    * @generated from field: string session_id = 1;
    */
   sessionId: string;
+
+  /**
+   * Only the tasks of this author; unset means all.
+   *
+   * @generated from field: autosession.task.v1.TaskAuthor author = 2;
+   */
+  author: TaskAuthor;
 };
 
 /**
@@ -1247,7 +1254,8 @@ export declare const TaskService: GenService<{
    * CreateTask stores a task of a session. Called by the session service; the session's event carries the same task in case the
    * call is lost. Idempotent by task_id. A task below the fence's tasks_from_epoch is stored as cancelled(handed_over); one
    * of a paused session as held. Message-analysis calls it for an agent's message: such a task is stored only while that agent is in
-   * control, and as held while an earlier one of the session is waiting or being sent. Errors: HANDED_OVER (an agent's task only; nothing was stored).
+   * control, and as held while an earlier one of the session is waiting or being sent. Errors, for an agent's task only, of which nothing is stored
+   * then: HANDED_OVER, RATE_LIMITED (100 of the session are not sent yet).
    *
    * @generated from rpc autosession.task.v1.TaskService.CreateTask
    */
