@@ -1,7 +1,9 @@
-import { createLocalJWKSet, createRemoteJWKSet, errors, importSPKI, type JWTPayload, jwtVerify } from 'jose';
+import { createLocalJWKSet, errors, importSPKI, type JWTPayload, jwtVerify } from 'jose';
 import * as z from 'zod';
 import { appError, ErrorReason, errorInfo } from '../errors/app-error.ts';
+import { isSessionId } from '../text/session-reference.ts';
 import { DEFAULT_TENANT, type Identity } from './identity.ts';
+import { remoteKeySet } from './remote-key-set.ts';
 
 /** The algorithms that tokens may be signed with; one of them is configured, and no other is accepted. */
 export const tokenAlgorithms = ['HS256', 'RS256', 'ES256'] as const;
@@ -25,15 +27,15 @@ export interface TokenConfig {
 
 /** Clocks of the issuer and of this machine may differ by so much. */
 const CLOCK_TOLERANCE_SECONDS = 10;
-/** An unknown key id fetches the JWKS again, at most this often. */
-const JWKS_COOLDOWN_MS = 30_000;
-const JWKS_TIMEOUT_MS = 5_000;
+const MAX_NAME_LENGTH = 100;
 
+/** As names in requests: without control characters, and without half of a surrogate pair. */
 const name = z
   .string()
-  .min(1)
-  .max(100)
-  .regex(/^\S(?:.*\S)?$/);
+  .regex(/^[^\s\p{Cc}\p{Cs}](?:[^\p{Cc}\p{Cs}]*[^\s\p{Cc}\p{Cs}])?$/u)
+  .refine((text) => [...text].length <= MAX_NAME_LENGTH);
+/** Where a reference to a session looks like an id it is read as one: as a name, it would open the session of another user. */
+const sessionName = name.refine((text) => !isSessionId(text));
 const tenant = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,64}$/)
@@ -43,7 +45,7 @@ const tenant = z
 const claims = z.union([
   z.object({
     scope: z.literal('chat'),
-    session_name: name,
+    session_name: sessionName,
     sub: name.optional(),
     vip: z.boolean().default(false),
     tenant,
@@ -78,11 +80,11 @@ export function authenticateByToken(
       return identityOf(payload);
     } catch (error) {
       if (errorInfo(error)) throw error;
-      if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout))
+      if (error instanceof errors.JOSEError)
         throw appError(ErrorReason.UNAUTHENTICATED, `the token is not valid (${error.code})`);
       if (error instanceof z.ZodError)
         throw appError(ErrorReason.UNAUTHENTICATED, 'the token lacks a claim, or has a wrong one');
-      throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the keys of tokens cannot be fetched', {}, error);
+      throw appError(ErrorReason.SERVICE_UNAVAILABLE, 'the keys of tokens cannot be fetched or used', {}, error);
     }
   };
 }
@@ -105,9 +107,7 @@ function verifierOf(keys: TokenKeys, algorithm: TokenAlgorithm): Verify {
       return (token, options) => jwtVerify(token, keySet, options);
     }
     case 'jwks_url': {
-      // known keys are kept while the address does not answer; an unknown key id fetches them again
-      const limits = { cooldownDuration: JWKS_COOLDOWN_MS, timeoutDuration: JWKS_TIMEOUT_MS };
-      const keySet = createRemoteJWKSet(new URL(keys.url), { ...limits, cacheMaxAge: Number.POSITIVE_INFINITY });
+      const keySet = remoteKeySet(keys.url);
       return (token, options) => jwtVerify(token, keySet, options);
     }
   }

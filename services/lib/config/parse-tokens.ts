@@ -1,7 +1,9 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type TokenAlgorithm, type TokenConfig, type TokenKeys, tokenAlgorithms } from '../auth/tokens.ts';
 
+/** The shortest RSA key that a signature may be verified with. */
+const MIN_RSA_BITS = 2_048;
 /** Fewer characters could be guessed from a token. */
 const MIN_SECRET_LENGTH = 32;
 
@@ -37,7 +39,7 @@ export function parseTokens(settings: TokenSettings, report: Report): TokenConfi
       ? parseSecret(secret, report)
       : publicKeyFile
         ? parsePublicKey(publicKeyFile, algorithm, report)
-        : parseJwks(jwks, report);
+        : parseJwks(jwks, algorithm, report);
     return keys && { algorithm, keys, issuer, audience };
   }
   return undefined;
@@ -52,8 +54,7 @@ function parseSecret(secret: string, report: Report): TokenKeys | undefined {
 function parsePublicKey(file: string, algorithm: TokenAlgorithm, report: Report): TokenKeys | undefined {
   try {
     const key = createPublicKey(readFileSync(file, 'utf8'));
-    if (key.asymmetricKeyType === (algorithm === 'ES256' ? 'ec' : 'rsa'))
-      return { kind: 'public_key', pem: String(key.export({ type: 'spki', format: 'pem' })) };
+    if (fits(key, algorithm)) return { kind: 'public_key', pem: String(key.export({ type: 'spki', format: 'pem' })) };
   } catch {
     // below
   }
@@ -61,14 +62,29 @@ function parsePublicKey(file: string, algorithm: TokenAlgorithm, report: Report)
   return undefined;
 }
 
-function parseJwks(place: string, report: Report): TokenKeys | undefined {
-  if (URL.canParse(place) && /^https?:$/.test(new URL(place).protocol)) return { kind: 'jwks_url', url: place };
+function fits({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject, algorithm: TokenAlgorithm): boolean {
+  const { namedCurve, modulusLength = 0 } = asymmetricKeyDetails ?? {};
+  if (algorithm === 'ES256') return asymmetricKeyType === 'ec' && namedCurve === 'prime256v1';
+  return asymmetricKeyType === 'rsa' && modulusLength >= MIN_RSA_BITS;
+}
+
+function isUrl(place: string): boolean {
+  if (!URL.canParse(place)) return false;
+  const { protocol, username, password } = new URL(place);
+  return /^https?:$/.test(protocol) && !username && !password;
+}
+
+function parseJwks(place: string, algorithm: TokenAlgorithm, report: Report): TokenKeys | undefined {
+  if (isUrl(place)) return { kind: 'jwks_url', url: place };
   try {
     const jwks = readFileSync(place, 'utf8');
-    if (Array.isArray(JSON.parse(jwks).keys)) return { kind: 'jwks', jwks };
+    const { keys } = JSON.parse(jwks) as { keys: { kty?: unknown; d?: unknown }[] };
+    const fitting = keys.filter(({ kty }) => kty === (algorithm === 'ES256' ? 'EC' : 'RSA'));
+    if (fitting.length > 0 && fitting.every(({ d }) => d === undefined)) return { kind: 'jwks', jwks };
   } catch {
     // below
   }
-  report('AUTOSESSION_JWT_JWKS has to be an http or https URL, or name a file with a JSON Web Key Set.');
+  const file = `a file with a JSON Web Key Set that has public keys for ${algorithm}`;
+  report(`AUTOSESSION_JWT_JWKS has to be an http or https URL without a password, or name ${file}.`);
   return undefined;
 }

@@ -1,12 +1,11 @@
 import type { webcrypto } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { digestApiKey } from '../../../../services/lib/auth/api-keys.ts';
 import { authenticateBy } from '../../../../services/lib/auth/authenticate.ts';
 import { authenticateByToken, type TokenConfig } from '../../../../services/lib/auth/tokens.ts';
 import { ErrorReason, errorInfo } from '../../../../services/lib/errors/app-error.ts';
+import { startKeySetServer } from '../../../support/servers/key-set-server.ts';
 
 const claims = { scope: 'agent', sub: 'agent_1', role: 'supervisor', tenant: 'shop-1' };
 const any = { issuer: '', audience: '' };
@@ -51,16 +50,12 @@ describe.each(['RS256', 'ES256'] as const)('a token of %s', (algorithm) => {
   it('is verified with the key set of a server, also while that does not answer any more', async () => {
     const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true });
     const keys = [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: algorithm }];
-    const server = createServer((_, response) => {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys }));
-    });
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`;
-    const config: TokenConfig = { ...any, algorithm, keys: { kind: 'jwks_url', url } };
+    await using server = await startKeySetServer();
+    server.publish(...keys);
+    const config: TokenConfig = { ...any, algorithm, keys: { kind: 'jwks_url', url: server.url } };
     const authenticate = authenticateByToken(config);
     expect(await authenticate(await sign(privateKey, 'k1'))).toMatchObject({ actor: 'agent_1' });
-    server.closeAllConnections();
-    await new Promise((closed) => server.close(closed));
+    await server[Symbol.asyncDispose]();
     expect(await authenticate(await sign(privateKey, 'k1'))).toMatchObject({ actor: 'agent_1' });
     const unasked = authenticateByToken(config);
     expect(await reasonOf(unasked(await sign(privateKey, 'k1')))).toBe(ErrorReason.SERVICE_UNAVAILABLE);

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,9 +12,10 @@ const file = (name: string, text: string) => {
   return join(folder, name);
 };
 
-const ecKey = String(
-  generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' }),
-);
+const pem = ({ publicKey }: { publicKey: KeyObject }) => String(publicKey.export({ type: 'spki', format: 'pem' }));
+const jwks = (...keys: object[]) => JSON.stringify({ keys });
+const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const publicJwk = ec.publicKey.export({ format: 'jwk' });
 
 const unset: TokenSettings = { secret: '', publicKeyFile: '', jwks: '', algorithm: '', issuer: '', audience: '' };
 const secret = '0123456789abcdef0123456789abcdef';
@@ -30,12 +31,12 @@ describe('the settings of tokens', () => {
   });
 
   it('take a secret, a public key, or a key set', () => {
-    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const publicKeyFile = file('key.pem', String(publicKey.export({ type: 'spki', format: 'pem' })));
+    const publicKeyFile = file('key.pem', pem(ec));
     expect(parse({ secret }).tokens).toMatchObject({ algorithm: 'HS256', keys: { kind: 'secret' } });
     expect(parse({ publicKeyFile, algorithm: 'es256' }).tokens).toMatchObject({ keys: { kind: 'public_key' } });
     expect(parse({ jwks: 'https://host/jwks.json' }).tokens).toMatchObject({ keys: { kind: 'jwks_url' } });
-    expect(parse({ jwks: file('keys.json', '{"keys": []}') }).tokens).toMatchObject({ keys: { kind: 'jwks' } });
+    const keySet = parse({ jwks: file('keys.json', jwks(publicJwk, { kty: 'RSA' })), algorithm: 'ES256' });
+    expect(keySet.tokens).toMatchObject({ keys: { kind: 'jwks' } });
   });
 
   it.each<[Partial<TokenSettings>, string]>([
@@ -46,7 +47,25 @@ describe('the settings of tokens', () => {
     [{ jwks: 'https://host', algorithm: 'HS256' }, 'does not fit'],
     [{ secret, algorithm: 'none' }, 'AUTOSESSION_JWT_ALGORITHM has to be one of'],
     [{ publicKeyFile: '/no/such/file' }, 'AUTOSESSION_JWT_PUBLIC_KEY_FILE'],
-    [{ publicKeyFile: file('ec.pem', ecKey), algorithm: 'RS256' }, 'a public key for RS256'],
+    [{ publicKeyFile: file('ec.pem', pem(ec)), algorithm: 'RS256' }, 'a public key for RS256'],
+    [
+      {
+        publicKeyFile: file('p384.pem', pem(generateKeyPairSync('ec', { namedCurve: 'P-384' }))),
+        algorithm: 'ES256',
+      },
+      'a public key for ES256',
+    ],
+    [
+      { publicKeyFile: file('short.pem', pem(generateKeyPairSync('rsa', { modulusLength: 1_024 }))) },
+      'a public key for RS256',
+    ],
+    [{ jwks: 'https://user:password@host/jwks.json' }, 'without a password'],
+    [{ jwks: file('empty.json', jwks()) }, 'public keys for RS256'],
+    [{ jwks: file('other.json', jwks(publicJwk)) }, 'public keys for RS256'],
+    [
+      { jwks: file('private.json', jwks(ec.privateKey.export({ format: 'jwk' }))), algorithm: 'ES256' },
+      'public keys for ES256',
+    ],
     [{ jwks: '/no/such/file' }, 'AUTOSESSION_JWT_JWKS'],
     [{ jwks: file('wrong.json', '[]') }, 'AUTOSESSION_JWT_JWKS'],
   ])('of %j are refused with a sentence', (settings, sentence) => {
