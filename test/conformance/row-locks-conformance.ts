@@ -11,7 +11,7 @@ import type { Database } from '../../services/lib/db/database.ts';
 import { migrate } from '../../services/lib/db/migrations/migrate.ts';
 import { precompiledQuery } from '../../services/lib/db/precompiled-query/precompiled-query.ts';
 import { idempotencyMigrations } from '../../services/lib/idempotency/idempotency-table.ts';
-import { withReplayDetection } from '../../services/lib/idempotency/with-idempotency.ts';
+import { withReplayDetection } from '../../services/lib/idempotency/with-replay-detection.ts';
 import { Outbox } from '../../services/lib/messaging/outbox/outbox.ts';
 import { outboxMigrations } from '../../services/lib/messaging/outbox/outbox-tables.ts';
 import { systemClock } from '../../services/lib/runtime/clock.ts';

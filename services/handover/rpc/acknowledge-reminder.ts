@@ -10,7 +10,7 @@ import {
 import type { Executor } from '../../lib/db/sql-backend.ts';
 import { afterCommit } from '../../lib/db/transaction-context.ts';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
-import { withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
+import { withReplayDetection } from '../../lib/idempotency/with-replay-detection.ts';
 import { logStateChange } from '../../lib/observability/logger.ts';
 import { currentContext } from '../../lib/runtime/request-context.ts';
 import type { HandoverDeps } from '../deps.ts';

@@ -6,7 +6,7 @@ import {
   MessageService,
 } from '../../../gen/autosession/message/v1/message_service_pb.js';
 import { appError, ErrorReason } from '../../lib/errors/app-error.ts';
-import { type SaveResponse, withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
+import { type SaveResponse, withReplayDetection } from '../../lib/idempotency/with-replay-detection.ts';
 import { zoneOffsetMs } from '../../lib/text/parse-time.ts';
 import type { MessageDeps } from '../deps.ts';
 import { windowOf } from '../domain/batch-times.ts';

@@ -5,7 +5,7 @@ import {
   CancelTaskResponseSchema,
   TaskService,
 } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
+import { withReplayDetection } from '../../lib/idempotency/with-replay-detection.ts';
 import { notifySession } from '../commands/notify-session.ts';
 import { requireTask } from '../commands/report-task.ts';
 import type { TaskDeps } from '../deps.ts';

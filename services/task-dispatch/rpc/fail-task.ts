@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { FailTaskResponseSchema, TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
+import { withReplayDetection } from '../../lib/idempotency/with-replay-detection.ts';
 import { notifySession } from '../commands/notify-session.ts';
 import { recordTaskReport, requireTask } from '../commands/report-task.ts';
 import type { TaskDeps } from '../deps.ts';

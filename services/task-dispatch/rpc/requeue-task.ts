@@ -5,7 +5,7 @@ import {
   RequeueTaskResponseSchema,
   TaskService,
 } from '../../../gen/autosession/task/v1/task_service_pb.js';
-import { withReplayDetection } from '../../lib/idempotency/with-idempotency.ts';
+import { withReplayDetection } from '../../lib/idempotency/with-replay-detection.ts';
 import { requireTask } from '../commands/report-task.ts';
 import type { TaskDeps } from '../deps.ts';
 import { decideRequeue } from '../domain/decide-requeue.ts';

@@ -10,7 +10,7 @@ import {
 import { MAX_CONFLICT_ATTEMPTS, withConflictRetry } from '../../../lib/db/conflict-retry.ts';
 import { sqlTime } from '../../../lib/db/sql-time.ts';
 import { appError, ErrorReason } from '../../../lib/errors/app-error.ts';
-import { type SaveResponse, withReplayDetection } from '../../../lib/idempotency/with-idempotency.ts';
+import { type SaveResponse, withReplayDetection } from '../../../lib/idempotency/with-replay-detection.ts';
 import { currentContext } from '../../../lib/runtime/request-context.ts';
 import type { MessageDeps } from '../../deps.ts';
 import type { RuleSet } from '../../domain/rules/rule-set.ts';
