@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import type { Value } from '@bufbuild/protobuf/wkt';
 import { type IngestedMessage, IngestedMessageSchema } from '../../../gen/autosession/message/v1/message_service_pb.js';
-import { type ParsedLooseTime, parseLooseTime, parseLooseUnixTime } from '../../lib/text/parse-loose-time.ts';
 import { displayContent, isNotice } from './message-kind.ts';
+import { type ParsedLooseTime, parseLooseTime, parseLooseUnixTime } from './parse-loose-time.ts';
 import type { IngestWarning } from './warning.ts';
 
 /** How far a receiver's clock may be ahead; a later time counts as unknown. */

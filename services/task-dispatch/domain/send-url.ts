@@ -1,4 +1,4 @@
-import { isWebUrl } from '../../lib/text/web-url.ts';
+import { isWebUrl } from './web-url.ts';
 
 /** The limit that requests have too. */
 const MAX_URL_LENGTH = 2_048;

@@ -1,9 +1,9 @@
 import { MAX_CLOCK_SKEW_MS } from '../../lib/db/due.ts';
-import { clockSetDetector } from '../../lib/runtime/clock-set-detector.ts';
 import type { TaskDeps } from '../deps.ts';
 import { rebaseTimes } from '../domain/rebase-times.ts';
 import { futureTasks, setTimes } from '../store/future-tasks.ts';
 import type { TaskTables } from '../store/tables.ts';
+import { clockSetDetector } from './clock-set-detector.ts';
 
 const BATCH = 200;
 

@@ -5,7 +5,7 @@ import {
   CreateSessionRequestSchema,
 } from '../../../../gen/autosession/session/v1/session_service_pb.js';
 import { createMessageValidator } from '../../../../services/lib/interceptors/validate.ts';
-import { isWebUrl } from '../../../../services/lib/text/web-url.ts';
+import { isWebUrl } from '../../../../services/task-dispatch/domain/web-url.ts';
 
 const check = createMessageValidator();
 

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '../../lib/runtime/clock.ts';
 
 /** NTP regularly makes smaller steps. */
 const MIN_CLOCK_CHANGE_MS = 500;

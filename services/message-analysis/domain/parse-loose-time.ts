@@ -1,4 +1,4 @@
-import { parseTime, parseUnixTime } from './parse-time.ts';
+import { parseTime, parseUnixTime } from '../../lib/text/parse-time.ts';
 
 /** A time as a person or a program wrote it. */
 export interface ParsedLooseTime {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseLooseTime, parseLooseUnixTime } from '../../../../services/lib/text/parse-loose-time.ts';
+import { parseLooseTime, parseLooseUnixTime } from '../../../../services/message-analysis/domain/parse-loose-time.ts';
 
 const read = (text: string) => {
   const time = parseLooseTime(text, 'Asia/Shanghai');
