@@ -12,6 +12,7 @@ import { version } from '../lib/runtime/version.ts';
 import { chatPaths } from './auth/chat-paths.ts';
 import { EventBroker } from './events/event-broker.ts';
 import { watchEvents } from './events/watch-events.ts';
+import { addGatewayMetrics } from './metrics.ts';
 import { withChunkedLongPoll } from './rest/chunked-long-poll.ts';
 import { registerRest } from './rest/register-rest.ts';
 import { getSessionDetail } from './session-detail/get-session-detail.ts';
@@ -34,7 +35,8 @@ export const gatewayModule: Module = {
   provides: [EventService, SessionDetailService],
   uses: services,
   exposes: services,
-  async start(deps, processClients) {
+  async start(kernel, processClients) {
+    const deps = { ...kernel, metrics: addGatewayMetrics(kernel.metrics) };
     const clients = withChunkedLongPoll(processClients, deps.stopping);
     const broker = new EventBroker(deps);
     return {

@@ -7,6 +7,7 @@ import type { HandoverDeps } from './deps.ts';
 import { handoverEventHandlers } from './events/event-handlers.ts';
 import { startDeliveryLoops } from './jobs/delivery-loops.ts';
 import { startHandoverPurge } from './jobs/purge.ts';
+import { addHandoverMetrics } from './metrics.ts';
 import { handoverRoutes } from './routes.ts';
 import { handoverMigrations } from './store/migrations.ts';
 
@@ -21,6 +22,7 @@ export const handoverModule: Module = {
     let delivery: Loop[] = [];
     const deps: HandoverDeps = {
       ...processDeps,
+      metrics: addHandoverMetrics(processDeps.metrics),
       sessions: serviceClients.get(SessionService),
       channels: configuredChannels(processDeps.config.notificationChannels, {
         ...processDeps,

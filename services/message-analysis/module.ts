@@ -16,6 +16,7 @@ import { startOutgoingSweep } from './jobs/outgoing-sweep.ts';
 import { startRulePolling } from './jobs/poll-rules.ts';
 import { startMessagePurge } from './jobs/purge.ts';
 import { startTurnSweep } from './jobs/turn-sweep.ts';
+import { addMessageMetrics } from './metrics.ts';
 import { messageRoutes } from './routes.ts';
 import { RuleSets } from './rules/rule-sets.ts';
 import { messageMigrations } from './store/migrations.ts';
@@ -30,6 +31,7 @@ export const messageAnalysisModule: Module = {
   start: async (kernel, serviceClients) => {
     const deps: MessageDeps = {
       ...kernel,
+      metrics: addMessageMetrics(kernel.metrics),
       sessions: serviceClients.get(SessionService),
       tasks: serviceClients.get(TaskService),
       parties: new PartiesCache(kernel.clock),
@@ -39,7 +41,7 @@ export const messageAnalysisModule: Module = {
     await deps.ruleSets.refresh();
     const chatDeps = createChatDeps(deps, createBotEngines(kernel.config.bots));
     initializeCounter(
-      kernel.metrics.messages,
+      deps.metrics.messages,
       finalVerdictNames.map((verdict) => ({ verdict })),
     );
     const loops = new AsyncDisposableStack();

@@ -14,6 +14,7 @@ import { startAliasFolding } from './jobs/fold-aliases.ts';
 import { measureSessions } from './jobs/measure-sessions.ts';
 import { startSessionPurge } from './jobs/purge-sessions.ts';
 import { startSessionTimers } from './jobs/session-timers.ts';
+import { addSessionMetrics } from './metrics.ts';
 import { PartyRegistry } from './parties/party-registry.ts';
 import { sessionRoutes } from './routes.ts';
 import { sessionMigrations } from './store/migrations.ts';
@@ -40,6 +41,7 @@ export function sessionDeps(deps: Deps, clients: ServiceClients): SessionDeps {
   const fences = new FenceClient({ tasks, chats: clients.get(ChatService) }, sessions, deps.logger, passFence);
   const sessionServiceDeps: SessionDeps = {
     ...deps,
+    metrics: addSessionMetrics(deps.metrics),
     sessions,
     parties,
     fences,

@@ -2,10 +2,12 @@ import type { Client } from '@connectrpc/connect';
 import { LRUCache } from 'lru-cache';
 import type { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
 import type { Deps } from '../lib/runtime/module.ts';
+import type { TaskMetrics } from './metrics.ts';
 import type { ReadyQueue } from './queue/ready-queue.ts';
 import type { SendUrlLookup } from './send-url/send-url-lookup.ts';
 
 export interface TaskDeps extends Deps {
+  readonly metrics: TaskMetrics;
   readonly sessions: Client<typeof SessionService>;
   readonly ready: ReadyQueue;
   /** Caches of this process. */

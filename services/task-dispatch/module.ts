@@ -6,6 +6,7 @@ import { onSessionChanged, onSessionCreated } from './events.ts';
 import { measureTasks } from './jobs/measure-tasks.ts';
 import { startTaskPurge } from './jobs/purge-tasks.ts';
 import { startReaper } from './jobs/reaper.ts';
+import { addTaskMetrics } from './metrics.ts';
 import { ReadyQueue } from './queue/ready-queue.ts';
 import { taskRoutes } from './routes.ts';
 import { SendUrlLookup } from './send-url/send-url-lookup.ts';
@@ -17,7 +18,8 @@ export const taskDispatchModule: Module = {
   provides: [TaskService],
   uses: [SessionService],
   migrations: taskDispatchMigrations,
-  start: async (given, clients) => {
+  start: async (kernel, clients) => {
+    const given = { ...kernel, metrics: addTaskMetrics(kernel.metrics) };
     const ready = new ReadyQueue(given.queue, given.logger);
     const { sendUrlLookup } = given.config;
     const sendUrls = sendUrlLookup && new SendUrlLookup(sendUrlLookup, given);

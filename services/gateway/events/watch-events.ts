@@ -1,11 +1,11 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { EventService } from '../../../gen/autosession/event/v1/event_service_pb.js';
 import type { Database } from '../../lib/db/database.ts';
-import type { Metrics } from '../../lib/observability/metrics.ts';
 import type { ServiceClients } from '../../lib/rpc/service-clients.ts';
 import { streamSinkKey } from '../../lib/rpc/stream-sink.ts';
 import type { Clock } from '../../lib/runtime/clock.ts';
 import { currentTenant } from '../../lib/runtime/request-context.ts';
+import type { GatewayMetrics } from '../metrics.ts';
 import type { EventBroker } from './event-broker.ts';
 import { eventFilter } from './event-filter.ts';
 import { findSession } from './session-snapshot.ts';
@@ -16,7 +16,7 @@ export interface WatchDeps {
   readonly db: Pick<Database, 'confirmReads'>;
   readonly clients: ServiceClients;
   readonly clock: Clock;
-  readonly metrics: Pick<Metrics, 'streams'>;
+  readonly metrics: Pick<GatewayMetrics, 'streams'>;
   /** Aborted when the process stops. */
   readonly stopping: AbortSignal;
   readonly timings?: StreamTimings;
@@ -44,7 +44,7 @@ export const watchEvents = (deps: WatchDeps): ServiceImpl<typeof EventService>['
   };
 
 /** Counts a stream until the returned function is called or the client disconnects, whichever comes first. */
-function countStream(streams: Metrics['streams'], disconnected: AbortSignal): () => void {
+function countStream(streams: GatewayMetrics['streams'], disconnected: AbortSignal): () => void {
   streams.inc();
   let open = true;
   const release = () => {

@@ -23,7 +23,7 @@ export interface Deps {
   readonly log: EventLog;
   readonly queue: TaskQueue;
   readonly clock: Clock;
-  readonly ids: IdGenerator;
+  readonly ids: IdGenerator<string>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Identifies callers of REST; RPC ports apply it by themselves. */

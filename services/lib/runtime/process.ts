@@ -45,7 +45,7 @@ const MIN_DRAIN_MS = 1_000;
 /** Replacements for tests. */
 export interface Overrides {
   readonly clock?: Clock;
-  readonly ids?: IdGenerator;
+  readonly ids?: IdGenerator<string>;
   readonly logger?: Logger;
   readonly authenticate?: Authenticate;
   readonly backends?: Backends;

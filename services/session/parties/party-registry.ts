@@ -28,12 +28,12 @@ const MAX_OWNED_NICKS = 10_000;
 export class PartyRegistry {
   readonly #store: PartyAliasStore;
   readonly #clock: Clock;
-  readonly #ids: IdGenerator;
+  readonly #ids: IdGenerator<'acc' | 'shp'>;
   readonly #logger: Logger;
   /** Nicks that had an owner when they were looked up: they are not learnt. */
   readonly #ownedNicks: LRUCache<string, true>;
 
-  constructor(store: PartyAliasStore, deps: { clock: Clock; ids: IdGenerator; logger: Logger }) {
+  constructor(store: PartyAliasStore, deps: { clock: Clock; ids: IdGenerator<'acc' | 'shp'>; logger: Logger }) {
     this.#store = store;
     this.#clock = deps.clock;
     this.#ids = deps.ids;

@@ -1,13 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { SendUrlLookupConfig } from '../../lib/config/config.ts';
 import type { Logger } from '../../lib/observability/logger.ts';
-import type { Metrics } from '../../lib/observability/metrics.ts';
 import { exponentialBackoff } from '../../lib/runtime/backoff.ts';
 import type { Clock } from '../../lib/runtime/clock.ts';
 import { sleep } from '../../lib/runtime/sleep.ts';
 import { lookupAddress } from '../domain/send-url.ts';
 import type { StoredTask } from '../domain/task.ts';
 import { placeholderValues } from '../domain/task-to-proto.ts';
+import type { TaskMetrics } from '../metrics.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { requestSendUrl, SendUrlLookupError } from './request-send-url.ts';
 import { Semaphore } from './semaphore.ts';
@@ -24,7 +24,7 @@ const NEGATIVE_TTL_MS = 10_000;
 interface LookupDeps {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly metrics: Pick<TaskMetrics, 'sendUrls'>;
 }
 
 /**

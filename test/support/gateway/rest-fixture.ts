@@ -10,6 +10,7 @@ import { RuleService } from '../../../gen/autosession/message/v1/rule_service_pb
 import { DirectoryService } from '../../../gen/autosession/session/v1/directory_service_pb.js';
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
+import { addGatewayMetrics } from '../../../services/gateway/metrics.ts';
 import { registerRest } from '../../../services/gateway/rest/register-rest.ts';
 import type { Authenticate } from '../../../services/lib/auth/identity.ts';
 import { BodyReader } from '../../../services/lib/http/admission/body-reader.ts';
@@ -65,7 +66,7 @@ export async function startRestApp(
   config: { legacyStatus?: boolean; bodyReader?: BodyReader } = {},
 ): Promise<FastifyInstance & AsyncDisposable & { readonly added: string[] }> {
   const ids = createUlidGenerator(systemClock);
-  const metrics = createMetrics(false);
+  const metrics = addGatewayMetrics(createMetrics(false));
   const interceptors = [
     observeInterceptor({ logger, metrics }),
     contextInterceptor({ authenticate: tenantFromHeader, internalSecret: 'secret', ids }),

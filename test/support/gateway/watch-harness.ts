@@ -11,6 +11,7 @@ import { SessionService } from '../../../gen/autosession/session/v1/session_serv
 import { TaskService } from '../../../gen/autosession/task/v1/task_service_pb.js';
 import { EventBroker } from '../../../services/gateway/events/event-broker.ts';
 import { watchEvents } from '../../../services/gateway/events/watch-events.ts';
+import { addGatewayMetrics } from '../../../services/gateway/metrics.ts';
 import { appError, ErrorReason } from '../../../services/lib/errors/app-error.ts';
 import { contextInterceptor } from '../../../services/lib/interceptors/context.ts';
 import { observeInterceptor } from '../../../services/lib/interceptors/observe.ts';
@@ -54,7 +55,7 @@ export function watchHarness(options: WatchHarnessOptions = {}) {
   const log = new MemoryEventLog();
   const broker = new EventBroker({ log: options.log ?? log, logger, limits: options.limits });
   const stopping = new AbortController();
-  const metrics = createMetrics(false);
+  const metrics = addGatewayMetrics(createMetrics(false));
   const db = { confirmReads: options.confirmReads ?? (async () => {}) };
   const session = options.session ?? { sourceSeq: 0 };
   const snapshot = snapshotStubs(session);

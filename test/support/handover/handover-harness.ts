@@ -8,6 +8,7 @@ import { createDeliveryWorker } from '../../../services/handover/delivery/create
 import type { DeliveryWorker } from '../../../services/handover/delivery/delivery-worker.ts';
 import type { HandoverDeps } from '../../../services/handover/deps.ts';
 import { handoverEventHandlers } from '../../../services/handover/events/event-handlers.ts';
+import { addHandoverMetrics } from '../../../services/handover/metrics.ts';
 import { handoverRoutes } from '../../../services/handover/routes.ts';
 import { handoverMigrations } from '../../../services/handover/store/migrations.ts';
 import type { HandoverTables } from '../../../services/handover/store/tables.ts';
@@ -67,7 +68,7 @@ export async function startHandoverHarness(
     ids,
     outbox: new Outbox(clock, ids),
     logger: createLogger('info', { write: (line) => void logLines.push(JSON.parse(line)) }),
-    metrics: createMetrics(false),
+    metrics: addHandoverMetrics(createMetrics(false)),
     config: loadConfig(env),
     sessions: createClient(SessionService, noSessions),
     channels: channels({ clock }),

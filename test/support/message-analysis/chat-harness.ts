@@ -23,6 +23,7 @@ import { type RequestContext, runInRequestContext } from '../../../services/lib/
 import type { MessageDeps } from '../../../services/message-analysis/deps.ts';
 import type { ChatControl } from '../../../services/message-analysis/domain/chat-session.ts';
 import { TurnSweep } from '../../../services/message-analysis/jobs/turn-sweep.ts';
+import { addMessageMetrics } from '../../../services/message-analysis/metrics.ts';
 import { sendChatMessage } from '../../../services/message-analysis/rpc/send-chat-message.ts';
 import { sendManualMessage } from '../../../services/message-analysis/rpc/send-manual-message.ts';
 import { streamChat } from '../../../services/message-analysis/rpc/stream-chat.ts';
@@ -109,7 +110,7 @@ function startChatProcess(db: Database, engine: ControlledEngine, sessions: Fake
     ids,
     outbox: new Outbox(clock, ids),
     logger: createLogger('silent'),
-    metrics: createMetrics(false),
+    metrics: addMessageMetrics(createMetrics(false)),
     stopping: new AbortController().signal,
     sessions: sessions.client,
     ruleSets: new RuleSets(db, createLogger('silent')),

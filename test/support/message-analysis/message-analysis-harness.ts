@@ -35,6 +35,7 @@ import { type RequestContext, runInBackgroundContext } from '../../../services/l
 import type { MessageDeps } from '../../../services/message-analysis/deps.ts';
 import { createElementValidator } from '../../../services/message-analysis/ingest/element-validator.ts';
 import { PartiesCache } from '../../../services/message-analysis/ingest/parties-cache.ts';
+import { addMessageMetrics } from '../../../services/message-analysis/metrics.ts';
 import { messageAnalysisModule } from '../../../services/message-analysis/module.ts';
 import { RuleSets } from '../../../services/message-analysis/rules/rule-sets.ts';
 import type { MessageRow, MessageTables } from '../../../services/message-analysis/store/tables.ts';
@@ -116,6 +117,7 @@ export async function startMessageAnalysisHarness(
     as,
     deps: {
       ...kernel,
+      metrics: addMessageMetrics(createMetrics(false)),
       sessions,
       tasks,
       parties: new PartiesCache(kernel.clock),

@@ -29,6 +29,7 @@ import type { Deps, RunningModule } from '../../../services/lib/runtime/module.t
 import { runInBackgroundContext, systemContext } from '../../../services/lib/runtime/request-context.ts';
 import { newRecent, type TaskDeps } from '../../../services/task-dispatch/deps.ts';
 import { reap } from '../../../services/task-dispatch/jobs/reaper.ts';
+import { addTaskMetrics } from '../../../services/task-dispatch/metrics.ts';
 import { taskDispatchModule } from '../../../services/task-dispatch/module.ts';
 import { ReadyQueue } from '../../../services/task-dispatch/queue/ready-queue.ts';
 import { fromStoredStatus } from '../../../services/task-dispatch/store/stored-status.ts';
@@ -87,7 +88,8 @@ export async function startTaskDispatchHarness(options: TaskDispatchHarnessOptio
   const clients = createServiceClients({ routes, interceptors, internalSecret: SECRET });
   const module = await taskDispatchModule.start(given, clients);
   const ready = new ReadyQueue(queue, given.logger);
-  const deps: TaskDeps = { ...given, ready, recent: newRecent(), sessions: clients.get(SessionService) };
+  const metrics = addTaskMetrics(createMetrics(false));
+  const deps: TaskDeps = { ...given, metrics, ready, recent: newRecent(), sessions: clients.get(SessionService) };
   return {
     clock,
     deps,

@@ -1,9 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { addGatewayMetrics } from '../../../services/gateway/metrics.ts';
+import { addHandoverMetrics } from '../../../services/handover/metrics.ts';
 import { loadConfig } from '../../../services/lib/config/load-config.ts';
 import { SqlStats } from '../../../services/lib/db/sql-stats.ts';
 import { createMetrics, registerSqlMetrics } from '../../../services/lib/observability/metrics.ts';
 import { resolveDeployment } from '../../../services/lib/runtime/deployment.ts';
+import { addMessageMetrics } from '../../../services/message-analysis/metrics.ts';
+import { addSessionMetrics } from '../../../services/session/metrics.ts';
+import { addTaskMetrics } from '../../../services/task-dispatch/metrics.ts';
 import { variablesRead } from '../../support/config-variables.ts';
 import { inlineCode, tableUnder } from '../../support/deployment/markdown.ts';
 import { modules } from '../../support/test-system.ts';
@@ -63,6 +68,8 @@ describe('the page on configuration', () => {
 describe('the page on operations', () => {
   it('names every metric, with its kind and its labels', async () => {
     const metrics = createMetrics(false);
+    for (const add of [addSessionMetrics, addTaskMetrics, addMessageMetrics, addHandoverMetrics, addGatewayMetrics])
+      add(metrics);
     registerSqlMetrics(metrics, new SqlStats());
     const told = tableUnder(PAGE, 'Metrics').map(([name = '', kind = '', labels = '']) => ({
       name: inlineCode(name)[0],

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { handoverModule } from '../../../services/handover/module.ts';
+import { createMetrics } from '../../../services/lib/observability/metrics.ts';
 import type { ServiceClients } from '../../../services/lib/rpc/service-clients.ts';
 import type { Deps } from '../../../services/lib/runtime/module.ts';
 import { runInBackgroundContext, systemContext } from '../../../services/lib/runtime/request-context.ts';
@@ -14,7 +15,10 @@ it('delivers the reminders of its consumers over the configured channels until i
   await using service = await startHandoverHarness('SQLite', undefined, { AUTOSESSION_WEBHOOKS: webhooks });
   const noServices = { get: () => service.deps.sessions } as unknown as ServiceClients;
   {
-    await using module = await handoverModule.start(service.deps as unknown as Deps, noServices);
+    await using module = await handoverModule.start(
+      { ...service.deps, metrics: createMetrics(false) } as unknown as Deps,
+      noServices,
+    );
     module.onReady?.();
     const story = new EventScript('ses_1', START).open('pending');
     await runInBackgroundContext(systemContext('default', 'test'), () =>

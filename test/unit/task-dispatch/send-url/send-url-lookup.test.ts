@@ -5,6 +5,7 @@ import { createLogger } from '../../../../services/lib/observability/logger.ts';
 import { createMetrics } from '../../../../services/lib/observability/metrics.ts';
 import { lookupAddress, readSendUrlField } from '../../../../services/task-dispatch/domain/send-url.ts';
 import type { StoredTask } from '../../../../services/task-dispatch/domain/task.ts';
+import { addTaskMetrics } from '../../../../services/task-dispatch/metrics.ts';
 import { SendUrlLookup } from '../../../../services/task-dispatch/send-url/send-url-lookup.ts';
 import { eventually } from '../../../support/eventually.ts';
 import {
@@ -30,7 +31,11 @@ function lookupAt(orders: FakeOrderSystem, over: Record<string, unknown> = {}) {
   const lines: string[] = [];
   const clock = new TestClock();
   const logger = createLogger('debug', { write: (line) => void lines.push(line) });
-  const lookup = new SendUrlLookup(config.sendUrlLookup!, { clock, logger, metrics: createMetrics(false) });
+  const lookup = new SendUrlLookup(config.sendUrlLookup!, {
+    clock,
+    logger,
+    metrics: addTaskMetrics(createMetrics(false)),
+  });
   return { lookup, clock, lines };
 }
 
