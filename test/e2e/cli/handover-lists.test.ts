@@ -19,8 +19,8 @@ describe('the command line for handovers, reminders and the audit', () => {
     return out;
   };
   const json = async (...words: string[]): Promise<Json> => JSON.parse(await text(...words, '--json'));
-  /** The cells of a table, without its titles. */
-  const cells = async (...words: string[]): Promise<string[][]> =>
+  /** What a table has below its titles: the columns of each row. */
+  const rowsOf = async (...words: string[]): Promise<string[][]> =>
     (await text(...words))
       .trimEnd()
       .split('\n')
@@ -41,7 +41,7 @@ describe('the command line for handovers, reminders and the audit', () => {
 
   it('lists handovers by session, agent and state', async () => {
     const { name, agent } = await takenOver();
-    const rows = await cells('handover', 'list', '--agent', agent, '--state', 'live');
+    const rows = await rowsOf('handover', 'list', '--agent', agent, '--state', 'live');
     expect(rows).toEqual([[name, 'live', 'user_request', 'high', '小王', expect.any(String), expect.any(String)]]);
     expect((await json('handover', 'list', '--session', name)).handovers).toHaveLength(1);
     expect(await text('handover', 'list', '--session', name, '--state', 'closed')).toBe('No handovers.\n');
@@ -53,19 +53,19 @@ describe('the command line for handovers, reminders and the audit', () => {
     const { data } = await flowSteps(running).create();
     await text('handover', 'takeover', data.session_id, '--agent', 'agent_01', '--name', '小王');
     const list = ['handover', 'list', '--session', data.session_id];
-    await eventually(async () => expect((await cells(...list))[0]?.slice(0, 2)).toEqual([data.session_id, 'live']));
+    await eventually(async () => expect((await rowsOf(...list))[0]?.slice(0, 2)).toEqual([data.session_id, 'live']));
   });
 
   it('lists reminders, and acknowledges one once', async () => {
     const { name } = await takenOver();
     const { reminders } = await json('reminders', '--session', name);
     const [{ reminder_id: id }] = reminders;
-    expect((await cells('reminders', '--session', name))[0]).toEqual(
+    expect((await rowsOf('reminders', '--session', name))[0]).toEqual(
       expect.arrayContaining([id, 'high', name, expect.stringContaining('等待人工接管')]),
     );
     expect(await text('reminders', 'ack', id, '--agent', 'agent_01')).toMatch(`${id} was acknowledged by agent_01 at`);
     expect(await json('reminders', 'ack', id, '--agent', 'agent_02')).toMatchObject({ acknowledged_by: 'agent_01' });
-    const acknowledged = await cells('reminders', 'list', '--session', name, '--state', 'acknowledged');
+    const acknowledged = await rowsOf('reminders', 'list', '--session', name, '--state', 'acknowledged');
     expect(acknowledged[0]).toEqual(expect.arrayContaining(['acknowledged', 'agent_01']));
     expect(await text('reminders', '--session', name, '--state', 'pending')).toBe('No reminders.\n');
     const unknown = await run('reminders', 'ack', 'rem_none');
@@ -75,8 +75,8 @@ describe('the command line for handovers, reminders and the audit', () => {
   it('lists the audit, newest first unless told otherwise', async () => {
     const { name, agent } = await takenOver();
     const actions = (rows: string[][]) => rows.map((row) => row[2]);
-    expect(actions(await cells('audit', '--session', name))).toEqual(['take_over', 'escalate', 'open']);
-    const oldest = await cells('audit', '--session', name, '--oldest-first');
+    expect(actions(await rowsOf('audit', '--session', name))).toEqual(['take_over', 'escalate', 'open']);
+    const oldest = await rowsOf('audit', '--session', name, '--oldest-first');
     expect(actions(oldest)).toEqual(['open', 'escalate', 'take_over']);
     expect(oldest[1]).toContain('active/bot_active → transferred/pending_manual');
     const { entries } = await json('audit', '--agent', agent, '--since', '2020-01-01T00:00:00Z');
