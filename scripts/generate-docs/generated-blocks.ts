@@ -34,6 +34,7 @@ export const executableDocs: readonly string[] = [
     'command-line',
     'deployment',
     'chat',
+    'audit',
   ].map((name) => `docs/${name}.md`),
 ];
 

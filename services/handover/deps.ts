@@ -3,6 +3,7 @@ import type { SessionService } from '../../gen/autosession/session/v1/session_se
 import type { IdGenerator } from '../lib/runtime/id-generator.ts';
 import type { Deps } from '../lib/runtime/module.ts';
 import type { ReminderChannel } from './channels/channel.ts';
+import type { SigningKey } from './domain/audit-chain.ts';
 import type { HandoverMetrics } from './metrics.ts';
 
 /** The prefixes of the ids that handover makes: of handovers, reminders and audit records. */
@@ -12,6 +13,8 @@ export type HandoverIdPrefix = 'hnd' | 'rem' | 'aud';
 export interface HandoverDeps extends Pick<Deps, 'db' | 'outbox' | 'clock' | 'logger' | 'config'> {
   readonly ids: IdGenerator<HandoverIdPrefix>;
   readonly metrics: HandoverMetrics;
+  /** What signs the audit, the current key first; empty when it is not chained. */
+  readonly auditKeys: readonly SigningKey[];
   /** Finds the sessions that lists name. */
   readonly sessions: Client<typeof SessionService>;
   /** Every reminder is delivered on each of them. */

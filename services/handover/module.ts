@@ -1,9 +1,12 @@
 import { HandoverService } from '../../gen/autosession/handover/v1/handover_service_pb.js';
 import { SessionService } from '../../gen/autosession/session/v1/session_service_pb.js';
+import { loadEncryptionKeys } from '../lib/runtime/encryption-keys.ts';
 import type { Loop } from '../lib/runtime/loop.ts';
 import type { Module } from '../lib/runtime/module.ts';
+import { startAuditChain } from './audit/audit-chain.ts';
 import { configuredChannels } from './channels/configured-channels.ts';
 import type { HandoverDeps } from './deps.ts';
+import { deriveAuditKeys } from './domain/audit-chain.ts';
 import { handoverEventHandlers } from './events/event-handlers.ts';
 import { startDeliveryLoops } from './jobs/delivery-loops.ts';
 import { startHandoverPurge } from './jobs/purge.ts';
@@ -20,9 +23,11 @@ export const handoverModule: Module = {
   start: async (processDeps, serviceClients) => {
     const loops = new AsyncDisposableStack();
     let delivery: Loop[] = [];
+    const auditKeys = deriveAuditKeys(await loadEncryptionKeys(processDeps.config));
     const deps: HandoverDeps = {
       ...processDeps,
       metrics: addHandoverMetrics(processDeps.metrics),
+      auditKeys,
       sessions: serviceClients.get(SessionService),
       channels: configuredChannels(processDeps.config.notificationChannels, {
         ...processDeps,
@@ -37,7 +42,7 @@ export const handoverModule: Module = {
       eventHandlers: handoverEventHandlers(deps),
       onReady: () => {
         delivery = startDeliveryLoops(deps);
-        for (const loop of [...delivery, startHandoverPurge(deps)]) loops.use(loop);
+        for (const loop of [...delivery, startAuditChain(deps), startHandoverPurge(deps)]) loops.use(loop);
       },
       [Symbol.asyncDispose]: () => loops.disposeAsync(),
     };

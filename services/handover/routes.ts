@@ -6,6 +6,7 @@ import { getSessionHandover } from './rpc/get-session-handover.ts';
 import { listAuditEntries } from './rpc/list-audit-entries.ts';
 import { listHandovers } from './rpc/list-handovers.ts';
 import { listReminders } from './rpc/list-reminders.ts';
+import { verifyAudit } from './rpc/verify-audit.ts';
 
 /** The service's RPCs. */
 export const handoverRoutes = (deps: HandoverDeps) => (router: ConnectRouter) => {
@@ -14,6 +15,7 @@ export const handoverRoutes = (deps: HandoverDeps) => (router: ConnectRouter) =>
     listReminders: listReminders(deps),
     acknowledgeReminder: acknowledgeReminder(deps),
     listAuditEntries: listAuditEntries(deps),
+    verifyAudit: verifyAudit(deps),
     getSessionHandover: getSessionHandover(deps),
   });
 };

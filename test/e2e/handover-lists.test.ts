@@ -181,4 +181,20 @@ onEveryBackend('the lists of handovers, reminders and the audit', (system) => {
     const [handover] = await rowsOf(`/api/handovers?session=${data.session_id}&state=waiting`, 'handovers', 1);
     expect(reminder).toMatchObject({ owner_epoch: handover.owner_epoch, shop_name: expect.any(String) });
   });
+
+  it('have the numbers of the audit, whose chain is whole', async () => {
+    const { name } = await takenOver(`agent-${unique()}`);
+    const entries = await eventually(async () => {
+      const rows = await rowsOf(`/api/audit?session=${name}`, 'entries', 3);
+      if (rows.some(({ chain_seq }) => chain_seq === 0)) throw new Error('not chained yet');
+      return rows;
+    });
+    const { faults, complete, head_seq, head_mac } = await list('/api/audit/verify');
+    expect([faults, complete]).toEqual([[], true]);
+    expect(head_seq).toBeGreaterThanOrEqual(Math.max(...entries.map(({ chain_seq }) => chain_seq)));
+    const known = (await list(`/api/audit/verify?head_seq=${head_seq}&head_mac=${head_mac}`)).faults;
+    expect(known).toEqual([]);
+    for (const query of ['head_seq=1', 'head_mac=aa', 'page_token=none'])
+      expect(await refusal(system().rest.get(`/api/audit/verify?${query}`))).toEqual([400, 'INVALID_ARGUMENT']);
+  });
 });

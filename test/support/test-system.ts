@@ -64,6 +64,7 @@ export async function startTestSystem(backend: BackendName, options: TestSystemO
     AUTOSESSION_RPC_PORT: '0',
     AUTOSESSION_DATA_DIR: ':memory:',
     AUTOSESSION_MAX_WAIT_MS: '60000', // the machine may be busy with other tests
+    AUTOSESSION_ENCRYPTION_KEYS: JSON.stringify([{ id: 'test', key: '5a'.repeat(32) }]),
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
     ...servers?.env,
     ...options.env,

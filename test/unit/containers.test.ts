@@ -104,10 +104,11 @@ describe('docker-compose.yml', () => {
       if (required) expect(sentence).toMatch(/^set it in \.env/);
       expect(example).toContain(name);
     }
+    const optionalSecrets = ['AUTOSESSION_JWT_SECRET', 'AUTOSESSION_ENCRYPTION_KEYS'];
     const values = Object.values(compose.services).flatMap(({ environment = {} }) => Object.entries(environment));
     for (const [name, value] of values)
       if (/SECRET|_KEYS|MYSQL_PASSWORD/.test(name))
-        expect(value).toMatch(name === 'AUTOSESSION_JWT_SECRET' ? /^\$\{\w+:-\}$/ : /^\$\{\w+:\?/);
+        expect(value).toMatch(optionalSecrets.includes(name) ? /^\$\{\w+:-\}$/ : /^\$\{\w+:\?/);
     for (const [, value] of values) if (URL.canParse(value)) expect(new URL(value).password).toMatch(/^$|^\$/);
   });
 

@@ -37,6 +37,7 @@ const statuses: Readonly<Record<ErrorReason, number>> = {
   [ErrorReason.AMBIGUOUS_TASK]: 409,
   [ErrorReason.INVALID_TASK_STATUS]: 409,
   [ErrorReason.REMINDER_NOT_FOUND]: 404,
+  [ErrorReason.NOT_CONFIGURED]: 409,
   [ErrorReason.IDEMPOTENCY_KEY_REUSED]: 422,
   [ErrorReason.RATE_LIMITED]: 429,
   [ErrorReason.SERVICE_UNAVAILABLE]: 503,

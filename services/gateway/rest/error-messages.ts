@@ -86,6 +86,10 @@ const errorMessages: Readonly<Record<ErrorReason, ErrorMessage>> = {
     en: `The task's state (${task_status}) does not allow this`,
   }),
   [ErrorReason.REMINDER_NOT_FOUND]: { zh: '提醒不存在', en: 'The reminder does not exist' },
+  [ErrorReason.NOT_CONFIGURED]: {
+    zh: '系统没有配置此功能所需的设置',
+    en: 'The installation lacks a setting that this call needs',
+  },
   [ErrorReason.IDEMPOTENCY_KEY_REUSED]: {
     zh: '该幂等键已用于另一个请求',
     en: 'The idempotency key was used for another request',

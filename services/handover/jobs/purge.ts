@@ -1,4 +1,5 @@
 import { type Loop, startLeaderLoop } from '../../lib/runtime/loop.ts';
+import { purgeAudit } from '../audit/purge-audit.ts';
 import { withTenantOf } from '../delivery/delivery-attempts.ts';
 import type { HandoverDeps } from '../deps.ts';
 import { recordDeliveryOutcome } from '../store/delivery-outcomes.ts';
@@ -18,16 +19,17 @@ export function startHandoverPurge(deps: HandoverDeps): Loop {
 
 /**
  * One round: fails deliveries on channels that were removed from the configuration a day ago, and removes handovers and
- * reminders past their retention. The audit stays. True when there is more.
+ * reminders past their retention, and entries of the audit past theirs. True when there is more.
  */
 export async function runHandoverPurge(deps: HandoverDeps): Promise<boolean> {
   const { db, clock, config } = deps;
   const orphans = await failOrphanedDeliveries(deps);
-  if (config.retentionDays === 0) return orphans === PURGE_BATCH_SIZE;
+  const hasMoreAudit = await purgeAudit(deps);
+  if (config.retentionDays === 0) return orphans === PURGE_BATCH_SIZE || hasMoreAudit;
   const before = clock.now() - Math.max(config.retentionDays, MIN_RETENTION_DAYS) * DAY_MS;
   const handovers = await purgeEndedHandovers(db, before, PURGE_BATCH_SIZE);
   const reminders = await purgeCompletedReminders(db, before, PURGE_BATCH_SIZE);
-  return [orphans, handovers, reminders].includes(PURGE_BATCH_SIZE);
+  return [orphans, handovers, reminders].includes(PURGE_BATCH_SIZE) || hasMoreAudit;
 }
 
 async function failOrphanedDeliveries({ db, clock, channels }: HandoverDeps): Promise<number> {

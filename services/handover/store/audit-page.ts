@@ -3,6 +3,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type AuditEntry, AuditEntrySchema } from '../../../gen/autosession/handover/v1/handover_pb.js';
 import type { Database } from '../../lib/db/database.ts';
 import { parseSqlTime, sqlTime } from '../../lib/db/sql-time.ts';
+import { isChainSeq } from './audit-chain.ts';
 import { filterByIndex, type ListCursor, type ListPage, paginate, toListPage } from './list-page.ts';
 import type { AuditRow } from './tables.ts';
 
@@ -49,5 +50,7 @@ function toEntry(row: AuditRow): AuditEntry {
     createdAt: timestampFromMs(parseSqlTime(row.created_at)),
     taskId: row.task_id,
     reminderId: row.reminder_id,
+    chainSeq: isChainSeq(row.chain_seq) ? row.chain_seq : 0,
+    chainMac: row.chain_mac ?? '',
   });
 }

@@ -7,7 +7,8 @@ export const handoverMigrations: Migrations = {
   owner: 'handover',
   tables: {
     handovers: { removed: 'ended ones, after AUTOSESSION_RETENTION_DAYS' },
-    audit_entries: { keptForEver: 'changes of control must be provable years later' },
+    audit_entries: { removed: 'after AUTOSESSION_AUDIT_RETENTION_DAYS, by default never' },
+    audit_chains: { keptForEver: 'one row per tenant' },
     reminders: { removed: 'settled ones, after AUTOSESSION_RETENTION_DAYS' },
     reminder_deliveries: { removed: 'with its reminder' },
     reminder_counted_events: { removed: 'with its reminder' },
@@ -154,6 +155,27 @@ export const handoverMigrations: Migrations = {
         `ALTER TABLE audit_entries ADD COLUMN reminder_id ${c.id} NOT NULL DEFAULT ''`,
         `ALTER TABLE audit_entries ADD COLUMN actor_key ${c.key(100)} GENERATED ALWAYS AS (SUBSTR(actor, 1, 100)) VIRTUAL`,
         'CREATE INDEX audit_entries_actor ON audit_entries (tenant, actor_key, created_at, audit_id)',
+      ],
+    },
+    {
+      name: '007_audit_chain',
+      statements: (c) => [
+        `ALTER TABLE audit_entries ADD COLUMN chain_seq ${c.bigint} NULL`,
+        `ALTER TABLE audit_entries ADD COLUMN chain_previous ${c.id} NULL`,
+        `ALTER TABLE audit_entries ADD COLUMN chain_mac ${c.id} NULL`,
+        `ALTER TABLE audit_entries ADD COLUMN chain_key ${c.id} NULL`,
+        'CREATE UNIQUE INDEX audit_entries_chain ON audit_entries (tenant, chain_seq)',
+        'CREATE INDEX audit_entries_unchained ON audit_entries (chain_seq, tenant, audit_id)',
+        `CREATE TABLE audit_chains (
+          tenant ${c.id} NOT NULL,
+          head_seq ${c.bigint} NOT NULL,
+          head_mac ${c.id} NOT NULL,
+          anchor_seq ${c.bigint} NOT NULL,
+          anchor_mac ${c.id} NOT NULL,
+          key_id ${c.id} NOT NULL,
+          mac ${c.id} NOT NULL,
+          PRIMARY KEY (tenant)
+        ) ${c.tableOptions}`,
       ],
     },
   ],

@@ -1,4 +1,4 @@
-import type { GeneratedAlways, Insertable, Selectable } from 'kysely';
+import type { ColumnType, GeneratedAlways, Insertable, Selectable } from 'kysely';
 
 /** One interval in which the bot was not in control. */
 export interface HandoverRow {
@@ -112,6 +112,23 @@ interface AuditTable {
   details: string;
   /** `actor`, in an index. */
   actor_key: GeneratedAlways<string>;
+  /** Its place in the tenant's chain and its signature; NULL until it is chained, and without a key. */
+  chain_seq: ColumnType<number | null, undefined, number>;
+  chain_previous: ColumnType<string | null, undefined, string>;
+  chain_mac: ColumnType<string | null, undefined, string>;
+  chain_key: ColumnType<string | null, undefined, string>;
+}
+
+/** The head of a tenant's audit chain, and its anchor: the last entry that retention has removed. */
+export interface AuditChainRow {
+  tenant: string;
+  head_seq: number;
+  head_mac: string;
+  anchor_seq: number;
+  anchor_mac: string;
+  /** What signs the row. */
+  key_id: string;
+  mac: string;
 }
 
 export type AuditRow = Selectable<AuditTable>;
@@ -124,4 +141,5 @@ export interface HandoverTables {
   reminder_counted_events: CountedEventRow;
   channel_paces: ChannelPaceRow;
   audit_entries: AuditTable;
+  audit_chains: AuditChainRow;
 }

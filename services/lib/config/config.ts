@@ -1,5 +1,6 @@
 import type { ApiKey } from '../auth/api-keys.ts';
 import type { TokenConfig } from '../auth/tokens.ts';
+import type { EncryptionKey } from './parse-encryption-keys.ts';
 
 /** The configuration from the environment: a pure function of it, validated as a whole before anything starts. */
 export interface Config {
@@ -54,6 +55,10 @@ export interface Config {
   readonly sendUrlLookup?: SendUrlLookupConfig;
   /** Days after which closed sessions, finished tasks and their messages are removed; 0 keeps them. */
   readonly retentionDays: number;
+  /** Days after which entries of the audit are removed; 0 keeps them. */
+  readonly auditRetentionDays: number;
+  /** The keys of the installation, the current one first; empty when none is set. */
+  readonly encryptionKeys: readonly EncryptionKey[];
   /** Seconds between two sweeps of what is older than its retention. */
   readonly cleanupIntervalSeconds: number;
   readonly failpoints: string;

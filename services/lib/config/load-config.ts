@@ -3,6 +3,7 @@ import { isLoopback } from './loopback.ts';
 import { parseApiKeys } from './parse-api-keys.ts';
 import { parseBots } from './parse-bots.ts';
 import { parseCorsOrigins } from './parse-cors-origins.ts';
+import { parseEncryptionKeys } from './parse-encryption-keys.ts';
 import { parseNotificationChannels } from './parse-notification-channels.ts';
 import { parseSendUrlLookup } from './parse-send-url-lookup.ts';
 import { parseTokens } from './parse-tokens.ts';
@@ -12,6 +13,9 @@ import { unknownSettings } from './unknown-settings.ts';
 const MIN_SECRET_LENGTH = 32;
 /** It travels in a header. */
 const SECRET_PATTERN = new RegExp(`^[\\x21-\\x7e]{${MIN_SECRET_LENGTH},}$`);
+
+/** Handovers are derived from the entries of their session. */
+const MIN_AUDIT_RETENTION_DAYS = 30;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -83,9 +87,18 @@ export function loadConfig(env: Env, deployment: DeploymentServices = ALL_SERVIC
     botPrefix: read.text('AUTOSESSION_BOT_PREFIX', ''),
     sendUrlLookup: parseSendUrlLookup(read.text('AUTOSESSION_SEND_URL_LOOKUP', ''), read.problem),
     retentionDays: read.integer('AUTOSESSION_RETENTION_DAYS', 90, 0, 36_500),
+    auditRetentionDays: read.integer('AUTOSESSION_AUDIT_RETENTION_DAYS', 0, 0, 36_500),
+    encryptionKeys: parseEncryptionKeys(read.text('AUTOSESSION_ENCRYPTION_KEYS', ''), read.problem),
     cleanupIntervalSeconds: read.integer('CLEANUP_INTERVAL', 3_600, 1, 86_400),
     failpoints: read.text('AUTOSESSION_FAILPOINTS', ''),
   };
+  const { auditRetentionDays, encryptionKeys } = config;
+  if (auditRetentionDays > 0 && auditRetentionDays < MIN_AUDIT_RETENTION_DAYS)
+    read.problem(`AUTOSESSION_AUDIT_RETENTION_DAYS has to be 0, or ${MIN_AUDIT_RETENTION_DAYS} or more.`);
+  if (auditRetentionDays > 0 && config.servers && encryptionKeys.length === 0)
+    read.problem(
+      'AUTOSESSION_AUDIT_RETENTION_DAYS needs AUTOSESSION_ENCRYPTION_KEYS, so that the rest stays provable.',
+    );
   if (deployment.split && !config.servers && read.problems.length === 0)
     read.problem('--target splits the services up: set MYSQL_URL, REDIS_URL and NATS_URL, which they share.');
   const servesExternalCallers = deployment.local.some(({ name }) => name === 'gateway');

@@ -43,6 +43,7 @@ const codeByReason: Record<ErrorReason, Code> = {
   [ErrorReason.AMBIGUOUS_TASK]: Code.FailedPrecondition,
   [ErrorReason.INVALID_TASK_STATUS]: Code.FailedPrecondition,
   [ErrorReason.REMINDER_NOT_FOUND]: Code.NotFound,
+  [ErrorReason.NOT_CONFIGURED]: Code.FailedPrecondition,
   [ErrorReason.IDEMPOTENCY_KEY_REUSED]: Code.FailedPrecondition,
   [ErrorReason.RATE_LIMITED]: Code.ResourceExhausted,
   [ErrorReason.SERVICE_UNAVAILABLE]: Code.Unavailable,

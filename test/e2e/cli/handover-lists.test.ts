@@ -99,4 +99,31 @@ describe('the command line for handovers, reminders and the audit', () => {
       expect([field, second[field].map((row: Json) => row[id])]).toEqual([field, [all[1][id]]]);
     }
   });
+
+  it('exports the audit as lines of JSON, and verifies its chain, up to a head that was kept', async () => {
+    const { name } = await takenOver();
+    const result = await eventually(async () => {
+      const verification = await json('audit', 'verify');
+      expect([verification.unchained, verification.faults]).toEqual([0, []]);
+      return verification;
+    });
+    expect(result.head_seq).toBeGreaterThanOrEqual(3);
+    const head = `${result.head_seq}:${result.head_mac}`;
+    expect(await text('audit', 'verify', '--head', head)).toMatch(
+      /^\d+ entries verified, up to the head \d+:\w{64}\nThe chain is whole\.\n$/,
+    );
+    const lines = (await text('audit', 'export', '--session', name))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ action }) => action)).toEqual(['open', 'escalate', 'take_over']);
+    expect(lines.every(({ chain_seq, chain_mac }) => chain_seq > 0 && chain_mac.length === 64)).toBe(true);
+  });
+
+  it('exits with 1 when the chain ends before the head that was kept, and with 2 for no head', async () => {
+    await takenOver();
+    const cut = await run('audit', 'verify', '--head', `4000000000:${'a'.repeat(64)}`);
+    expect([cut.code, cut.out]).toEqual([1, expect.stringMatching(/1 faults?:\n.*\n\d+ +cut /)]);
+    expect((await run('audit', 'verify', '--head', 'yesterday')).code).toBe(2);
+  });
 });

@@ -1,5 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { type Client, createClient, createRouterTransport } from '@connectrpc/connect';
+import type { Selectable } from 'kysely';
 import { type Event, EventSchema } from '../../../gen/autosession/event/v1/event_pb.js';
 import { HandoverService } from '../../../gen/autosession/handover/v1/handover_service_pb.js';
 import { SessionService } from '../../../gen/autosession/session/v1/session_service_pb.js';
@@ -7,6 +8,7 @@ import type { ReminderChannel } from '../../../services/handover/channels/channe
 import { createDeliveryWorker } from '../../../services/handover/delivery/create-delivery-worker.ts';
 import type { DeliveryWorker } from '../../../services/handover/delivery/delivery-worker.ts';
 import type { HandoverDeps } from '../../../services/handover/deps.ts';
+import { deriveAuditKeys } from '../../../services/handover/domain/audit-chain.ts';
 import { handoverEventHandlers } from '../../../services/handover/events/event-handlers.ts';
 import { addHandoverMetrics } from '../../../services/handover/metrics.ts';
 import { handoverRoutes } from '../../../services/handover/routes.ts';
@@ -69,7 +71,8 @@ export async function startHandoverHarness(
     outbox: new Outbox(clock, ids),
     logger: createLogger('info', { write: (line) => void logLines.push(JSON.parse(line)) }),
     metrics: addHandoverMetrics(createMetrics(false)),
-    config: loadConfig(env),
+    config: loadConfig({ AUTOSESSION_DATA_DIR: ':memory:', ...env }),
+    auditKeys: deriveAuditKeys([{ id: 'test', secret: Buffer.alloc(32, 7) }]),
     sessions: createClient(SessionService, noSessions),
     channels: channels({ clock }),
     triggerDelivery: () => {},
@@ -124,7 +127,7 @@ export class HandoverHarness implements AsyncDisposable {
     return createClient(HandoverService, transport);
   }
 
-  rows<T extends keyof HandoverTables>(table: T): Promise<HandoverTables[T][]> {
+  rows<T extends keyof HandoverTables>(table: T): Promise<Selectable<HandoverTables[T]>[]> {
     return this.deps.db
       .autocommit<HandoverTables>()
       .selectFrom(table as 'handovers')

@@ -38,6 +38,7 @@ export async function startProcesses(
   const env = {
     ...{ MYSQL_URL: mysqlUrl, REDIS_URL: queue.url, NATS_URL: events.url, AUTOSESSION_HTTP_PORT: '0' },
     ...{ LOG_LEVEL: 'warn', AUTOSESSION_INTERNAL_SECRET: randomBytes(24).toString('hex') },
+    AUTOSESSION_ENCRYPTION_KEYS: JSON.stringify([{ id: 'test', key: '5a'.repeat(32) }]),
     ...addresses(specs, ports),
   };
   const processes = await Promise.all(

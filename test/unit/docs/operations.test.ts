@@ -19,7 +19,13 @@ const settings = tableUnder('docs/configuration.md', 'Settings').map(([name = ''
   standard: inlineCode(standard)[0],
   values,
 }));
-const servers = { MYSQL_URL: 'mysql://h/auto_session', REDIS_HOST: 'h', NATS_URL: 'nats://h' };
+const servers = {
+  MYSQL_URL: 'mysql://h/auto_session',
+  REDIS_HOST: 'h',
+  NATS_URL: 'nats://h',
+  // the retention of the audit needs it
+  AUTOSESSION_ENCRYPTION_KEYS: JSON.stringify([{ id: 'test', key: '5a'.repeat(32) }]),
+};
 const peers = ['SESSION_URL', 'TASK_DISPATCH_URL', 'MESSAGE_ANALYSIS_URL', 'HANDOVER_URL'];
 const apart = {
   ...servers,

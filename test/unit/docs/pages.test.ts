@@ -46,6 +46,8 @@ describe('the blocks of the pages', () => {
       'CONTRIBUTING.md: what the tests themselves are run with',
       'README.md: installs and runs until it is stopped; the tests start the same entry points',
       'README.md: the walk below runs the file',
+      'docs/audit.md: a setting',
+      'docs/audit.md: the head differs',
       'docs/bots.md: a script',
       'docs/bots.md: an example of a setting',
       'docs/chat.md: goes on until it is stopped',

@@ -234,6 +234,13 @@ export enum ErrorReason {
   REMINDER_NOT_FOUND = 47,
 
   /**
+   * The call needs a setting that the installation does not have. Metadata: `setting`. REST 409.
+   *
+   * @generated from enum value: ERROR_REASON_NOT_CONFIGURED = 48;
+   */
+  NOT_CONFIGURED = 48,
+
+  /**
    * The key was used with another request. Metadata: `idempotency_key`. REST 422.
    *
    * @generated from enum value: ERROR_REASON_IDEMPOTENCY_KEY_REUSED = 60;

@@ -338,6 +338,20 @@ export declare type AuditEntry = Message<"autosession.handover.v1.AuditEntry"> &
    * @generated from field: string reminder_id = 11;
    */
   reminderId: string;
+
+  /**
+   * Its number in the tenant's chain; 0 until it is chained.
+   *
+   * @generated from field: uint32 chain_seq = 12;
+   */
+  chainSeq: number;
+
+  /**
+   * Its signature in the chain; empty until it is chained.
+   *
+   * @generated from field: string chain_mac = 13;
+   */
+  chainMac: string;
 };
 
 /**
@@ -345,6 +359,47 @@ export declare type AuditEntry = Message<"autosession.handover.v1.AuditEntry"> &
  * Use `create(AuditEntrySchema)` to create a new message.
  */
 export declare const AuditEntrySchema: GenMessage<AuditEntry>;
+
+/**
+ * AuditFault is a place of the audit's chain that does not fit.
+ *
+ * @generated from message autosession.handover.v1.AuditFault
+ */
+export declare type AuditFault = Message<"autosession.handover.v1.AuditFault"> & {
+  /**
+   * What was found.
+   *
+   * @generated from field: autosession.handover.v1.AuditFaultKind kind = 1;
+   */
+  kind: AuditFaultKind;
+
+  /**
+   * The number in the chain.
+   *
+   * @generated from field: uint32 seq = 2;
+   */
+  seq: number;
+
+  /**
+   * The entry there; empty for none.
+   *
+   * @generated from field: string audit_id = 3;
+   */
+  auditId: string;
+
+  /**
+   * A sentence for the person who looks into it.
+   *
+   * @generated from field: string detail = 4;
+   */
+  detail: string;
+};
+
+/**
+ * Describes the message autosession.handover.v1.AuditFault.
+ * Use `create(AuditFaultSchema)` to create a new message.
+ */
+export declare const AuditFaultSchema: GenMessage<AuditFault>;
 
 /**
  * HandoverState is the state of a handover.
@@ -500,4 +555,79 @@ export enum ReminderState {
  * Describes the enum autosession.handover.v1.ReminderState.
  */
 export declare const ReminderStateSchema: GenEnum<ReminderState>;
+
+/**
+ * AuditFaultKind is what the verification of the audit's chain finds.
+ *
+ * @generated from enum autosession.handover.v1.AuditFaultKind
+ */
+export enum AuditFaultKind {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: AUDIT_FAULT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A field of the entry, its number or its signature was changed.
+   *
+   * @generated from enum value: AUDIT_FAULT_KIND_CHANGED = 1;
+   */
+  CHANGED = 1,
+
+  /**
+   * The entry stands where another one was signed.
+   *
+   * @generated from enum value: AUDIT_FAULT_KIND_REORDERED = 2;
+   */
+  REORDERED = 2,
+
+  /**
+   * One or more numbers have no entry.
+   *
+   * @generated from enum value: AUDIT_FAULT_KIND_MISSING = 3;
+   */
+  MISSING = 3,
+
+  /**
+   * Two entries have the number.
+   *
+   * @generated from enum value: AUDIT_FAULT_KIND_FORKED = 4;
+   */
+  FORKED = 4,
+
+  /**
+   * The entry before is not the one that this one was signed after.
+   *
+   * @generated from enum value: AUDIT_FAULT_KIND_BROKEN_LINK = 5;
+   */
+  BROKEN_LINK = 5,
+
+  /**
+   * The key that signed it is not configured.
+   *
+   * @generated from enum value: AUDIT_FAULT_KIND_UNKNOWN_KEY = 6;
+   */
+  UNKNOWN_KEY = 6,
+
+  /**
+   * The chain ends before its head, or before the head that the caller knows.
+   *
+   * @generated from enum value: AUDIT_FAULT_KIND_CUT = 7;
+   */
+  CUT = 7,
+
+  /**
+   * The head is missing, was changed, or is not the caller's.
+   *
+   * @generated from enum value: AUDIT_FAULT_KIND_HEAD = 8;
+   */
+  HEAD = 8,
+}
+
+/**
+ * Describes the enum autosession.handover.v1.AuditFaultKind.
+ */
+export declare const AuditFaultKindSchema: GenEnum<AuditFaultKind>;
 

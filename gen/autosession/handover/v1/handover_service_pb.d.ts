@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { AuditEntry, Handover, HandoverState, Reminder, ReminderState } from "./handover_pb.js";
+import type { AuditEntry, AuditFault, Handover, HandoverState, Reminder, ReminderState } from "./handover_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
@@ -320,6 +320,109 @@ export declare type ListAuditEntriesResponse = Message<"autosession.handover.v1.
 export declare const ListAuditEntriesResponseSchema: GenMessage<ListAuditEntriesResponse>;
 
 /**
+ * VerifyAuditRequest begins or continues a verification.
+ *
+ * @generated from message autosession.handover.v1.VerifyAuditRequest
+ */
+export declare type VerifyAuditRequest = Message<"autosession.handover.v1.VerifyAuditRequest"> & {
+  /**
+   * The number of a head that the caller has kept, from the log event `audit_head`; 0 for none.
+   *
+   * @generated from field: uint32 head_seq = 1;
+   */
+  headSeq: number;
+
+  /**
+   * The signature of that head.
+   *
+   * @generated from field: string head_mac = 2;
+   */
+  headMac: string;
+
+  /**
+   * next_page_token of the previous answer; the other fields stay the same.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message autosession.handover.v1.VerifyAuditRequest.
+ * Use `create(VerifyAuditRequestSchema)` to create a new message.
+ */
+export declare const VerifyAuditRequestSchema: GenMessage<VerifyAuditRequest>;
+
+/**
+ * VerifyAuditResponse is the result for a part of the chain.
+ *
+ * @generated from message autosession.handover.v1.VerifyAuditResponse
+ */
+export declare type VerifyAuditResponse = Message<"autosession.handover.v1.VerifyAuditResponse"> & {
+  /**
+   * How many entries were verified in this call.
+   *
+   * @generated from field: uint32 verified = 1;
+   */
+  verified: number;
+
+  /**
+   * What does not fit, at most 200 in one answer; empty if all is well.
+   *
+   * @generated from field: repeated autosession.handover.v1.AuditFault faults = 2;
+   */
+  faults: AuditFault[];
+
+  /**
+   * Whether the verification has reached the head.
+   *
+   * @generated from field: bool complete = 3;
+   */
+  complete: boolean;
+
+  /**
+   * The token of the next part; empty when complete.
+   *
+   * @generated from field: string next_page_token = 4;
+   */
+  nextPageToken: string;
+
+  /**
+   * The number of the last entry of the chain; 0 for an empty chain.
+   *
+   * @generated from field: uint32 head_seq = 5;
+   */
+  headSeq: number;
+
+  /**
+   * The signature of the head.
+   *
+   * @generated from field: string head_mac = 6;
+   */
+  headMac: string;
+
+  /**
+   * The number of the last entry that retention has removed; 0 for none.
+   *
+   * @generated from field: uint32 anchor_seq = 7;
+   */
+  anchorSeq: number;
+
+  /**
+   * How many entries of all tenants wait to be chained, counted up to 10,000.
+   *
+   * @generated from field: uint32 unchained = 8;
+   */
+  unchained: number;
+};
+
+/**
+ * Describes the message autosession.handover.v1.VerifyAuditResponse.
+ * Use `create(VerifyAuditResponseSchema)` to create a new message.
+ */
+export declare const VerifyAuditResponseSchema: GenMessage<VerifyAuditResponse>;
+
+/**
  * GetSessionHandoverRequest names a session.
  *
  * @generated from message autosession.handover.v1.GetSessionHandoverRequest
@@ -420,6 +523,18 @@ export declare const HandoverService: GenService<{
     methodKind: "unary";
     input: typeof ListAuditEntriesRequestSchema;
     output: typeof ListAuditEntriesResponseSchema;
+  },
+  /**
+   * VerifyAudit verifies a part of the chain of the caller's tenant, from its beginning to the head that it had at the first call; go
+   * on with `next_page_token`. It changes nothing, and may run while entries are added and removed.
+   * Errors: NOT_CONFIGURED (no key is configured: the audit is not chained), INVALID_ARGUMENT (page_token).
+   *
+   * @generated from rpc autosession.handover.v1.HandoverService.VerifyAudit
+   */
+  verifyAudit: {
+    methodKind: "unary";
+    input: typeof VerifyAuditRequestSchema;
+    output: typeof VerifyAuditResponseSchema;
   },
   /**
    * GetSessionHandover returns a session's newest handover and the number of the last event that handover emitted for it.

@@ -29,6 +29,7 @@ const freeTexts: Readonly<Record<string, string>> = {
   send_url: 'has a rule of its own, which allows no spaces at all',
   page_token: 'decoded, never compared',
   cursor: 'decoded, never compared',
+  head_mac: 'has a rule of its own, which allows no spaces at all',
   types: 'compared with a closed list by the gateway',
   type: 'stored as it is, never looked for',
 };
