@@ -16,6 +16,7 @@ import { addGatewayMetrics } from './metrics.ts';
 import { withChunkedLongPoll } from './rest/chunked-long-poll.ts';
 import { registerRest } from './rest/register-rest.ts';
 import { getSessionDetail } from './session-detail/get-session-detail.ts';
+import { listSessions } from './session-list/list-sessions.ts';
 
 const services = [
   SessionService,
@@ -44,7 +45,10 @@ export const gatewayModule: Module = {
       isPageRequest: chatPaths(services),
       routes: (router) => {
         router.service(EventService, { watchEvents: watchEvents({ ...deps, broker, clients }) });
-        router.service(SessionDetailService, { getSessionDetail: getSessionDetail({ ...deps, clients }) });
+        router.service(SessionDetailService, {
+          getSessionDetail: getSessionDetail({ ...deps, clients }),
+          listSessions: listSessions({ ...deps, clients }),
+        });
       },
       http: (app) => registerRest(app, { ...deps, clients, services, version }),
       [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),

@@ -3,6 +3,7 @@ import { ChatService } from '../../gen/autosession/message/v1/chat_service_pb.js
 import { MessageService } from '../../gen/autosession/message/v1/message_service_pb.js';
 import { RuleService } from '../../gen/autosession/message/v1/rule_service_pb.js';
 import { getBotInfo } from './rpc/get-bot-info.ts';
+import { getLastMessages } from './rpc/get-last-messages.ts';
 import { getSessionMessages } from './rpc/get-session-messages.ts';
 import { ingestMessages } from './rpc/ingest-messages.ts';
 import { listMessages } from './rpc/list-messages.ts';
@@ -11,6 +12,7 @@ import { getRules } from './rpc/rules/get-rules.ts';
 import { listRuleVersions } from './rpc/rules/list-rule-versions.ts';
 import { putRules } from './rpc/rules/put-rules.ts';
 import { testRules } from './rpc/rules/test-rules.ts';
+import { searchSessions } from './rpc/search-sessions.ts';
 import { sendChatMessage } from './rpc/send-chat-message.ts';
 import { sendManualMessage } from './rpc/send-manual-message.ts';
 import { startConversation } from './rpc/start-conversation.ts';
@@ -23,6 +25,8 @@ export const messageRoutes = (deps: ChatDeps) => (router: ConnectRouter) => {
     ingestMessages: ingestMessages(deps),
     listMessages: listMessages(deps),
     getSessionMessages: getSessionMessages(deps),
+    getLastMessages: getLastMessages(deps),
+    searchSessions: searchSessions(deps),
   });
   router.service(ChatService, {
     getBotInfo: getBotInfo(deps),

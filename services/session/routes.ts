@@ -10,6 +10,7 @@ import { closeSession } from './rpc/close-session.ts';
 import { createSession } from './rpc/create-session.ts';
 import { escalateByRule } from './rpc/escalate-by-rule.ts';
 import { escalateSession } from './rpc/escalate-session.ts';
+import { findSessions } from './rpc/find-sessions.ts';
 import { getConversationSession } from './rpc/get-conversation-session.ts';
 import { getOpenSession } from './rpc/get-open-session.ts';
 import { getSession } from './rpc/get-session.ts';
@@ -35,6 +36,7 @@ export const sessionRoutes = (deps: SessionDeps) => (router: ConnectRouter) => {
     addSessionTask: addSessionTask(deps),
     getSession: getSession(deps),
     batchGetSessions: batchGetSessions(deps),
+    findSessions: findSessions(deps),
     getConversationSession: getConversationSession(deps),
     getSessionStatus: getSessionStatus(deps),
     getOpenSession: getOpenSession(deps),

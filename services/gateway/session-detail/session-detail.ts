@@ -11,10 +11,15 @@ export function sessionDetail(
   history: Message[],
   now: number,
 ): MessageInitShape<typeof SessionDetailSchema> {
-  const { sessionId, sessionName, status, state, escalation, assignedAgent, botId, metadata, version } = session;
+  return { ...sessionSummary(session, now), escalation: session.escalation, history };
+}
+
+/** What details and lists show of a session. */
+export function sessionSummary(session: Session, now: number) {
+  const { sessionId, sessionName, status, state, assignedAgent, botId, metadata, version } = session;
   const { createdAt, updatedAt, lastManualEndAt } = session;
   return {
-    ...{ sessionId, sessionName, status, state, history, escalation, assignedAgent, botId, metadata, version },
+    ...{ sessionId, sessionName, status, state, assignedAgent, botId, metadata, version },
     ...{ createdAt, updatedAt, lastManualEndAt },
     userProfile: userProfile(session),
     priority: {
@@ -39,7 +44,8 @@ function priorityLevel({ status, escalation, vip }: Session): 'urgent' | 'high' 
   return vip || severity === Severity.MEDIUM ? 'high' : 'normal';
 }
 
-function waitTimeSeconds({ status, escalation }: Session, now: number): number {
+/** How long a session has been waiting for a human; 0 when it does not wait. */
+export function waitTimeSeconds({ status, escalation }: Session, now: number): number {
   if (status !== Control.PENDING_MANUAL || !escalation?.triggerAt) return 0;
   return Math.max(0, (now - timestampMs(escalation.triggerAt)) / 1_000);
 }

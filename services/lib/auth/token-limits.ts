@@ -1,6 +1,7 @@
 import { type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
 import {
   agent_field as agentField,
+  agent_filter_field as agentFilterField,
   session_field as sessionField,
 } from '../../../gen/autosession/access/v1/access_pb.js';
 import { appError, ErrorReason } from '../errors/app-error.ts';
@@ -9,13 +10,16 @@ import type { Identity } from './identity.ts';
 
 /**
  * Keeps a token to what it may do: a chat token to its own session, in which it names no agent, and an agent's token to its own
- * agent. Which fields name them is declared with the RPC. Changes the request: whether the user is a VIP is the token's to say.
+ * agent. Which fields name them is declared with the RPC. Changes the request: whether the user is a VIP is the chat token's to say,
+ * and `mine` in a filter by agent means the agent of the token.
  * Throws SESSION_NOT_FOUND for another session, and PERMISSION_DENIED.
  */
 export function applyTokenLimits({ chat, agent }: Identity, rpc: DescMethod, request: Message): void {
   const namedAgent = fieldAt(request, getOption(rpc, agentField));
   if (agent && namedAgent && namedAgent !== agent.id)
     throw appError(ErrorReason.PERMISSION_DENIED, 'the token is another agent’s', { agent_id: agent.id });
+  const filter = getOption(rpc, agentFilterField);
+  if (agent && filter && fieldAt(request, filter) === MINE) Object.assign(request, { [filter]: agent.id });
   if (!chat) return;
   const path = getOption(rpc, sessionField);
   if (rpc.input.fields.length > 0 && path === '')
@@ -40,6 +44,9 @@ function visibleTypes(requested: readonly string[]): string[] {
 
 /** The value of `session_field` for RPCs that concern no session. */
 const NO_SESSION = '-';
+
+/** The value of `agent_filter_field` for the agent of the token. */
+const MINE = 'mine';
 
 function fieldAt(message: Message, path: string): string | undefined {
   if (path === '') return undefined;

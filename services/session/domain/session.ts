@@ -110,6 +110,11 @@ export function isHandedOver(session: SessionRecord): boolean {
   return session.control === Control.PENDING_MANUAL || session.control === Control.MANUAL_LIVE;
 }
 
+/** Since when the session waits for a human; undefined when it does not. */
+export function waitingSince({ control, escalation }: SessionRecord): number | undefined {
+  return control === Control.PENDING_MANUAL ? escalation?.triggerAt : undefined;
+}
+
 /** When the session times out: `limitMinutes` (by default its own limit) after its last activity. */
 export function timeoutAt(session: SessionRecord, limitMinutes = session.maxInactiveMinutes): number {
   return session.lastActivity + limitMinutes * 60_000;

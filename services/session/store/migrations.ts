@@ -28,6 +28,13 @@ function addChatColumns(c: ColumnTypes): string[] {
 const OPEN_NAME =
   "CASE WHEN kind = 'chat' AND state IN ('pending', 'active', 'idle', 'paused', 'transferred') THEN session_name END";
 
+/** The time of a session's escalation; NULL without one. */
+function triggerTime(c: ColumnTypes): string {
+  return c.dialect === 'mysql'
+    ? "TIMESTAMPADD(MICROSECOND, JSON_EXTRACT(escalation, '$.triggerAt') * 1000, TIMESTAMP'1970-01-01 00:00:00')"
+    : "strftime('%Y-%m-%d %H:%M:%f', json_extract(escalation, '$.triggerAt') / 1000.0, 'unixepoch')";
+}
+
 export const sessionMigrations: Migrations = {
   owner: 'session',
   tables: {
@@ -144,6 +151,17 @@ export const sessionMigrations: Migrations = {
         ...addChatColumns(c),
         'CREATE UNIQUE INDEX sessions_open_name ON sessions (tenant, open_name)',
         'CREATE INDEX sessions_name ON sessions (tenant, session_name, created_at)',
+      ],
+    },
+    {
+      name: '006_session_lists',
+      statements: (c) => [
+        `ALTER TABLE sessions ADD COLUMN waiting_since ${c.time} NULL`,
+        `UPDATE sessions SET waiting_since = ${triggerTime(c)} WHERE control = 'pending_manual'`,
+        'CREATE INDEX sessions_waiting ON sessions (tenant, waiting_since, session_id)',
+        ...['state', 'account_id', 'shop_id', 'user_id', 'agent_id', 'vip'].map(
+          (column) => `CREATE INDEX sessions_by_${column} ON sessions (tenant, ${column}, session_id)`,
+        ),
       ],
     },
   ],

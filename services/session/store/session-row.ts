@@ -5,7 +5,7 @@ import { Creator } from '../../../gen/autosession/session/v1/session_pb.js';
 import { TaskType } from '../../../gen/autosession/task/v1/task_pb.js';
 import { parseSqlTime, parseSqlTimeOrUndefined, sqlTime, sqlTimeOrNull } from '../../lib/db/sql-time.ts';
 import { sessionControlName, sessionStateName, taskTypeName } from '../domain/enum-names.ts';
-import type { Chat, EscalationRecord, SessionRecord } from '../domain/session.ts';
+import { type Chat, type EscalationRecord, type SessionRecord, waitingSince } from '../domain/session.ts';
 import { nextDueAt } from '../domain/timers.ts';
 import type { SessionRow } from './tables.ts';
 
@@ -51,6 +51,7 @@ export function rowOf(tenant: string, s: SessionRecord, idleAfterMs: number): In
     last_manual_end_at: sqlTimeOrNull(s.lastManualEndAt),
     close_reason: s.closeReason,
     wake_at: sqlTimeOrNull(nextDueAt(s, idleAfterMs)),
+    waiting_since: sqlTimeOrNull(waitingSince(s)),
     ...chatColumns(s.chat),
   };
 }

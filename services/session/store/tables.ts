@@ -57,6 +57,8 @@ export interface SessionRow {
   metadata: string | null;
   /** The name of a chat session that is open; NULL once it is closed. Unique per tenant. */
   open_name: GeneratedAlways<string | null>;
+  /** Since when it waits for a human; NULL when it does not. */
+  waiting_since: string | null;
 }
 
 export interface DirectoryAliasRow {

@@ -117,3 +117,10 @@ export declare const beside_data: GenExtension<MethodOptions, string[]>;
  */
 export declare const max_wait_seconds: GenExtension<MethodOptions, number>;
 
+/**
+ * The field of the request that filters by agent: with an agent's token `mine` in it means the agent of the token.
+ *
+ * @generated from extension: string agent_filter_field = 50608;
+ */
+export declare const agent_filter_field: GenExtension<MethodOptions, string>;
+

@@ -5,9 +5,9 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { AuditEntry } from "../../handover/v1/handover_pb.js";
-import type { Control, SessionState } from "../../control/v1/control_pb.js";
+import type { Control, HandoverReason, SessionState, Severity } from "../../control/v1/control_pb.js";
 import type { Message as Message$1 } from "../../message/v1/message_pb.js";
-import type { AgentRef, Escalation } from "../../session/v1/session_pb.js";
+import type { AgentRef, Escalation, SessionSort } from "../../session/v1/session_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
@@ -270,6 +270,383 @@ export declare type SessionDetail_Priority = Message<"autosession.conversation.v
 export declare const SessionDetail_PrioritySchema: GenMessage<SessionDetail_Priority>;
 
 /**
+ * ListSessionsRequest filters sessions.
+ *
+ * @generated from message autosession.conversation.v1.ListSessionsRequest
+ */
+export declare type ListSessionsRequest = Message<"autosession.conversation.v1.ListSessionsRequest"> & {
+  /**
+   * Only with this control; unset means any.
+   *
+   * @generated from field: autosession.control.v1.Control status = 1;
+   */
+  status: Control;
+
+  /**
+   * Only in this state; unset means any.
+   *
+   * @generated from field: autosession.control.v1.SessionState state = 2;
+   */
+  state: SessionState;
+
+  /**
+   * Only of this account, as upstream or the receiver named it when the session was opened; empty means any.
+   *
+   * @generated from field: string account_id = 3;
+   */
+  accountId: string;
+
+  /**
+   * Only of this shop, as upstream or the receiver named it when the session was opened; empty means any.
+   *
+   * @generated from field: string shop_id = 4;
+   */
+  shopId: string;
+
+  /**
+   * Only of this user of chats; empty means any.
+   *
+   * @generated from field: string user_id = 5;
+   */
+  userId: string;
+
+  /**
+   * `all` (also when empty), `unassigned` (no agent is in control), `mine` (the agent of the token is in control), or the id of the
+   * agent in control.
+   *
+   * @generated from field: string agent = 6;
+   */
+  agent: string;
+
+  /**
+   * Only sessions of which a message contains this text, as it is written there: case matters, and no character has a special meaning.
+   * The newest 10,000 messages of the tenant are searched, for at most 2 seconds, until 1000 sessions are found; `search_ended_early` says
+   * whether there was more to search. Messages are found once they are evaluated.
+   *
+   * @generated from field: string keyword = 7;
+   */
+  keyword: string;
+
+  /**
+   * Only of VIPs, or only of others; unset means both.
+   *
+   * @generated from field: optional bool vip = 8;
+   */
+  vip?: boolean | undefined;
+
+  /**
+   * Only sessions that were opened at this time or later.
+   *
+   * @generated from field: google.protobuf.Timestamp time_start = 9;
+   */
+  timeStart?: Timestamp | undefined;
+
+  /**
+   * Only sessions that were opened before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp time_end = 10;
+   */
+  timeEnd?: Timestamp | undefined;
+
+  /**
+   * The order; default newest.
+   *
+   * @generated from field: autosession.session.v1.SessionSort sort = 11;
+   */
+  sort: SessionSort;
+
+  /**
+   * The size of a page, 1 to 200; default 20. REST also takes `limit`.
+   *
+   * @generated from field: uint32 page_size = 12;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the previous page. It is for the same filters and the same order.
+   *
+   * @generated from field: string page_token = 13;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message autosession.conversation.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export declare const ListSessionsRequestSchema: GenMessage<ListSessionsRequest>;
+
+/**
+ * ListSessionsResponse is a page of sessions.
+ *
+ * @generated from message autosession.conversation.v1.ListSessionsResponse
+ */
+export declare type ListSessionsResponse = Message<"autosession.conversation.v1.ListSessionsResponse"> & {
+  /**
+   * The sessions.
+   *
+   * @generated from field: repeated autosession.conversation.v1.ListedSession sessions = 1;
+   */
+  sessions: ListedSession[];
+
+  /**
+   * The token of the next page; empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * How many sessions pass the filters: exact up to 1000.
+   *
+   * @generated from field: uint32 total = 3;
+   */
+  total: number;
+
+  /**
+   * Whether more than `total` do.
+   *
+   * @generated from field: bool total_exceeded = 4;
+   */
+  totalExceeded: boolean;
+
+  /**
+   * Whether the search for the keyword ended before it had read every message: more sessions may contain it.
+   *
+   * @generated from field: bool search_ended_early = 5;
+   */
+  searchEndedEarly: boolean;
+
+  /**
+   * Whether last_message_preview is missing because message-analysis does not answer.
+   *
+   * @generated from field: bool previews_unavailable = 6;
+   */
+  previewsUnavailable: boolean;
+};
+
+/**
+ * Describes the message autosession.conversation.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export declare const ListSessionsResponseSchema: GenMessage<ListSessionsResponse>;
+
+/**
+ * ListedSession is a session in a list: that of GetSessionDetail without its messages, and what tells sessions apart.
+ *
+ * @generated from message autosession.conversation.v1.ListedSession
+ */
+export declare type ListedSession = Message<"autosession.conversation.v1.ListedSession"> & {
+  /**
+   * The session's id.
+   *
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+
+  /**
+   * The name the client chose; the id when it chose none.
+   *
+   * @generated from field: string session_name = 2;
+   */
+  sessionName: string;
+
+  /**
+   * Who controls the conversation.
+   *
+   * @generated from field: autosession.control.v1.Control status = 3;
+   */
+  status: Control;
+
+  /**
+   * The state of its life cycle.
+   *
+   * @generated from field: autosession.control.v1.SessionState state = 4;
+   */
+  state: SessionState;
+
+  /**
+   * The beginning of its last message, at most 100 characters; empty without one.
+   *
+   * @generated from field: string last_message_preview = 5;
+   */
+  lastMessagePreview: string;
+
+  /**
+   * Why the bot last lost control; unset if it never did.
+   *
+   * @generated from field: autosession.conversation.v1.ListedSession.Escalation escalation = 6;
+   */
+  escalation?: ListedSession_Escalation | undefined;
+
+  /**
+   * The human who is in control; unset if none.
+   *
+   * @generated from field: autosession.session.v1.AgentRef assigned_agent = 7;
+   */
+  assignedAgent?: AgentRef | undefined;
+
+  /**
+   * The other side.
+   *
+   * @generated from field: autosession.conversation.v1.SessionDetail.UserProfile user_profile = 8;
+   */
+  userProfile?: SessionDetail_UserProfile | undefined;
+
+  /**
+   * How urgent it is to answer.
+   *
+   * @generated from field: autosession.conversation.v1.SessionDetail.Priority priority = 9;
+   */
+  priority?: SessionDetail_Priority | undefined;
+
+  /**
+   * The bot that answers in a chat; empty without one.
+   *
+   * @generated from field: string bot_id = 10;
+   */
+  botId: string;
+
+  /**
+   * Free data of a chat session; unset if it has none.
+   *
+   * @generated from field: google.protobuf.Struct metadata = 11;
+   */
+  metadata?: JsonObject | undefined;
+
+  /**
+   * When it was opened.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 12;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When it last changed.
+   *
+   * @generated from field: google.protobuf.Timestamp updated_at = 13;
+   */
+  updatedAt?: Timestamp | undefined;
+
+  /**
+   * Raised by every change except a touch.
+   *
+   * @generated from field: uint32 version = 14;
+   */
+  version: number;
+
+  /**
+   * When a human last released it; unset if none did.
+   *
+   * @generated from field: google.protobuf.Timestamp last_manual_end_at = 15;
+   */
+  lastManualEndAt?: Timestamp | undefined;
+
+  /**
+   * The account; empty in a chat.
+   *
+   * @generated from field: string account_id = 16;
+   */
+  accountId: string;
+
+  /**
+   * The shop's id; empty in a chat, and if it is not known.
+   *
+   * @generated from field: string shop_id = 17;
+   */
+  shopId: string;
+
+  /**
+   * The shop's name; empty in a chat.
+   *
+   * @generated from field: string shop_name = 18;
+   */
+  shopName: string;
+
+  /**
+   * The user; empty in a session of an account and a shop.
+   *
+   * @generated from field: string user_id = 19;
+   */
+  userId: string;
+
+  /**
+   * The time of its last activity, accurate to 10 s; in a chat to a minute.
+   *
+   * @generated from field: google.protobuf.Timestamp last_activity = 20;
+   */
+  lastActivity?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message autosession.conversation.v1.ListedSession.
+ * Use `create(ListedSessionSchema)` to create a new message.
+ */
+export declare const ListedSessionSchema: GenMessage<ListedSession>;
+
+/**
+ * Escalation is the last reason for which the bot lost control.
+ *
+ * @generated from message autosession.conversation.v1.ListedSession.Escalation
+ */
+export declare type ListedSession_Escalation = Message<"autosession.conversation.v1.ListedSession.Escalation"> & {
+  /**
+   * The reason.
+   *
+   * @generated from field: autosession.control.v1.HandoverReason reason = 1;
+   */
+  reason: HandoverReason;
+
+  /**
+   * A description by the caller that requested it.
+   *
+   * @generated from field: string details = 2;
+   */
+  details: string;
+
+  /**
+   * The severity.
+   *
+   * @generated from field: autosession.control.v1.Severity severity = 3;
+   */
+  severity: Severity;
+
+  /**
+   * When it happened.
+   *
+   * @generated from field: google.protobuf.Timestamp trigger_at = 4;
+   */
+  triggerAt?: Timestamp | undefined;
+
+  /**
+   * Free data of the caller for the agent.
+   *
+   * @generated from field: google.protobuf.Struct context = 5;
+   */
+  context?: JsonObject | undefined;
+
+  /**
+   * The messages that proved it (human_intervention); empty otherwise.
+   *
+   * @generated from field: repeated string evidence_message_ids = 6;
+   */
+  evidenceMessageIds: string[];
+
+  /**
+   * How long the session has been waiting for a human since then; 0 when it does not wait.
+   *
+   * @generated from field: double waiting_seconds = 7;
+   */
+  waitingSeconds: number;
+};
+
+/**
+ * Describes the message autosession.conversation.v1.ListedSession.Escalation.
+ * Use `create(ListedSession_EscalationSchema)` to create a new message.
+ */
+export declare const ListedSession_EscalationSchema: GenMessage<ListedSession_Escalation>;
+
+/**
  * SessionDetailService shows a conversation as a whole. The gateway composes it from the services that own the parts.
  *
  * @generated from service autosession.conversation.v1.SessionDetailService
@@ -286,6 +663,20 @@ export declare const SessionDetailService: GenService<{
     methodKind: "unary";
     input: typeof GetSessionDetailRequestSchema;
     output: typeof GetSessionDetailResponseSchema;
+  },
+  /**
+   * ListSessions returns the sessions that pass all filters, newest first unless sorted otherwise.
+   *
+   * A page begins behind the last session of the page before: sessions that are opened meanwhile shift nothing. What changes meanwhile
+   * is shown as it is when its page is read.
+   * Errors: INVALID_ARGUMENT (`agent=mine` without an agent's token; a page_token of another list), SERVICE_UNAVAILABLE.
+   *
+   * @generated from rpc autosession.conversation.v1.SessionDetailService.ListSessions
+   */
+  listSessions: {
+    methodKind: "unary";
+    input: typeof ListSessionsRequestSchema;
+    output: typeof ListSessionsResponseSchema;
   },
 }>;
 

@@ -433,6 +433,120 @@ export declare type GetSessionMessagesResponse = Message<"autosession.message.v1
 export declare const GetSessionMessagesResponseSchema: GenMessage<GetSessionMessagesResponse>;
 
 /**
+ * GetLastMessagesRequest names sessions.
+ *
+ * @generated from message autosession.message.v1.GetLastMessagesRequest
+ */
+export declare type GetLastMessagesRequest = Message<"autosession.message.v1.GetLastMessagesRequest"> & {
+  /**
+   * The sessions.
+   *
+   * @generated from field: repeated string session_ids = 1;
+   */
+  sessionIds: string[];
+};
+
+/**
+ * Describes the message autosession.message.v1.GetLastMessagesRequest.
+ * Use `create(GetLastMessagesRequestSchema)` to create a new message.
+ */
+export declare const GetLastMessagesRequestSchema: GenMessage<GetLastMessagesRequest>;
+
+/**
+ * GetLastMessagesResponse is the last messages of sessions.
+ *
+ * @generated from message autosession.message.v1.GetLastMessagesResponse
+ */
+export declare type GetLastMessagesResponse = Message<"autosession.message.v1.GetLastMessagesResponse"> & {
+  /**
+   * One per session that has a message, in no particular order.
+   *
+   * @generated from field: repeated autosession.message.v1.GetLastMessagesResponse.LastMessage last_messages = 1;
+   */
+  lastMessages: GetLastMessagesResponse_LastMessage[];
+};
+
+/**
+ * Describes the message autosession.message.v1.GetLastMessagesResponse.
+ * Use `create(GetLastMessagesResponseSchema)` to create a new message.
+ */
+export declare const GetLastMessagesResponseSchema: GenMessage<GetLastMessagesResponse>;
+
+/**
+ * LastMessage is the last message of a session.
+ *
+ * @generated from message autosession.message.v1.GetLastMessagesResponse.LastMessage
+ */
+export declare type GetLastMessagesResponse_LastMessage = Message<"autosession.message.v1.GetLastMessagesResponse.LastMessage"> & {
+  /**
+   * The session.
+   *
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+
+  /**
+   * The first 100 characters of what is shown of the message.
+   *
+   * @generated from field: string preview = 2;
+   */
+  preview: string;
+};
+
+/**
+ * Describes the message autosession.message.v1.GetLastMessagesResponse.LastMessage.
+ * Use `create(GetLastMessagesResponse_LastMessageSchema)` to create a new message.
+ */
+export declare const GetLastMessagesResponse_LastMessageSchema: GenMessage<GetLastMessagesResponse_LastMessage>;
+
+/**
+ * SearchSessionsRequest is a text to look for.
+ *
+ * @generated from message autosession.message.v1.SearchSessionsRequest
+ */
+export declare type SearchSessionsRequest = Message<"autosession.message.v1.SearchSessionsRequest"> & {
+  /**
+   * The text, as it is written in the message: case matters, and no character has a special meaning.
+   *
+   * @generated from field: string keyword = 1;
+   */
+  keyword: string;
+};
+
+/**
+ * Describes the message autosession.message.v1.SearchSessionsRequest.
+ * Use `create(SearchSessionsRequestSchema)` to create a new message.
+ */
+export declare const SearchSessionsRequestSchema: GenMessage<SearchSessionsRequest>;
+
+/**
+ * SearchSessionsResponse is the sessions that were found.
+ *
+ * @generated from message autosession.message.v1.SearchSessionsResponse
+ */
+export declare type SearchSessionsResponse = Message<"autosession.message.v1.SearchSessionsResponse"> & {
+  /**
+   * Their ids, at most 1000.
+   *
+   * @generated from field: repeated string session_ids = 1;
+   */
+  sessionIds: string[];
+
+  /**
+   * Whether the search ended before it had read every message.
+   *
+   * @generated from field: bool ended_early = 2;
+   */
+  endedEarly: boolean;
+};
+
+/**
+ * Describes the message autosession.message.v1.SearchSessionsResponse.
+ * Use `create(SearchSessionsResponseSchema)` to create a new message.
+ */
+export declare const SearchSessionsResponseSchema: GenMessage<SearchSessionsResponse>;
+
+/**
  * Conversation is all messages between one account and one shop, over all sessions.
  *
  * @generated from message autosession.message.v1.Conversation
@@ -522,6 +636,27 @@ export declare const MessageService: GenService<{
     methodKind: "unary";
     input: typeof GetSessionMessagesRequestSchema;
     output: typeof GetSessionMessagesResponseSchema;
+  },
+  /**
+   * GetLastMessages returns the beginning of the last message of each of these sessions that has one.
+   *
+   * @generated from rpc autosession.message.v1.MessageService.GetLastMessages
+   */
+  getLastMessages: {
+    methodKind: "unary";
+    input: typeof GetLastMessagesRequestSchema;
+    output: typeof GetLastMessagesResponseSchema;
+  },
+  /**
+   * SearchSessions returns the sessions of which a message contains a text, the one with the newest such message first. It reads the
+   * messages of the tenant from the newest on, and ends early after 10,000 of them, after 2 seconds, or with 1000 sessions.
+   *
+   * @generated from rpc autosession.message.v1.MessageService.SearchSessions
+   */
+  searchSessions: {
+    methodKind: "unary";
+    input: typeof SearchSessionsRequestSchema;
+    output: typeof SearchSessionsResponseSchema;
   },
 }>;
 

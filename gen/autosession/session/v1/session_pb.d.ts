@@ -394,3 +394,50 @@ export enum Creator {
  */
 export declare const CreatorSchema: GenEnum<Creator>;
 
+/**
+ * SessionSort is the order of a list of sessions.
+ *
+ * @generated from enum autosession.session.v1.SessionSort
+ */
+export enum SessionSort {
+  /**
+   * Not set: newest.
+   *
+   * @generated from enum value: SESSION_SORT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The newest session first.
+   *
+   * @generated from enum value: SESSION_SORT_NEWEST = 1;
+   */
+  NEWEST = 1,
+
+  /**
+   * The oldest session first.
+   *
+   * @generated from enum value: SESSION_SORT_OLDEST = 2;
+   */
+  OLDEST = 2,
+
+  /**
+   * VIPs first, each part with its newest session first.
+   *
+   * @generated from enum value: SESSION_SORT_VIP = 3;
+   */
+  VIP = 3,
+
+  /**
+   * The sessions that wait for a human first, the one that has waited longest at the top; then the others, newest first.
+   *
+   * @generated from enum value: SESSION_SORT_WAIT_TIME = 4;
+   */
+  WAIT_TIME = 4,
+}
+
+/**
+ * Describes the enum autosession.session.v1.SessionSort.
+ */
+export declare const SessionSortSchema: GenEnum<SessionSort>;
+

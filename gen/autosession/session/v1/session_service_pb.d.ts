@@ -7,7 +7,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { PossiblySent, QueueLevel, Task, TaskStatus, TaskType, UnsentMessage } from "../../task/v1/task_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Control, HandoverReason, SessionState, Severity } from "../../control/v1/control_pb.js";
-import type { AgentRef, Creator, Escalation, Session } from "./session_pb.js";
+import type { AgentRef, Creator, Escalation, Session, SessionSort } from "./session_pb.js";
 import type { InterruptedReply } from "../../message/v1/chat_pb.js";
 import type { Message as Message$1, MessageRole, Verdict } from "../../message/v1/message_pb.js";
 
@@ -371,6 +371,212 @@ export declare type BatchGetSessionsResponse = Message<"autosession.session.v1.B
  * Use `create(BatchGetSessionsResponseSchema)` to create a new message.
  */
 export declare const BatchGetSessionsResponseSchema: GenMessage<BatchGetSessionsResponse>;
+
+/**
+ * SessionCursor is the place of a session in a list.
+ *
+ * @generated from message autosession.session.v1.SessionCursor
+ */
+export declare type SessionCursor = Message<"autosession.session.v1.SessionCursor"> & {
+  /**
+   * The part of the list, from 0: a list by VIP and one by waiting time have two.
+   *
+   * @generated from field: uint32 part = 1;
+   */
+  part: number;
+
+  /**
+   * The session.
+   *
+   * @generated from field: string session_id = 2;
+   */
+  sessionId: string;
+
+  /**
+   * Since when it waits for a human, in a part that is sorted by that; unset in others.
+   *
+   * @generated from field: google.protobuf.Timestamp waiting_since = 3;
+   */
+  waitingSince?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message autosession.session.v1.SessionCursor.
+ * Use `create(SessionCursorSchema)` to create a new message.
+ */
+export declare const SessionCursorSchema: GenMessage<SessionCursor>;
+
+/**
+ * FindSessionsRequest filters sessions.
+ *
+ * @generated from message autosession.session.v1.FindSessionsRequest
+ */
+export declare type FindSessionsRequest = Message<"autosession.session.v1.FindSessionsRequest"> & {
+  /**
+   * Only with this control; unset means any.
+   *
+   * @generated from field: autosession.control.v1.Control status = 1;
+   */
+  status: Control;
+
+  /**
+   * Only in this state; unset means any.
+   *
+   * @generated from field: autosession.control.v1.SessionState state = 2;
+   */
+  state: SessionState;
+
+  /**
+   * Only of this account, as upstream or the receiver names it; empty means any.
+   *
+   * @generated from field: string account_id = 3;
+   */
+  accountId: string;
+
+  /**
+   * Only of this shop, as upstream or the receiver names it; empty means any.
+   *
+   * @generated from field: string shop_id = 4;
+   */
+  shopId: string;
+
+  /**
+   * Only of this user; empty means any.
+   *
+   * @generated from field: string user_id = 5;
+   */
+  userId: string;
+
+  /**
+   * Only those that this agent is in control of; empty means any.
+   *
+   * @generated from field: string agent_id = 6;
+   */
+  agentId: string;
+
+  /**
+   * Only those that no agent is in control of.
+   *
+   * @generated from field: bool unassigned = 7;
+   */
+  unassigned: boolean;
+
+  /**
+   * Only of VIPs, or only of others; unset means both.
+   *
+   * @generated from field: optional bool vip = 8;
+   */
+  vip?: boolean | undefined;
+
+  /**
+   * Only those that were opened at this time or later.
+   *
+   * @generated from field: google.protobuf.Timestamp time_start = 9;
+   */
+  timeStart?: Timestamp | undefined;
+
+  /**
+   * Only those that were opened before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp time_end = 10;
+   */
+  timeEnd?: Timestamp | undefined;
+
+  /**
+   * Only these; unset means any.
+   *
+   * @generated from field: autosession.session.v1.FindSessionsRequest.SessionIds only = 11;
+   */
+  only?: FindSessionsRequest_SessionIds | undefined;
+
+  /**
+   * The order.
+   *
+   * @generated from field: autosession.session.v1.SessionSort sort = 12;
+   */
+  sort: SessionSort;
+
+  /**
+   * The size of a page.
+   *
+   * @generated from field: uint32 page_size = 13;
+   */
+  pageSize: number;
+
+  /**
+   * The last session of the page before; unset for the first page.
+   *
+   * @generated from field: autosession.session.v1.SessionCursor after = 14;
+   */
+  after?: SessionCursor | undefined;
+};
+
+/**
+ * Describes the message autosession.session.v1.FindSessionsRequest.
+ * Use `create(FindSessionsRequestSchema)` to create a new message.
+ */
+export declare const FindSessionsRequestSchema: GenMessage<FindSessionsRequest>;
+
+/**
+ * SessionIds is a list of sessions.
+ *
+ * @generated from message autosession.session.v1.FindSessionsRequest.SessionIds
+ */
+export declare type FindSessionsRequest_SessionIds = Message<"autosession.session.v1.FindSessionsRequest.SessionIds"> & {
+  /**
+   * The ids.
+   *
+   * @generated from field: repeated string session_ids = 1;
+   */
+  sessionIds: string[];
+};
+
+/**
+ * Describes the message autosession.session.v1.FindSessionsRequest.SessionIds.
+ * Use `create(FindSessionsRequest_SessionIdsSchema)` to create a new message.
+ */
+export declare const FindSessionsRequest_SessionIdsSchema: GenMessage<FindSessionsRequest_SessionIds>;
+
+/**
+ * FindSessionsResponse is a page of sessions.
+ *
+ * @generated from message autosession.session.v1.FindSessionsResponse
+ */
+export declare type FindSessionsResponse = Message<"autosession.session.v1.FindSessionsResponse"> & {
+  /**
+   * The sessions, in the order that was asked for.
+   *
+   * @generated from field: repeated autosession.session.v1.Session sessions = 1;
+   */
+  sessions: Session[];
+
+  /**
+   * The cursor for the next page; unset on the last page.
+   *
+   * @generated from field: autosession.session.v1.SessionCursor next = 2;
+   */
+  next?: SessionCursor | undefined;
+
+  /**
+   * How many sessions pass the filters: exact up to 1000.
+   *
+   * @generated from field: uint32 total = 3;
+   */
+  total: number;
+
+  /**
+   * Whether more than `total` do.
+   *
+   * @generated from field: bool total_exceeded = 4;
+   */
+  totalExceeded: boolean;
+};
+
+/**
+ * Describes the message autosession.session.v1.FindSessionsResponse.
+ * Use `create(FindSessionsResponseSchema)` to create a new message.
+ */
+export declare const FindSessionsResponseSchema: GenMessage<FindSessionsResponse>;
 
 /**
  * GetConversationSessionRequest names the two sides of a conversation by their keys.
@@ -2016,6 +2222,16 @@ export declare const SessionService: GenService<{
     methodKind: "unary";
     input: typeof BatchGetSessionsRequestSchema;
     output: typeof BatchGetSessionsResponseSchema;
+  },
+  /**
+   * FindSessions returns a page of the sessions that pass all filters, and how many there are. Errors: SERVICE_UNAVAILABLE.
+   *
+   * @generated from rpc autosession.session.v1.SessionService.FindSessions
+   */
+  findSessions: {
+    methodKind: "unary";
+    input: typeof FindSessionsRequestSchema;
+    output: typeof FindSessionsResponseSchema;
   },
   /**
    * GetConversationSession returns the open session of (account, shop) as it is now, by their keys. Called for a batch of
