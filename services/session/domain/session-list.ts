@@ -1,4 +1,4 @@
-import type { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
+import { Control, SessionState } from '../../../gen/autosession/control/v1/control_pb.js';
 import { SessionSort } from '../../../gen/autosession/session/v1/session_pb.js';
 import { firstIdAt } from '../../lib/text/id-time.ts';
 import { OPEN_STATES } from './session.ts';
@@ -39,19 +39,28 @@ export interface SessionCursor {
   readonly waitingSince?: number;
 }
 
-/** The parts of a list, in their order. */
-export function partsOf({ vip }: SessionFilter, sort: SessionSort): ListPart[] {
+/** The parts of a list, in their order; without those that would be empty by the filters. */
+export function partsOf(filter: SessionFilter, sort: SessionSort): ListPart[] {
+  const { vip } = filter;
   if (sort === SessionSort.OLDEST) return [{ order: 'oldest' }];
-  if (sort === SessionSort.WAIT_TIME)
+  if (sort === SessionSort.VIP && vip === undefined)
+    return [
+      { order: 'newest', vip: true },
+      { order: 'newest', vip: false },
+    ];
+  if (sort === SessionSort.WAIT_TIME && mayWait(filter))
     return [
       { order: 'longest_waiting', waiting: true },
       { order: 'newest', waiting: false },
     ];
-  if (sort === SessionSort.VIP)
-    return [true, false]
-      .filter((each) => vip === undefined || vip === each)
-      .map((each) => ({ order: 'newest', vip: each }));
   return [{ order: 'newest' }];
+}
+
+/** Whether sessions that wait for a human can pass the filters: no agent is in control of them. */
+function mayWait({ status, state, agentId }: SessionFilter): boolean {
+  if (status !== undefined && status !== Control.PENDING_MANUAL) return false;
+  if (state !== undefined && state !== SessionState.TRANSFERRED) return false;
+  return agentId === '';
 }
 
 /** An index of the sessions, by the column that it has before the id; `session_id` is the primary key. */

@@ -135,6 +135,7 @@ const examples: Readonly<Record<string, Example>> = {
   },
   getSessionStatus: session,
   getOpenSession: { parameters: { account_id: 't-buyer', shop_name: '示例店铺' } },
+  listSessions: { parameters: { status: 'bot_active', agent: 'unassigned', sort: 'wait_time', limit: 20 } },
   listMessages: { parameters: { session: exampleIds.session, limit: 20 } },
   addSessionTask: { ...session, body: { external_task_id: 'order-1-again', send_content: '还在吗？' } },
   pauseSession: { ...session, body: { reason: '等通知', resume_at: '2099-01-31 23:59:59' } },
