@@ -20,6 +20,7 @@ Examples:
   $ auto-session tail --types status_change,message_received
   $ auto-session tasks list --status unknown
   $ auto-session tasks requeue tsk_01… --yes
+  $ auto-session sessions list --status pending_manual --sort wait_time
   $ auto-session sessions open --account t-buyer --shop-name 示例店铺
   $ auto-session handover takeover ses_01… --agent agent_01 --name 小王
   $ auto-session reminders --state failed

@@ -6,10 +6,12 @@ import { parseCount, parseId } from '../options.ts';
 import { printResult } from '../output.ts';
 import type { GlobalOptions } from '../program.ts';
 import { formatRecord, table } from '../table.ts';
+import { listSessionsCommand } from './list-sessions.ts';
 
 /** `auto-session sessions …` */
 export function sessionsCommand(): Command {
-  const sessions = new Command('sessions').description('show sessions, and close, pause or resume them');
+  const sessions = new Command('sessions').description('list and show sessions, and close, pause or resume them');
+  sessions.addCommand(listSessionsCommand());
   sessions.addCommand(openCommand());
   sessions.addCommand(showCommand());
   sessions.addCommand(messagesCommand());
