@@ -62,6 +62,13 @@ describe.each(databases)('on %s', (database) => {
     expect(await search('太早')).toEqual([[], true]);
   });
 
+  it('does not count the messages of other tenants', async () => {
+    await storeCopies(9_998, (n) => ({ session_id: `ses_${n}`, content: n === 9_997 ? '刚好' : '' }));
+    await storeCopies(600, () => ({ tenant: 'other', content: '别处' }));
+    expect(await search('刚好')).toEqual([['ses_9997'], false]);
+    expect(await search('别处')).toEqual([[], false]);
+  });
+
   it('ends early with 1000 sessions', async () => {
     await storeCopies(1_001, (n) => ({ session_id: `ses_${n}`, content: '在吗' }));
     const [sessionIds, endedEarly] = await search('在吗');
