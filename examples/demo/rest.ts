@@ -24,10 +24,13 @@ const RETRY_MS = 200;
  */
 export class Rest {
   readonly baseUrl: string;
+  readonly #retryTimeoutMs: number;
   #retries = 0;
 
-  constructor(baseUrl: string) {
+  /** `retryTimeoutMs`: how long a request is retried, longer than the longest outage that its caller expects. */
+  constructor(baseUrl: string, retryTimeoutMs = RETRY_TIMEOUT_MS) {
     this.baseUrl = baseUrl;
+    this.#retryTimeoutMs = retryTimeoutMs;
   }
 
   /** Whether a system is up at this address. */
@@ -65,13 +68,13 @@ export class Rest {
   }
 
   async #send(method: string, path: string, body: string | undefined, headers: Record<string, string>) {
-    const deadline = performance.now() + RETRY_TIMEOUT_MS;
+    const deadline = performance.now() + this.#retryTimeoutMs;
     for (;;) {
       const outcome = await this.#once(method, path, body, headers);
       if (outcome && outcome.status !== 503 && outcome.status !== 504) return outcome;
       const last = outcome ? `${outcome.status} ${outcome.body.error_code}` : 'no answer';
       if (performance.now() > deadline)
-        throw new Error(`${method} ${path}: ${last}, for ${RETRY_TIMEOUT_MS / 1_000} s`);
+        throw new Error(`${method} ${path}: ${last}, for ${this.#retryTimeoutMs / 1_000} s`);
       this.#retries += 1;
       await delay(RETRY_MS);
     }

@@ -3,6 +3,9 @@ import { once } from 'node:events';
 import { eventually } from '../eventually.ts';
 import { reservePort } from '../servers/reserve-port.ts';
 
+/** Processes that start together on a busy machine take long; one that ends fails its start at once. */
+const START_TIMEOUT_MS = 120_000;
+
 /** The system in a child process that can be killed and restarted on the same ports and data. */
 export interface ServerProcess extends AsyncDisposable {
   readonly url: string;
@@ -54,7 +57,7 @@ export async function startServerProcess(
       if (child?.exitCode !== null) throw new Error(`the server ended: ${output}`);
       const { status } = await fetch(`${url}/readyz`);
       if (status !== 200) throw new Error(`not ready: ${status}`);
-    }, 30_000);
+    }, START_TIMEOUT_MS);
   };
   const end = async (signal: NodeJS.Signals) => {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
