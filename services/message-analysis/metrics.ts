@@ -10,6 +10,9 @@ export function addMessageMetrics(metrics: Metrics) {
     ...metrics,
     /** Messages taken in, by verdict. */
     messages: factory.counter('messages_total', 'Messages taken in', ['verdict']),
+    /** Sessions by kind, chat or shop, whose messages wait to be analysed for more than 30 s. */
+    analysisLate: factory.measured('analysis_late', 'Sessions whose analysis is late, up to 1,000', ['kind']),
+    analysisLateSeconds: factory.measured('analysis_late_seconds', 'Since when the first of them has waited', ['kind']),
     /** Turns of bots in chats, by how they ended: completed, engine_failed, interrupted, taken_away. */
     chatTurns: factory.counter('chat_turns_total', 'Turns of bots in chats, by how they ended', ['end']),
     /** Turns that stopped because their lease could not be renewed. */

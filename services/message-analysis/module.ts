@@ -12,6 +12,7 @@ import { messageEventHandlers } from './events.ts';
 import { createElementValidator } from './ingest/element-validator.ts';
 import { PartiesCache } from './ingest/parties-cache.ts';
 import { startFinalizer } from './jobs/finalizer.ts';
+import { measureLateAnalysis } from './jobs/measure-late-analysis.ts';
 import { startOutgoingSweep } from './jobs/outgoing-sweep.ts';
 import { startRulePolling } from './jobs/poll-rules.ts';
 import { startMessagePurge } from './jobs/purge.ts';
@@ -44,6 +45,7 @@ export const messageAnalysisModule: Module = {
       deps.metrics.messages,
       finalVerdictNames.map((verdict) => ({ verdict })),
     );
+    measureLateAnalysis(deps);
     const loops = new AsyncDisposableStack();
     loops.use(chatDeps.turns);
     return {

@@ -23,6 +23,7 @@ import { isNotice } from '../domain/message-kind.ts';
 import { toKnownSession } from '../store/conversation.ts';
 import type { MessageTables } from '../store/tables.ts';
 import { clearAdoption, type EvaluatedMessage, type SessionObservation, saveVerdicts } from '../store/verdicts.ts';
+import { escalateByShopRules } from './escalate-by-shop-rules.ts';
 import { belongsInEvent, lockSequences, messagesReceivedEvent } from './messages-received-event.ts';
 import type { BatchParties } from './parties-cache.ts';
 import type { StoredBatch } from './store-batch.ts';
@@ -69,8 +70,8 @@ export class IngestBatch {
   }
 
   /**
-   * Matches the pending messages with receipts and applies them to their session: when this returns, a human's intervention is
-   * in force. Does nothing when no message is pending and no session has to be moved. False when a name of the batch means
+   * Matches the pending messages with receipts, applies them to their session and judges them by the rules for shops: when this
+   * returns, a human's intervention and an escalation by a rule are in force. Does nothing when no message is pending and no session has to be moved. False when a name of the batch means
    * another account or shop by now: then nothing was done, and the parties have to be resolved again. Both calls are
    * idempotent. Throws SERVICE_UNAVAILABLE.
    */
@@ -108,7 +109,10 @@ export class IngestBatch {
       const sessionId = receipt?.agentMessageId ? '' : result.sessionId;
       return { messageId, seq, role, notice: isNotice(type), verdict, sessionId, receipt };
     });
-    this.evaluation = { messages, session: applied.session, operations: applied.operations, claimedSessionId };
+    const escalated = await escalateByShopRules(this.#deps, applied.session, pending, messages);
+    const session = escalated ?? applied.session;
+    const operations = escalated ? [...applied.operations, 'escalated'] : applied.operations;
+    this.evaluation = { messages, session, operations, claimedSessionId };
     return true;
   }
 

@@ -1,9 +1,9 @@
 import type { Session } from '../../../gen/autosession/session/v1/session_pb.js';
 import { ErrorReason, hasErrorReason } from '../../lib/errors/app-error.ts';
 import { failureLogLevel } from '../../lib/runtime/loop-failure-log.ts';
+import type { DueEscalation } from '../rules/due-escalation.ts';
 import type { ChatDeps } from './chat-deps.ts';
 import { ChatUnitOfWork } from './chat-unit-of-work.ts';
-import type { DueEscalation } from './decide-escalation.ts';
 
 /**
  * Carries out an escalation that is due, and returns the session: the session service raises the fence, which removes it from the

@@ -1,24 +1,12 @@
-import type { HandoverReason, Severity } from '../../../gen/autosession/control/v1/control_pb.js';
 import { MessageRole } from '../../../gen/autosession/message/v1/message_pb.js';
 import type { ChatSession } from '../domain/chat-session.ts';
 import { decide } from '../domain/rules/decide.ts';
 import { evaluateRules, type RuleHit, type RuleInput } from '../domain/rules/evaluate-rules.ts';
+import { type DueEscalation, escalationOf } from '../rules/due-escalation.ts';
 import { findAnswer } from '../store/chat-messages.ts';
 import type { ChatKey } from '../store/chats.ts';
 import type { MessageRow, MessageTables } from '../store/tables.ts';
 import type { ChatDeps } from './chat-deps.ts';
-
-/** An escalation that a rule has decided, as it is stored until it is carried out. */
-export interface DueEscalation {
-  /** The epoch of the message: in a later one the escalation is not carried out. */
-  readonly ownerEpoch: number;
-  readonly reason: HandoverReason;
-  readonly severity: Severity;
-  readonly details: string;
-  /** What is shown to the agent: rule, version of the rule set, span, confidence. */
-  readonly context: Readonly<Record<string, string | number>>;
-  readonly evidenceMessageIds: readonly string[];
-}
 
 /** A user message, with what rules look at. */
 export interface JudgedMessage {
@@ -48,11 +36,11 @@ export function decideEscalation(
   const unanswered = recent
     .filter((row) => row.role === MessageRole.USER && row.seq > chat.answeredSeq)
     .map((row) => row.content);
-  const decided = hitOf(deps, chat, { text: content, unanswered, isVip: vip });
+  const decided = hitOf(deps, chat, { text: content, unanswered, isVip: vip }, messageId);
   if (!decided) return undefined;
   const { hit, escalation } = decided;
   return {
-    escalation: JSON.stringify({ ...escalation, evidenceMessageIds: [messageId] }),
+    escalation: JSON.stringify(escalation),
     escalationAfter: hit.when === 'after_answer',
     reply: hit.reply,
   };
@@ -69,18 +57,12 @@ function hitOf(
   deps: ChatDeps,
   chat: ChatSession,
   input: Pick<RuleInput, 'text' | 'unanswered' | 'isVip'>,
+  evidence?: string,
 ): { hit: RuleHit; escalation: DueEscalation } | undefined {
   const { version, ruleSet } = deps.ruleSets.currentOf(chat.tenant, 'chat');
   const hit = decide(evaluateRules(ruleSet, { ...input, failures: chat.failures, isUrgent: false }));
   if (!hit) return undefined;
-  const { ruleId: rule, detector, confidence, matched, start, end, reason, severity } = hit;
-  const about = { rule, rule_set_version: version, detector, confidence };
-  const context: DueEscalation['context'] = matched === '' ? about : { ...about, matched, start, end };
-  const details = matched === '' ? `rule ${rule}` : `rule ${rule}: ${matched}`;
-  return {
-    hit,
-    escalation: { ownerEpoch: chat.ownerEpoch, reason, severity, details, context, evidenceMessageIds: [] },
-  };
+  return { hit, escalation: escalationOf(hit, { version, ownerEpoch: chat.ownerEpoch, evidence }) };
 }
 
 /** The sentence that a rule has said instead of an answer; empty when it says none. */

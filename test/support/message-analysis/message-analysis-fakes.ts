@@ -6,6 +6,7 @@ import { Verdict } from '../../../gen/autosession/message/v1/message_pb.js';
 import { type Session, SessionSchema } from '../../../gen/autosession/session/v1/session_pb.js';
 import {
   type ApplyMessagesRequest,
+  type EscalateByRuleRequest,
   type ResolvePartiesRequest,
   SessionService,
 } from '../../../gen/autosession/session/v1/session_service_pb.js';
@@ -28,7 +29,8 @@ export class MessageAnalysisFakes {
   /** The account of each nick. */
   readonly accounts = new Map<string, string>();
   /** Thrown by the next calls, one each. */
-  readonly scriptedFailures: ('resolve' | 'explain' | 'apply' | 'session')[] = [];
+  readonly scriptedFailures: ('resolve' | 'explain' | 'apply' | 'session' | 'escalate')[] = [];
+  readonly escalations: EscalateByRuleRequest[] = [];
   /** The number of next calls of applyMessages that find a reassigned name. */
   remainingPartyMoves = 0;
   stable = true;
@@ -48,6 +50,7 @@ export class MessageAnalysisFakes {
         this.#throwIfScripted('session');
         return { session: this.sessions.get(JSON.stringify([currentTenant(), accountKey, shopKey])) };
       },
+      escalateByRule: (request) => this.#escalate(request),
       getSession: ({ sessionId }) => {
         const session = [...this.sessions.values()].find((open) => open.sessionId === sessionId);
         if (!session) throw appError(ErrorReason.SESSION_NOT_FOUND, 'no such session', { session_id: sessionId });
@@ -99,6 +102,17 @@ export class MessageAnalysisFakes {
       stable: this.stable && found !== undefined,
       botPrefix: this.botPrefix,
     };
+  }
+
+  #escalate(request: EscalateByRuleRequest) {
+    this.#throwIfScripted('escalate');
+    const session = [...this.sessions.values()].find((open) => open.sessionId === request.sessionId);
+    if (session?.status !== Control.BOT_ACTIVE || session.ownerEpoch !== request.ownerEpoch)
+      throw appError(ErrorReason.SUPERSEDED, 'control has changed');
+    this.escalations.push(request);
+    session.status = Control.PENDING_MANUAL;
+    session.ownerEpoch += 1;
+    return { session };
   }
 
   #explain(request: ExplainMessagesRequest) {

@@ -18,6 +18,7 @@ import { barrierMigrations } from '../../../services/lib/db/durability/durabilit
 import { migrate } from '../../../services/lib/db/migrations/migrate.ts';
 import { mysqlBackend } from '../../../services/lib/db/mysql/mysql-backend.ts';
 import type { Executor } from '../../../services/lib/db/sql-backend.ts';
+import { sqlTime } from '../../../services/lib/db/sql-time.ts';
 import { sqliteBackend } from '../../../services/lib/db/sqlite/sqlite-backend.ts';
 import { errorInfo } from '../../../services/lib/errors/app-error.ts';
 import { idempotencyMigrations } from '../../../services/lib/idempotency/idempotency-table.ts';
@@ -38,6 +39,7 @@ import { PartiesCache } from '../../../services/message-analysis/ingest/parties-
 import { addMessageMetrics } from '../../../services/message-analysis/metrics.ts';
 import { messageAnalysisModule } from '../../../services/message-analysis/module.ts';
 import { RuleSets } from '../../../services/message-analysis/rules/rule-sets.ts';
+import { addRuleSetVersion } from '../../../services/message-analysis/store/rule-sets.ts';
 import type { MessageRow, MessageTables } from '../../../services/message-analysis/store/tables.ts';
 import { createDatabase, sharedServersAvailable } from '../servers/shared-servers.ts';
 import { TestClock } from '../test-clock.ts';
@@ -71,6 +73,7 @@ export const databases = sharedServersAvailable ? (['SQLite', 'MariaDB'] as cons
 /** Starts it with its own database; `await using` stops it. */
 export async function startMessageAnalysisHarness(
   database: (typeof databases)[number] = 'SQLite',
+  { shopRules }: { readonly shopRules?: object } = {},
 ): Promise<MessageAnalysisHarness> {
   const clock = new TestClock();
   const ids = createUlidGenerator(clock);
@@ -80,6 +83,7 @@ export async function startMessageAnalysisHarness(
     [barrierMigrations, outboxMigrations, idempotencyMigrations, messageAnalysisModule.migrations!],
     clock.now(),
   );
+  if (shopRules) await storeShopRules(db, shopRules);
   const logger = createLogger('silent');
   const metrics = createMetrics(false);
   const config = loadConfig({ AUTOSESSION_DATA_DIR: ':memory:' });
@@ -107,6 +111,8 @@ export async function startMessageAnalysisHarness(
     const context: RequestContext = { tenant, requestId: 'req', actor: 'test' };
     return runInBackgroundContext(context, work);
   };
+  const ruleSets = new RuleSets(db, logger);
+  await ruleSets.refresh();
   const sessions = clients.get(SessionService);
   const tasks = clients.get(TaskService);
   return {
@@ -122,7 +128,7 @@ export async function startMessageAnalysisHarness(
       tasks,
       parties: new PartiesCache(kernel.clock),
       validateElement: createElementValidator(),
-      ruleSets: new RuleSets(db, logger),
+      ruleSets,
     },
     upload: (messages, { tenant = 'default', ...over } = {}) =>
       as(tenant, () => client.ingestMessages({ shopName: '小店', ...over, messages: messages.map(value) })),
@@ -141,6 +147,13 @@ export async function startMessageAnalysisHarness(
       await db.close();
     },
   };
+}
+
+/** Stores the first version of the rules of the default tenant for shop sessions. */
+function storeShopRules(db: Database, shopRules: object): Promise<boolean> {
+  const row = { tenant: 'default', kind: 'shop', version: 1, created_by: 'test', note: '', created_at: sqlTime(0) };
+  const version = { ...row, document: JSON.stringify(shopRules) };
+  return db.transaction<MessageTables, boolean>('test', (tx) => addRuleSetVersion(tx, version, 'put_1'));
 }
 
 function value(json: unknown) {

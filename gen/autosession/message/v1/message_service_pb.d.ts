@@ -164,7 +164,7 @@ export declare type IngestMessagesResponse = Message<"autosession.message.v1.Ing
   state?: SessionState | undefined;
 
   /**
-   * What happened to sessions: created, updated, transferred, timed_out, history, account_unresolved.
+   * What happened to sessions: created, updated, transferred, timed_out, history, account_unresolved, escalated (by a rule).
    *
    * @generated from field: repeated string session_operations = 5;
    */
