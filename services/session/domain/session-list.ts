@@ -89,7 +89,7 @@ export function indexReads(filter: SessionFilter, part?: ListPart): IndexRead[] 
 
 /**
  * The index of the filter that leaves the fewest sessions: few are with agents or wait for them, a user and a shop have few, the
- * open ones are few among all, an account has many.
+ * open ones are few among all, an account has many. Most sessions are of no VIP and with no agent: those are found without an index.
  */
 function narrowestIndex(filter: SessionFilter, states: readonly SessionState[], part?: ListPart): SessionIndex {
   const vip = filter.vip ?? part?.vip;
@@ -103,8 +103,7 @@ function narrowestIndex(filter: SessionFilter, states: readonly SessionState[], 
   if (filter.accountId) return 'account_id';
   if (vip === true) return 'vip';
   if (byState) return 'state';
-  if (filter.unassigned) return 'agent_id';
-  return vip === false ? 'vip' : 'session_id';
+  return 'session_id';
 }
 
 /** The states in which a session can be with this control and in this state. */

@@ -50,7 +50,7 @@ describe('a list of sessions', () => {
     expect(indexOf({ ...account, status: Control.CLOSED, vip: true })).toBe('account_id');
     expect(indexOf({ status: Control.CLOSED, vip: true })).toBe('vip');
     expect(indexOf({ status: Control.CLOSED, vip: false })).toBe('state');
-    expect(indexOf({ unassigned: true, vip: false })).toBe('agent_id');
+    expect(indexOf({ unassigned: true, vip: false })).toBe('session_id');
     expect(indexOf({ only: ['ses_1'], agentId: 'agent' })).toBe('session_id');
     expect(indexOf({ openedFrom: 1 })).toBe('session_id');
   });
