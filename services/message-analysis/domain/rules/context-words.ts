@@ -3,14 +3,14 @@ import { WordList } from './word-list.ts';
 
 /** Words that may stand between a negation and what it negates. */
 export const LIGHT_WORDS = new WordList([
-  ...wordsOf(`给我 帮我 替我 我 再 要 想 想要 需要 去 让 麻烦 急着 着急 马上 立刻 现在 叫 你 你们 是 为 特地 真的 真 就 老 总 一直 打算 准备 谁 也 都 这么 那么
+  ...wordsOf(`你们家 你家 他们家 家 给我 帮我 替我 我 再 要 想 想要 需要 去 让 麻烦 急着 着急 马上 立刻 现在 叫 你 你们 是 为 特地 真的 真 就 老 总 一直 打算 准备 谁 也 都 这么 那么
     用 的 找 得 到 请 帮 给 任何 什么 向 对 跟 和 动不动 说`),
   ...phrasesOf(`to|need|want|a|an|any|the|me|me to|i|you|us|really|please|just|even|like|going|asking|for|asking for|
-    here to|trying|be|am|be able|talk|speak|have|your`),
+    leave|leave a|here to|trying|be|am|be able|talk|speak|have|your`),
 ]);
 
 export const NEGATIONS = new WordList([
-  ...wordsOf(`不 不用 不要 不想 不需要 不必 不是 不是要 不会 不打算 不准备 不至于 不愿 不愿意 没 没有 没说 没说要 没想 没必要 没打算 没让 没叫 没要求 别 先别 甭 无需
+  ...wordsOf(`没人要 没人想 没人会 从没觉得 不觉得 没觉得 不 不用 不要 不想 不需要 不必 不是 不是要 不会 不打算 不准备 不至于 不愿 不愿意 没 没有 没说 没说要 没想 没必要 没打算 没让 没叫 没要求 别 先别 甭 无需
     无须 毋需 用不着 犯不着 勿 先不 暂不 不太想 不着急 唔使 唔好 唔 莫 免 从不 从没 并非 绝不 绝无 拒绝 取消`),
   ...phrasesOf(`don't|dont|do not|not|no|no need|never|didn't|without|won't|wouldn't|rather not|doesn't|instead of|
     needn't|haven't|isn't`),
