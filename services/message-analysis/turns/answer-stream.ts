@@ -3,7 +3,7 @@ import { type ChatSession, mayBotSpeak } from '../domain/chat-session.ts';
 import { TURN_LEASE_MS } from '../domain/turn.ts';
 import { findAnswer } from '../store/chat-messages.ts';
 import { type ChatKey, findChat } from '../store/chats.ts';
-import type { MessageTables } from '../store/tables.ts';
+import type { MessageRow, MessageTables } from '../store/tables.ts';
 import type { ChatDeps } from './chat-deps.ts';
 import { ChatUnitOfWork } from './chat-unit-of-work.ts';
 import type { LocalTurn } from './local-turn.ts';
@@ -122,7 +122,19 @@ async function storedAnswer(
   wasInterrupted: boolean,
 ): Promise<AnswerPart | undefined> {
   const db = deps.db.autocommit<MessageTables>();
-  const [{ chat, turn }, answer] = await Promise.all([findChat(db, key), findAnswer(db, key, userSeq)]);
+  const [state, answer] = await Promise.all([findChat(db, key), findAnswer(db, key, userSeq)]);
+  const part = answerPart(state, answer, userSeq, wasInterrupted);
+  if (!part || answer) return part;
+  // the reads are not of one moment: an answer that was stored between them is found by a later look
+  return answerPart(state, await findAnswer(db, key, userSeq), userSeq, wasInterrupted);
+}
+
+function answerPart(
+  { chat, turn }: Awaited<ReturnType<typeof findChat>>,
+  answer: MessageRow | undefined,
+  userSeq: number,
+  wasInterrupted: boolean,
+): AnswerPart | undefined {
   if (!chat) return undefined;
   const isOver = wasInterrupted || !mayBotSpeak(chat);
   if (answer && (answer.interrupted === 0 || isOver)) {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { Control } from '../../../../gen/autosession/control/v1/control_pb.js';
 import { MessageRole } from '../../../../gen/autosession/message/v1/message_pb.js';
+import { holdQueries } from '../../../support/db/hold-queries.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { type ChatProcess, startChatHarness } from '../../../support/message-analysis/chat-harness.ts';
 import type { ControlledReply } from '../../../support/message-analysis/controlled-engine.ts';
@@ -113,4 +114,25 @@ it.each(databases)(
     expect(broken).toEqual([]);
   },
   240_000,
+);
+
+it.runIf(databases.length > 1)(
+  'an answer that is stored between the reads of a waiting process is an answer, and no refusal',
+  async () => {
+    await using harness = await startChatHarness('MariaDB');
+    const [answering, waiting] = [harness.startProcess(), harness.startProcess()];
+    const message = { userId: 'chat', message: '你好', clientMessageId: 'm-1' };
+    const first = answering.send(message);
+    const reply = await harness.engine.nextReply();
+    // it looks for the answer, and reads the state of the chat only after the answer is stored
+    const state = /^select .* from [`"]chat_(sessions|turns)[`"] (?!.*for update)/s;
+    using reads = holdQueries(waiting.deps.db.backend, state, /[`"]answers_seq[`"] >=/);
+    const second = waiting.send(message);
+    await reads.held;
+    reply.say('您好');
+    reply.end();
+    const { messageId } = await first;
+    reads.release();
+    expect(await second).toMatchObject({ message: '您好', messageId });
+  },
 );
