@@ -6,7 +6,7 @@ export const LIGHT_WORDS = new WordList([
   ...wordsOf(`你们家 你家 他们家 家 给我 帮我 替我 我 再 要 想 想要 需要 去 让 麻烦 急着 着急 马上 立刻 现在 叫 你 你们 是 为 特地 真的 真 就 老 总 一直 打算 准备 谁 也 都 这么 那么
     用 的 找 得 到 请 帮 给 任何 什么 向 对 跟 和 动不动 说`),
   ...phrasesOf(`to|need|want|a|an|any|the|me|me to|i|you|us|really|please|just|even|like|going|asking|for|asking for|
-    leave|leave a|here to|trying|be|am|be able|talk|speak|have|your`),
+    leave|leave a|leaving|leaving a|here to|trying|be|am|be able|talk|speak|have|your`),
 ]);
 
 export const NEGATIONS = new WordList([
@@ -31,7 +31,7 @@ export const OTHERS = new WordList([
 ]);
 
 export const REPORTING_WORDS = new WordList([
-  ...wordsOf(`说 讲 提示 告诉 问 让 叫 写 建议 要求 提到 显示 写着 介绍 推荐 回复`),
+  ...wordsOf(`转述 原话 说 讲 提示 告诉 问 让 叫 写 建议 要求 提到 显示 写着 介绍 推荐 回复`),
   ...phrasesOf(`said|says|say|told|asked|suggested|recommended|mentioned|thinks`),
 ]);
 
@@ -47,7 +47,7 @@ export const FUTURE_WORDS = new WordList([
 ]);
 
 export const CONDITIONS = new WordList([
-  ...wordsOf(`如果 要是 万一 假如 假设 倘若 若是 若 的话`),
+  ...wordsOf(`早知道 如果 要是 万一 假如 假设 倘若 若是 若 的话`),
   ...phrasesOf(`if|in case|suppose`),
 ]);
 

@@ -56,12 +56,12 @@ export const chatLists = {
   bot_stop: words('别回 别说 别发 别烦 走开 闭嘴 滚 一边去 别来'),
   for_you: words('为您 为你 帮您 给您 替您 如需 若需 若要 已为 需要的话'),
   thing: words(
-    `智能 费 湖 草 钻 宝石 水晶 降雨 降雪 增雨 合成 培育 浇水 授粉 成本 资 制 造 打磨 种植 心脏 呼吸 关节 皮 色素 砍 搬 清洗 操作 组装 雕 选 采摘 饲养 喂养 安装 拆 剪 景观 泳池 程 艺 具 业 厂 地 匠 序 晶体 骨 血管 除草 施肥 采集 手绘 现做 挖 修建 建造 雪 冰`,
+    `智能 费 湖 草 钻 宝石 水晶 降雨 降雪 增雨 合成 培育 浇水 授粉 成本 制 造 打磨 种植 心脏 呼吸 关节 皮 色素 砍 搬 清洗 操作 组装 雕 选 采摘 饲养 喂养 安装 拆 剪 景观 泳池 程 具 业 厂 地 序 晶体 骨 血管 除草 施肥 采集 手绘 现做 挖 修建 建造 雪 冰`,
   ),
   human_thing: words(
-    '大小 版 秀 实拍 发 身高 图 照 拍 cs 模特 等高 比例 彩票 娃娃 电影 出镜 试穿 试戴 演示 视频 头发 假发 配音 骑',
+    '大小 版 秀 实拍 发 身高 图 照 拍 cs 模特 等高 比例 电影 出镜 试穿 试戴 演示 视频 头发 假发 配音 骑',
   ),
-  closed_times: words('周末 周六 节假日 假日 晚上 夜里 夜间 明天 春节 国庆 几点 24小时'),
+  closed_times: words('周末 周六 节假日 假日 晚上 夜里 夜间 明天 国庆 几点'),
   past_want: words('本来想 原本想 原来想 刚才想 刚想 本想 本来要 本来打算'),
   done_by: words('昨天 前天 上次 上周 刚才 之前 已经有'),
   about: words(
@@ -146,7 +146,7 @@ export const complaintLists = {
     `什么破 破店 破公司 破玩意 垃圾店 垃圾东西 垃圾商家 垃圾服务 垃圾客服 垃圾质量 垃圾平台 垃圾公司 垃圾产品 垃圾快递 真垃圾 太垃圾 就是垃圾 是垃圾 一堆垃圾 真辣鸡 太辣鸡 辣鸡服务 辣鸡商家 什么态度 啥态度 乜态度 什么服务 啥服务 啥子服务 什么玩意 什么烂 乜嘢态度`,
   ),
   fury: words(
-    `良心不会痛 良心不痛吗 良心呢 有没有良心 没有一句实话 一句真话都没有 满嘴谎话 睁眼说瞎话 说话不算话 说话不算数 出尔反尔 言而无信 一颗星都嫌多 一星都嫌多 一星都多 装死 装聋作哑 不理人 没一个人搭理 没人搭理 一直没人理 比登天还难 就是这么办事的 这么办事的 这叫服务 就这服务 谁负责 推卸责任 每次都发错 不是第一次了 有够烂 没品 这么没品 黑得很 以后不会再帮衬 差到爆 走平台维权 申请平台介入 平台介入 要维权 平台维权 小红书见 微博见 抖音见 网上见 让更多人知道 避雷 挂你们 气死我 气死人 气死了 太过分 过分了 真过分 忍无可忍 不诚信 没诚信 没信用 不讲信用 不讲诚信 烂透 糟透 差到极点 太失望 很失望 非常失望 真失望 失望透顶 失望至极 让人失望 令人失望 让我失望 让我很失望 坑死 太恶心 恶心人 受够了 受够你们 再也不来 再也不买 再也不会买 再也不会来 再也不光顾 再也不会光顾 再也不会在你 最后一次买 太不负责 没人管 没人理 推来推去 踢皮球 互相推诿 拖到什么时候 拖到啥时候 没见过这么差 没见过这么烂 这么差的服务 这么烂的 太不像话 真不像话 不像话 给个说法 要个说法 讨个说法 给我个说法 必须给个说法 讨个公道 太欺负人 欺负人 欺负消费者 太无耻 无耻 不要脸 岂有此理 忒不地道 太不地道 太差劲 真差劲 太气人 太让人生气 很生气 非常生气 非常不满 很不满意 极其不满 十分不满 太离谱了吧你们 凭什么不退 凭什么不给退 寒心 太缺德 缺德 丧良心 良心被狗吃 等了半个月 三番五次`,
+    `差评见 最烂的店 最差的店 耍人玩 坑老顾客 敷衍我 是摆设 怎么做生意 别骗人下单 良心不会痛 良心不痛吗 有没有良心 没有一句实话 一句真话都没有 睁眼说瞎话 说话不算话 说话不算数 出尔反尔 一颗星都嫌多 一星都嫌多 装死 不理人 没一个人搭理 没人搭理 一直没人理 比登天还难 就是这么办事的 这么办事的 这叫服务 就这服务 谁负责 每次都发错 不是第一次了 有够烂 这么没品 差到爆 走平台维权 申请平台介入 平台介入 要维权 平台维权 小红书见 微博见 抖音见 网上见 让更多人知道 避雷 挂你们 气死我 气死人 气死了 太过分 过分了 真过分 忍无可忍 不诚信 没诚信 没信用 不讲信用 不讲诚信 烂透 糟透 差到极点 太失望 很失望 非常失望 真失望 失望透顶 失望至极 让人失望 令人失望 让我失望 让我很失望 坑死 太恶心 恶心人 受够了 受够你们 再也不来 再也不买 再也不会买 再也不会来 再也不光顾 再也不会光顾 再也不会在你 最后一次买 太不负责 没人管 没人理 推来推去 踢皮球 互相推诿 拖到什么时候 拖到啥时候 没见过这么差 没见过这么烂 这么差的服务 这么烂的 太不像话 真不像话 不像话 给个说法 要个说法 讨个说法 给我个说法 必须给个说法 讨个公道 太欺负人 欺负人 欺负消费者 太无耻 无耻 不要脸 岂有此理 忒不地道 太不地道 太差劲 真差劲 太气人 太让人生气 很生气 非常生气 非常不满 很不满意 极其不满 十分不满 太离谱了吧你们 凭什么不退 凭什么不给退 寒心 太缺德 缺德 丧良心 良心被狗吃 等了半个月 三番五次`,
   ),
   en_complain:
     phrases(`on weibo|on social media|all goes on|going to the police|go to the police|i'm calling the police|file a complaint|make a complaint|lodge a complaint|submit a complaint|filing a complaint|making a complaint|raise a complaint|register a complaint|
@@ -154,7 +154,7 @@ export const complaintLists = {
     complane|complaint against|here to complain|would like to complain|report you|report this seller|report this shop|report this store|reporting you|report your|report this company|
     bad review|negative review|one star review|1 star review|one star rating|1 star rating|terrible review|leave a review about how|zero stars`),
   en_fraud:
-    phrases(`cheeters|cheaters|cheater|lying to me|stop lying|lying to your customers|you've been lying|is fake and|mailed me plastic|nice trick|scam artists|you people are crooks|crooks|is a scam|a total scam|a scam|such a scam|scammers|scammer|scamming|scammed|are thieves|thieves|thief|is fraud|pure fraud|committing fraud|fraudulent|fraudsters|rip off|ripoff|ripped off|ripping off|
+    phrases(`cheeters|cheaters|cheater|lying to me|stop lying|lying to your customers|you've been lying|is fake and|scam artists|crooks|is a scam|a total scam|a scam|such a scam|scammers|scammer|scamming|scammed|are thieves|thieves|thief|is fraud|pure fraud|committing fraud|fraudulent|fraudsters|rip off|ripoff|ripped off|ripping off|
     cheated me|cheating me|cheating customers|robbed me|stole my money|took my money|stealing my money|false advertising|liars|you lied|fake product|counterfeit|con artists|swindlers`),
   en_adjective: phrases(
     'terrible|horrible|awful|worst|poor|bad|lousy|pathetic|crap|garbage|appalling|atrocious|dreadful|useless|a joke|disgusting',
@@ -165,7 +165,7 @@ export const complaintLists = {
   en_is: phrases('is|was|are|were'),
   en_very: phrases('so|very|really|absolutely|just|truly|the|such|simply|extremely'),
   en_bad:
-    phrases(`infuriating|unbelievable service|worst after-sales|worst after sales|ignored both times|got ignored|keep ignoring me|ignoring me|ignore me one more|not our problem|hiding behind|wrost|nobody has helped|no one has helped|worst i've dealt|worst service|worst customer service|worst experience|worst company|worst store|worst shop|terrible service|terrible experience|terrible support|terrible customer service|
+    phrases(`infuriating|unbelievable service|worst after-sales|worst after sales|got ignored|keep ignoring me|ignoring me|ignore me one more|not our problem|hiding behind|nobody has helped|no one has helped|worst service|worst customer service|worst experience|worst company|worst store|worst shop|terrible service|terrible experience|terrible support|terrible customer service|
     horrible service|horrible experience|awful service|awful experience|awful support|poor service|very poor service|poor customer service|bad service|pathetic|disgusting|disgusted|disgraceful|disgrace|
     unacceptable|outrageous|appalling|is a joke|are a joke|what a joke|is ridiculous|absolutely ridiculous|extremely disappointed|very disappointed|so disappointed|really disappointed|
     deeply disappointed|completely disappointed|fed up|never buying here again|never buying from you|never buy here again|never shopping here|never order again|never ordering|
@@ -181,7 +181,7 @@ export const regulatorLists = {
   go: words('打 告 找 向 去 上 到 跟 联系 反映 投诉 举报 拨打 致电 通知 请 捅 报'),
   threat: words('见 告 投诉 举报 反映 反馈 起诉 维权 替我 帮我 申诉 介入 处理 曝光 来'),
   legal: words(
-    `起诉 法院见 法庭见 告到法院 上法院告 走法律 法律途径 法律程序 法律手段 法律责任 追究责任 联系律师 联系了律师 找律师 请律师 请了律师 我的律师 发律师函 报警 报了警 维权到底 曝光你 在网上曝光 去网上曝光 网上曝光 发到网上 发抖音 发微博 发小红书 微博上曝光 抖音曝光 集体诉讼 打官司 吃官司 告你 告死你 告恁 要告 去告 要维权 向平台举报 公之于众 找记者 找媒体`,
+    `律师发函 黑猫上 法庭上 起诉 法院见 法庭见 告到法院 上法院告 走法律 法律途径 法律程序 法律手段 法律责任 追究责任 联系律师 联系了律师 找律师 请律师 请了律师 我的律师 发律师函 报警 报了警 维权到底 曝光你 在网上曝光 去网上曝光 网上曝光 发到网上 发抖音 发微博 发小红书 微博上曝光 抖音曝光 集体诉讼 打官司 吃官司 告你 告死你 告恁 要告 去告 要维权 向平台举报 公之于众 找记者 找媒体`,
   ),
   en_authority:
     phrases(`consumer protection|better business bureau|bbb|trading standards|consumer affairs|attorney general|ombudsman|ftc|my lawyer|my attorney|lawyers|legal action|
