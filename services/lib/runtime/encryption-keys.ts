@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { type EncryptionKey, parseEncryptionKeys } from '../config/parse-encryption-keys.ts';
 
@@ -34,15 +34,24 @@ function readKeys(file: string): readonly EncryptionKey[] | undefined {
   return keys;
 }
 
-/** Writes the file whole and to the disk before the first use: what a lost key has signed could never be verified. */
+/** The file appears whole and on the disk before the first use: what a lost key has signed could never be verified. */
 async function createKeys(file: string): Promise<readonly EncryptionKey[]> {
   const key = { id: `generated-${randomBytes(4).toString('hex')}`, key: randomBytes(32).toString('hex') };
-  const handle = await open(file, 'wx', 0o600);
+  const unfinished = `${file}.new`;
+  await writeDurably(unfinished, `${JSON.stringify([key])}\n`);
+  await rename(unfinished, file);
+  const folder = await open(dirname(file), 'r');
+  await folder.sync().finally(() => folder.close());
+  return [{ id: key.id, secret: Buffer.from(key.key, 'hex') }];
+}
+
+async function writeDurably(file: string, text: string): Promise<void> {
+  // what a start that was interrupted has left is written anew
+  const handle = await open(file, 'w', 0o600);
   try {
-    await handle.writeFile(`${JSON.stringify([key])}\n`);
+    await handle.writeFile(text);
     await handle.sync();
   } finally {
     await handle.close();
   }
-  return [{ id: key.id, secret: Buffer.from(key.key, 'hex') }];
 }
