@@ -109,7 +109,7 @@ describe('a crash at every failpoint that the main flow passes', () => {
     const folder = mkdtempSync(join(tmpdir(), 'auto-session-walk-'));
     await crashAtEach(failpoints, { AUTOSESSION_DATA_DIR: folder });
     rmSync(folder, { recursive: true });
-  }, 400_000);
+  }, 900_000);
 
   it.runIf(sharedServersAvailable)(
     'leaves every invariant true on the real servers',
@@ -119,6 +119,6 @@ describe('a crash at every failpoint that the main flow passes', () => {
       await using events = await startNats();
       await crashAtEach(failpoints, { MYSQL_URL: await createDatabase(), REDIS_URL: queue.url, NATS_URL: events.url });
     },
-    400_000,
+    900_000,
   );
 });

@@ -108,5 +108,5 @@ describe.runIf(sharedServersAvailable)('two processes of every service', () => {
       const checker = await runCommand(process.execPath, ['scripts/check-invariants/main.ts'], env).ended;
       expect(checker.output).toContain('Every invariant holds.');
     }, 30_000);
-  }, 240_000);
+  }, 600_000);
 });

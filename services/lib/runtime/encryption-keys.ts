@@ -46,7 +46,7 @@ async function createKeys(file: string): Promise<readonly EncryptionKey[]> {
 }
 
 async function writeDurably(file: string, text: string): Promise<void> {
-  // what a start that was interrupted has left is written anew
+  // overwrites what an interrupted start has left
   const handle = await open(file, 'w', 0o600);
   try {
     await handle.writeFile(text);

@@ -25,7 +25,7 @@ describe('the keys of the installation', () => {
     expect(await load()).toEqual(first);
   });
 
-  it('are made anew when the first start was interrupted', async () => {
+  it('are created by the next start when the first one was interrupted', async () => {
     writeFileSync(`${file()}.new`, '[{"id": "gen');
     const [key] = await load();
     expect(key?.secret).toHaveLength(32);
