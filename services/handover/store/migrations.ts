@@ -7,7 +7,9 @@ export const handoverMigrations: Migrations = {
   owner: 'handover',
   tables: {
     handovers: { removed: 'ended ones, after AUTOSESSION_RETENTION_DAYS' },
-    audit_entries: { removed: 'after AUTOSESSION_AUDIT_RETENTION_DAYS, by default never' },
+    audit_entries: {
+      keptForEver: 'changes of control must be provable years later; AUTOSESSION_AUDIT_RETENTION_DAYS shortens it',
+    },
     audit_chains: { keptForEver: 'one row per tenant' },
     reminders: { removed: 'settled ones, after AUTOSESSION_RETENTION_DAYS' },
     reminder_deliveries: { removed: 'with its reminder' },
